@@ -1,0 +1,5 @@
+//! multicodex: a JSON-RPC 2.0 sidecar on stdin/stdout that manages several ChatGPT/Codex accounts.
+
+pub mod clock;
+pub mod pool;
+pub mod secret;

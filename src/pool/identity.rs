@@ -1,0 +1,40 @@
+//! Who an account is: the pair (workspace id, user id), never the e-mail.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The client-visible id of an account, `acc_` and 16 hex digits derived from its [`Identity`], so that it
+/// survives label changes, re-login and restarts. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(Arc<str>);
+
+impl AccountId {
+    pub fn new(id: impl AsRef<str>) -> Self {
+        AccountId(Arc::from(id.as_ref()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One seat in one workspace (`chatgpt_account_id`, `chatgpt_user_id`; upstream.md 1.9). The same e-mail in two
+/// workspaces, and two seats in one workspace, are different accounts (peers.md (b) 19, 20). Either part may be
+/// missing from a token; an absent part never matches a present one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Identity {
+    pub workspace_id: Option<String>,
+    pub user_id: Option<String>,
+}
