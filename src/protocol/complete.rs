@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{AccountState, Method};
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CompleteParams {
     /// An OpenAI Responses body, passed on byte for byte. `stream: true` and `store: false` are set when absent.
@@ -36,7 +36,7 @@ pub type SubscriptionId = String;
 
 /// The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
 /// `accepted` at most once, `event` for each upstream event, and exactly one of `done`, `error` and `cancelled`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Notice<'a> {
     /// An attempt failed before any output. `to` is absent when no account takes over (yet).
@@ -96,7 +96,7 @@ pub struct Timing {
     pub total_ms: u64,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RotatedReason<'a> {
     pub kind: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,7 +152,7 @@ pub struct AccountStanding {
 }
 
 /// A completion as one answer.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Collected {
     /// The terminal `response` object, raw.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -166,7 +166,7 @@ pub struct Collected {
 }
 
 /// `{subscription}` or `[subscription]`.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CancelComplete {
     pub subscription: SubscriptionId,
 }

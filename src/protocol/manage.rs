@@ -13,7 +13,7 @@ pub struct AccountsParams {
     pub refresh_usage: Option<bool>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountList {
     /// In the file's order, which is stable.
@@ -27,18 +27,18 @@ pub struct AccountList {
     pub revision: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AccountParams {
     /// An account's id, label or e-mail (the latter two case-insensitively).
     pub account: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AccountAnswer {
     pub account: Account,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
     pub removed: Account,
     /// The account that is active now.
@@ -46,7 +46,7 @@ pub struct Removed {
     pub active: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LabelParams {
     /// An account's id, label or e-mail.
     pub account: String,
@@ -54,7 +54,7 @@ pub struct LabelParams {
     pub label: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ResetParams {
     pub scope: ResetScope,
 }
@@ -69,7 +69,7 @@ pub enum ResetScope {
     All,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResetResult {
     pub unpinned: bool,

@@ -10,7 +10,7 @@ pub trait Method {
     const NAME: &'static str;
     const SUMMARY: &'static str;
     type Params: DeserializeOwned + JsonSchema;
-    type Result: Serialize + JsonSchema;
+    type Result: Serialize + JsonSchema + Clone;
 }
 
 /// Params of methods that take none; members that a client sends all the same are ignored.

@@ -1,0 +1,135 @@
+//! Keeps what was learned: a moment after something changed, in one write, and once more at the end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Sidecar;
+use crate::clock;
+use crate::pool::{Account, AccountId, At, FailureKind, Standing};
+use crate::protocol::{Warning, WarningKind};
+use crate::store::{SavedAccount, SavedState, StorageError};
+
+/// Changes closer together than this share a write.
+const GATHER: Duration = Duration::from_millis(100);
+
+#[derive(Default)]
+pub(super) struct Persist {
+    wake: Notify,
+    /// What the accounts file says of each account, as last read or written by us, so that it is written only when
+    /// that changes.
+    marks: Mutex<HashMap<AccountId, Marks>>,
+}
+
+/// The members of `codex-accounts.json` that the ancestor keeps about an account's health.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Marks {
+    needs_reauth: bool,
+    quota_exhausted_until: Option<At>,
+}
+
+impl Persist {
+    pub(super) fn soon(&self) {
+        self.wake.notify_one();
+    }
+}
+
+impl Sidecar {
+    pub async fn run_persist(self: Arc<Self>) {
+        loop {
+            self.persist.wake.notified().await;
+            tokio::time::sleep(GATHER).await;
+            self.flush().await;
+        }
+    }
+
+    /// Writes what was learned; a failure is a warning, because none of it is worth failing a request for.
+    pub(super) async fn flush(self: &Arc<Self>) {
+        if let Err(error) = self.save_marks().await {
+            tracing::warn!(%error, "the accounts file was not brought up to date");
+        }
+        match self.save_state().await {
+            Ok(()) => {}
+            Err(error) => self.notifier.warn(Warning {
+                kind: WarningKind::CorruptFile,
+                message: format!("the state file was not written: {error}"),
+                account: None,
+                hint: Some("cooldowns, pin and usage will not survive a restart".to_owned()),
+            }),
+        }
+    }
+
+    pub(super) async fn save_state(self: &Arc<Self>) -> Result<(), StorageError> {
+        let sidecar = self.clone();
+        let saving = tokio::task::spawn_blocking(move || {
+            let mine = sidecar.state();
+            sidecar.state_file.merge_and_save(&mine)
+        });
+        saving.await.unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
+    }
+
+    /// `needsReauth` and `quotaExhaustedUntil`, which the ancestor reads.
+    async fn save_marks(self: &Arc<Self>) -> Result<(), StorageError> {
+        let now = clock::now();
+        let changed: Vec<(AccountId, String, Marks, Option<At>)> = {
+            let pool = self.pool();
+            let written = self.persist.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.accounts()
+                .iter()
+                .map(|account| (account, marks(account, now)))
+                .filter(|(account, marks)| match written.get(&account.id) {
+                    Some(known) => known != marks,
+                    None => *marks != Marks { needs_reauth: false, quota_exhausted_until: None },
+                })
+                .map(|(account, marks)| {
+                    (account.id.clone(), account.label.clone(), marks, account.health.last_used_at)
+                })
+                .collect()
+        };
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let writing = changed.clone();
+        self.on_accounts_file(move |file| {
+            file.change(|document| {
+                for (_, label, marks, last_used_at) in &writing {
+                    document.set_needs_reauth(label, marks.needs_reauth);
+                    document.set_quota_exhausted_until(label, marks.quota_exhausted_until);
+                    if let Some(at) = last_used_at {
+                        document.set_last_used(label, *at);
+                    }
+                }
+            })
+        })
+        .await?;
+        let mut written = self.persist.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        written.extend(changed.into_iter().map(|(id, _, marks, _)| (id, marks)));
+        Ok(())
+    }
+
+    fn state(&self) -> SavedState {
+        let pool = self.pool();
+        let accounts = pool
+            .accounts()
+            .iter()
+            .map(|account| {
+                (account.id.clone(), SavedAccount { health: account.health.clone(), plan: account.plan.clone() })
+            })
+            .collect();
+        SavedState::new(accounts, pool.choices(), pool.affinity().clone())
+    }
+}
+
+fn marks(account: &Account, now: At) -> Marks {
+    Marks {
+        needs_reauth: matches!(account.health.standing, Standing::NeedsLogin(_)),
+        quota_exhausted_until: account
+            .health
+            .cooldown
+            .as_ref()
+            .filter(|cooldown| cooldown.until > now && cooldown.why.kind == FailureKind::UsageLimit)
+            .map(|cooldown| cooldown.until),
+    }
+}
