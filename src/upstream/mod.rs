@@ -1,0 +1,11 @@
+//! Talking to ChatGPT: responses as a stream of events, usage, and what every answer means.
+//!
+//! It refuses to decide what follows from a failure, knows no account, and never holds a credential longer than the
+//! request that bears it.
+
+mod loose;
+mod sse;
+mod usage_reading;
+
+pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
+pub use usage_reading::{Asked, from_event, from_headers, from_usage_body};
