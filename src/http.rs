@@ -229,7 +229,11 @@ mod tests {
             "codex/responses",
             "https://chatgpt.com/backend-api/codex/responses",
         );
-        check("https://chatgpt.com/backend-api/", "/wham/usage", "https://chatgpt.com/backend-api/wham/usage");
+        check(
+            "https://chatgpt.com/backend-api/",
+            "/wham/usage",
+            "https://chatgpt.com/backend-api/wham/usage",
+        );
         check("https://auth.openai.com", "oauth/token", "https://auth.openai.com/oauth/token");
         check("http://localhost:1", "a", "http://localhost:1/a");
     }

@@ -3,9 +3,15 @@
 //! It refuses to decide what follows from a failure, knows no account, and never holds a credential longer than the
 //! request that bears it.
 
+mod body;
+mod classify;
+mod headers;
 mod loose;
 mod sse;
 mod usage_reading;
 
+pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
+pub use classify::{classify, classify_event};
+pub use headers::{AnswerHeaders, HeaderRefusal, Originator, check_client_header, request_headers};
 pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use usage_reading::{Asked, from_event, from_headers, from_usage_body};

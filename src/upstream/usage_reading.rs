@@ -133,7 +133,8 @@ fn header_windows(headers: &HeaderMap, family: &str, now: At) -> Vec<Window> {
 fn json_windows(limit: &Value, now: At) -> Vec<Window> {
     let slots = limit.as_object().into_iter().flat_map(Map::values);
     let windows = slots.filter_map(|slot| {
-        let minutes = slot.number("window_minutes").or_else(|| Some(slot.number("limit_window_seconds")? / 60.0));
+        let minutes =
+            slot.number("window_minutes").or_else(|| Some(slot.number("limit_window_seconds")? / 60.0));
         let reset_at = slot.number("reset_at").or_else(|| slot.number("resets_at"));
         window(slot.number("used_percent"), minutes, reset_at, slot.number("reset_after_seconds"), now)
     });

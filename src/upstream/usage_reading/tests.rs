@@ -167,10 +167,7 @@ fn the_usage_body_is_read_by_window_length() {
 fn the_recorded_usage_body_has_a_limit_of_its_own() {
     let body = recorded("codex-lb/upstream_usage_with_additional.json").to_string();
     let reading = from_usage_body(body.as_bytes(), ASKED).unwrap();
-    assert_eq!(
-        reading.windows,
-        [window(300, 45.0, Some(1741500000)), window(10080, 30.0, Some(1741900000))]
-    );
+    assert_eq!(reading.windows, [window(300, 45.0, Some(1741500000)), window(10080, 30.0, Some(1741900000))]);
     assert_eq!(
         reading.limits,
         [AdditionalLimit {
