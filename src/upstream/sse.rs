@@ -56,7 +56,6 @@ impl SseSplitter {
     }
 
     /// The data of the next whole event, `None` when more bytes are needed.
-    #[expect(clippy::should_implement_trait, reason = "`None` means to feed more, not that it is over")]
     pub fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.next_line()? {
             if let Some(data) = self.take_line(line)? {
