@@ -244,6 +244,8 @@ mod tests {
         let base: BaseUrl = "http://127.0.0.1:1".parse().unwrap();
         let first: *const reqwest::Client = http.get(&base).unwrap();
         assert!(std::ptr::eq(first, http.clone().get(&base).unwrap()));
+        let outside: BaseUrl = "https://chatgpt.com".parse().unwrap();
+        assert!(!std::ptr::eq(first, http.get(&outside).unwrap()), "loopback has a client without proxies");
     }
 
     #[test]

@@ -111,9 +111,10 @@ fn is_code(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// The HTTP status of an error, as frames carry it. That of a response (`"failed"`) is a word.
 fn status_of(object: &Value) -> Option<u16> {
     let status = ["status_code", "status"].into_iter().find_map(|name| object.number(name))?;
-    (100.0..1000.0).contains(&status).then_some(status as u16)
+    (400.0..600.0).contains(&status).then_some(status as u16)
 }
 
 fn base64_json(text: &str) -> Option<Value> {

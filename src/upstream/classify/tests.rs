@@ -217,6 +217,7 @@ fn events_by_code_status_and_words() {
     check(json!({"type": "error", "message": "5-hour limit reached"}), UsageLimit);
     check(json!({"type": "error", "error": "token_expired"}), Unauthorized);
     check(json!({"type": "error", "error": "Sorry, no."}), ServerError);
+    check(json!({"type": "error", "status": 200}), ServerError);
     check(json!({"type": "error"}), ServerError);
 }
 
