@@ -20,7 +20,7 @@ use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase, RotatedReason,
     RpcError, Timing, Warning, WarningKind,
 };
-use crate::upstream::{self, Originator, ResponsesRequest};
+use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
 
 /// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -129,7 +129,10 @@ impl Completion {
         };
         let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
         let headers = upstream::request_headers(originator, params.session_id.as_deref(), own)
-            .map_err(|refusal| RpcError::invalid_params(format!("headers.{}", refusal.name()), refusal.to_string()))?;
+            .map_err(|refusal| {
+                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
+                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
+            })?;
         let started = Instant::now();
         Ok(Completion {
             sidecar: sidecar.clone(),
