@@ -25,10 +25,14 @@ pub struct HttpClient {
 #[derive(Debug, Default)]
 struct Built {
     /// Follows the proxy variables of the environment.
-    outside: OnceLock<Result<reqwest::Client, HttpError>>,
+    outside: Slot,
     /// Without any proxy.
-    loopback: OnceLock<Result<reqwest::Client, HttpError>>,
+    loopback: Slot,
+    outside_once: Slot,
+    loopback_once: Slot,
 }
+
+type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
 
 /// No client can be had in this process; asking again gives the same answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -60,11 +64,15 @@ impl HttpClient {
 
     /// The client for requests below `base`.
     pub fn get(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
-        let (slot, proxies) = match base.loopback {
-            true => (&self.built.loopback, Proxies::None),
-            false => (&self.built.outside, Proxies::FromEnvironment),
-        };
-        slot.get_or_init(|| build(proxies)).as_ref().map_err(HttpError::clone)
+        let slot = if base.loopback { &self.built.loopback } else { &self.built.outside };
+        get_or_build(slot, base, Connections::Kept)
+    }
+
+    /// A client that makes a new connection for every request: on a kept one that has died unnoticed, a request that
+    /// must not be sent twice is lost in a way that looks like a lost answer.
+    pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
+        let slot = if base.loopback { &self.built.loopback_once } else { &self.built.outside_once };
+        get_or_build(slot, base, Connections::UsedOnce)
     }
 
     /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. When no thread
@@ -147,25 +155,33 @@ pub fn user_agent(name: &str, version: &str) -> String {
 }
 
 #[derive(Clone, Copy)]
-enum Proxies {
-    FromEnvironment,
-    None,
+enum Connections {
+    Kept,
+    UsedOnce,
 }
 
-fn build(proxies: Proxies) -> Result<reqwest::Client, HttpError> {
+fn get_or_build<'s>(
+    slot: &'s Slot,
+    base: &BaseUrl,
+    connections: Connections,
+) -> Result<&'s reqwest::Client, HttpError> {
+    slot.get_or_init(|| build(base.loopback, connections)).as_ref().map_err(HttpError::clone)
+}
+
+fn build(loopback: bool, connections: Connections) -> Result<reqwest::Client, HttpError> {
     // An error means that a provider is installed already, and any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    builder(proxies).build().or_else(|no_system_roots| {
+    builder(loopback, connections).build().or_else(|no_system_roots| {
         tracing::info!(error = explain(no_system_roots), "using the built-in CA certificates");
-        builder(proxies)
+        builder(loopback, connections)
             .tls_backend_preconfigured(built_in_roots())
             .build()
             .map_err(|error| HttpError(explain(error)))
     })
 }
 
-fn builder(proxies: Proxies) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
+fn builder(loopback: bool, connections: Connections) -> reqwest::ClientBuilder {
+    let mut builder = reqwest::Client::builder()
         .user_agent(user_agent(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
@@ -174,9 +190,12 @@ fn builder(proxies: Proxies) -> reqwest::ClientBuilder {
         .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .http2_keep_alive_interval(HTTP2_PING_EVERY)
         .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT);
-    match proxies {
-        Proxies::FromEnvironment => builder,
-        Proxies::None => builder.no_proxy(),
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    match connections {
+        Connections::Kept => builder,
+        Connections::UsedOnce => builder.pool_max_idle_per_host(0),
     }
 }
 
@@ -215,6 +234,8 @@ mod tests {
         check("chatgpt.com", Err(BaseUrlError::NotAUrl(url::ParseError::RelativeUrlWithoutBase)));
         check("", Err(BaseUrlError::NotAUrl(url::ParseError::RelativeUrlWithoutBase)));
         check("https://a:b@chatgpt.com", Err(BaseUrlError::MoreThanABase));
+        check("https://a@chatgpt.com", Err(BaseUrlError::MoreThanABase));
+        check("https://:b@chatgpt.com", Err(BaseUrlError::MoreThanABase));
         check("https://chatgpt.com?x", Err(BaseUrlError::MoreThanABase));
         check("https://chatgpt.com#x", Err(BaseUrlError::MoreThanABase));
     }
@@ -252,6 +273,6 @@ mod tests {
     fn the_built_in_roots_make_a_client() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         assert!(!built_in_roots().alpn_protocols.is_empty());
-        builder(Proxies::None).tls_backend_preconfigured(built_in_roots()).build().unwrap();
+        builder(true, Connections::Kept).tls_backend_preconfigured(built_in_roots()).build().unwrap();
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn send(
     base: &BaseUrl,
     request: HttpRequest,
 ) -> Result<HttpResponse, RedeemError> {
-    let client = http.get(base).map_err(|error| RedeemError::transient(error.to_string()))?;
+    let client = http.get_unpooled(base).map_err(|error| RedeemError::transient(error.to_string()))?;
     let mut request = reqwest::Request::try_from(request).map_err(|e| RedeemError::transient(explain(e)))?;
     *request.timeout_mut() = Some(TIMEOUT);
     let lost = |message| RedeemError::OutcomeUnknown { message };

@@ -154,6 +154,7 @@ fn kind_of(json: &str) -> String {
 mod tests {
     use super::*;
     use crate::pool::At;
+    use crate::upstream::sse::{MAX_EVENT_BYTES, SseSplitter};
 
     const ASKED: Asked = Asked { requested_at: At(1_000), answered_at: At(2_000) };
 
@@ -281,5 +282,36 @@ mod tests {
         for body in ["", "[DONE]", "{", "[]", "7"] {
             assert_eq!(Event::from_whole_body(&Bytes::from(body)).unwrap_err(), NotJson, "{body}");
         }
+    }
+
+    #[test]
+    fn recorded_streams_begin_with_preamble_and_end_complete() {
+        let read = |file: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/upstream/");
+            std::fs::read_to_string(format!("{folder}{file}")).unwrap()
+        };
+        let check = |data: Vec<Bytes>, expected: (usize, usize, usize)| {
+            let (mut preamble, mut output, mut completed) = (0, 0, 0);
+            for data in data {
+                let event = Event::read(&data).unwrap().unwrap();
+                assert_eq!(event.raw.get().as_bytes(), data);
+                match event.meaning(ASKED) {
+                    EventMeaning::Preamble { usage: None } => preamble += 1,
+                    EventMeaning::Output => output += 1,
+                    EventMeaning::Completed { .. } => completed += 1,
+                    other => panic!("{other:?} of {event:?}"),
+                }
+            }
+            assert_eq!((preamble, output, completed), expected);
+        };
+        let lines =
+            |file: &str| read(file).lines().map(|line| Bytes::from(line.to_owned())).collect::<Vec<_>>();
+        check(lines("responses-api/openai-phase.1.chunks.txt"), (2, 14, 1));
+        check(lines("responses-api/openai-reasoning-encrypted-content.1.chunks.txt"), (8, 98, 4));
+        let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
+        splitter.feed(Bytes::from(read("openai-codex/cli_responses_fixture.sse")));
+        let mut data: Vec<_> = std::iter::from_fn(|| splitter.next().unwrap()).collect();
+        data.extend(splitter.finish().unwrap());
+        check(data, (1, 1, 1));
     }
 }

@@ -14,9 +14,8 @@ mod stream;
 mod usage_reading;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
-pub use classify::{classify, classify_event};
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
 pub use headers::{AnswerHeaders, HeaderRefusal, Originator, check_client_header, request_headers};
 pub use stream::{EventStream, StreamFault};
-pub use usage_reading::{Asked, from_event, from_headers, from_usage_body};
+pub use usage_reading::Asked;

@@ -62,6 +62,7 @@ impl EventStream {
 
     /// The next event; `None` when the body is over and whole. Without a terminal event before it the stream was cut
     /// short all the same. A fault ends the stream: what follows is `None`.
+    /// Nothing is lost when the future is dropped half-way.
     pub async fn next(&mut self, idle: Duration) -> Result<Option<Event>, StreamFault> {
         loop {
             if let Some(event) = self.split()? {

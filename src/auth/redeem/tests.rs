@@ -158,3 +158,29 @@ async fn a_token_that_was_not_sent_is_kept() {
     let error = redeem(&HttpClient::new(), &base, &Secret::new("refresh-1"), NOW).await.unwrap_err();
     assert!(matches!(error, RedeemError::Transient { status: None, .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn no_kept_connection_is_trusted_with_a_token() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: BaseUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let http = HttpClient::new();
+    let refresh = Secret::new("refresh-1");
+    let body = r#"{"access_token":"access-2"}"#;
+    let mut kept_open = Vec::new();
+    for _ in 0..2 {
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(CLIENT_ID.as_bytes()) {
+                socket.read_buf(&mut request).await.unwrap();
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            socket
+        };
+        let both = async { tokio::join!(redeem(&http, &base, &refresh, NOW), serve) };
+        let (outcome, socket) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+        assert_eq!(outcome.unwrap().credential.access.expose(), "access-2");
+        kept_open.push(socket);
+    }
+}

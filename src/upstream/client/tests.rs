@@ -327,6 +327,15 @@ async fn a_token_that_fits_no_header_is_not_sent() {
     assert!(server.requests.lock().unwrap().is_empty());
 }
 
+#[test]
+fn headers_do_not_show_the_token() {
+    let token = Secret::new("access-1");
+    let mut headers = HeaderMap::new();
+    Bearer { token: &token, workspace_id: Some("ws-1") }.put_into(&mut headers).unwrap();
+    let shown = format!("{headers:?}");
+    assert!(shown.contains("ws-1") && !shown.contains("access-1"), "{shown}");
+}
+
 #[tokio::test]
 async fn usage_is_asked_for_and_read() {
     const USAGE: &str = r#"{"plan_type":"plus","rate_limit":{"primary_window":{"used_percent":5,"limit_window_seconds":18000}}}"#;
