@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use lexopt::Arg;
 
-use crate::http::BaseUrl;
+use crate::http::{BaseUrl, BaseUrlError};
 use crate::rpc;
 use crate::store::{PathChoices, Paths};
 
@@ -150,9 +150,9 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
     };
     let url = |flag, variable, default: &str| match choose(flag, variable) {
         Some((name, value)) => {
-            BaseUrl::parse(&value.to_string_lossy()).map_err(|error| UsageError(format!("{name}: {error}")))
+            value.to_string_lossy().parse().map_err(|error: BaseUrlError| UsageError(format!("{name}: {error}")))
         }
-        None => BaseUrl::parse(default).map_err(usage),
+        None => default.parse().map_err(usage),
     };
     let config = rpc::Config::default();
     let log_format = match choose("log-format", "MULTICODEX_LOG_FORMAT") {

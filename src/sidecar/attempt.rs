@@ -1,12 +1,9 @@
 //! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
 //! leaves no trace at the client.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
 use super::audience::{Audience, Gone};
 use super::complete::{Completion, Terminal};
@@ -14,10 +11,13 @@ use super::token::{Need, Token};
 use crate::clock;
 use crate::pool::{AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing};
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
-use crate::upstream::{Answer, AnswerBody, AnswerHeaders, Bearer, Event, EventStream, Meaning, StreamFault};
+use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream};
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// What a client is shown of an upstream answer.
+const MAX_BODY: usize = 64 << 10;
 
 pub(super) enum AttemptEnd {
     Ended(Terminal),
@@ -32,6 +32,12 @@ pub(super) struct Lost {
     pub(super) account: AccountId,
     pub(super) failure: Failure,
     pub(super) body: Option<AnswerBody>,
+}
+
+/// Upstream's own words, as far as a client is shown them.
+pub(super) struct AnswerBody {
+    pub(super) text: String,
+    pub(super) truncated: bool,
 }
 
 /// What became of one request.
@@ -49,19 +55,6 @@ struct Answering<'a> {
     hold_back: HoldBack,
     held: Vec<Event>,
     requested_at: At,
-}
-
-/// The parts of a terminal event that are used here.
-#[derive(Deserialize)]
-struct TerminalEvent<'a> {
-    #[serde(borrow)]
-    response: Option<TerminalResponse<'a>>,
-}
-
-#[derive(Deserialize)]
-struct TerminalResponse<'a> {
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
 }
 
 impl Completion {
@@ -112,17 +105,22 @@ impl Completion {
     ) -> Result<Sent, Gone> {
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         let requested_at = clock::now();
-        let answer = match self.sidecar.upstream.responses(&bearer, &self.request).await {
-            Ok(answer) => answer,
-            Err(failure) => return Ok(Sent::Lost(failure, None)),
+        let asking = self.sidecar.upstream.responses(&bearer, &self.request);
+        let answer = match tokio::time::timeout(self.idle, asking).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => return Ok(Sent::Lost(failure, None)),
+            Err(_) => {
+                let why = "upstream did not begin to answer in time";
+                return Ok(Sent::Lost(Failure::new(FailureKind::IdleTimeout, Source::Transport, why), None));
+            }
         };
         match answer {
-            Answer::Refused { failure, headers, body } => {
-                self.read_usage(account, &headers, requested_at);
-                Ok(Sent::Lost(failure, Some(body)))
+            Answer::Refused { failure, headers, body, truncated, status: _ } => {
+                self.read_usage(account, &headers);
+                Ok(Sent::Lost(failure, Some(AnswerBody { text: body, truncated })))
             }
             Answer::Stream { status, headers, events } => {
-                self.read_usage(account, &headers, requested_at);
+                self.read_usage(account, &headers);
                 let answering = Answering {
                     account,
                     attempt,
@@ -162,32 +160,38 @@ impl Completion {
             };
             let event = match next {
                 Ok(Some(event)) => event,
-                Ok(None) => return Ok(self.cut(&answering, interrupted("the stream ended before its terminal event"))),
-                Err(fault) => return Ok(self.cut(&answering, stream_failure(fault))),
+                Ok(None) => {
+                    let why = "the stream ended before its terminal event";
+                    let failure = Failure::new(FailureKind::StreamInterrupted, Source::Transport, why);
+                    return Ok(self.cut(&answering, failure, None));
+                }
+                Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
             };
-            let meaning = event.meaning(clock::now());
-            match meaning {
-                Meaning::Preamble => self.hold_or_forward(audience, &mut answering, event).await?,
-                Meaning::RateLimits(mut reading) => {
-                    reading.requested_at = answering.requested_at;
-                    self.sidecar.apply_usage(answering.account, reading);
+            let asked = Asked { requested_at: answering.requested_at, answered_at: clock::now() };
+            let (outcome, usage) = match event.meaning(asked) {
+                EventMeaning::Preamble { usage } => {
+                    if let Some(reading) = usage {
+                        self.sidecar.apply_usage(answering.account, reading);
+                    }
                     self.hold_or_forward(audience, &mut answering, event).await?;
+                    continue;
                 }
-                Meaning::Output => self.forward(audience, &mut answering, &event).await?,
-                Meaning::Completed => {
-                    return self.end(audience, answering, events, &event, Outcome::Completed).await.map(Sent::Ended);
+                EventMeaning::Output => {
+                    self.forward(audience, &mut answering, &event).await?;
+                    continue;
                 }
-                Meaning::Incomplete => {
-                    return self.end(audience, answering, events, &event, Outcome::Incomplete).await.map(Sent::Ended);
-                }
-                Meaning::Failed(failure) => {
+                EventMeaning::Failed(failure) => {
                     if self.first_event.is_some() {
                         self.forward(audience, &mut answering, &event).await?;
                     }
-                    let body = AnswerBody::capped(event.raw());
-                    return Ok(self.cut_with(&answering, failure, Some(body)));
+                    return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
                 }
-            }
+                EventMeaning::Completed { usage } => (Outcome::Completed, usage),
+                EventMeaning::Incomplete { usage } => (Outcome::Incomplete, usage),
+            };
+            self.forward(audience, &mut answering, &event).await?;
+            self.ended_well(answering.account, events);
+            return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), usage }));
         }
     }
 
@@ -200,7 +204,7 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(audience, answering, &event).await;
         }
-        match answering.hold_back.offer(event.raw().len(), clock::now()) {
+        match answering.hold_back.offer(event.raw.get().len(), clock::now()) {
             Held::Hold => {
                 answering.held.push(event);
                 Ok(())
@@ -218,7 +222,7 @@ impl Completion {
         if self.first_event.is_none() {
             self.accept(audience, answering).await?;
         }
-        audience.tell(Notice::Event { event: event.json() }).await
+        audience.tell(Notice::Event { event: &event.raw }).await
     }
 
     /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
@@ -229,7 +233,7 @@ impl Completion {
             self.walk.accepted(&mut pool, clock::now());
             pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
         };
-        let headers: BTreeMap<&str, &str> = answering.headers.for_client().collect();
+        let headers = answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         audience
             .tell(Notice::Accepted {
                 attempt: answering.attempt,
@@ -240,38 +244,21 @@ impl Completion {
             })
             .await?;
         for event in std::mem::take(&mut answering.held) {
-            audience.tell(Notice::Event { event: event.json() }).await?;
+            audience.tell(Notice::Event { event: &event.raw }).await?;
         }
         Ok(())
     }
 
-    async fn end(
-        &mut self,
-        audience: &mut Audience,
-        mut answering: Answering<'_>,
-        events: EventStream,
-        event: &Event,
-        outcome: Outcome,
-    ) -> Result<Terminal, Gone> {
-        self.forward(audience, &mut answering, event).await?;
+    fn ended_well(&mut self, account: &AccountId, events: EventStream) {
         self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
+        tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
         self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
         self.sidecar.changed(ChangeReason::Rotation);
-        tokio::spawn(tokio::time::timeout(DRAIN, events.drain()));
-        let usage = serde_json::from_str::<TerminalEvent<'_>>(event.raw())
-            .ok()
-            .and_then(|terminal| terminal.response?.usage)
-            .filter(|usage| usage.get() != "null")
-            .map(ToOwned::to_owned);
-        Ok(Terminal::Done { outcome, account: answering.account.clone(), usage })
-    }
-
-    fn cut(&mut self, answering: &Answering<'_>, failure: Failure) -> Sent {
-        self.cut_with(answering, failure, None)
+        tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
     }
 
     /// A stream that failed: before output another account may take over, after output it is said as it is.
-    fn cut_with(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
+    fn cut(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
         if self.first_event.is_none() {
             return Sent::Lost(failure, body);
         }
@@ -285,10 +272,9 @@ impl Completion {
         Sent::Ended(Terminal::Failed(self.surfaced(&lost, Phase::AfterOutput)))
     }
 
-    fn read_usage(&self, account: &AccountId, headers: &AnswerHeaders, requested_at: At) {
-        if let Some(mut reading) = headers.usage(clock::now()) {
-            reading.requested_at = requested_at;
-            self.sidecar.apply_usage(account, reading);
+    fn read_usage(&self, account: &AccountId, headers: &AnswerHeaders) {
+        if let Some(reading) = &headers.usage {
+            self.sidecar.apply_usage(account, reading.clone());
         }
     }
 
@@ -335,21 +321,18 @@ impl Completion {
     }
 }
 
-fn interrupted(message: &str) -> Failure {
-    Failure::new(FailureKind::StreamInterrupted, Source::Transport, message)
+impl AnswerBody {
+    fn of_event(event: &Event) -> Self {
+        let mut text = event.raw.get();
+        let truncated = text.len() > MAX_BODY;
+        if truncated {
+            text = &text[..text.floor_char_boundary(MAX_BODY)];
+        }
+        AnswerBody { text: text.to_owned(), truncated }
+    }
 }
 
-fn stream_failure(fault: StreamFault) -> Failure {
-    match fault {
-        StreamFault::Interrupted(why) => interrupted(&why),
-        StreamFault::Idle => {
-            Failure::new(FailureKind::IdleTimeout, Source::Transport, "upstream was silent for too long")
-        }
-        StreamFault::NotJson => {
-            Failure::new(FailureKind::UpstreamProtocol, Source::StreamEvent, "upstream sent an event that is not JSON")
-        }
-        StreamFault::TooLarge => {
-            Failure::new(FailureKind::UpstreamProtocol, Source::StreamEvent, "upstream sent an event that is too large")
-        }
-    }
+/// Reads what is left after the terminal event, so that the connection goes back to the pool.
+async fn drain(mut events: EventStream) {
+    while let Ok(Some(_)) = events.next(DRAIN).await {}
 }

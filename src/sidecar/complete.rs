@@ -20,7 +20,7 @@ use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase, RotatedReason,
     RpcError, Timing, Warning, WarningKind,
 };
-use crate::upstream::{self, ResponsesRequest};
+use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
 
 /// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -120,20 +120,24 @@ impl Completion {
         let body = upstream::prepare(&params.request, params.session_id.as_deref())
             .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.message))?;
         let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
-        let demand = Demand { account, session: params.session_id.clone(), model: body.model.clone() };
+        let demand = Demand { account, session: params.session_id.clone(), model: Some(body.model.clone()) };
         let client = sidecar.session.client();
-        let headers = upstream::request_headers(
-            client.and_then(|client| client.name.as_deref()),
-            client.and_then(|client| client.version.as_deref()),
-            params.session_id.as_deref(),
-            params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())),
-        )
-        .map_err(|refusal| RpcError::invalid_params(format!("headers.{}", refusal.name), refusal.message))?;
+        let default = Originator::default();
+        let originator = Originator {
+            name: client.and_then(|client| client.name.as_deref()).unwrap_or(default.name),
+            version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
+        };
+        let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers = upstream::request_headers(originator, params.session_id.as_deref(), own)
+            .map_err(|refusal| {
+                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
+                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
+            })?;
         let started = Instant::now();
         Ok(Completion {
             sidecar: sidecar.clone(),
             walk: Walk::new(demand),
-            request: ResponsesRequest::new(body, headers),
+            request: ResponsesRequest::new(&body, headers),
             idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
             started,
             first_event: None,

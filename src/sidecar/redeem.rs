@@ -12,7 +12,7 @@ use super::Sidecar;
 use super::token::gone;
 use crate::auth::{self, RedeemError};
 use crate::clock;
-use crate::pool::{Account, AccountId, At, Credential, Failure, FailureKind, Source};
+use crate::pool::{Account, AccountId, Credential, Failure, FailureKind, Identity, Source};
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::store::{AccountsFile, StorageError};
 
@@ -83,18 +83,15 @@ impl Sidecar {
         let result = auth::redeem(&self.http, &self.options.auth_url, &account.credential.refresh, clock::now()).await;
         *lane = Some(Instant::now() + self.options.redeem_spacing);
         drop(lane);
-        let credential = match result {
-            Ok(redeemed) => redeemed.into_credential(&account.credential),
-            Err(error) => return Err(self.refused(id, error)),
-        };
-        if !auth::same_identity(&account.identity, &credential.access) {
+        let redeemed = result.map_err(|error| self.refused(id, &error))?;
+        if !is_of(&account.identity, &redeemed.claims.identity) {
             return Err(Failure::new(
                 FailureKind::LoginRequired,
                 Source::TokenEndpoint,
                 "the token endpoint answered for another identity; log this account in again",
             ));
         }
-        self.store_credential(&account, credential).await
+        self.store_credential(&account, redeemed.credential).await
     }
 
     /// A newer credential that someone else has put into the file since we read it.
@@ -112,7 +109,8 @@ impl Sidecar {
             .filter(|found| {
                 found.refresh != account.credential.refresh && found.expires_at > account.credential.expires_at
             })
-            .filter(|found| found.expires_at > clock::now() && auth::same_identity(&account.identity, &found.access));
+            .filter(|found| found.expires_at > clock::now())
+            .filter(|found| is_of(&account.identity, &auth::claims(&found.access).identity));
         if let Some(credential) = &newer {
             tracing::info!(account = %account.id, "adopted a newer credential from the accounts file");
             self.pool().set_credential(&account.id, credential.clone());
@@ -140,8 +138,8 @@ impl Sidecar {
         Ok(credential)
     }
 
-    fn refused(&self, id: &AccountId, error: RedeemError) -> Failure {
-        let failure = error.into_failure();
+    fn refused(&self, id: &AccountId, error: &RedeemError) -> Failure {
+        let failure = error.failure();
         tracing::warn!(
             account = %id,
             kind = failure.kind.name(),
@@ -170,6 +168,16 @@ impl Sidecar {
             .await
             .unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
     }
+}
+
+/// Whether a token with these claims may belong to the account: what both name must agree, what one leaves out may not
+/// contradict.
+fn is_of(account: &Identity, claimed: &Identity) -> bool {
+    let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
+        (Some(known), Some(claimed)) => known == claimed,
+        _ => true,
+    };
+    agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
 }
 
 fn storage(error: impl std::fmt::Display) -> Failure {

@@ -63,11 +63,11 @@ impl Sidecar {
     async fn ask_usage(self: &Arc<Self>, id: &AccountId) -> Result<UsageReading, Failure> {
         let token = self.token(id, Need::Usable).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-        match self.upstream.usage(&bearer, clock::now()).await {
+        match self.upstream.usage(&bearer).await {
             Err(failure) if failure.kind == FailureKind::Unauthorized => {
                 let token = self.token(id, Need::NewerThan(token.access)).await?;
                 let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-                self.upstream.usage(&bearer, clock::now()).await
+                self.upstream.usage(&bearer).await
             }
             result => result,
         }
