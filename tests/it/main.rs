@@ -2,3 +2,5 @@
 
 mod layers;
 mod schema;
+#[cfg(feature = "sim")]
+mod sim;
