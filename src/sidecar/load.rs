@@ -1,7 +1,6 @@
 //! From the files into the pool: at start, and whenever someone else changes one of them. What cannot be read is
 //! reported and leaves memory as it is; it is never taken for "no accounts".
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use super::Sidecar;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Source, Standing,
+    Account, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Source, Standing,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
-use crate::store::{FileAccount, Loaded, SavedAccount, SavedState, Settings, StorageError};
+use crate::store::{FileAccount, Loaded, SavedState, Settings, StorageError};
 
 impl Sidecar {
     /// The first reading; blocking, because nothing can be answered before it.
@@ -24,7 +23,7 @@ impl Sidecar {
             Ok(loaded) => self.take_accounts(loaded, &saved),
             Err(error) => self.warn_unreadable(&error),
         }
-        self.take_choices(saved);
+        self.take_state(saved);
     }
 
     pub(super) fn load_settings(&self) {
@@ -77,21 +76,20 @@ impl Sidecar {
 
     fn reload_state(&self) {
         let before = self.pool().revision();
-        let saved = self.read_state();
-        {
-            let mut pool = self.pool();
-            for (id, account) in &saved.accounts {
-                pool.absorb(id, &account.health);
-            }
-        }
-        self.take_choices(saved);
+        self.take_state(self.read_state());
         if self.pool().revision() != before {
             self.notifier.accounts_changed(ChangeReason::External);
         }
     }
 
     fn read_state(&self) -> SavedState {
-        let reading = self.state_file.load();
+        let reading = match self.state_file.load(clock::now()) {
+            Ok(reading) => reading,
+            Err(error) => {
+                self.warn_unreadable(&error);
+                return SavedState::default();
+            }
+        };
         if let Some(aside) = reading.set_aside {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptFile,
@@ -105,7 +103,6 @@ impl Sidecar {
 
     fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
         let now = clock::now();
-        let known: HashMap<&AccountId, &SavedAccount> = saved.accounts.iter().map(|(id, account)| (id, account)).collect();
         for problem in &loaded.problems {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptEntry,
@@ -114,24 +111,18 @@ impl Sidecar {
                 hint: Some("the entry is kept as it is and left out of rotation".to_owned()),
             });
         }
-        if let Some(finding) = loaded.permissions.finding() {
+        if let Some(mode) = loaded.was_open {
             self.notifier.warn(Warning {
                 kind: WarningKind::Permissions,
-                message: finding,
+                message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),
                 account: None,
                 hint: Some("tokens that others could read are best replaced by a new login".to_owned()),
             });
         }
-        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, &known, now)).collect();
+        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, saved, now)).collect();
         let report = self.pool().sync(accounts, now);
         tracing::info!(?report, "accounts file taken in");
         self.notifier.settled(WarningKind::CorruptFile, None);
-    }
-
-    fn take_choices(&self, saved: SavedState) {
-        let mut pool = self.pool();
-        pool.restore_choices(saved.choices());
-        pool.restore_affinity(saved.sessions);
     }
 
     fn warn_unreadable(&self, error: &StorageError) {
@@ -146,7 +137,7 @@ impl Sidecar {
 
 /// An account as the file tells it, with what the state dir remembers. The file is the truth about `needsReauth`: the
 /// ancestor clears it there when a login repaired the account.
-fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+fn account(entry: FileAccount, saved: &SavedState, now: At) -> Account {
     let claims = auth::claims(&entry.access);
     let identity = Identity {
         workspace_id: claims.identity.workspace_id.or(entry.account_id),
@@ -158,7 +149,7 @@ fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: 
     account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
     account.plan = claims.plan;
     account.linked = entry.linked;
-    if let Some(saved) = known.get(&account.id) {
+    if let Some(saved) = saved.accounts.get(&account.id) {
         account.health = saved.health.clone();
         account.plan = saved.plan.clone().or(account.plan);
     }

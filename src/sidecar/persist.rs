@@ -1,7 +1,7 @@
 //! Keeps what was learned: a moment after something changed, in one write, and once more at the end.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,7 +10,7 @@ use super::Sidecar;
 use crate::clock;
 use crate::pool::{Account, AccountId, At, FailureKind, Standing};
 use crate::protocol::{Warning, WarningKind};
-use crate::store::{SavedAccount, SavedState, StorageError};
+use crate::store::{Chosen, SavedAccount, SavedState, StorageError};
 
 /// Changes closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(100);
@@ -21,6 +21,15 @@ pub(super) struct Persist {
     /// What the accounts file says of each account, as last read or written by us, so that it is written only when
     /// that changes.
     marks: Mutex<HashMap<AccountId, Marks>>,
+    /// The choices as last saved or read: one that differs now was made since, here.
+    choices: Mutex<Choices>,
+}
+
+/// What the user chose, with the time of the choice, so that of two sidecars the later one counts.
+#[derive(Default)]
+struct Choices {
+    pinned: Chosen<Option<AccountId>>,
+    disabled: HashMap<AccountId, Chosen<bool>>,
 }
 
 /// The members of `codex-accounts.json` that the ancestor keeps about an account's health.
@@ -64,10 +73,41 @@ impl Sidecar {
     pub(super) async fn save_state(self: &Arc<Self>) -> Result<(), StorageError> {
         let sidecar = self.clone();
         let saving = tokio::task::spawn_blocking(move || {
-            let mine = sidecar.state();
-            sidecar.state_file.merge_and_save(&mine)
+            let now = clock::now();
+            let joined = sidecar.state_file.merge_and_save(&sidecar.state(now), now)?;
+            sidecar.take_state(joined);
+            Ok(())
         });
         saving.await.unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
+    }
+
+    /// Brings the pool up to what is saved, which other sidecars may have added to.
+    pub(super) fn take_state(&self, saved: SavedState) {
+        let mut pool = self.pool();
+        let mut choices = self.persist.choices();
+        for (id, account) in saved.accounts {
+            pool.absorb(&id, &account.health);
+            if account.plan.is_some() {
+                pool.set_plan(&id, account.plan);
+            }
+            let known = choices.disabled.entry(id.clone()).or_default();
+            if account.disabled.at > known.at {
+                *known = account.disabled;
+                pool.set_disabled(&id, account.disabled.value);
+            }
+        }
+        if saved.pinned.at > choices.pinned.at {
+            match &saved.pinned.value {
+                Some(id) => pool.pin(id),
+                None => {
+                    pool.unpin();
+                }
+            }
+            choices.pinned = saved.pinned;
+        }
+        let mut affinity = saved.affinity;
+        affinity.absorb(pool.affinity(), clock::now());
+        pool.restore_affinity(affinity);
     }
 
     /// `needsReauth` and `quotaExhaustedUntil`, which the ancestor reads.
@@ -109,16 +149,32 @@ impl Sidecar {
         Ok(())
     }
 
-    fn state(&self) -> SavedState {
+    fn state(&self, now: At) -> SavedState {
         let pool = self.pool();
+        let mut choices = self.persist.choices();
+        if choices.pinned.value.as_ref() != pool.pinned() {
+            choices.pinned = Chosen { value: pool.pinned().cloned(), at: now };
+        }
         let accounts = pool
             .accounts()
             .iter()
             .map(|account| {
-                (account.id.clone(), SavedAccount { health: account.health.clone(), plan: account.plan.clone() })
+                let disabled = choices.disabled.entry(account.id.clone()).or_default();
+                if disabled.value != account.disabled {
+                    *disabled = Chosen { value: account.disabled, at: now };
+                }
+                let saved =
+                    SavedAccount { health: account.health.clone(), plan: account.plan.clone(), disabled: *disabled };
+                (account.id.clone(), saved)
             })
             .collect();
-        SavedState::new(accounts, pool.choices(), pool.affinity().clone())
+        SavedState { accounts, pinned: choices.pinned.clone(), affinity: pool.affinity().clone() }
+    }
+}
+
+impl Persist {
+    fn choices(&self) -> MutexGuard<'_, Choices> {
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
