@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod pool;
+pub mod rpc;
 pub mod secret;
