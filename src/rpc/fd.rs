@@ -96,3 +96,65 @@ pub fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     )]
     AsyncFd::with_interest(fd, interest)
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use rustix::fs::fcntl_getfl;
+
+    use super::*;
+
+    /// Far more than a pipe holds passes through, and the shared descriptions stay blocking.
+    async fn check(read_end: OwnedFd, write_end: OwnedFd) {
+        let mut reading = Descriptor::reading(&read_end).expect("usable").expect("watchable");
+        let mut writing = Descriptor::writing(&write_end).expect("usable").expect("watchable");
+        let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+        let to_send = sent.clone();
+        let writer = tokio::spawn(async move { writing.write_all(&to_send).await });
+        let mut received = Vec::new();
+        while received.len() < sent.len() {
+            received.reserve(4096);
+            assert_ne!(reading.read(&mut received).await.expect("readable"), 0);
+        }
+        assert!(received == sent, "what arrives is what was sent");
+        writer.await.expect("no panic").expect("all written");
+        for end in [&read_end, &write_end] {
+            assert!(!fcntl_getfl(end).expect("flags").contains(OFlags::NONBLOCK));
+        }
+        drop(write_end);
+        received.reserve(1);
+        assert_eq!(reading.read(&mut received).await.expect("readable"), 0, "the end is seen");
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_used_through_a_description_of_our_own() {
+        let (read_end, write_end) = rustix::pipe::pipe().expect("a pipe");
+        check(read_end, write_end).await;
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_used_without_changing_it() {
+        let (read_end, write_end) = UnixStream::pair().expect("a pair");
+        check(read_end.into(), write_end.into()).await;
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_hangs_up_is_an_error() {
+        let (read_end, write_end) = rustix::pipe::pipe().expect("a pipe");
+        let mut writing = Descriptor::writing(&write_end).expect("usable").expect("watchable");
+        drop(read_end);
+        let error = writing.write_all(b"x").await.expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_watched_is_left_to_a_thread() {
+        for path in ["/dev/null", "Cargo.toml"] {
+            let file = std::fs::File::open(path).expect("readable");
+            assert!(Descriptor::reading(file).expect("usable").is_none(), "{path}");
+        }
+    }
+}

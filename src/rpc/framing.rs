@@ -3,6 +3,8 @@
 //! It refuses to look inside a message, and to hold more of one than the limit: what is too large is skipped
 //! as it arrives.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2_iter};
 
 /// How messages are told apart, decided by the first byte of the first message and kept for the connection.
@@ -137,7 +139,7 @@ impl Decoder {
                             self.state = State::SkipLine;
                             continue;
                         };
-                        if self.buffer[line.clone()].trim_ascii().is_empty() {
+                        if self.is_blank(&line) {
                             continue;
                         }
                         return Some(self.bounded(line));
@@ -162,14 +164,19 @@ impl Decoder {
         match std::mem::replace(&mut self.state, State::Lost) {
             State::SkipLine | State::SkipBody(_) => Some(Frame::TooLarge),
             State::Body(_) => Some(Frame::Truncated),
-            State::Between if self.buffer[rest.clone()].trim_ascii().is_empty() => None,
+            State::Between if self.is_blank(&rest) => None,
             State::Between if self.framing == Some(Framing::Lines) => Some(self.bounded(rest)),
             State::Between => Some(Frame::Lost),
             State::Lost => None,
         }
     }
 
-    fn bounded(&self, line: std::ops::Range<usize>) -> Frame<'_> {
+    /// A line above the limit is not looked at, so that it does not matter how much of it was seen at once.
+    fn is_blank(&self, line: &Range<usize>) -> bool {
+        line.len() <= self.max_message_bytes && self.buffer[line.clone()].trim_ascii().is_empty()
+    }
+
+    fn bounded(&self, line: Range<usize>) -> Frame<'_> {
         let message = &self.buffer[line];
         if message.len() > self.max_message_bytes { Frame::TooLarge } else { Frame::Message(message) }
     }
@@ -203,7 +210,7 @@ impl Decoder {
     }
 
     /// The next whole line, without its end.
-    fn take_line(&mut self) -> Option<std::ops::Range<usize>> {
+    fn take_line(&mut self) -> Option<Range<usize>> {
         let Some(offset) = memchr(b'\n', &self.buffer[self.searched..]) else {
             self.searched = self.buffer.len();
             return None;
@@ -227,7 +234,7 @@ impl Decoder {
             line_start += offset + 1;
             if line.is_empty() {
                 self.consume(line_start);
-                return Some(length.ok_or(NoLength));
+                return Some(length.filter(|_| line_start <= MAX_HEADER_BYTES).ok_or(NoLength));
             }
             match header_length(line) {
                 Ok(None) => {}

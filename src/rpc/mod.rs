@@ -34,4 +34,5 @@ pub use serve::{Config, Ended, serve};
 pub use stdio::{Input, Output, stdio};
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests;

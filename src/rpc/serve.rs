@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dispatch::{Dispatcher, Outcome, Pending, Place};
 use super::error::Refusal;
 use super::framing::{Decoder, Frame, Framing};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Ticket};
 use super::message::{Call, Entry, Message, read, read_id};
 use super::outbox::{Closed, Outbox};
 use super::stdio::{Input, Output};
@@ -158,6 +158,19 @@ enum Step {
     Wait(Pending),
 }
 
+impl Step {
+    async fn settle(self) -> (Option<Box<RawValue>>, Option<Ticket>) {
+        match self {
+            Self::Nothing => (None, None),
+            Self::Answer(answer) => (Some(answer), None),
+            Self::Wait(pending) => {
+                let (answer, ticket) = pending.answer().await;
+                (answer, Some(ticket))
+            }
+        }
+    }
+}
+
 impl Connection {
     async fn read_until_end(&mut self, mut input: Input, mut decoder: Decoder) -> Ended {
         loop {
@@ -240,14 +253,7 @@ impl Connection {
         }
         let outbox = self.outbox.clone();
         self.tasks.spawn(async move {
-            let answered = join_all(steps.into_iter().map(async |step| match step {
-                Step::Nothing => (None, None),
-                Step::Answer(answer) => (Some(answer), None),
-                Step::Wait(pending) => {
-                    let (answer, ticket) = pending.answer().await;
-                    (answer, Some(ticket))
-                }
-            }));
+            let answered = join_all(steps.into_iter().map(Step::settle));
             let (answers, _tickets): (Vec<_>, Vec<_>) = answered.await.into_iter().unzip();
             let _ = outbox.send(array(answers.into_iter().flatten())).await;
         });

@@ -158,3 +158,25 @@ impl std::fmt::Debug for Output {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests {
+    use std::io::{Seek, SeekFrom};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn threads_carry_files_both_ways() {
+        let mut file = tempfile::tempfile().expect("a file");
+        let sent = vec![b'x'; 3 * CHUNK_BYTES + 1];
+        let mut output = Output::on_a_thread(file.try_clone().expect("a copy")).expect("a thread");
+        output.write_all(&sent).await.expect("written");
+        output.write_all(b"y").await.expect("written");
+        file.seek(SeekFrom::Start(0)).expect("a file");
+        let mut input = Input::on_a_thread(file).expect("a thread");
+        let mut received = Vec::new();
+        while input.read(&mut received).await.expect("readable") > 0 {}
+        assert!(received.len() == sent.len() + 1 && received.ends_with(b"xy"));
+    }
+}
