@@ -67,7 +67,8 @@ struct Watched {
 
 impl Watched {
     fn new(files: Vec<PathBuf>, events: Sender<Wake>) -> Self {
-        let folders: HashSet<PathBuf> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        let folders: HashSet<PathBuf> =
+            files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if let Some(wake) = event.map_or(Some(Wake::Event), |event| worth(&event, &folders)) {
                 let _ = events.send(wake);
@@ -203,7 +204,10 @@ mod tests {
     use super::*;
 
     async fn next(told: &mut mpsc::Receiver<PathBuf>) -> PathBuf {
-        tokio::time::timeout(Duration::from_secs(10), told.recv()).await.expect("a change is told in time").unwrap()
+        tokio::time::timeout(Duration::from_secs(10), told.recv())
+            .await
+            .expect("a change is told in time")
+            .unwrap()
     }
 
     #[tokio::test]
@@ -215,10 +219,13 @@ mod tests {
         let steps: [(&str, Box<dyn Fn()>); 5] = [
             ("made", Box::new(|| fs::write(&file, "1").unwrap())),
             ("in place", Box::new(|| fs::write(&file, "2").unwrap())),
-            ("renamed over", Box::new(|| {
-                fs::write(&aside, "3").unwrap();
-                fs::rename(&aside, &file).unwrap();
-            })),
+            (
+                "renamed over",
+                Box::new(|| {
+                    fs::write(&aside, "3").unwrap();
+                    fs::rename(&aside, &file).unwrap();
+                }),
+            ),
             ("deleted", Box::new(|| fs::remove_file(&file).unwrap())),
             ("made anew", Box::new(|| fs::write(&file, "4").unwrap())),
         ];

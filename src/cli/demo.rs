@@ -46,7 +46,10 @@ async fn story() -> Result<(), Fault> {
             ..InitializeParams::default()
         })
         .await?;
-    paint.aside(&format!("{} {} speaks protocol {}", hello.server.name, hello.server.version, hello.protocol_version));
+    paint.aside(&format!(
+        "{} {} speaks protocol {}",
+        hello.server.name, hello.server.version, hello.protocol_version
+    ));
     paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts);
 
     paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.");
@@ -135,7 +138,12 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
             Told::Rotated { from, to, reason } => {
                 moved |= to.is_some();
                 let to = to.map_or_else(|| "no one".to_owned(), |to| label(&to));
-                paint.notice(&format!("rotated: {} → {to} ({}: {})", label(&from), reason.kind, reason.message));
+                paint.notice(&format!(
+                    "rotated: {} → {to} ({}: {})",
+                    label(&from),
+                    reason.kind,
+                    reason.message
+                ));
             }
             Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers")),
             Told::Event { event } if event.kind == "response.output_text.delta" => {

@@ -144,7 +144,8 @@ fn account(entry: FileAccount, saved: &SavedState, now: At) -> Account {
         user_id: claims.identity.user_id,
     };
     let id = auth::account_id(&identity, &entry.email);
-    let credential = Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at };
+    let credential =
+        Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at };
     let mut account = Account::new(id, identity, entry.email, credential);
     account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
     account.plan = claims.plan;
@@ -156,8 +157,11 @@ fn account(entry: FileAccount, saved: &SavedState, now: At) -> Account {
     let health = &mut account.health;
     match (entry.needs_reauth, &health.standing) {
         (true, Standing::Good) => {
-            health.standing =
-                Standing::NeedsLogin(file_mark(FailureKind::LoginRequired, "marked in codex-accounts.json", now));
+            health.standing = Standing::NeedsLogin(file_mark(
+                FailureKind::LoginRequired,
+                "marked in codex-accounts.json",
+                now,
+            ));
         }
         (false, Standing::NeedsLogin(_)) => health.standing = Standing::Good,
         _ => {}

@@ -81,7 +81,10 @@ impl Sidecar {
         let http = HttpClient::new();
         let sidecar = Arc::new(Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
-            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), options.paths.state_dir.clone()),
+            accounts_file: AccountsFile::new(
+                options.paths.accounts_file.clone(),
+                options.paths.state_dir.clone(),
+            ),
             state_file: StateFile::new(options.paths.state_dir.clone()),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,

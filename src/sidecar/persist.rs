@@ -163,8 +163,11 @@ impl Sidecar {
                 if disabled.value != account.disabled {
                     *disabled = Chosen { value: account.disabled, at: now };
                 }
-                let saved =
-                    SavedAccount { health: account.health.clone(), plan: account.plan.clone(), disabled: *disabled };
+                let saved = SavedAccount {
+                    health: account.health.clone(),
+                    plan: account.plan.clone(),
+                    disabled: *disabled,
+                };
                 (account.id.clone(), saved)
             })
             .collect();

@@ -5,11 +5,11 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::StorageError;
 use super::atomic::{make_private_dir, narrow, replace};
 use super::document::{Document, EntryProblem, FileAccount, VERSION};
 use super::lock::lock;
 use super::raw_object::RawObject;
-use super::StorageError;
 
 #[derive(Debug)]
 pub struct AccountsFile {

@@ -46,8 +46,12 @@ pub fn narrow(path: &Path) -> Result<Option<u32>, StorageError> {
 
 /// Opens a log file to append to, readable for its owner only.
 pub fn open_log(path: &Path) -> Result<File, StorageError> {
-    let file =
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(StorageError::io(path))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(StorageError::io(path))?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(StorageError::io(path))?;
     Ok(file)
 }

@@ -74,7 +74,9 @@ impl Document {
     }
 
     pub(super) fn read(root: RawObject) -> Result<Self, WrongShape> {
-        let Some(accounts) = root.get("accounts") else { return Err(WrongShape("there is no member \"accounts\"")) };
+        let Some(accounts) = root.get("accounts") else {
+            return Err(WrongShape("there is no member \"accounts\""));
+        };
         let Ok(raws) = serde_json::from_str::<Vec<Box<RawValue>>>(accounts.get()) else {
             return Err(WrongShape("\"accounts\" is not an array"));
         };
@@ -104,7 +106,8 @@ impl Document {
         for (index, entry) in self.entries.iter().enumerate() {
             match read_account(entry) {
                 Ok(account) if accounts.iter().any(|earlier| earlier.email == account.email) => {
-                    problems.push(EntryProblem { index, what: "an earlier entry has the same email".to_owned() });
+                    problems
+                        .push(EntryProblem { index, what: "an earlier entry has the same email".to_owned() });
                 }
                 Ok(account) => accounts.push(account),
                 Err(what) => problems.push(EntryProblem { index, what: what.to_owned() }),
@@ -206,7 +209,8 @@ impl Document {
 
     fn position(&self, label: &str) -> Option<usize> {
         self.entries.iter().position(|entry| {
-            entry.members.as_ref().and_then(|members| members.read::<String>("email")).as_deref() == Some(label)
+            entry.members.as_ref().and_then(|members| members.read::<String>("email")).as_deref()
+                == Some(label)
         })
     }
 

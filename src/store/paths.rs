@@ -28,7 +28,9 @@ pub struct Paths {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathsError {
-    #[error("this user has no home directory; name the directories with --agent-dir, --state-dir and --codex-home")]
+    #[error(
+        "this user has no home directory; name the directories with --agent-dir, --state-dir and --codex-home"
+    )]
     NoHome,
     #[error("the current directory cannot be read, so the relative path {} means nothing", .0.display())]
     NoCurrentDir(PathBuf),
@@ -50,7 +52,11 @@ impl Paths {
         self.state_dir.join(super::state::FILE_NAME)
     }
 
-    fn from_parts(choices: PathChoices, home: Option<&Path>, state: Option<PathBuf>) -> Result<Self, PathsError> {
+    fn from_parts(
+        choices: PathChoices,
+        home: Option<&Path>,
+        state: Option<PathBuf>,
+    ) -> Result<Self, PathsError> {
         let below_home = |below: &str| home.map(|home| home.join(below)).ok_or(PathsError::NoHome);
         let chosen = |choice: Option<PathBuf>| choice.map(|path| absolute(&path, home)).transpose();
         let agent_dir = chosen(choices.agent_dir)?.map_or_else(|| below_home(".pi/agent"), Ok)?;
@@ -83,7 +89,8 @@ mod tests {
     #[test]
     fn what_is_not_chosen_lies_below_home() {
         let paths =
-            Paths::from_parts(PathChoices::default(), Some(Path::new("/h")), Some(PathBuf::from("/s"))).unwrap();
+            Paths::from_parts(PathChoices::default(), Some(Path::new("/h")), Some(PathBuf::from("/s")))
+                .unwrap();
         assert_eq!(paths.accounts_file, Path::new("/h/.pi/agent/codex-accounts.json"));
         assert_eq!(paths.auth_file, Path::new("/h/.pi/agent/auth.json"));
         assert_eq!(paths.settings_file, Path::new("/h/.pi/agent/settings.json"));

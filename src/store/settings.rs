@@ -28,25 +28,33 @@ impl Settings {
             Err(error) => return Err(StorageError::io(path)(error)),
         };
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let root: Value = serde_json::from_slice(text).map_err(|error| StorageError::corrupt(path, &error))?;
+        let root: Value =
+            serde_json::from_slice(text).map_err(|error| StorageError::corrupt(path, &error))?;
         Ok(Self::read(&root))
     }
 
     fn read(root: &Value) -> Self {
-        let Some(rotation) = root["pi-multicodex"]["rotation"].as_object() else { return Settings::default() };
+        let Some(rotation) = root["pi-multicodex"]["rotation"].as_object() else {
+            return Settings::default();
+        };
         let default = RotationSettings::default();
         let mut members = Members { members: rotation, problems: Vec::new() };
         let rotation = RotationSettings {
-            strategy: members.choose("strategy", default.strategy, &[
-                ("reset-first", Strategy::ResetFirst),
-                ("least-used", Strategy::LeastUsed),
-                ("round-robin", Strategy::RoundRobin),
-                ("priority", Strategy::Priority),
-            ]),
-            affinity: members.choose("affinity", default.affinity, &[
-                ("session", AffinityMode::Session),
-                ("none", AffinityMode::None),
-            ]),
+            strategy: members.choose(
+                "strategy",
+                default.strategy,
+                &[
+                    ("reset-first", Strategy::ResetFirst),
+                    ("least-used", Strategy::LeastUsed),
+                    ("round-robin", Strategy::RoundRobin),
+                    ("priority", Strategy::Priority),
+                ],
+            ),
+            affinity: members.choose(
+                "affinity",
+                default.affinity,
+                &[("session", AffinityMode::Session), ("none", AffinityMode::None)],
+            ),
             max_attempts: members
                 .number("maxAttempts", 1, 100)
                 .and_then(|number| u32::try_from(number).ok())
@@ -55,7 +63,10 @@ impl Settings {
                 .number("fallbackCooldownMs", 1000, MAX_MS)
                 .map_or(default.fallback_cooldown, Duration::from_millis),
             reserve_percent: members.percent("reservePercent").unwrap_or(default.reserve_percent),
-            wait_for_reset: members.number("waitForResetMs", 0, MAX_MS).filter(|ms| *ms > 0).map(Duration::from_millis),
+            wait_for_reset: members
+                .number("waitForResetMs", 0, MAX_MS)
+                .filter(|ms| *ms > 0)
+                .map(Duration::from_millis),
             priority: members.priority(),
         };
         Settings { rotation, problems: members.problems }
@@ -105,11 +116,17 @@ impl Members<'_> {
         };
         let mut priority = HashMap::new();
         for (id, value) in entries {
-            match value.as_i64().filter(|value| (-100..=100).contains(value)).and_then(|value| i32::try_from(value).ok()) {
+            match value
+                .as_i64()
+                .filter(|value| (-100..=100).contains(value))
+                .and_then(|value| i32::try_from(value).ok())
+            {
                 Some(value) => {
                     priority.insert(AccountId::new(id), value);
                 }
-                None => self.problems.push(format!("rotation.priority.{id} must be a whole number from -100 to 100")),
+                None => self
+                    .problems
+                    .push(format!("rotation.priority.{id} must be a whole number from -100 to 100")),
             }
         }
         priority
@@ -132,23 +149,35 @@ mod tests {
             "strategy": "round-robin", "affinity": "sometimes", "maxAttempts": 0, "fallbackCooldownMs": 60000,
             "reservePercent": 101, "waitForResetMs": null, "priority": {"acc_1": 5, "acc_2": 101},
         }}}));
-        assert_eq!(settings.rotation, RotationSettings {
-            strategy: Strategy::RoundRobin,
-            fallback_cooldown: Duration::from_secs(60),
-            priority: HashMap::from([(AccountId::new("acc_1"), 5)]),
-            ..RotationSettings::default()
-        });
-        assert_eq!(settings.problems, [
-            "rotation.affinity must be one of session, none",
-            "rotation.maxAttempts must be a whole number from 1 to 100",
-            "rotation.reservePercent must be a number from 0 to 100",
-            "rotation.priority.acc_2 must be a whole number from -100 to 100",
-        ]);
+        assert_eq!(
+            settings.rotation,
+            RotationSettings {
+                strategy: Strategy::RoundRobin,
+                fallback_cooldown: Duration::from_secs(60),
+                priority: HashMap::from([(AccountId::new("acc_1"), 5)]),
+                ..RotationSettings::default()
+            }
+        );
+        assert_eq!(
+            settings.problems,
+            [
+                "rotation.affinity must be one of session, none",
+                "rotation.maxAttempts must be a whole number from 1 to 100",
+                "rotation.reservePercent must be a number from 0 to 100",
+                "rotation.priority.acc_2 must be a whole number from -100 to 100",
+            ]
+        );
     }
 
     #[test]
     fn a_file_without_our_member_means_the_defaults() {
-        for root in [json!({}), json!([]), json!(null), json!({"pi-multicodex": 3}), json!({"pi-multicodex": {"rotation": []}})] {
+        for root in [
+            json!({}),
+            json!([]),
+            json!(null),
+            json!({"pi-multicodex": 3}),
+            json!({"pi-multicodex": {"rotation": []}}),
+        ] {
             assert_eq!(Settings::read(&root), Settings::default(), "{root}");
         }
     }

@@ -83,8 +83,9 @@ impl StateFile {
         let mut joined = saved.clone();
         joined.join(mine, now);
         if joined != saved {
-            let bytes = serde_json::to_vec(&StateRecord::from(&joined))
-                .map_err(|error| StorageError::interrupted(format!("the state cannot be written as JSON: {error}")))?;
+            let bytes = serde_json::to_vec(&StateRecord::from(&joined)).map_err(|error| {
+                StorageError::interrupted(format!("the state cannot be written as JSON: {error}"))
+            })?;
             replace(&self.path(), &bytes, &held)?;
         }
         Ok(joined)

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Chosen, SavedAccount, SavedState};
 use crate::pool::{
-    AccountId, AdditionalLimit, Affinity, At, Backoff, Certainty, Cooldown, Credits, FailureKind, Health, Mark,
-    ModelExclusion, Source, Standing, Usage, UsageSource, Window,
+    AccountId, AdditionalLimit, Affinity, At, Backoff, Certainty, Cooldown, Credits, FailureKind, Health,
+    Mark, ModelExclusion, Source, Standing, Usage, UsageSource, Window,
 };
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -131,7 +131,10 @@ impl From<&SavedState> for StateRecord {
                 .affinity
                 .iter()
                 .map(|(session, seat)| {
-                    (session.to_owned(), SeatRecord { account: seat.account.to_string(), at: seat.used_at.millis() })
+                    (
+                        session.to_owned(),
+                        SeatRecord { account: seat.account.to_string(), at: seat.used_at.millis() },
+                    )
                 })
                 .collect(),
         }
@@ -145,7 +148,11 @@ impl From<StateRecord> for SavedState {
             affinity.set(&session, AccountId::new(seat.account), At(seat.at));
         }
         SavedState {
-            accounts: record.accounts.into_iter().map(|(id, account)| (AccountId::new(id), account.into())).collect(),
+            accounts: record
+                .accounts
+                .into_iter()
+                .map(|(id, account)| (AccountId::new(id), account.into()))
+                .collect(),
             pinned: Chosen { value: record.pinned.map(AccountId::new), at: At(record.pinned_at) },
             affinity,
         }
@@ -168,7 +175,11 @@ impl From<&SavedAccount> for AccountRecord {
             deactivated,
             reinstated_at: health.reinstated_at.map(At::millis),
             cooldown: health.cooldown.as_ref().map(Into::into),
-            limit_cooldowns: health.limit_cooldowns.iter().map(|(id, cooldown)| (id.clone(), cooldown.into())).collect(),
+            limit_cooldowns: health
+                .limit_cooldowns
+                .iter()
+                .map(|(id, cooldown)| (id.clone(), cooldown.into()))
+                .collect(),
             backoff: health.backoff.as_ref().map(|backoff| BackoffRecord {
                 until: backoff.until.millis(),
                 failures: backoff.failures,
@@ -188,7 +199,10 @@ impl From<&SavedAccount> for AccountRecord {
 
 impl From<AccountRecord> for SavedAccount {
     fn from(record: AccountRecord) -> Self {
-        let standing = match (record.deactivated.and_then(MarkRecord::read), record.needs_login.and_then(MarkRecord::read)) {
+        let standing = match (
+            record.deactivated.and_then(MarkRecord::read),
+            record.needs_login.and_then(MarkRecord::read),
+        ) {
             (Some(mark), _) => Standing::Deactivated(mark),
             (None, Some(mark)) => Standing::NeedsLogin(mark),
             (None, None) => Standing::Good,
@@ -206,7 +220,11 @@ impl From<AccountRecord> for SavedAccount {
                     .filter_map(|(id, cooldown)| Some((id, cooldown.read()?)))
                     .collect(),
                 backoff: record.backoff.and_then(|backoff| {
-                    Some(Backoff { until: At(backoff.until), failures: backoff.failures, why: backoff.why.read()? })
+                    Some(Backoff {
+                        until: At(backoff.until),
+                        failures: backoff.failures,
+                        why: backoff.why.read()?,
+                    })
                 }),
                 model_exclusions: record
                     .model_exclusions
