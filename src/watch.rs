@@ -42,6 +42,8 @@ impl Watch {
         let (wake, woken) = channel();
         let (tell, told) = mpsc::channel(files.len().max(1));
         let events = wake.clone();
+        // Here and not on the thread: what is written after this call has changed.
+        let files: Vec<WatchedFile> = files.into_iter().map(WatchedFile::new).collect();
         let started = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
             Watched::new(files, events).run(&woken, &tell);
         });
@@ -77,11 +79,7 @@ impl Watched {
         if let Err(error) = &watcher {
             tracing::info!(%error, "no notifications of file changes on this platform; looking once a second");
         }
-        Watched {
-            files: files.into_iter().map(WatchedFile::new).collect(),
-            watcher: watcher.ok(),
-            folders: HashSet::new(),
-        }
+        Watched { files, watcher: watcher.ok(), folders: HashSet::new() }
     }
 
     fn run(mut self, woken: &Receiver<Wake>, tell: &mpsc::Sender<PathBuf>) {
