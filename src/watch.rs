@@ -68,9 +68,9 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(files: Vec<PathBuf>, events: Sender<Wake>) -> Self {
+    fn new(files: Vec<WatchedFile>, events: Sender<Wake>) -> Self {
         let folders: HashSet<PathBuf> =
-            files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+            files.iter().filter_map(|file| file.path.parent()).map(Path::to_owned).collect();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if let Some(wake) = event.map_or(Some(Wake::Event), |event| worth(&event, &folders)) {
                 let _ = events.send(wake);
