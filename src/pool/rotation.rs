@@ -334,3 +334,7 @@ fn stop(kind: EndingKind, retry_at: Option<At>) -> Next {
 fn clear_pin(pool: &mut Pool, account: &AccountId) -> bool {
     pool.pinned() == Some(account) && pool.unpin()
 }
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests;

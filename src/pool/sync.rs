@@ -133,3 +133,6 @@ fn make_labels_unique(accounts: &mut [Account]) {
         account.label = label;
     }
 }
+
+#[cfg(test)]
+mod tests;
