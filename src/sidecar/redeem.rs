@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::Instant;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use super::token::gone;
 use crate::auth::{self, RedeemError};
 use crate::clock;
@@ -185,9 +186,7 @@ impl Sidecar {
         work: impl FnOnce(&AccountsFile) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let sidecar = self.clone();
-        tokio::task::spawn_blocking(move || work(&sidecar.accounts_file))
-            .await
-            .unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
+        on_a_thread(move || work(&sidecar.accounts_file)).await
     }
 }
 
