@@ -61,7 +61,11 @@ pub async fn redeem(
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(TokenUrl::from_url(auth_base.join(PATH)));
     let old = RefreshToken::new(refresh.expose().to_owned());
-    let transport = |request| send(http, auth_base, request);
+    // The future of a closure that only borrows could not be spawned.
+    let transport = |request| {
+        let (http, auth_base) = (http.clone(), auth_base.clone());
+        async move { send(&http, &auth_base, request).await }
+    };
     let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
     answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| match error {
         RequestTokenError::Request(error) => error,

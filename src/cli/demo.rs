@@ -2,6 +2,7 @@
 //! as a child over pipes, and what crosses the pipe is told as a story.
 
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,12 +32,18 @@ async fn story() -> Result<(), Fault> {
     let sim = Sim::start(SimConfig::default()).await?;
     let handle = sim.handle();
     let mut accounts = Vec::new();
-    for (name, used) in [("ada", 97.0), ("bob", 41.0), ("cleo", 12.0)] {
-        accounts.push(handle.add_account(SimAccount::named(name).with_weekly_usage(used)));
+    for (name, used, days_left) in [("ada", 97.0, 1), ("bob", 41.0, 3), ("cleo", 12.0, 6)] {
+        let mut account = SimAccount::named(name).with_weekly_usage(used);
+        for window in account.usage.windows.iter_mut().filter(|window| window.minutes == 7 * 24 * 60) {
+            window.resets_in_seconds = days_left * 24 * 60 * 60;
+        }
+        accounts.push(handle.add_account(account));
     }
     handle.set_behaviour("ada", Behaviour::usage_limit());
     let dir = tempfile::tempdir()?;
-    std::fs::write(dir.path().join("codex-accounts.json"), crate::sim::accounts_json(&accounts))?;
+    let accounts_file = dir.path().join("codex-accounts.json");
+    std::fs::write(&accounts_file, crate::sim::accounts_json(&accounts))?;
+    std::fs::set_permissions(&accounts_file, std::fs::Permissions::from_mode(0o600))?;
 
     paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.");
     let client = Client::spawn(sidecar(&sim, dir.path())?)?;
@@ -46,7 +53,10 @@ async fn story() -> Result<(), Fault> {
             ..InitializeParams::default()
         })
         .await?;
-    paint.aside(&format!("{} {} speaks protocol {}", hello.server.name, hello.server.version, hello.protocol_version));
+    paint.aside(&format!(
+        "{} {} speaks protocol {}",
+        hello.server.name, hello.server.version, hello.protocol_version
+    ));
     paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts);
 
     paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.");
@@ -56,7 +66,7 @@ async fn story() -> Result<(), Fault> {
     paint.table(&client.request::<Accounts>(&AccountsParams::default()).await?.accounts);
     paint.say("4. What upstream saw.");
     for (name, posts) in ["ada", "bob", "cleo"].map(|name| (name, handle.posts(name))) {
-        paint.aside(&format!("{name}: {posts} completion request{}", if posts == 1 { "" } else { "s" }));
+        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts)));
     }
     client.end(Duration::from_secs(5)).await?;
     if !moved || handle.posts("ada") != 1 {
@@ -88,7 +98,7 @@ enum Told {
     Rotated { from: String, to: Option<String>, reason: Why },
     Accepted { label: String },
     Event { event: Event },
-    Done { attempts: u32, timing: crate::protocol::Timing },
+    Done { attempts: usize, timing: crate::protocol::Timing },
     Error { error: Box<RawValue> },
     Cancelled,
 }
@@ -135,7 +145,12 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
             Told::Rotated { from, to, reason } => {
                 moved |= to.is_some();
                 let to = to.map_or_else(|| "no one".to_owned(), |to| label(&to));
-                paint.notice(&format!("rotated: {} → {to} ({}: {})", label(&from), reason.kind, reason.message));
+                paint.notice(&format!(
+                    "rotated: {} → {to} ({}: {})",
+                    label(&from),
+                    reason.kind,
+                    reason.message
+                ));
             }
             Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers")),
             Told::Event { event } if event.kind == "response.output_text.delta" => {
@@ -144,7 +159,11 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
             Told::Event { .. } => {}
             Told::Done { attempts, timing } => {
                 paint.text("\n")?;
-                paint.notice(&format!("done: {attempts} accounts asked, {} ms", timing.total_ms));
+                paint.notice(&format!(
+                    "done: {attempts} account{} asked, {} ms",
+                    plural(attempts),
+                    timing.total_ms
+                ));
                 return Ok(moved);
             }
             Told::Error { error } => return Err(error.get().into()),
@@ -203,6 +222,10 @@ impl Paint {
     fn in_colour(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 fn used(account: &Account, window: &str) -> String {

@@ -8,7 +8,7 @@ use lexopt::Arg;
 
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::rpc;
-use crate::store::{PathChoices, Paths};
+use crate::store::{PathOptions, Paths, Surroundings};
 
 pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
@@ -84,7 +84,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// An unknown flag or subcommand, a value that does not parse, a URL that a token may not be sent to.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
-    env: Environment<'_'>,
+    env: Environment<'_>,
     stdin_is_terminal: bool,
 ) -> Result<Command, UsageError> {
     let mut parser = lexopt::Parser::from_args(args);
@@ -134,24 +134,35 @@ impl Flags {
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
     flags.only(&[
-        "agent-dir", "state-dir", "codex-home", "upstream-url", "auth-url", "log", "log-file", "log-format",
-        "max-requests", "max-message-bytes",
+        "agent-dir",
+        "state-dir",
+        "codex-home",
+        "upstream-url",
+        "auth-url",
+        "log",
+        "log-file",
+        "log-format",
+        "max-requests",
+        "max-message-bytes",
     ])?;
     let choose = |flag: &'static str, variable: &'static str| {
         let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
-        set.or_else(|| env(variable).filter(|value| !value.is_empty()).map(|value| (variable.to_owned(), value)))
+        set.or_else(|| {
+            env(variable).filter(|value| !value.is_empty()).map(|value| (variable.to_owned(), value))
+        })
     };
-    let path = |flag, variable| choose(flag, variable).map(|(_, value)| PathBuf::from(value));
-    let choices = PathChoices {
-        agent_dir: path("agent-dir", "PI_CODING_AGENT_DIR"),
-        state_dir: path("state-dir", "MULTICODEX_STATE_DIR"),
-        codex_home: path("codex-home", "CODEX_HOME"),
-        log_file: path("log-file", "MULTICODEX_LOG_FILE"),
+    let path = |flag| flags.get(flag).map(PathBuf::from);
+    let path_options = PathOptions {
+        agent_dir: path("agent-dir"),
+        state_dir: path("state-dir"),
+        codex_home: path("codex-home"),
+        log_file: path("log-file"),
     };
     let url = |flag, variable, default: &str| match choose(flag, variable) {
-        Some((name, value)) => {
-            value.to_string_lossy().parse().map_err(|error: BaseUrlError| UsageError(format!("{name}: {error}")))
-        }
+        Some((name, value)) => value
+            .to_string_lossy()
+            .parse()
+            .map_err(|error: BaseUrlError| UsageError(format!("{name}: {error}"))),
         None => default.parse().map_err(usage),
     };
     let config = rpc::Config::default();
@@ -160,14 +171,20 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
         Some((name, value)) => match value.to_str() {
             Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
-            _ => return Err(UsageError(format!("{name}: \"{}\" is neither text nor json", value.to_string_lossy()))),
+            _ => {
+                return Err(UsageError(format!(
+                    "{name}: \"{}\" is neither text nor json",
+                    value.to_string_lossy()
+                )));
+            }
         },
     };
     Ok(ServeOptions {
-        paths: Paths::resolve(choices).map_err(usage)?,
+        paths: Paths::resolve(&path_options, env, &Surroundings::of_this_process()).map_err(usage)?,
         upstream_url: url("upstream-url", "MULTICODEX_UPSTREAM_URL", DEFAULT_UPSTREAM)?,
         auth_url: url("auth-url", "MULTICODEX_AUTH_URL", DEFAULT_AUTH)?,
-        log: choose("log", "MULTICODEX_LOG").map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
+        log: choose("log", "MULTICODEX_LOG")
+            .map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
         log_format,
         rpc: rpc::Config {
             max_requests: number(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Sidecar, error, view};
 use crate::clock;
 use crate::protocol::{
-    AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, ErrorKind, LabelParams, Removed, RpcError,
+    AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, ErrorKind, LabelParams, Removed,
+    RpcError,
 };
 use crate::sidecar::token::Need;
 
@@ -18,7 +19,10 @@ pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Resul
 }
 
 /// Pins an account once its token is known to be good; a dead token leaves it unpinned.
-pub(super) async fn use_account(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<AccountAnswer, RpcError> {
+pub(super) async fn use_account(
+    sidecar: Arc<Sidecar>,
+    params: AccountParams,
+) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
     sidecar.token(&id, Need::Usable).await.map_err(|failure| error::token(&id, &failure))?;
     let label = {
@@ -28,7 +32,9 @@ pub(super) async fn use_account(sidecar: Arc<Sidecar>, params: AccountParams) ->
         pool.get(&id).map(|account| account.label.clone())
     };
     if let Some(label) = label {
-        sidecar.on_accounts_file(move |file| file.change(|document| document.set_active(Some(&label)))).await?;
+        sidecar
+            .on_accounts_file(move |file| file.change(|document| document.set_active(Some(&label))))
+            .await?;
     }
     sidecar.changed(ChangeReason::Rotation);
     Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
@@ -39,7 +45,11 @@ pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
     let id = sidecar.find(&params.account)?;
     let removed = sidecar.account_view(&id, clock::now())?;
     let label = removed.label.clone();
-    sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
+    let in_file =
+        sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
+    if in_file.is_err() {
+        tracing::info!(account = %id, "someone else has removed this account from the file already");
+    }
     let active = {
         let mut pool = sidecar.pool();
         pool.remove(&id);
@@ -68,17 +78,29 @@ pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<
         old
     };
     let (from, to) = (old.clone(), new.clone());
-    let renamed = sidecar.on_accounts_file(move |file| file.change(|document| document.rename(&from, &to))).await;
-    if let Err(error) = renamed {
+    let renamed =
+        sidecar.on_accounts_file(move |file| file.change(|document| document.rename(&from, &to))).await;
+    let refused = match renamed {
+        Ok(Ok(())) => None,
+        Ok(Err(refused)) => Some(RpcError::invalid_params("label", refused.to_string())),
+        Err(error) => Some(error.into()),
+    };
+    if let Some(refused) = refused {
         // Memory follows the file: without the write the old name is the true one.
-        let _ = sidecar.pool().set_label(&id, &old);
-        return Err(error.into());
+        if let Err(taken) = sidecar.pool().set_label(&id, &old) {
+            tracing::warn!(account = %id, %taken, "the old label could not be put back");
+        }
+        return Err(refused);
     }
     sidecar.changed(ChangeReason::Edited);
     Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
 }
 
-async fn set_disabled(sidecar: &Arc<Sidecar>, params: &AccountParams, disabled: bool) -> Result<AccountAnswer, RpcError> {
+async fn set_disabled(
+    sidecar: &Arc<Sidecar>,
+    params: &AccountParams,
+    disabled: bool,
+) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
     sidecar.pool().set_disabled(&id, disabled);
     sidecar.changed(ChangeReason::Edited);

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
 use super::audience::{Audience, Gone};
 use super::complete::{Completion, Terminal};
 use super::token::{Need, Token};
 use crate::clock;
-use crate::pool::{AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing};
+use crate::pool::{
+    AccountId, AfterFailure, At, Certainty, EventClass, Failure, FailureKind, Held, HoldBack, Source,
+    Standing,
+};
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
 use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream};
 
@@ -22,7 +23,10 @@ const MAX_BODY: usize = 64 << 10;
 pub(super) enum AttemptEnd {
     Ended(Terminal),
     /// The account was dealt with; another may take over.
-    Moved { lost: Lost, until: Option<At> },
+    Moved {
+        lost: Lost,
+        until: Option<At>,
+    },
     /// Not the account's fault.
     Surfaced(Lost),
 }
@@ -126,7 +130,7 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: HoldBack::default(),
+                    hold_back: HoldBack::new(clock::now()),
                     held: Vec::new(),
                     requested_at,
                 };
@@ -143,11 +147,9 @@ impl Completion {
     ) -> Result<Sent, Gone> {
         loop {
             let patience = async {
-                match answering.hold_back.release_at() {
-                    Some(at) if self.first_event.is_none() => {
-                        tokio::time::sleep(at.since(clock::now())).await;
-                    }
-                    _ => std::future::pending().await,
+                match self.first_event {
+                    None => tokio::time::sleep(answering.hold_back.release_at().since(clock::now())).await,
+                    Some(_) => std::future::pending().await,
                 }
             };
             let next = tokio::select! {
@@ -204,7 +206,7 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(audience, answering, &event).await;
         }
-        match answering.hold_back.offer(event.raw.get().len(), clock::now()) {
+        match answering.hold_back.offer(EventClass::Preamble, event.raw.get().len(), clock::now()) {
             Held::Hold => {
                 answering.held.push(event);
                 Ok(())
@@ -233,7 +235,8 @@ impl Completion {
             self.walk.accepted(&mut pool, clock::now());
             pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
         };
-        let headers = answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers =
+            answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         audience
             .tell(Notice::Accepted {
                 attempt: answering.attempt,
@@ -283,7 +286,11 @@ impl Completion {
         let (label, needs_login, guessed) = {
             let pool = self.sidecar.pool();
             let Some(account) = pool.get(&lost.account) else { return };
-            let guessed = account.health.cooldown.as_ref().is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
+            let guessed = account
+                .health
+                .cooldown
+                .as_ref()
+                .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
             (account.label.clone(), matches!(account.health.standing, Standing::NeedsLogin(_)), guessed)
         };
         if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
@@ -305,7 +312,7 @@ impl Completion {
 
     /// A pin that could not be used at all was cleared by the walk.
     pub(super) fn report_drained_pin(&mut self) {
-        let Some(id) = self.walk.take_drained_pin() else { return };
+        let Some(id) = self.walk.pin_cleared() else { return };
         let label = self.sidecar.pool().get(&id).map(|account| account.label.clone()).unwrap_or_default();
         self.warn_pin_cleared(&id, &label, "it cannot be used now");
         self.sidecar.changed(ChangeReason::Rotation);
@@ -316,7 +323,9 @@ impl Completion {
             kind: WarningKind::PinCleared,
             message: format!("{label} is no longer pinned: {why}"),
             account: Some(id.to_string()),
-            hint: Some("rotation goes on with the other accounts; pin one again with accounts/use".to_owned()),
+            hint: Some(
+                "rotation goes on with the other accounts; pin one again with accounts/use".to_owned(),
+            ),
         });
     }
 }

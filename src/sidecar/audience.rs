@@ -42,14 +42,6 @@ impl Audience {
             }
         }
     }
-
-    /// Ends when the client is gone; a collecting caller goes by dropping the completion.
-    pub(super) async fn gone(&self) {
-        match self {
-            Audience::Stream(sink) => sink.closed().await,
-            Audience::Collect(_) => std::future::pending().await,
-        }
-    }
 }
 
 impl Collector {
@@ -57,9 +49,18 @@ impl Collector {
         match notice {
             // Only the terminal event matters; the one before it is simply replaced.
             Notice::Event { event } => self.terminal_event = Some(event.to_owned()),
-            Notice::Done { outcome: Outcome::Completed | Outcome::Incomplete, account, attempts, usage, .. } => {
-                self.ended =
-                    Some(Ok(CollectedEnd { account: account.to_owned(), attempts, usage: usage.map(ToOwned::to_owned) }));
+            Notice::Done {
+                outcome: Outcome::Completed | Outcome::Incomplete,
+                account,
+                attempts,
+                usage,
+                ..
+            } => {
+                self.ended = Some(Ok(CollectedEnd {
+                    account: account.to_owned(),
+                    attempts,
+                    usage: usage.map(ToOwned::to_owned),
+                }));
             }
             Notice::Error { error } => self.ended = Some(Err(error)),
             Notice::Rotated { .. } | Notice::Accepted { .. } | Notice::Cancelled => {}

@@ -18,15 +18,22 @@ struct TerminalEvent {
 
 pub(super) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
     let completion = Completion::new(&sidecar, params)?;
-    let Audience::Collect(collector) = completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
+    let Audience::Collect(collector) =
+        completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
     else {
         return Err(no_answer());
     };
     let end = collector.ended.ok_or_else(no_answer)?.map_err(failed)?;
     let event = collector.terminal_event.ok_or_else(no_answer)?;
-    let terminal: TerminalEvent = serde_json::from_str(event.get())
-        .map_err(|error| RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}")))?;
-    Ok(Collected { response: terminal.response, account: end.account, attempts: end.attempts, usage: end.usage })
+    let terminal: TerminalEvent = serde_json::from_str(event.get()).map_err(|error| {
+        RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
+    })?;
+    Ok(Collected {
+        response: terminal.response,
+        account: end.account,
+        attempts: end.attempts,
+        usage: end.usage,
+    })
 }
 
 fn no_answer() -> RpcError {

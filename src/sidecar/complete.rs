@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jsonrpsee::RpcModule;
+use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, SubscriptionId};
-use jsonrpsee::{RegisterMethodError, RpcModule};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -17,8 +18,8 @@ use super::{Sidecar, module, redact, view};
 use crate::clock;
 use crate::pool::{AccountId, Demand, Ending, EndingKind, Next, Walk};
 use crate::protocol::{
-    CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase, RotatedReason,
-    RpcError, Timing, Warning, WarningKind,
+    CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
+    RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
 use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
 
@@ -57,7 +58,6 @@ struct Rotation {
 
 /// `complete` is a jsonrpsee subscription, so that its answer precedes its first notification by construction.
 pub(super) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMethodError> {
-    let own_cancel = module.remove_method(CompleteCancel::NAME);
     module.register_subscription_raw(
         Complete::NAME,
         Complete::NAME,
@@ -79,13 +79,8 @@ pub(super) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
             });
         },
     )?;
-    // jsonrpsee's own unsubscribe shuts the sink, and with it the way for the terminal `cancelled`.
+    // jsonrpsee's own unsubscribe shuts the sink, and with it the way for the terminal `cancelled`; the name is ours.
     module.remove_method(CompleteCancel::NAME);
-    if let Some(own) = own_cancel {
-        let mut methods = jsonrpsee::Methods::new();
-        methods.verify_and_insert(CompleteCancel::NAME, own)?;
-        module.merge(methods)?;
-    }
     Ok(())
 }
 
@@ -128,8 +123,8 @@ impl Completion {
             version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
         };
         let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
-        let headers = upstream::request_headers(originator, params.session_id.as_deref(), own)
-            .map_err(|refusal| {
+        let headers =
+            upstream::request_headers(originator, params.session_id.as_deref(), own).map_err(|refusal| {
                 let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
                 RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
             })?;
@@ -146,7 +141,11 @@ impl Completion {
     }
 
     /// Runs to the terminal notice and gives the audience back. Dropping the future aborts the upstream request.
-    pub(super) async fn run(mut self, mut audience: Audience, cancelled: impl Future<Output = ()>) -> Audience {
+    pub(super) async fn run(
+        mut self,
+        mut audience: Audience,
+        cancelled: impl Future<Output = ()>,
+    ) -> Audience {
         let deadline = self.deadline;
         let ended = tokio::select! {
             biased;
@@ -157,7 +156,8 @@ impl Completion {
                 Err(Gone) => return audience,
             },
         };
-        let terminal = ended.unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
+        let terminal = ended
+            .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
         let told = match &terminal {
             Terminal::Done { outcome, account, usage } => {
                 audience
@@ -193,15 +193,17 @@ impl Completion {
                 last = Some(rotation.tell(audience, to).await?);
             }
             match next {
-                Next::Attempt { account, attempt } => match self.attempt(audience, &account, attempt).await? {
-                    AttemptEnd::Ended(terminal) => return Ok(terminal),
-                    AttemptEnd::Surfaced(lost) => {
-                        return Ok(Terminal::Failed(self.surfaced(&lost, Phase::BeforeOutput)));
+                Next::Attempt { account, attempt } => {
+                    match self.attempt(audience, &account, attempt).await? {
+                        AttemptEnd::Ended(terminal) => return Ok(terminal),
+                        AttemptEnd::Surfaced(lost) => {
+                            return Ok(Terminal::Failed(self.surfaced(&lost, Phase::BeforeOutput)));
+                        }
+                        AttemptEnd::Moved { lost, until } => {
+                            untold = Some(Rotation { attempt, lost, until: until.map(|at| at.millis()) });
+                        }
                     }
-                    AttemptEnd::Moved { lost, until } => {
-                        untold = Some(Rotation { attempt, lost, until: until.map(|at| at.millis()) });
-                    }
-                },
+                }
                 Next::Wait { until } => tokio::time::sleep(until.since(clock::now())).await,
                 Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
             }
@@ -211,7 +213,8 @@ impl Completion {
     /// The failure of one attempt, as upstream worded it.
     pub(super) fn surfaced(&self, lost: &Lost, phase: Phase) -> Failed {
         let pool = self.sidecar.pool();
-        let mut failed = self.bare_failure(lost.failure.kind.name(), &redact::redact(&pool, &lost.failure.message));
+        let mut failed =
+            self.bare_failure(lost.failure.kind.name(), &redact::redact(&pool, &lost.failure.message));
         failed.phase = phase;
         failed.account = Some(lost.account.to_string());
         failed.status = lost.failure.status;
@@ -232,7 +235,9 @@ impl Completion {
         let pool = self.sidecar.pool();
         let (kind, message) = match ending.kind {
             EndingKind::LastFailure => return failed,
-            EndingKind::AccountUnavailable => ("account_unavailable", "the account asked for cannot be used now"),
+            EndingKind::AccountUnavailable => {
+                ("account_unavailable", "the account asked for cannot be used now")
+            }
             EndingKind::LoginRequired => ("login_required", "every account needs login"),
             EndingKind::NoAvailableAccount if pool.accounts().is_empty() => {
                 ("no_available_account", "there are no accounts yet")

@@ -8,6 +8,7 @@ use super::Sidecar;
 use crate::protocol::{ErrorKind, NoParams, RpcError};
 
 pub(super) fn discover(_: &Arc<Sidecar>, _: NoParams) -> Result<Value, RpcError> {
-    serde_json::from_str(include_str!("../../schema/openrpc.json"))
-        .map_err(|error| RpcError::new(ErrorKind::Internal, format!("the embedded OpenRPC document does not parse: {error}")))
+    serde_json::from_str(include_str!("../../schema/openrpc.json")).map_err(|error| {
+        RpcError::new(ErrorKind::Internal, format!("the embedded OpenRPC document does not parse: {error}"))
+    })
 }

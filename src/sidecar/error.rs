@@ -8,7 +8,7 @@ use crate::store::StorageError;
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
         let mut rpc = RpcError::new(ErrorKind::Storage, error.to_string());
-        rpc.data.retryable = error.is_retryable();
+        rpc.data.retryable = error.retryable();
         rpc
     }
 }
@@ -23,7 +23,8 @@ impl From<LabelError> for RpcError {
 pub(super) fn select(selector: &str, error: SelectError) -> RpcError {
     match error {
         SelectError::NotFound { candidates } => {
-            let mut rpc = RpcError::new(ErrorKind::AccountNotFound, format!("no account is called \"{selector}\""));
+            let mut rpc =
+                RpcError::new(ErrorKind::AccountNotFound, format!("no account is called \"{selector}\""));
             rpc.data.hint = Some(if candidates.is_empty() {
                 "there are no accounts yet".to_owned()
             } else {
@@ -33,8 +34,10 @@ pub(super) fn select(selector: &str, error: SelectError) -> RpcError {
             rpc
         }
         SelectError::Ambiguous { candidates } => {
-            let mut rpc =
-                RpcError::new(ErrorKind::AccountAmbiguous, format!("several accounts are called \"{selector}\""));
+            let mut rpc = RpcError::new(
+                ErrorKind::AccountAmbiguous,
+                format!("several accounts are called \"{selector}\""),
+            );
             rpc.data.candidates = Some(candidates.iter().map(ToString::to_string).collect());
             rpc.data.hint = Some("name one by its id".to_owned());
             rpc
@@ -72,7 +75,9 @@ impl Sidecar {
     /// The account as clients see it now.
     pub(super) fn account_view(&self, id: &AccountId, now: At) -> Result<crate::protocol::Account, RpcError> {
         let pool = self.pool();
-        let account = pool.get(id).ok_or_else(|| select(id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
+        let account = pool
+            .get(id)
+            .ok_or_else(|| select(id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
         Ok(view::account(&pool, account, now))
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::Sidecar;
 use crate::protocol::{
-    Capabilities, ClientInfo, CompleteCapability, ErrorKind, InitializeParams, InitializeResult, LoginCapability,
-    PROTOCOL_VERSION, RpcError, ServerInfo,
+    Capabilities, ClientInfo, CompleteCapability, ErrorKind, InitializeParams, InitializeResult,
+    LoginCapability, PROTOCOL_VERSION, RpcError, ServerInfo,
 };
 
 /// What the handshake settled, once per process.
@@ -21,7 +21,10 @@ impl Session {
     }
 }
 
-pub(super) fn initialize(sidecar: &Arc<Sidecar>, params: InitializeParams) -> Result<InitializeResult, RpcError> {
+pub(super) fn initialize(
+    sidecar: &Arc<Sidecar>,
+    params: InitializeParams,
+) -> Result<InitializeResult, RpcError> {
     if sidecar.session.client.set(params.client.unwrap_or_default()).is_err() {
         return Err(RpcError::new(ErrorKind::InvalidRequest, "already initialized"));
     }

@@ -2,19 +2,22 @@
 //! reported and leaves memory as it is; it is never taken for "no accounts".
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
     Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Source, Standing,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
-use crate::store::{FileAccount, Loaded, SavedAccount, SavedState, Settings, StorageError};
+use crate::store::{
+    FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState, SettingsFile, StorageError,
+};
 
 impl Sidecar {
     /// The first reading; blocking, because nothing can be answered before it.
@@ -24,16 +27,16 @@ impl Sidecar {
             Ok(loaded) => self.take_accounts(loaded, &saved),
             Err(error) => self.warn_unreadable(&error),
         }
-        self.take_choices(saved);
+        self.take_state(saved);
     }
 
     pub(super) fn load_settings(&self) {
-        match Settings::load(&self.options.paths.settings_file) {
+        match SettingsFile::new(self.options.paths.settings_file.clone()).load() {
             Ok(settings) => {
                 for problem in &settings.problems {
                     self.notifier.warn(Warning {
                         kind: WarningKind::SettingsInvalid,
-                        message: format!("settings.json: {problem}"),
+                        message: format!("settings.json: {} must be {}", problem.path, problem.expected),
                         account: None,
                         hint: Some("the default is used instead".to_owned()),
                     });
@@ -48,7 +51,7 @@ impl Sidecar {
     pub async fn run_watch(self: Arc<Self>, mut changed: mpsc::Receiver<PathBuf>) {
         while let Some(path) = changed.recv().await {
             let sidecar = self.clone();
-            let reading = tokio::task::spawn_blocking(move || {
+            on_a_thread(move || {
                 let paths = &sidecar.options.paths;
                 if path == paths.accounts_file {
                     sidecar.reload_accounts();
@@ -57,10 +60,8 @@ impl Sidecar {
                 } else {
                     sidecar.reload_state();
                 }
-            });
-            if reading.await.is_err() {
-                tracing::error!("reading a changed file panicked");
-            }
+            })
+            .await;
         }
     }
 
@@ -77,61 +78,63 @@ impl Sidecar {
 
     fn reload_state(&self) {
         let before = self.pool().revision();
-        let saved = self.read_state();
-        {
-            let mut pool = self.pool();
-            for (id, account) in &saved.accounts {
-                pool.absorb(id, &account.health);
-            }
-        }
-        self.take_choices(saved);
+        self.take_state(self.read_state());
         if self.pool().revision() != before {
             self.notifier.accounts_changed(ChangeReason::External);
         }
     }
 
     fn read_state(&self) -> SavedState {
-        let reading = self.state_file.load();
+        let reading = match self.state_file.load(clock::now()) {
+            Ok(reading) => reading,
+            Err(error) => {
+                self.warn_unreadable(&error);
+                return SavedState::default();
+            }
+        };
         if let Some(aside) = reading.set_aside {
-            self.notifier.warn(Warning {
-                kind: WarningKind::CorruptFile,
-                message: format!("the state file did not parse and was set aside as {}", aside.display()),
-                account: None,
-                hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
-            });
+            self.warn_set_aside(&aside);
         }
         reading.state
     }
 
+    pub(super) fn warn_set_aside(&self, aside: &Path) {
+        self.notifier.warn(Warning {
+            kind: WarningKind::CorruptFile,
+            message: format!("the state file did not parse and was set aside as {}", aside.display()),
+            account: None,
+            hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
+        });
+    }
+
     fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
         let now = clock::now();
-        let known: HashMap<&AccountId, &SavedAccount> = saved.accounts.iter().map(|(id, account)| (id, account)).collect();
         for problem in &loaded.problems {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptEntry,
-                message: format!("codex-accounts.json, {problem}"),
+                message: match &problem.label {
+                    Some(label) => format!("codex-accounts.json, {label}: {}", problem.message),
+                    None => format!("codex-accounts.json, entry {}: {}", problem.index + 1, problem.message),
+                },
                 account: None,
-                hint: Some("the entry is kept as it is and left out of rotation".to_owned()),
+                hint: (!problem.used)
+                    .then(|| "the entry is kept as it is and left out of rotation".to_owned()),
             });
         }
-        if let Some(finding) = loaded.permissions.finding() {
+        if let PermissionFinding::Wide { mode } = loaded.permissions {
             self.notifier.warn(Warning {
                 kind: WarningKind::Permissions,
-                message: finding,
+                message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),
                 account: None,
                 hint: Some("tokens that others could read are best replaced by a new login".to_owned()),
             });
         }
+        let known: HashMap<&AccountId, &SavedAccount> =
+            saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let accounts = loaded.accounts.into_iter().map(|entry| account(entry, &known, now)).collect();
         let report = self.pool().sync(accounts, now);
         tracing::info!(?report, "accounts file taken in");
         self.notifier.settled(WarningKind::CorruptFile, None);
-    }
-
-    fn take_choices(&self, saved: SavedState) {
-        let mut pool = self.pool();
-        pool.restore_choices(saved.choices());
-        pool.restore_affinity(saved.sessions);
     }
 
     fn warn_unreadable(&self, error: &StorageError) {
@@ -153,7 +156,8 @@ fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: 
         user_id: claims.identity.user_id,
     };
     let id = auth::account_id(&identity, &entry.email);
-    let credential = Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at };
+    let credential =
+        Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at };
     let mut account = Account::new(id, identity, entry.email, credential);
     account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
     account.plan = claims.plan;
@@ -165,8 +169,11 @@ fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: 
     let health = &mut account.health;
     match (entry.needs_reauth, &health.standing) {
         (true, Standing::Good) => {
-            health.standing =
-                Standing::NeedsLogin(file_mark(FailureKind::LoginRequired, "marked in codex-accounts.json", now));
+            health.standing = Standing::NeedsLogin(file_mark(
+                FailureKind::LoginRequired,
+                "marked in codex-accounts.json",
+                now,
+            ));
         }
         (false, Standing::NeedsLogin(_)) => health.standing = Standing::Good,
         _ => {}

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
-use jsonrpsee::{Methods, RegisterMethodError, RpcModule};
+use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
 use super::{Sidecar, accounts, collect, complete, discover, initialize, paths, reset};
 use crate::protocol::{
-    Accounts, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Method, PathsResult, Remove, Reset,
-    RpcDiscover, RpcError, Use,
+    Accounts, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Method, PathsResult, Remove,
+    Reset, RpcDiscover, RpcError, Use,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -18,12 +19,11 @@ use crate::protocol::{
 ///
 /// When two methods bear one name, which a test rules out.
 pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
-    let mut module = RpcModule::from_arc(sidecar);
-    on::<Initialize>(&mut module, initialize::initialize)?;
-    on::<RpcDiscover>(&mut module, discover::discover)?;
-    on::<PathsResult>(&mut module, paths::paths)?;
-    on::<Reset>(&mut module, reset::reset)?;
-    on::<CompleteCancel>(&mut module, complete::cancel)?;
+    let mut module = RpcModule::from_arc(sidecar.clone());
+    on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
+    on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
+    on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
+    on::<Reset>(&mut module, &sidecar, reset::reset)?;
     on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
     on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
     on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
@@ -32,18 +32,23 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<Label, _, _>(&mut module, accounts::label)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
+    on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;
     Ok(module.into())
 }
+
+type Handler<M> = fn(&Arc<Sidecar>, <M as Method>::Params) -> Result<<M as Method>::Result, RpcError>;
 
 /// A method that answers at once.
 fn on<M: Method>(
     module: &mut RpcModule<Sidecar>,
-    handler: fn(&Arc<Sidecar>, M::Params) -> Result<M::Result, RpcError>,
+    sidecar: &Arc<Sidecar>,
+    handler: Handler<M>,
 ) -> Result<(), RegisterMethodError>
 where
-    M::Result: Clone + 'static,
+    M::Params: 'static,
+    M::Result: 'static,
 {
-    let sidecar = module.context().clone();
+    let sidecar = sidecar.clone();
     module.register_method(M::NAME, move |params, _, _| {
         handler(&sidecar, parse::<M::Params>(&params)?).map_err(ErrorObjectOwned::from)
     })?;
@@ -55,7 +60,7 @@ fn on_waiting<M, H, F>(module: &mut RpcModule<Sidecar>, handler: H) -> Result<()
 where
     M: Method,
     M::Params: Send + 'static,
-    M::Result: Clone + Send + 'static,
+    M::Result: Send + 'static,
     H: Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
     F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {

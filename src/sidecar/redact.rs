@@ -28,11 +28,18 @@ mod tests {
     #[test]
     fn tokens_of_every_account_are_struck_out_and_the_rest_is_unchanged() {
         let mut pool = Pool::new(RotationSettings::default());
-        let credential =
-            Credential { access: Secret::new("canary-a"), refresh: Secret::new("canary-r"), expires_at: At(1) };
-        let account = Account::new(AccountId::new("acc_1"), Identity::default(), "ada".to_owned(), credential);
+        let credential = Credential {
+            access: Secret::new("canary-a"),
+            refresh: Secret::new("canary-r"),
+            expires_at: At(1),
+        };
+        let account =
+            Account::new(AccountId::new("acc_1"), Identity::default(), "ada".to_owned(), credential);
         pool.sync(vec![account], At(0));
-        assert_eq!(redact(&pool, r#"{"a":"Bearer canary-a","b":"canary-r"}"#), r#"{"a":"Bearer [redacted]","b":"[redacted]"}"#);
+        assert_eq!(
+            redact(&pool, r#"{"a":"Bearer canary-a","b":"canary-r"}"#),
+            r#"{"a":"Bearer [redacted]","b":"[redacted]"}"#
+        );
         assert!(matches!(redact(&pool, "nothing"), Cow::Borrowed("nothing")));
     }
 }

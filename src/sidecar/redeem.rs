@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::Instant;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use super::token::gone;
 use crate::auth::{self, RedeemError};
 use crate::clock;
@@ -28,7 +29,8 @@ pub(super) struct Redeems {
 impl Redeems {
     /// Waits until every redeem under way has ended and its result is stored.
     pub(super) async fn settle(&self) {
-        let flights: Vec<Flight> = self.flights.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let flights: Vec<Flight> =
+            self.flights.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for flight in flights {
             let _ = flight.await;
         }
@@ -56,7 +58,11 @@ impl Sidecar {
         });
         async move {
             task.await.unwrap_or_else(|_| {
-                Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, "redeeming was interrupted"))
+                Err(Failure::new(
+                    FailureKind::TokenUnavailable,
+                    Source::TokenEndpoint,
+                    "redeeming was interrupted",
+                ))
             })
         }
         .boxed()
@@ -80,7 +86,8 @@ impl Sidecar {
             ));
         }
         tracing::info!(account = %id, expires_at = account.credential.expires_at.millis(), "redeeming");
-        let result = auth::redeem(&self.http, &self.options.auth_url, &account.credential.refresh, clock::now()).await;
+        let result =
+            auth::redeem(&self.http, &self.options.auth_url, &account.credential.refresh, clock::now()).await;
         *lane = Some(Instant::now() + self.options.redeem_spacing);
         drop(lane);
         let redeemed = result.map_err(|error| self.refused(id, &error))?;
@@ -105,9 +112,14 @@ impl Sidecar {
             .accounts
             .into_iter()
             .find(|entry| entry.email == label)
-            .map(|entry| Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at })
+            .map(|entry| Credential {
+                access: entry.access,
+                refresh: entry.refresh,
+                expires_at: entry.expires_at,
+            })
             .filter(|found| {
-                found.refresh != account.credential.refresh && found.expires_at > account.credential.expires_at
+                found.refresh != account.credential.refresh
+                    && found.expires_at > account.credential.expires_at
             })
             .filter(|found| found.expires_at > clock::now())
             .filter(|found| is_of(&account.identity, &auth::claims(&found.access).identity));
@@ -119,10 +131,15 @@ impl Sidecar {
         Ok(newer)
     }
 
-    async fn store_credential(self: &Arc<Self>, account: &Account, credential: Credential) -> Result<Credential, Failure> {
+    async fn store_credential(
+        self: &Arc<Self>,
+        account: &Account,
+        credential: Credential,
+    ) -> Result<Credential, Failure> {
         let (label, stored) = (account.label.clone(), credential.clone());
-        let written =
-            self.on_accounts_file(move |file| file.change(|document| document.set_credential(&label, &stored))).await;
+        let written = self
+            .on_accounts_file(move |file| file.change(|document| document.set_credential(&label, &stored)))
+            .await;
         // The old refresh token is consumed whatever happened to the file, so memory takes the new one in any case.
         self.pool().set_credential(&account.id, credential.clone());
         self.notifier.settled(WarningKind::LoginRequired, Some(&account.id));
@@ -130,9 +147,14 @@ impl Sidecar {
         if let Err(error) = written {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptFile,
-                message: format!("a redeemed credential could not be stored and lives in memory only: {error}"),
+                message: format!(
+                    "a redeemed credential could not be stored and lives in memory only: {error}"
+                ),
                 account: Some(account.id.to_string()),
-                hint: Some("make codex-accounts.json writable, or log this account in again after a restart".to_owned()),
+                hint: Some(
+                    "make codex-accounts.json writable, or log this account in again after a restart"
+                        .to_owned(),
+                ),
             });
         }
         Ok(credential)
@@ -164,9 +186,7 @@ impl Sidecar {
         work: impl FnOnce(&AccountsFile) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let sidecar = self.clone();
-        tokio::task::spawn_blocking(move || work(&sidecar.accounts_file))
-            .await
-            .unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
+        on_a_thread(move || work(&sidecar.accounts_file)).await
     }
 }
 

@@ -14,7 +14,12 @@ pub(super) fn reset(sidecar: &Arc<Sidecar>, params: ResetParams) -> Result<Reset
         ResetScope::All => pool::ResetScope::All,
     };
     let report = sidecar.pool().reset(scope, clock::now());
-    tracing::info!(?scope, unpinned = report.unpinned, cleared = report.cooldowns_cleared, "reset by the user");
+    tracing::info!(
+        ?scope,
+        unpinned = report.unpinned,
+        cleared = report.cooldowns_cleared,
+        "reset by the user"
+    );
     if report.unpinned {
         sidecar.changed(ChangeReason::Rotation);
     } else if report.cooldowns_cleared > 0 {

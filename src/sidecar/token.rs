@@ -32,7 +32,11 @@ impl Sidecar {
         let (credential, workspace_id, standing) = {
             let pool = self.pool();
             let account = pool.get(id).ok_or_else(gone)?;
-            (account.credential.clone(), account.identity.workspace_id.clone(), account.health.standing.clone())
+            (
+                account.credential.clone(),
+                account.identity.workspace_id.clone(),
+                account.health.standing.clone(),
+            )
         };
         if let Standing::NeedsLogin(mark) = standing {
             let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
@@ -47,7 +51,12 @@ impl Sidecar {
         Ok(Token { access: credential.access, workspace_id })
     }
 
-    async fn redeemed(self: &Arc<Self>, id: &AccountId, old: Credential, need: &Need) -> Result<Credential, Failure> {
+    async fn redeemed(
+        self: &Arc<Self>,
+        id: &AccountId,
+        old: Credential,
+        need: &Need,
+    ) -> Result<Credential, Failure> {
         match self.redeem(id).await {
             Err(failure)
                 if matches!(need, Need::Usable)

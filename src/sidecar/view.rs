@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::pool::{self, At, Pool};
 use crate::protocol::{
-    Account, AccountList, AccountStanding, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState, Usage,
-    UsageSource, Window,
+    Account, AccountList, AccountStanding, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState,
+    Usage, UsageSource, Window,
 };
 
 /// A token with less than this left is `expiring` and is redeemed before it is used (upstream.md 1.5).

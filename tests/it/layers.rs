@@ -16,7 +16,10 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("watch", &["watch"], &["jsonrpsee", "reqwest", "oauth2"]),
     (
         "sidecar",
-        &["sidecar", "pool", "protocol", "rpc", "upstream", "auth", "store", "watch", "http", "secret", "clock"],
+        &[
+            "sidecar", "pool", "protocol", "rpc", "upstream", "auth", "store", "watch", "http", "secret",
+            "clock",
+        ],
         &["reqwest", "oauth2", "notify", "hyper"],
     ),
 ];
@@ -37,7 +40,8 @@ fn every_layer_names_only_what_it_may() {
                         broken.push(place());
                     }
                 }
-                let is_use = line.trim_start().starts_with("use ") || line.trim_start().starts_with("pub use ");
+                let is_use =
+                    line.trim_start().starts_with("use ") || line.trim_start().starts_with("pub use ");
                 if is_use && must_not.iter().any(|outside| names_after(line, "use ").contains(outside)) {
                     broken.push(place());
                 }

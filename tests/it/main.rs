@@ -1,4 +1,5 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
+#![expect(clippy::expect_used, reason = "tests")]
 
 mod layers;
 mod schema;

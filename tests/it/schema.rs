@@ -30,11 +30,17 @@ fn openrpc_document_is_valid_against_the_meta_schema() {
         .and_then(|registry| registry.add("https://meta.json-schema.tools", anything))
         .and_then(|registry| registry.prepare())
         .expect("a registry of one schema");
-    let validator = jsonschema::options().with_registry(&registry).build(&meta).expect("the meta-schema compiles");
-    let errors: Vec<String> =
-        validator.iter_errors(&openrpc::document()).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let validator =
+        jsonschema::options().with_registry(&registry).build(&meta).expect("the meta-schema compiles");
+    let errors: Vec<String> = validator
+        .iter_errors(&openrpc::document())
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
-    assert!(!validator.is_valid(&json!({"openrpc": "1.3.2"})), "a document without methods must not be valid");
+    assert!(
+        !validator.is_valid(&json!({"openrpc": "1.3.2"})),
+        "a document without methods must not be valid"
+    );
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! The ends of a connection that come from outside it: a signal, or the death of the process that started us.
+
+use std::future::pending;
+use std::io::{self, IsTerminal};
+
+/// Returns once the process is asked to end: by SIGTERM, or because its parent is gone.
+///
+/// SIGINT counts only when standard input is a terminal: a terminal sends Ctrl-C to the whole process group,
+/// and whoever runs us through pipes decides for itself. Signals are caught from the call on, not from the
+/// first poll.
+pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+    let interactive = io::stdin().is_terminal();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
+                () = async {
+                    interrupt.recv().await;
+                    if !interactive {
+                        pending::<()>().await;
+                    }
+                } => tracing::info!("asked to end by SIGINT"),
+                () = parent_gone() => tracing::info!("the process that started this one is gone"),
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(async move {
+            loop {
+                let caught = tokio::signal::ctrl_c().await;
+                if caught.is_err() {
+                    pending::<()>().await;
+                }
+                if interactive {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+#[cfg(unix)]
+async fn parent_gone() {
+    use rustix::process::getppid;
+    // Without a parent in our process namespace there is none to lose.
+    let Some(parent) = getppid() else { return pending().await };
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{PidfdFlags, pidfd_open};
+        let watched = pidfd_open(parent, PidfdFlags::NONBLOCK)
+            .map_err(io::Error::from)
+            .and_then(|fd| super::fd::watch(fd, tokio::io::Interest::READABLE));
+        // A parent that died before it was watched has been replaced by another by now.
+        if let Ok(watched) = watched
+            && getppid() == Some(parent)
+            && watched.readable().await.is_ok()
+        {
+            return;
+        }
+    }
+    let mut each_second = tokio::time::interval(std::time::Duration::from_secs(1));
+    while getppid() == Some(parent) {
+        each_second.tick().await;
+    }
+}
