@@ -4,4 +4,12 @@
 mod layers;
 mod schema;
 #[cfg(feature = "sim")]
+mod script;
+#[cfg(feature = "sim")]
+mod script_pattern;
+#[cfg(feature = "sim")]
+mod script_peer;
+#[cfg(feature = "sim")]
+mod scripts;
+#[cfg(feature = "sim")]
 mod sim;
