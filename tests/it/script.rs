@@ -19,9 +19,15 @@ pub struct Script {
 #[derive(Debug)]
 pub enum Step {
     /// Known upstream, and in the accounts file unless it is unlisted.
-    Account { account: Box<SimAccount>, listed: bool },
+    Account {
+        account: Box<SimAccount>,
+        listed: bool,
+    },
     /// Further members of the account's entry in the accounts file, as text with holes.
-    Entry { account: String, members: String },
+    Entry {
+        account: String,
+        members: String,
+    },
     /// The member `pi-multicodex` of settings.json.
     Settings(String),
     /// The account order of the settings file is not made up.
@@ -29,7 +35,10 @@ pub enum Step {
     /// Flags of the command line.
     Flags(Vec<String>),
     Upstream(Box<Rule>),
-    Usage { account: String, usage: SimUsage },
+    Usage {
+        account: String,
+        usage: SimUsage,
+    },
     Revoke(String),
     Send(String),
     Expect(Pattern),
@@ -39,7 +48,12 @@ pub enum Step {
     /// The sidecar ends as at EOF, and is started again on the same files.
     Restart,
     Counts(Vec<Count>),
-    Request { account: String, n: u32, route: Route, part: Part },
+    Request {
+        account: String,
+        n: u32,
+        route: Route,
+        part: Part,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

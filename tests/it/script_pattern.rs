@@ -86,7 +86,9 @@ fn fits(pattern: &Value, got: &Value, names: &mut Names, now_ms: i64, path: &str
                 return Err(format!("{path} has {} elements, not {}", elements.len(), expected.len()));
             }
             let mut pairs = expected.iter().zip(elements).enumerate();
-            pairs.try_for_each(|(at, (pattern, got))| fits(pattern, got, names, now_ms, &format!("{path}[{at}]")))
+            pairs.try_for_each(|(at, (pattern, got))| {
+                fits(pattern, got, names, now_ms, &format!("{path}[{at}]"))
+            })
         }
         (Value::String(text), got) if text == "…" => {
             let _anything = got;
@@ -173,8 +175,7 @@ fn as_json(text: &str) -> String {
                 containers.pop();
             }
             '…' if !in_string => {
-                let is_member =
-                    containers.last() == Some(&'{') && out.trim_end().ends_with(['{', ',']);
+                let is_member = containers.last() == Some(&'{') && out.trim_end().ends_with(['{', ',']);
                 out.push_str(if is_member { "\"…\":0" } else { "\"…\"" });
                 continue;
             }

@@ -48,7 +48,12 @@ impl Peer {
         self.stdin.write_all(line.as_bytes()).await.map_err(|error| format!("stdin: {error}"))
     }
 
-    pub async fn expect(&mut self, pattern: &Pattern, names: &mut Names, patience: Duration) -> Result<(), String> {
+    pub async fn expect(
+        &mut self,
+        pattern: &Pattern,
+        names: &mut Names,
+        patience: Duration,
+    ) -> Result<(), String> {
         let lane = lane_of_pattern(pattern, names)?;
         let at = self.next_in(&lane, patience).await?;
         let got = &self.unread[at].1;
@@ -88,7 +93,8 @@ impl Peer {
         let ended = timeout(patience, self.child.wait()).await.map_err(|_| "the process does not end")?;
         let ended = ended.map_err(|error| error.to_string())?;
         if !self.unread.is_empty() {
-            let unread: Vec<String> = self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
+            let unread: Vec<String> =
+                self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
             return Err(format!("messages that were not expected:\n{}", unread.join("\n")));
         }
         if ended.success() { Ok(()) } else { Err(format!("the process ended with {ended}")) }
@@ -102,13 +108,15 @@ impl Peer {
             }
             let line = timeout(patience, self.stdout.next_line()).await;
             let line = line.map_err(|_| {
-                let unread: Vec<String> = self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
+                let unread: Vec<String> =
+                    self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
                 format!("nothing came in {lane:?}\n{}", unread.join("\n"))
             })?;
             let Some(line) = line.map_err(|error| error.to_string())? else {
                 return Err("the process ended its output".to_owned());
             };
-            let message: Value = serde_json::from_str(&line).map_err(|error| format!("{error}\n  got ← {line}"))?;
+            let message: Value =
+                serde_json::from_str(&line).map_err(|error| format!("{error}\n  got ← {line}"))?;
             if !message.is_array() && message["jsonrpc"] != "2.0" {
                 return Err(format!("no jsonrpc member\n  got ← {line}"));
             }

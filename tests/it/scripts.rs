@@ -1,6 +1,8 @@
 //! Plays every `tests/scripts/*.rpc` against the real binary and the simulator. `SCRIPT=name` plays those whose file
 //! name has `name` in it.
 
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -50,7 +52,12 @@ async fn scripts() {
         }
     }
     failures.sort();
-    assert!(failures.is_empty(), "{} of {played} scripts failed:\n\n{}", failures.len(), failures.join("\n\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {played} scripts failed:\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
 }
 
 async fn play(path: PathBuf) -> Result<(), String> {
@@ -136,12 +143,16 @@ impl Stage {
             }
             Step::Expect(pattern) => {
                 self.started()?;
-                let Stage { peer: Some(peer), names, .. } = self else { return Err("not started".to_owned()) };
+                let Stage { peer: Some(peer), names, .. } = self else {
+                    return Err("not started".to_owned());
+                };
                 peer.expect(pattern, names, PATIENCE).await?;
             }
             Step::ExpectMany(pattern) => {
                 self.started()?;
-                let Stage { peer: Some(peer), names, .. } = self else { return Err("not started".to_owned()) };
+                let Stage { peer: Some(peer), names, .. } = self else {
+                    return Err("not started".to_owned());
+                };
                 peer.expect_many(pattern, names, PATIENCE).await?;
             }
             Step::PauseMs(milliseconds) => tokio::time::sleep(Duration::from_millis(*milliseconds)).await,
@@ -203,7 +214,7 @@ impl Stage {
         if agent_dir.exists() {
             return Ok(());
         }
-        std::fs::create_dir(&agent_dir)?;
+        std::fs::DirBuilder::new().mode(0o700).create(&agent_dir)?;
         let mut accounts: Value = serde_json::from_str(&accounts_json(&self.logins))?;
         for entry in accounts["accounts"].as_array_mut().into_iter().flatten() {
             for (name, members) in &self.entries {
@@ -215,9 +226,9 @@ impl Stage {
                 }
             }
         }
-        std::fs::write(agent_dir.join("codex-accounts.json"), accounts.to_string())?;
+        write_private(&agent_dir.join("codex-accounts.json"), &accounts.to_string())?;
         let settings = json!({ "pi-multicodex": self.ordered_settings() });
-        std::fs::write(agent_dir.join("settings.json"), settings.to_string())
+        write_private(&agent_dir.join("settings.json"), &settings.to_string())
     }
 
     /// Accounts are preferred in the order in which the script names them, unless its settings have a strategy.
@@ -271,6 +282,12 @@ impl Stage {
             tail.join("\n    ")
         )
     }
+}
+
+/// Wider permissions are narrowed with a warning, which would be in the way.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// What `«request»` stands for.
