@@ -195,7 +195,7 @@ fn as_json(text: &str) -> String {
 fn patterns_fit_what_they_say() {
     fn check(pattern: &str, got: &str, expected: Result<(), &str>) {
         let mut names = Names::from([("ada".to_owned(), "acc_1".into())]);
-        let got = serde_json::from_str(got).unwrap();
+        let got = serde_json::from_str(got).expect("JSON");
         let result = Pattern::parse(pattern).and_then(|pattern| pattern.matches(&got, &mut names, 1_000_000));
         assert_eq!(result, expected.map_err(str::to_owned), "{pattern}");
     }

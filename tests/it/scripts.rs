@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::script::{Count, Counted, Part, Script, Step};
+use crate::script::{Count, Counted, Part, Script, Step, rule};
 use crate::script_pattern::{Names, filled};
 use crate::script_peer::Peer;
 
@@ -27,8 +27,8 @@ async fn scripts() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let chosen = std::env::var("SCRIPT").unwrap_or_default();
     let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the scripts are there")
+        .map(|entry| entry.expect("the scripts can be listed").path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "rpc"))
         .filter(|path| path.to_string_lossy().contains(&chosen))
         .collect();
@@ -119,6 +119,8 @@ impl Stage {
             Step::Account { account, listed } => {
                 let login = self.handle.add_account((**account).clone());
                 self.names.insert(account.name.clone(), account_id(&login).into());
+                self.names.insert(format!("{} access", account.name), login.access_token.clone().into());
+                self.names.insert(format!("{} refresh", account.name), login.refresh_token.clone().into());
                 if *listed {
                     self.logins.push(login);
                 }
@@ -134,7 +136,7 @@ impl Stage {
             }
             Step::NoOrder => self.ordered = false,
             Step::Flags(flags) => self.flags.clone_from(flags),
-            Step::Upstream(rule) => self.handle.add_rule((**rule).clone()),
+            Step::Upstream(text) => self.handle.add_rule(rule(&filled(text, &self.names, now)?)?),
             Step::Usage { account, usage } => self.handle.set_usage(account, usage.clone()),
             Step::Revoke(account) => self.handle.revoke_access(account),
             Step::Send(text) => {
@@ -271,13 +273,18 @@ impl Stage {
     }
 
     fn failure(&self, script: &str, line: usize, why: &str) -> String {
+        let names: Vec<String> =
+            (self.names.iter().filter(|(name, _)| *name != "request" && !name.contains(' ')))
+                .map(|(name, value)| format!("«{name}» {value}"))
+                .collect();
+        let names = names.join(", ");
         let log: Vec<String> = self.handle.log().iter().map(told).collect();
         let stderr = std::fs::read_to_string(self.dir.path().join("stderr")).unwrap_or_default();
         let tail: Vec<&str> = stderr.lines().rev().take(12).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();
         format!(
             "tests/scripts/{script}:{line}: {why}\n  names: {}\n  upstream saw:\n    {}\n  stderr:\n    {}",
-            json!(self.names),
+            names,
             log.join("\n    "),
             tail.join("\n    ")
         )
