@@ -1,6 +1,6 @@
 //! One signed-in identity and everything the pool knows about it.
 
-use super::{AccountId, At, Backoff, Cooldown, FailureKind, Identity, Source, Usage};
+use super::{AccountId, At, Health, Identity, Mark, Standing};
 use crate::secret::Secret;
 
 /// Access token, refresh token and expiry, always replaced as one value.
@@ -11,51 +11,15 @@ pub struct Credential {
     pub expires_at: At,
 }
 
-/// Why an account cannot be used until a person does something; kept over restarts.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Standing {
-    #[default]
-    Good,
-    /// Only a new login helps.
-    NeedsLogin(Mark),
-    /// The workspace or the account was deactivated upstream.
-    Deactivated(Mark),
-}
-
-/// The evidence behind a [`Standing`], a cooldown or a back-off: what, when, from where.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
-    pub kind: FailureKind,
-    /// Upstream's own code, when it gave one.
-    pub code: Option<String>,
-    pub message: String,
-    pub since: At,
-    pub source: Source,
-}
-
-/// A model this account was refused for, until when it is not offered to it again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelExclusion {
-    pub model: String,
-    pub until: At,
-}
-
-/// What experience taught about an account: everything that is kept in the state dir and shared between sidecars.
-/// Deleting it costs a cold start, never a credential.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Health {
-    pub standing: Standing,
-    /// Of the main limit. Limits of their own are in `limit_cooldowns` and bind only requests that hit them.
-    pub cooldown: Option<Cooldown>,
-    /// (limit id, cooldown), e.g. `codex_bengalfox`.
-    pub limit_cooldowns: Vec<(String, Cooldown)>,
-    pub backoff: Option<Backoff>,
-    pub model_exclusions: Vec<ModelExclusion>,
-    pub usage: Option<Usage>,
-    pub last_used_at: Option<At>,
-    /// Cooldowns and back-off seen at or before this were withdrawn (by the user, a reading, or a success), so that a
-    /// sidecar that still remembers them does not bring them back.
-    pub withdrawn_at: Option<At>,
+/// Where an account stands, as clients see it. Back-off does not show here: it is still ready, only ranked last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Ready,
+    Cooling,
+    NeedsLogin,
+    Deactivated,
+    /// By the user, whatever else is the matter with it.
+    Disabled,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,5 +52,36 @@ impl Account {
             disabled: false,
             health: Health::default(),
         }
+    }
+
+    pub fn state(&self, now: At) -> State {
+        match &self.health.standing {
+            _ if self.disabled => State::Disabled,
+            Standing::Deactivated(_) => State::Deactivated,
+            Standing::NeedsLogin(_) => State::NeedsLogin,
+            Standing::Good if self.cooldown_until(now).is_some() => State::Cooling,
+            Standing::Good => State::Ready,
+        }
+    }
+
+    /// The evidence behind [`Account::state`], or behind a back-off when it is ready. None for a disabled account:
+    /// that was the user's own wish.
+    pub fn reason(&self, now: At) -> Option<&Mark> {
+        match (self.state(now), &self.health.standing) {
+            (State::Disabled, _) => None,
+            (_, Standing::NeedsLogin(mark) | Standing::Deactivated(mark)) => Some(mark),
+            (State::Cooling, Standing::Good) => self.health.cooldown.as_ref().map(|cooldown| &cooldown.why),
+            (_, Standing::Good) => self.backoff_until(now).and(self.health.backoff.as_ref()).map(|b| &b.why),
+        }
+    }
+
+    /// When the cooldown of the main limit ends; none once it has.
+    pub fn cooldown_until(&self, now: At) -> Option<At> {
+        self.health.cooldown_of(None, now).map(|cooldown| cooldown.until)
+    }
+
+    /// When the back-off ends; none once it has.
+    pub fn backoff_until(&self, now: At) -> Option<At> {
+        self.health.backoff.as_ref().map(|backoff| backoff.until).filter(|until| *until > now)
     }
 }

@@ -1,19 +1,52 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
+//! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `affinity`, `reading`, `reset`), which
+//! account is used (`eligibility`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
+//! `hold_back`).
+//!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
 mod account;
+mod affinity;
 mod cooldown;
+mod eligibility;
 mod failure;
+mod health;
+mod hold_back;
 mod identity;
+mod merge;
+mod ranking;
+mod reading;
+mod reset;
+mod roster;
+mod rotation;
+mod select;
 mod settings;
+mod sync;
+#[cfg(test)]
+mod testing;
 mod time;
 mod usage;
+mod verdict;
 
-pub use account::{Account, Credential, Health, Mark, ModelExclusion, Standing};
+pub use account::{Account, Credential, State};
+pub use affinity::{Affinity, Seat};
 pub use cooldown::{Backoff, Certainty, Cooldown};
+pub use eligibility::WhyNotEligible;
 pub use failure::{Failure, FailureKind, Source};
+pub use health::{Health, Mark, ModelExclusion, Standing};
+pub use hold_back::{EventClass, Held, HoldBack, classify_type};
 pub use identity::{AccountId, Identity};
+pub use ranking::{Demand, Ranked, Reason};
+pub use reading::UsageEffect;
+pub use reset::{ResetReport, ResetScope};
+pub use roster::{LabelError, Pool};
+pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
+pub use select::SelectError;
 pub use settings::{AffinityMode, RotationSettings, Strategy};
+pub use sync::SyncReport;
 pub use time::At;
-pub use usage::{AdditionalLimit, Credits, STALE_AFTER, Usage, UsageReading, UsageSource, Window};
+pub use usage::{
+    AdditionalLimit, Credits, FIVE_HOURS, STALE_AFTER, Usage, UsageReading, UsageSource, WEEK, Window,
+};

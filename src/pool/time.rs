@@ -1,5 +1,6 @@
 //! Points in time as the pool sees them: always handed in, never read.
 
+use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -35,5 +36,55 @@ impl Sub<Duration> for At {
 
     fn sub(self, rhs: Duration) -> At {
         At(self.0.saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// To the minute and in UTC, e.g. `2026-11-23 20:29 UTC`: for reasons that people read.
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.0.div_euclid(60_000);
+        let (year, month, day) = civil(minutes.div_euclid(24 * 60));
+        let (hour, minute) = (minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60));
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    }
+}
+
+/// Year, month and day of the proleptic Gregorian calendar. Years are counted from March, so that the leap day is
+/// the last one and the lengths of the months before it follow one formula.
+fn civil(days_since_epoch: i64) -> (i64, i64, i64) {
+    const DAYS_FROM_MARCH_0000_TO_1970: i64 = 719_468;
+    const DAYS_IN_400_YEARS: i64 = 146_097;
+    let days = days_since_epoch + DAYS_FROM_MARCH_0000_TO_1970;
+    let day_of_cycle = days.rem_euclid(DAYS_IN_400_YEARS);
+    let year_of_cycle =
+        (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
+    let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = days.div_euclid(DAYS_IN_400_YEARS) * 400 + year_of_cycle + i64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_to_the_minute_in_utc() {
+        let check = |secs, expected: &str| assert_eq!(At::from_secs(secs).to_string(), expected);
+        check(0, "1970-01-01 00:00 UTC");
+        check(-1, "1969-12-31 23:59 UTC");
+        check(951_782_399, "2000-02-28 23:59 UTC");
+        check(951_782_400, "2000-02-29 00:00 UTC");
+        check(1_078_099_200, "2004-03-01 00:00 UTC");
+        check(4_107_542_400, "2100-03-01 00:00 UTC");
+        check(1_795_357_947, "2026-11-22 14:32 UTC");
+    }
+
+    #[test]
+    fn a_clock_set_back_counts_as_no_time() {
+        assert_eq!(At(5).since(At(9)), Duration::ZERO);
+        assert_eq!(At(9).since(At(5)), Duration::from_millis(4));
     }
 }

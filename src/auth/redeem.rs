@@ -1,0 +1,103 @@
+//! Redeeming a refresh token: one request, its outcome told without doubt. The locks, the journal and the writing around
+//! it belong to the caller; nothing is tried twice here, for a second try may burn the account.
+
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, Client, ClientId, ExtraTokenFields, RefreshToken, RequestTokenError, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+
+use super::jwt::{Claims, claims};
+use super::token_endpoint::{CLIENT_ID, PATH, RedeemError, send};
+use crate::http::{BaseUrl, HttpClient};
+use crate::pool::{At, Credential};
+use crate::secret::Secret;
+
+/// When neither the answer nor the token says how long it lives: short enough to be asked for again soon.
+const UNKNOWN_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// What a refresh token was redeemed for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redeemed {
+    /// Holds the old refresh token when the answer had none.
+    pub credential: Credential,
+    /// Of the new access token; e-mail and plan from the id token when it tells more. The caller compares the
+    /// identity before it stores anything.
+    pub claims: Claims,
+    /// The old refresh token is consumed.
+    pub refresh_replaced: bool,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct IdToken {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+type Answer = StandardTokenResponse<IdToken, BasicTokenType>;
+type OauthClient = Client<
+    BasicErrorResponse,
+    Answer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// `POST {auth_base}/oauth/token`, form-encoded, within 30 s. `now` is when it is sent: the expiry counts from there.
+pub async fn redeem(
+    http: &HttpClient,
+    auth_base: &BaseUrl,
+    refresh: &Secret,
+    now: At,
+) -> Result<Redeemed, RedeemError> {
+    let client = OauthClient::new(ClientId::new(CLIENT_ID.to_owned()))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(TokenUrl::from_url(auth_base.join(PATH)));
+    let old = RefreshToken::new(refresh.expose().to_owned());
+    // The future of a closure that only borrows could not be spawned.
+    let transport = |request| {
+        let (http, auth_base) = (http.clone(), auth_base.clone());
+        async move { send(&http, &auth_base, request).await }
+    };
+    let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
+    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| match error {
+        RequestTokenError::Request(error) => error,
+        // What is left never shows the answer: a parse error of the crate holds the raw body.
+        RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            RedeemError::Transient {
+                status: None,
+                message: "the answer of the token endpoint cannot be read".to_owned(),
+                retry_after: None,
+            }
+        }
+    })
+}
+
+fn redeemed(answer: &Answer, old: &Secret, now: At) -> Redeemed {
+    let access = Secret::new(answer.access_token().secret().as_str());
+    let refresh = answer.refresh_token().map(|token| Secret::new(token.secret().as_str()));
+    let refresh = refresh.unwrap_or_else(|| old.clone());
+    let mut claims_found = claims(&access);
+    if let Some(id_token) = &answer.extra_fields().id_token {
+        let more = claims(&Secret::new(id_token.as_str()));
+        claims_found.email = claims_found.email.or(more.email);
+        claims_found.plan = claims_found.plan.or(more.plan);
+    }
+    let expires_at = answer.expires_in().map(|lifetime| now + lifetime);
+    let expires_at = expires_at.or(claims_found.expires_at).unwrap_or(now + UNKNOWN_LIFETIME);
+    Redeemed {
+        refresh_replaced: refresh != *old,
+        credential: Credential { access, refresh, expires_at },
+        claims: claims_found,
+    }
+}
+
+#[cfg(test)]
+mod tests;

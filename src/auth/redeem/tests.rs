@@ -1,0 +1,186 @@
+//! Redeeming against a raw loopback server.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::pool::Identity;
+
+const NOW: At = At::from_secs(1_790_000_000);
+
+fn jwt(payload: Value) -> String {
+    format!("e30.{}.", URL_SAFE_NO_PAD.encode(payload.to_string()))
+}
+
+fn answer(status: &str, more: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+/// Redeems `refresh-1` against a server that answers with these bytes and then closes the connection. Gives the
+/// requests it got, too.
+async fn redeem_against(answer: &str) -> (Result<Redeemed, RedeemError>, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: BaseUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let (answer, mut requests) = (answer.to_owned(), Vec::new());
+    let http = HttpClient::new();
+    let refresh = Secret::new("refresh-1");
+    let redeeming = redeem(&http, &base, &refresh, NOW);
+    tokio::pin!(redeeming);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut redeeming => break outcome,
+            accepted = listener.accept() => {
+                let (mut socket, _) = accepted.unwrap();
+                let mut request = Vec::new();
+                let mut serve = async || {
+                    while !request.ends_with(CLIENT_ID.as_bytes()) {
+                        socket.read_buf(&mut request).await.unwrap();
+                    }
+                    socket.write_all(answer.as_bytes()).await.unwrap();
+                    socket.shutdown().await.unwrap();
+                    // Until the client is done with the connection.
+                    let _ = socket.read(&mut [0; 64]).await;
+                };
+                let finished = tokio::select! {
+                    outcome = &mut redeeming => Some(outcome),
+                    () = serve() => None,
+                };
+                requests.push(String::from_utf8(request).unwrap());
+                if let Some(outcome) = finished {
+                    break outcome;
+                }
+            }
+        }
+    };
+    (outcome, requests)
+}
+
+#[tokio::test]
+async fn a_token_is_redeemed_with_one_form() {
+    let access = jwt(json!({"exp": 1, "https://api.openai.com/auth":
+        {"chatgpt_account_id": "ws-1", "chatgpt_user_id": "user-1", "chatgpt_plan_type": "plus"}}));
+    let id_token = jwt(json!({"email": "a@example.com"}));
+    let body = json!({"access_token": access, "refresh_token": "refresh-2", "id_token": id_token,
+        "token_type": "Bearer", "expires_in": 864000, "scope": "openid"});
+    let (outcome, requests) =
+        redeem_against(&answer("200 OK", "content-type: application/json\r\n", &body.to_string())).await;
+    assert_eq!(
+        outcome.unwrap(),
+        Redeemed {
+            credential: Credential {
+                access: Secret::new(access),
+                refresh: Secret::new("refresh-2"),
+                expires_at: NOW + Duration::from_secs(864000),
+            },
+            claims: Claims {
+                identity: Identity { workspace_id: Some("ws-1".into()), user_id: Some("user-1".into()) },
+                email: Some("a@example.com".into()),
+                plan: Some("plus".into()),
+                expires_at: Some(At::from_secs(1)),
+            },
+            refresh_replaced: true,
+        }
+    );
+    assert_eq!(requests.len(), 1);
+    let (head, form) = requests[0].split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /oauth/token HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+    assert!(!head.contains("authorization"), "{head}");
+    assert_eq!(form, format!("grant_type=refresh_token&refresh_token=refresh-1&client_id={CLIENT_ID}"));
+}
+
+#[tokio::test]
+async fn what_the_answer_leaves_out_is_made_up_for() {
+    let check = async |body: Value, refresh: &str, expires_at: At| {
+        let (outcome, _) = redeem_against(&answer("200 OK", "", &body.to_string())).await;
+        let redeemed = outcome.unwrap();
+        let credential = &redeemed.credential;
+        assert_eq!((credential.refresh.expose(), credential.expires_at), (refresh, expires_at), "{body}");
+        assert_eq!(redeemed.refresh_replaced, refresh != "refresh-1");
+    };
+    let exp = jwt(json!({"exp": 1_796_219_000}));
+    check(json!({"access_token": exp}), "refresh-1", At::from_secs(1_796_219_000)).await;
+    check(json!({"access_token": "opaque"}), "refresh-1", NOW + UNKNOWN_LIFETIME).await;
+    check(
+        json!({"access_token": exp, "refresh_token": "refresh-2", "expires_in": "60"}),
+        "refresh-2",
+        NOW + Duration::from_secs(60),
+    )
+    .await;
+    check(
+        json!({"access_token": exp, "refresh_token": null, "expires_in": 60.5, "token_type": null}),
+        "refresh-1",
+        NOW + Duration::from_secs(60),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_other_outcome_says_what_became_of_the_token() {
+    let check = async |answer: &str, expected: &str| {
+        let (outcome, requests) = redeem_against(answer).await;
+        let error = outcome.unwrap_err();
+        let said = match &error {
+            RedeemError::Terminal { code, status, .. } => format!("terminal {status} {code:?}"),
+            RedeemError::Transient { status, retry_after, .. } => {
+                format!("transient {status:?} {retry_after:?}")
+            }
+            RedeemError::OutcomeUnknown { .. } => "unknown".to_owned(),
+        };
+        assert_eq!(said, expected, "{answer}");
+        assert_eq!(requests.len(), 1, "sent once: {answer}");
+        let shown = format!("{error} {error:?} {:?}", error.failure());
+        assert!(!shown.contains("canary") && !shown.contains("refresh-1"), "{shown}");
+    };
+    let reused = r#"{"error":{"code":"refresh_token_reused","message":"canary"}}"#;
+    check(&answer("401 Unauthorized", "", reused), r#"terminal 401 Some("refresh_token_reused")"#).await;
+    let grant = r#"{"error":"invalid_grant","error_description":"canary"}"#;
+    check(&answer("400 Bad Request", "", grant), r#"terminal 400 Some("invalid_grant")"#).await;
+    check(&answer("429 Slow", "retry-after: 7\r\n", "canary"), "transient Some(429) Some(7s)").await;
+    check(&answer("500 Oops", "", "<html>canary</html>"), "transient Some(500) None").await;
+    check(&answer("200 OK", "", "canary"), "transient Some(200) None").await;
+    check(&answer("200 OK", "", r#"{"refresh_token":"canary"}"#), "transient Some(200) None").await;
+    check(&answer("302 Found", "location: /canary\r\n", ""), "transient Some(302) None").await;
+    check("", "unknown").await;
+    check("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"canary", "unknown").await;
+    check("HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{\"error\"", "terminal 401 None").await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_not_sent_is_kept() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", taken.local_addr().unwrap()).parse().unwrap();
+    drop(taken);
+    let error = redeem(&HttpClient::new(), &base, &Secret::new("refresh-1"), NOW).await.unwrap_err();
+    assert!(matches!(error, RedeemError::Transient { status: None, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_kept_connection_is_trusted_with_a_token() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: BaseUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let http = HttpClient::new();
+    let refresh = Secret::new("refresh-1");
+    let body = r#"{"access_token":"access-2"}"#;
+    let mut kept_open = Vec::new();
+    for _ in 0..2 {
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(CLIENT_ID.as_bytes()) {
+                socket.read_buf(&mut request).await.unwrap();
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            socket
+        };
+        let both = async { tokio::join!(redeem(&http, &base, &refresh, NOW), serve) };
+        let (outcome, socket) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+        assert_eq!(outcome.unwrap().credential.access.expose(), "access-2");
+        kept_open.push(socket);
+    }
+}

@@ -1,0 +1,284 @@
+//! The token endpoint (upstream.md 1.5 and 1.6): one request through the `oauth2` crate, its answer made regular, its
+//! refusal sorted into "for good" and "not now". Bodies are never logged and never part of an error.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use oauth2::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value, json};
+
+use crate::http::{BaseUrl, HttpClient, explain};
+use crate::pool::{Failure, FailureKind, Source};
+
+/// The public client of Codex and pi; it has no secret.
+pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+pub(super) const PATH: &str = "oauth/token";
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+/// Codes that are final whatever the status.
+const FOR_GOOD: [&str; 6] = [
+    "refresh_token_expired",
+    "refresh_token_invalidated",
+    "app_session_terminated",
+    "account_deactivated",
+    "account_suspended",
+    "account_deleted",
+];
+/// Codes that are final with 400; with 401 everything is.
+const FOR_GOOD_WITH_400: [&str; 2] = ["invalid_grant", "refresh_token_reused"];
+
+/// Why a token could not be had. The variants differ in what may be done with the token that was sent.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RedeemError {
+    /// It will never be accepted again: the account needs a new login.
+    #[error("the login was refused for good: {message}")]
+    Terminal { code: Option<String>, status: u16, message: String },
+    /// It was not sent, or refused for now: keep it and try later.
+    #[error("no token for now: {message}")]
+    Transient { status: Option<u16>, message: String, retry_after: Option<Duration> },
+    /// It was sent and no answer came: it may be consumed. Look for a newer one before anything else.
+    #[error("the answer to a token request was lost: {message}")]
+    OutcomeUnknown { message: String },
+}
+
+impl RedeemError {
+    pub fn failure(&self) -> Failure {
+        let (kind, status, code, retry_after) = match self {
+            RedeemError::Terminal { code, status, .. } => {
+                let deactivated = code.as_deref().is_some_and(|code| code.starts_with("account_"));
+                let kind = if deactivated { FailureKind::Deactivated } else { FailureKind::LoginRequired };
+                (kind, Some(*status), code.clone(), None)
+            }
+            RedeemError::Transient { status, retry_after, .. } => {
+                (FailureKind::TokenUnavailable, *status, None, *retry_after)
+            }
+            RedeemError::OutcomeUnknown { .. } => (FailureKind::OutcomeUnknown, None, None, None),
+        };
+        Failure { status, code, retry_after, ..Failure::new(kind, Source::TokenEndpoint, self.to_string()) }
+    }
+
+    fn transient(message: impl Into<String>) -> Self {
+        RedeemError::Transient { status: None, message: message.into(), retry_after: None }
+    }
+}
+
+/// Sends what the `oauth2` crate wants sent. An answer of success comes back with the members that the crate insists
+/// on; everything else is an error.
+pub(super) async fn send(
+    http: &HttpClient,
+    base: &BaseUrl,
+    request: HttpRequest,
+) -> Result<HttpResponse, RedeemError> {
+    let client = http.get_unpooled(base).map_err(|error| RedeemError::transient(error.to_string()))?;
+    let mut request = reqwest::Request::try_from(request).map_err(|e| RedeemError::transient(explain(e)))?;
+    *request.timeout_mut() = Some(TIMEOUT);
+    let lost = |message| RedeemError::OutcomeUnknown { message };
+    let mut response = client.execute(request).await.map_err(|error| {
+        // Before there is a connection nothing can have been sent.
+        match error.is_connect() || error.is_builder() {
+            true => RedeemError::transient(explain(error)),
+            false => lost(explain(error)),
+        }
+    })?;
+
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = zeroize::Zeroizing::new(Vec::new());
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Ok(Some(_)) if status.is_success() => return Err(lost("the answer is too long".into())),
+            Err(error) if status.is_success() => return Err(lost(explain(error))),
+            // The status of a refusal says enough.
+            Ok(Some(_)) | Err(_) => break,
+        }
+    }
+    if !status.is_success() {
+        return Err(refusal(status, &headers, &body));
+    }
+    let regular = regular_answer(&body).ok_or_else(|| RedeemError::Transient {
+        status: Some(status.as_u16()),
+        message: "the answer holds no access token".to_owned(),
+        retry_after: None,
+    })?;
+    let mut answer = HttpResponse::new(regular);
+    answer
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    Ok(answer)
+}
+
+/// Sorts a refusal by the closed list of upstream.md 1.6 and protocol section 8 "Redeeming".
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RedeemError {
+    let code = error_code(body);
+    let listed = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
+    let terminal = status == StatusCode::UNAUTHORIZED
+        || listed(&FOR_GOOD)
+        || (status == StatusCode::BAD_REQUEST && listed(&FOR_GOOD_WITH_400));
+    let message = match &code {
+        Some(code) => format!("{code} (HTTP {})", status.as_u16()),
+        None => format!("HTTP {}", status.as_u16()),
+    };
+    if terminal {
+        return RedeemError::Terminal { code, status: status.as_u16(), message };
+    }
+    let seconds = headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    RedeemError::Transient {
+        status: Some(status.as_u16()),
+        message,
+        retry_after: seconds.map(Duration::from_secs),
+    }
+}
+
+/// `{"error":{"code"}}`, `{"error":"code"}` or `{"code"}`, in lower case. Nothing but a plain word counts: it ends up
+/// in messages and logs.
+fn error_code(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let code = match body.get("error") {
+        Some(Value::Object(error)) => error.get("code"),
+        Some(Value::String(_)) => body.get("error"),
+        _ => body.get("code"),
+    };
+    let code = code?.as_str()?.to_ascii_lowercase();
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!code.is_empty() && code.len() <= 64 && code.bytes().all(word)).then_some(code)
+}
+
+/// The crate insists on a `token_type` and a numeric `expires_in`, and upstream's clients do not. `None` without an
+/// access token.
+fn regular_answer(body: &[u8]) -> Option<Vec<u8>> {
+    let mut answer: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    answer.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
+    let number = match answer.get("expires_in") {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let seconds = number.filter(|seconds: &f64| *seconds >= 1.0).map(|seconds| seconds as u64);
+    answer.insert("expires_in".into(), seconds.map_or(Value::Null, Value::from));
+    if !answer.get("token_type").is_some_and(Value::is_string) {
+        answer.insert("token_type".into(), json!("bearer"));
+    }
+    for name in ["refresh_token", "id_token"] {
+        if answer.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+            answer.remove(name);
+        }
+    }
+    if !answer.get("scope").is_some_and(Value::is_string) {
+        answer.remove("scope");
+    }
+    serde_json::to_vec(&answer).ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_closed_list_is_for_good() {
+        let check = |status: u16, body: &str, terminal: bool, code: Option<&str>| {
+            let error = refusal(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes());
+            match &error {
+                RedeemError::Terminal { code: found, .. } => {
+                    assert_eq!((true, code), (terminal, found.as_deref()), "{status} {body}");
+                }
+                RedeemError::Transient { message, .. } => {
+                    assert!(!terminal, "{status} {body}");
+                    assert_eq!(code.is_some_and(|code| message.contains(code)), code.is_some());
+                }
+                RedeemError::OutcomeUnknown { .. } => panic!("{status} {body}"),
+            }
+        };
+        let nested = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#);
+        check(400, &nested("refresh_token_expired"), true, Some("refresh_token_expired"));
+        check(403, &nested("refresh_token_expired"), true, Some("refresh_token_expired"));
+        check(401, &nested("refresh_token_reused"), true, Some("refresh_token_reused"));
+        check(400, &nested("refresh_token_reused"), true, Some("refresh_token_reused"));
+        check(400, &nested("Refresh_Token_Reused"), true, Some("refresh_token_reused"));
+        check(500, &nested("refresh_token_reused"), false, Some("refresh_token_reused"));
+        check(400, &nested("refresh_token_invalidated"), true, Some("refresh_token_invalidated"));
+        check(400, r#"{"error":"invalid_grant","error_description":"x"}"#, true, Some("invalid_grant"));
+        check(403, r#"{"error":"invalid_grant"}"#, false, Some("invalid_grant"));
+        check(429, r#"{"error":"invalid_grant"}"#, false, Some("invalid_grant"));
+        check(400, r#"{"code":"app_session_terminated"}"#, true, Some("app_session_terminated"));
+        check(403, &nested("account_deactivated"), true, Some("account_deactivated"));
+        check(403, &nested("account_suspended"), true, Some("account_suspended"));
+        check(403, &nested("account_deleted"), true, Some("account_deleted"));
+        check(401, "", true, None);
+        check(401, "<html>", true, None);
+        check(401, &nested("something_new"), true, Some("something_new"));
+        check(400, r#"{"error":"invalid_request"}"#, false, Some("invalid_request"));
+        check(400, r#"{"error":{"message":"Invalid 'refresh_token': empty string"}}"#, false, None);
+        check(400, &nested("rt_ secret"), false, None);
+        check(403, "<html>Just a moment...</html>", false, None);
+        check(404, "", false, None);
+        check(429, &nested("rate_limit_exceeded"), false, Some("rate_limit_exceeded"));
+        check(500, "", false, None);
+        check(503, "{", false, None);
+        check(302, "", false, None);
+    }
+
+    #[test]
+    fn the_recorded_refusals_are_for_good() {
+        let path = format!(
+            "{}/tests/data/upstream/reported-in-issues/oauth_token_401_bodies.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let recorded: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let codes: Vec<_> = recorded
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|recorded| {
+                let body = recorded["body"].to_string();
+                match refusal(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()) {
+                    RedeemError::Terminal { code, .. } => code.unwrap(),
+                    other => panic!("{other:?}"),
+                }
+            })
+            .collect();
+        assert_eq!(codes, ["refresh_token_invalidated", "refresh_token_reused"]);
+    }
+
+    #[test]
+    fn errors_say_what_failed_in_the_words_of_the_pool() {
+        let check = |error: RedeemError, expected: FailureKind| assert_eq!(error.failure().kind, expected);
+        let terminal =
+            |code: &str| RedeemError::Terminal { code: Some(code.into()), status: 401, message: "m".into() };
+        check(terminal("refresh_token_reused"), FailureKind::LoginRequired);
+        check(terminal("account_deactivated"), FailureKind::Deactivated);
+        check(RedeemError::transient("m"), FailureKind::TokenUnavailable);
+        check(RedeemError::OutcomeUnknown { message: "m".into() }, FailureKind::OutcomeUnknown);
+    }
+
+    #[test]
+    fn answers_are_made_regular() {
+        let check = |body: &str, expected: Option<Value>| {
+            let regular = regular_answer(body.as_bytes());
+            assert_eq!(
+                regular.map(|json| serde_json::from_slice::<Value>(&json).unwrap()),
+                expected,
+                "{body}"
+            );
+        };
+        check(
+            r#"{"access_token":"a"}"#,
+            Some(json!({"access_token":"a","token_type":"bearer","expires_in":null})),
+        );
+        check(
+            r#"{"access_token":"a","refresh_token":"","id_token":null,"expires_in":"60","token_type":"Bearer","scope":null}"#,
+            Some(json!({"access_token":"a","token_type":"Bearer","expires_in":60})),
+        );
+        check(
+            r#"{"access_token":"a","expires_in":-1,"x":1}"#,
+            Some(json!({"access_token":"a","token_type":"bearer","expires_in":null,"x":1})),
+        );
+        check(r#"{"access_token":""}"#, None);
+        check(r#"{"error":"authorization_pending"}"#, None);
+        check("[]", None);
+        check("", None);
+    }
+}

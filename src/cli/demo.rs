@@ -1,0 +1,237 @@
+//! `multicodex demo`: the main job, for people to watch. The simulated backend runs in this process, the real sidecar
+//! as a child over pipes, and what crosses the pipe is told as a story.
+
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::process::Command;
+
+use crate::client::Client;
+use crate::protocol::{
+    Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize, InitializeParams,
+};
+use crate::sim::{Behaviour, Sim, SimAccount, SimConfig};
+
+/// Runs the demonstration; fails when the story does not come out as it should.
+pub fn demo() -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    runtime.block_on(story()).map(|()| ExitCode::SUCCESS).map_err(|error| format!("demo: {error}"))
+}
+
+type Fault = Box<dyn std::error::Error>;
+
+async fn story() -> Result<(), Fault> {
+    let paint = Paint { colour: std::io::stdout().is_terminal() };
+    let sim = Sim::start(SimConfig::default()).await?;
+    let handle = sim.handle();
+    let mut accounts = Vec::new();
+    for (name, used, days_left) in [("ada", 97.0, 1), ("bob", 41.0, 3), ("cleo", 12.0, 6)] {
+        let mut account = SimAccount::named(name).with_weekly_usage(used);
+        for window in account.usage.windows.iter_mut().filter(|window| window.minutes == 7 * 24 * 60) {
+            window.resets_in_seconds = days_left * 24 * 60 * 60;
+        }
+        accounts.push(handle.add_account(account));
+    }
+    handle.set_behaviour("ada", Behaviour::usage_limit());
+    let dir = tempfile::tempdir()?;
+    let accounts_file = dir.path().join("codex-accounts.json");
+    std::fs::write(&accounts_file, crate::sim::accounts_json(&accounts))?;
+    std::fs::set_permissions(&accounts_file, std::fs::Permissions::from_mode(0o600))?;
+
+    paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.");
+    let client = Client::spawn(sidecar(&sim, dir.path())?)?;
+    let hello = client
+        .request::<Initialize>(&InitializeParams {
+            client: Some(ClientInfo { name: Some("demo".to_owned()), version: None }),
+            ..InitializeParams::default()
+        })
+        .await?;
+    paint.aside(&format!(
+        "{} {} speaks protocol {}",
+        hello.server.name, hello.server.version, hello.protocol_version
+    ));
+    paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts);
+
+    paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.");
+    let moved = complete(&client, &paint).await?;
+
+    paint.say("3. The accounts afterwards.");
+    paint.table(&client.request::<Accounts>(&AccountsParams::default()).await?.accounts);
+    paint.say("4. What upstream saw.");
+    for (name, posts) in ["ada", "bob", "cleo"].map(|name| (name, handle.posts(name))) {
+        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts)));
+    }
+    client.end(Duration::from_secs(5)).await?;
+    if !moved || handle.posts("ada") != 1 {
+        return Err("the completion was not moved to the next account".into());
+    }
+    paint.say("Done: one request met the limit, the next account answered, and the answer came as if nothing had been.");
+    Ok(())
+}
+
+fn sidecar(sim: &Sim, dir: &std::path::Path) -> Result<Command, Fault> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg("serve")
+        .arg("--agent-dir")
+        .arg(dir)
+        .arg("--state-dir")
+        .arg(dir.join("state"))
+        .arg("--upstream-url")
+        .arg(sim.upstream_url())
+        .arg("--auth-url")
+        .arg(sim.auth_url());
+    Ok(command)
+}
+
+/// The members of a notice that the story needs.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Told {
+    Rotated { from: String, to: Option<String>, reason: Why },
+    Accepted { label: String },
+    Event { event: Event },
+    Done { attempts: usize, timing: crate::protocol::Timing },
+    Error { error: Box<RawValue> },
+    Cancelled,
+}
+
+#[derive(Deserialize)]
+struct Why {
+    kind: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    delta: Option<serde_json::Value>,
+}
+
+/// Streams one completion to the terminal; true when it was moved to another account.
+async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
+    let labels: std::collections::HashMap<String, String> = client
+        .request::<Accounts>(&AccountsParams::default())
+        .await?
+        .accounts
+        .into_iter()
+        .map(|account| (account.id, account.label))
+        .collect();
+    let label = |id: &str| labels.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    let request = r#"{"model":"gpt-6.1-sol","instructions":"Be brief.","input":[{"role":"user","content":[{"type":"input_text","text":"What is a sidecar?"}]}]}"#;
+    let mut notices = client
+        .complete(&CompleteParams {
+            request: RawValue::from_string(request.to_owned())?,
+            session_id: Some("demo".to_owned()),
+            account: None,
+            headers: None,
+            deadline_ms: None,
+            idle_timeout_ms: None,
+        })
+        .await?;
+    let mut moved = false;
+    while let Some(notice) = notices.next().await {
+        let notice = notice?;
+        match serde_json::from_str(notice.get())? {
+            Told::Rotated { from, to, reason } => {
+                moved |= to.is_some();
+                let to = to.map_or_else(|| "no one".to_owned(), |to| label(&to));
+                paint.notice(&format!(
+                    "rotated: {} → {to} ({}: {})",
+                    label(&from),
+                    reason.kind,
+                    reason.message
+                ));
+            }
+            Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers")),
+            Told::Event { event } if event.kind == "response.output_text.delta" => {
+                paint.text(event.delta.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default())?;
+            }
+            Told::Event { .. } => {}
+            Told::Done { attempts, timing } => {
+                paint.text("\n")?;
+                paint.notice(&format!(
+                    "done: {attempts} account{} asked, {} ms",
+                    plural(attempts),
+                    timing.total_ms
+                ));
+                return Ok(moved);
+            }
+            Told::Error { error } => return Err(error.get().into()),
+            Told::Cancelled => return Err("cancelled".into()),
+        }
+    }
+    Err("the sidecar ended before the completion did".into())
+}
+
+/// Plain text, in colour on a terminal.
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn say(&self, line: &str) {
+        println!("\n{}", self.in_colour("1", line));
+    }
+
+    fn aside(&self, line: &str) {
+        println!("   {}", self.in_colour("2", line));
+    }
+
+    fn notice(&self, line: &str) {
+        println!("   {}", self.in_colour("33", line));
+    }
+
+    fn text(&self, text: &str) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        write!(out, "{}", self.in_colour("36", text))?;
+        out.flush()
+    }
+
+    fn table(&self, accounts: &[Account]) {
+        println!("   {:<18} {:<6} {:<12} {:>5} {:>5}  next", "account", "plan", "state", "5h", "7d");
+        for account in accounts {
+            let (state, colour) = match account.state {
+                AccountState::Ready => ("ready", "32"),
+                AccountState::Cooling => ("cooling", "33"),
+                AccountState::NeedsLogin => ("needs login", "31"),
+                AccountState::Deactivated => ("deactivated", "31"),
+                AccountState::Disabled => ("disabled", "2"),
+            };
+            println!(
+                "   {:<18} {:<6} {} {:>5} {:>5}  {}",
+                account.label,
+                account.plan.as_deref().unwrap_or("?"),
+                self.in_colour(colour, &format!("{state:<12}")),
+                used(account, "5h"),
+                used(account, "7d"),
+                if account.active { "←" } else { "" },
+            );
+        }
+    }
+
+    fn in_colour(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn used(account: &Account, window: &str) -> String {
+    let windows = account.usage.iter().flat_map(|usage| &usage.windows);
+    match windows.into_iter().find(|seen| seen.name == window) {
+        Some(seen) => format!("{:.0}%", seen.used_percent),
+        None => "?".to_owned(),
+    }
+}

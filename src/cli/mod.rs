@@ -1,0 +1,44 @@
+//! The command line: options in, exit code out. The only place that prints.
+#![expect(clippy::print_stdout, reason = "this is the command line; `serve` itself prints nothing")]
+
+#[cfg(feature = "sim")]
+mod demo;
+mod options;
+mod serve;
+
+use std::process::ExitCode;
+
+pub use options::{Command, Environment, LogFormat, ServeOptions, UsageError, parse};
+pub use serve::serve;
+
+#[cfg(feature = "sim")]
+pub use demo::demo;
+
+/// `--help`
+pub fn help() -> Result<ExitCode, String> {
+    print!("{}", options::HELP);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `--version`
+pub fn version() -> Result<ExitCode, String> {
+    println!("multicodex {}", env!("CARGO_PKG_VERSION"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `multicodex simulate`: runs until it is interrupted.
+#[cfg(feature = "sim")]
+pub fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    runtime.block_on(crate::sim::simulate(options)).map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A mistake in how the command was called or in where it was told to work: a message on stderr, exit code 2.
+pub fn refuse(message: &str) -> ExitCode {
+    eprintln!("multicodex: {message}");
+    ExitCode::from(2)
+}

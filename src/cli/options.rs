@@ -1,0 +1,221 @@
+//! Flags and environment variables, one table of both: flag beats variable beats default.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::Arg;
+
+use crate::http::{BaseUrl, BaseUrlError};
+use crate::rpc;
+use crate::store::{PathOptions, Paths, Surroundings};
+
+pub const HELP: &str = "\
+multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
+
+Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
+       multicodex demo                  watch a completion rotate between simulated accounts
+       multicodex simulate [options]    run the simulated ChatGPT backend on loopback
+
+Options of serve (each also an environment variable):
+  --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
+  --state-dir DIR          MULTICODEX_STATE_DIR          default the platform's state directory
+  --codex-home DIR         CODEX_HOME                    default ~/.codex
+  --upstream-url URL       MULTICODEX_UPSTREAM_URL       default https://chatgpt.com/backend-api
+  --auth-url URL           MULTICODEX_AUTH_URL           default https://auth.openai.com
+  --log LEVEL              MULTICODEX_LOG                default warn
+  --log-file FILE          MULTICODEX_LOG_FILE           default stderr
+  --log-format FORMAT      MULTICODEX_LOG_FORMAT         text or json, default text
+  --max-requests N         MULTICODEX_MAX_REQUESTS       default 1024
+  --max-message-bytes N    MULTICODEX_MAX_MESSAGE_BYTES  default 67108864 (64 MiB)
+
+Options of simulate:
+  --port N                 default: a free one
+  --accounts N             default 3
+  --agent-dir DIR          also write a codex-accounts.json with these accounts there
+
+  -h, --help     this text
+  -V, --version  the version
+";
+
+const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
+const DEFAULT_AUTH: &str = "https://auth.openai.com";
+
+/// What to do.
+#[derive(Debug)]
+pub enum Command {
+    Serve(Box<ServeOptions>),
+    Help,
+    Version,
+    #[cfg(feature = "sim")]
+    Demo,
+    #[cfg(feature = "sim")]
+    Simulate(crate::sim::SimulateOptions),
+}
+
+#[derive(Debug)]
+pub struct ServeOptions {
+    pub paths: Paths,
+    pub upstream_url: BaseUrl,
+    pub auth_url: BaseUrl,
+    /// A `tracing` filter, e.g. `info` or `multicodex=debug`.
+    pub log: String,
+    pub log_format: LogFormat,
+    pub rpc: rpc::Config,
+    pub redeem_spacing_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A mistake on the command line or in the environment; the text says what to change.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+/// How options read the environment; tests hand in their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// # Errors
+///
+/// An unknown flag or subcommand, a value that does not parse, a URL that a token may not be sent to.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    env: Environment<'_>,
+    stdin_is_terminal: bool,
+) -> Result<Command, UsageError> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut flags = Flags::default();
+    let mut subcommand: Option<String> = None;
+    while let Some(arg) = parser.next().map_err(usage)? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
+            Arg::Long(name) => {
+                let name = name.to_owned();
+                let value = parser.value().map_err(usage)?;
+                flags.0.push((name, value));
+            }
+            Arg::Value(value) if subcommand.is_none() => {
+                subcommand = Some(value.to_string_lossy().into_owned());
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    match subcommand.as_deref() {
+        None if stdin_is_terminal => Ok(Command::Help),
+        None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
+        #[cfg(feature = "sim")]
+        Some("demo") => flags.only(&[]).map(|()| Command::Demo),
+        #[cfg(feature = "sim")]
+        Some("simulate") => simulate(&flags).map(Command::Simulate),
+        Some(other) => Err(UsageError(format!("unknown subcommand \"{other}\"; see multicodex --help"))),
+    }
+}
+
+#[derive(Default)]
+struct Flags(Vec<(String, OsString)>);
+
+impl Flags {
+    fn get(&self, name: &str) -> Option<OsString> {
+        self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
+    }
+
+    fn only(&self, known: &[&str]) -> Result<(), UsageError> {
+        match self.0.iter().find(|(flag, _)| !known.contains(&flag.as_str())) {
+            Some((flag, _)) => Err(UsageError(format!("unknown option --{flag}; see multicodex --help"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
+    flags.only(&[
+        "agent-dir",
+        "state-dir",
+        "codex-home",
+        "upstream-url",
+        "auth-url",
+        "log",
+        "log-file",
+        "log-format",
+        "max-requests",
+        "max-message-bytes",
+    ])?;
+    let choose = |flag: &'static str, variable: &'static str| {
+        let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
+        set.or_else(|| {
+            env(variable).filter(|value| !value.is_empty()).map(|value| (variable.to_owned(), value))
+        })
+    };
+    let path = |flag| flags.get(flag).map(PathBuf::from);
+    let path_options = PathOptions {
+        agent_dir: path("agent-dir"),
+        state_dir: path("state-dir"),
+        codex_home: path("codex-home"),
+        log_file: path("log-file"),
+    };
+    let url = |flag, variable, default: &str| match choose(flag, variable) {
+        Some((name, value)) => value
+            .to_string_lossy()
+            .parse()
+            .map_err(|error: BaseUrlError| UsageError(format!("{name}: {error}"))),
+        None => default.parse().map_err(usage),
+    };
+    let config = rpc::Config::default();
+    let log_format = match choose("log-format", "MULTICODEX_LOG_FORMAT") {
+        None => LogFormat::Text,
+        Some((name, value)) => match value.to_str() {
+            Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            _ => {
+                return Err(UsageError(format!(
+                    "{name}: \"{}\" is neither text nor json",
+                    value.to_string_lossy()
+                )));
+            }
+        },
+    };
+    Ok(ServeOptions {
+        paths: Paths::resolve(&path_options, env, &Surroundings::of_this_process()).map_err(usage)?,
+        upstream_url: url("upstream-url", "MULTICODEX_UPSTREAM_URL", DEFAULT_UPSTREAM)?,
+        auth_url: url("auth-url", "MULTICODEX_AUTH_URL", DEFAULT_AUTH)?,
+        log: choose("log", "MULTICODEX_LOG")
+            .map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
+        log_format,
+        rpc: rpc::Config {
+            max_requests: number(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,
+            max_message_bytes: number(
+                choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
+                config.max_message_bytes,
+            )?,
+            ..config
+        },
+        redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+    })
+}
+
+#[cfg(feature = "sim")]
+fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
+    flags.only(&["port", "accounts", "agent-dir"])?;
+    let named = |flag: &str| flags.get(flag).map(|value| (format!("--{flag}"), value));
+    Ok(crate::sim::SimulateOptions {
+        port: number(named("port"), 0)?,
+        accounts: number(named("accounts"), 3)?,
+        agent_dir: flags.get("agent-dir").map(PathBuf::from),
+    })
+}
+
+fn number<T: FromStr>(chosen: Option<(String, OsString)>, default: T) -> Result<T, UsageError> {
+    let Some((name, value)) = chosen else { return Ok(default) };
+    value.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        UsageError(format!("{name}: \"{}\" is not a number that fits", value.to_string_lossy()))
+    })
+}
+
+fn usage(error: impl std::fmt::Display) -> UsageError {
+    UsageError(error.to_string())
+}

@@ -1,0 +1,87 @@
+//! `multicodex serve`: logs, runtime, signals, and the sidecar in between.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::options::{LogFormat, ServeOptions};
+use crate::rpc::{self, Outbox};
+use crate::sidecar::{self, Sidecar};
+use crate::store::{STATE_FILE, make_private_dir, open_log};
+use crate::watch::Watch;
+
+/// Serves one client on stdin and stdout, and gives the exit code.
+pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
+    start_logging(&options)?;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    let ended = runtime.block_on(run(options));
+    // Blocking file work that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn run(options: ServeOptions) -> Result<ExitCode, String> {
+    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    let (input, output) = rpc::stdio().map_err(|error| format!("stdin or stdout cannot be used: {error}"))?;
+    let terminate = rpc::asked_to_end().map_err(|error| format!("signals cannot be handled: {error}"))?;
+    let watched = vec![
+        options.paths.accounts_file.clone(),
+        options.paths.settings_file.clone(),
+        options.paths.state_dir.join(STATE_FILE),
+    ];
+    let sidecar = Sidecar::start(sidecar::Options {
+        paths: options.paths,
+        upstream_url: options.upstream_url,
+        auth_url: options.auth_url,
+        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+    });
+    let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
+    let build = |outbox: Outbox| {
+        tokio::spawn(sidecar.clone().run_notifier(outbox));
+        methods
+    };
+    let watch = match Watch::start(watched) {
+        Ok((watch, changed)) => {
+            tokio::spawn(sidecar.clone().run_watch(changed));
+            Some(watch)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "files are not watched; changes by others are seen after a restart");
+            None
+        }
+    };
+    tokio::spawn(sidecar.clone().run_persist());
+    let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
+    drop(watch);
+    Ok(ExitCode::from(ended.exit_code()))
+}
+
+fn start_logging(options: &ServeOptions) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&options.log).map_err(|error| format!("--log: {error}"))?;
+    match &options.paths.log_file {
+        Some(path) => {
+            let file = open_log(path).map_err(|error| error.to_string())?;
+            install(filter, options.log_format, false, std::sync::Mutex::new(file));
+        }
+        None => install(filter, options.log_format, std::io::stderr().is_terminal(), std::io::stderr),
+    }
+    Ok(())
+}
+
+fn install<W>(filter: EnvFilter, format: LogFormat, colour: bool, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}

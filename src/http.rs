@@ -1,0 +1,278 @@
+//! The one HTTP client and the base URLs it may be used with: a bearer token goes to https, or over http to a loopback
+//! address, and nowhere else; redirects are never followed; loopback is never reached through a proxy.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use url::{Host, Url};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Sixteen streams that nobody reads fit into the connection's window, so that they cannot stall a seventeenth.
+const HTTP2_STREAM_WINDOW: u32 = 1 << 20;
+const HTTP2_CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Shared by everything that talks HTTP. Cloning is cheap; the client behind it is built on first use, which keeps
+/// the 4 ms of loading CA certificates out of the start (crates.md 5).
+#[derive(Clone, Debug, Default)]
+pub struct HttpClient {
+    built: Arc<Built>,
+}
+
+#[derive(Debug, Default)]
+struct Built {
+    /// Follows the proxy variables of the environment.
+    outside: Slot,
+    /// Without any proxy.
+    loopback: Slot,
+    outside_once: Slot,
+    loopback_once: Slot,
+}
+
+type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
+
+/// No client can be had in this process; asking again gives the same answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no HTTP client can be made: {0}")]
+pub struct HttpError(String);
+
+/// The parsed and checked root of a service, e.g. `https://chatgpt.com/backend-api`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    url: Url,
+    loopback: bool,
+}
+
+/// Each variant says what to change about the URL. The URL itself is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    #[error("not a URL ({0}); an https:// URL is needed, or http:// to a loopback address")]
+    NotAUrl(url::ParseError),
+    #[error("only https:// is allowed, or http:// to a loopback address (127.0.0.0/8, [::1], localhost)")]
+    Insecure,
+    #[error("a user name, password, query or fragment is not allowed in a base URL")]
+    MoreThanABase,
+}
+
+impl HttpClient {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The client for requests below `base`.
+    pub fn get(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
+        let slot = if base.loopback { &self.built.loopback } else { &self.built.outside };
+        get_or_build(slot, base, Connections::Kept)
+    }
+
+    /// A client that makes a new connection for every request: on a kept one that has died unnoticed, a request that
+    /// must not be sent twice is lost in a way that looks like a lost answer.
+    pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
+        let slot = if base.loopback { &self.built.loopback_once } else { &self.built.outside_once };
+        get_or_build(slot, base, Connections::UsedOnce)
+    }
+
+    /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. When no thread
+    /// can be had the first request builds it.
+    pub fn warm(&self, base: &BaseUrl) {
+        let (http, base) = (self.clone(), base.clone());
+        let started = std::thread::Builder::new().name("http-warm".into()).spawn(move || {
+            if let Err(error) = http.get(&base) {
+                tracing::warn!(%error, "HTTP client");
+            }
+        });
+        if let Err(error) = started {
+            tracing::debug!(%error, "HTTP client is not warmed");
+        }
+    }
+}
+
+impl BaseUrl {
+    /// This base with `path` below it: `https://chatgpt.com/backend-api` and `codex/responses` give
+    /// `https://chatgpt.com/backend-api/codex/responses`.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{}", self.url.path().trim_end_matches('/'), path.trim_start_matches('/')));
+        url
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.url.as_str()
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, BaseUrlError> {
+        let url = Url::parse(text.trim()).map_err(BaseUrlError::NotAUrl)?;
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => Ipv4Addr::is_loopback(&address),
+            Some(Host::Ipv6(address)) => Ipv6Addr::is_loopback(&address),
+            None => false,
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+            return Err(BaseUrlError::Insecure);
+        }
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            return Err(BaseUrlError::MoreThanABase);
+        }
+        Ok(BaseUrl { url, loopback })
+    }
+}
+
+/// Everything an error says, its causes included, without the URL it happened at.
+pub fn explain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `multicodex/0.1.0 (linux; x86_64)`, or the same of the program on whose behalf a request is made.
+pub fn user_agent(name: &str, version: &str) -> String {
+    format!("{name}/{version} ({}; {})", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+#[derive(Clone, Copy)]
+enum Connections {
+    Kept,
+    UsedOnce,
+}
+
+fn get_or_build<'s>(
+    slot: &'s Slot,
+    base: &BaseUrl,
+    connections: Connections,
+) -> Result<&'s reqwest::Client, HttpError> {
+    slot.get_or_init(|| build(base.loopback, connections)).as_ref().map_err(HttpError::clone)
+}
+
+fn build(loopback: bool, connections: Connections) -> Result<reqwest::Client, HttpError> {
+    // An error means that a provider is installed already, and any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    builder(loopback, connections).build().or_else(|no_system_roots| {
+        tracing::info!(error = explain(no_system_roots), "using the built-in CA certificates");
+        builder(loopback, connections)
+            .tls_backend_preconfigured(built_in_roots())
+            .build()
+            .map_err(|error| HttpError(explain(error)))
+    })
+}
+
+fn builder(loopback: bool, connections: Connections) -> reqwest::ClientBuilder {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(user_agent(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW)
+        .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+        .http2_keep_alive_interval(HTTP2_PING_EVERY)
+        .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT);
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    match connections {
+        Connections::Kept => builder,
+        Connections::UsedOnce => builder.pool_max_idle_per_host(0),
+    }
+}
+
+fn built_in_roots() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_loopback_are_bases() {
+        let check = |text: &str, expected: Result<bool, BaseUrlError>| {
+            assert_eq!(text.parse::<BaseUrl>().map(|base| base.is_loopback()), expected, "{text}");
+        };
+        check("https://chatgpt.com/backend-api", Ok(false));
+        check(" https://chatgpt.com ", Ok(false));
+        check("http://127.0.0.1:8080/backend-api", Ok(true));
+        check("http://127.8.9.10", Ok(true));
+        check("http://[::1]:1", Ok(true));
+        check("http://localhost:1/x/", Ok(true));
+        check("HTTP://LOCALHOST", Ok(true));
+        check("http://chatgpt.com", Err(BaseUrlError::Insecure));
+        check("http://localhost.example.com", Err(BaseUrlError::Insecure));
+        check("http://127.0.0.1.example.com", Err(BaseUrlError::Insecure));
+        check("http://128.0.0.1", Err(BaseUrlError::Insecure));
+        check("http://[::ffff:127.0.0.1]", Err(BaseUrlError::Insecure));
+        check("http://0.0.0.0", Err(BaseUrlError::Insecure));
+        check("ftp://127.0.0.1", Err(BaseUrlError::Insecure));
+        check("file:///etc", Err(BaseUrlError::Insecure));
+        check("chatgpt.com", Err(BaseUrlError::NotAUrl(url::ParseError::RelativeUrlWithoutBase)));
+        check("", Err(BaseUrlError::NotAUrl(url::ParseError::RelativeUrlWithoutBase)));
+        check("https://a:b@chatgpt.com", Err(BaseUrlError::MoreThanABase));
+        check("https://a@chatgpt.com", Err(BaseUrlError::MoreThanABase));
+        check("https://:b@chatgpt.com", Err(BaseUrlError::MoreThanABase));
+        check("https://chatgpt.com?x", Err(BaseUrlError::MoreThanABase));
+        check("https://chatgpt.com#x", Err(BaseUrlError::MoreThanABase));
+    }
+
+    #[test]
+    fn joining_keeps_the_path_of_the_base() {
+        let check = |base: &str, path: &str, expected: &str| {
+            assert_eq!(base.parse::<BaseUrl>().unwrap().join(path).as_str(), expected);
+        };
+        check(
+            "https://chatgpt.com/backend-api",
+            "codex/responses",
+            "https://chatgpt.com/backend-api/codex/responses",
+        );
+        check(
+            "https://chatgpt.com/backend-api/",
+            "/wham/usage",
+            "https://chatgpt.com/backend-api/wham/usage",
+        );
+        check("https://auth.openai.com", "oauth/token", "https://auth.openai.com/oauth/token");
+        check("http://localhost:1", "a", "http://localhost:1/a");
+    }
+
+    #[test]
+    fn a_client_is_built_once_and_shared_by_clones() {
+        let http = HttpClient::new();
+        let base: BaseUrl = "http://127.0.0.1:1".parse().unwrap();
+        let first: *const reqwest::Client = http.get(&base).unwrap();
+        assert!(std::ptr::eq(first, http.clone().get(&base).unwrap()));
+        let outside: BaseUrl = "https://chatgpt.com".parse().unwrap();
+        assert!(!std::ptr::eq(first, http.get(&outside).unwrap()), "loopback has a client without proxies");
+    }
+
+    #[test]
+    fn the_built_in_roots_make_a_client() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        assert!(!built_in_roots().alpn_protocols.is_empty());
+        builder(true, Connections::Kept).tls_backend_preconfigured(built_in_roots()).build().unwrap();
+    }
+}

@@ -1,0 +1,133 @@
+//! Whether an account can be used for a completion at all, and if not, why. What is merely worse is for `ranking`.
+
+use std::fmt;
+
+use super::{Account, At, Certainty, Demand, FailureKind, Pool, RotationSettings, Standing, Window};
+
+/// Why an account is passed over. Displayed in words for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNotEligible {
+    Disabled,
+    NeedsLogin,
+    Deactivated,
+    Cooling {
+        until: At,
+        kind: FailureKind,
+    },
+    /// Only the limit that this model has of its own.
+    ModelLimit {
+        until: At,
+    },
+    ModelExcluded {
+        until: At,
+    },
+    /// Kept for when nothing else is left (`reservePercent`).
+    BelowReserve,
+    /// The completion names another account.
+    NotAsked,
+}
+
+impl WhyNotEligible {
+    /// Whether only a person can change it.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, WhyNotEligible::Disabled | WhyNotEligible::NeedsLogin | WhyNotEligible::Deactivated)
+    }
+
+    /// When it passes by itself.
+    pub fn until(self) -> Option<At> {
+        match self {
+            WhyNotEligible::Cooling { until, .. }
+            | WhyNotEligible::ModelLimit { until }
+            | WhyNotEligible::ModelExcluded { until } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// What a completion is, as far as it matters to which accounts can take it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need<'a> {
+    pub model: Option<&'a str>,
+    /// The limit of its own that the model is known to have.
+    pub limit: Option<&'a str>,
+}
+
+impl Pool {
+    pub(super) fn need<'a>(&'a self, demand: &'a Demand) -> Need<'a> {
+        let model = demand.model.as_deref();
+        Need { model, limit: model.and_then(|model| self.limit_of(model)) }
+    }
+}
+
+/// Why rotation passes the account over. `BelowReserve` is not told here: it depends on the others.
+pub(super) fn why_not(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    lasting(account).or_else(|| cooling(account, need, now)).or_else(|| {
+        let until = account.health.excluded_until(need.model?, now)?;
+        Some(WhyNotEligible::ModelExcluded { until })
+    })
+}
+
+/// Why an account that a completion names is not even tried: what is only predicted, or was only found out about
+/// another request, is put to the test.
+pub(super) fn why_not_named(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    lasting(account).or_else(|| {
+        let ordered = |limit| {
+            let cooldown = account.health.cooldown_of(limit, now);
+            cooldown.filter(|cooldown| cooldown.certainty == Certainty::Directive)
+        };
+        let cooldown = ordered(None).or_else(|| ordered(Some(need.limit?)))?;
+        Some(WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind })
+    })
+}
+
+pub(super) fn lasting(account: &Account) -> Option<WhyNotEligible> {
+    match account.health.standing {
+        _ if account.disabled => Some(WhyNotEligible::Disabled),
+        Standing::Deactivated(_) => Some(WhyNotEligible::Deactivated),
+        Standing::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
+        Standing::Good => None,
+    }
+}
+
+/// Whether the account holds less than the reserve of any window.
+pub(super) fn is_below_reserve(windows: &[Window], settings: &RotationSettings, now: At) -> bool {
+    settings.reserve_percent > 0.0
+        && windows.iter().any(|window| 100.0 - window.used_at(now) < settings.reserve_percent)
+}
+
+fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    // A model with a limit of its own is not held up by the main one, unless upstream ordered the account to wait.
+    let main = account.health.cooldown_of(None, now);
+    let main = main.filter(|cooldown| need.limit.is_none() || cooldown.certainty == Certainty::Directive);
+    let main =
+        main.map(|cooldown| WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind });
+    main.or_else(|| {
+        let own = account.health.cooldown_of(Some(need.limit?), now)?;
+        Some(WhyNotEligible::ModelLimit { until: own.until })
+    })
+}
+
+impl fmt::Display for WhyNotEligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WhyNotEligible::Disabled => f.write_str("disabled"),
+            WhyNotEligible::NeedsLogin => f.write_str("needs login"),
+            WhyNotEligible::Deactivated => f.write_str("deactivated"),
+            WhyNotEligible::Cooling { until, kind: FailureKind::RateLimit } => {
+                write!(f, "rate limited until {until}")
+            }
+            WhyNotEligible::Cooling { until, kind: FailureKind::Credits } => {
+                write!(f, "out of credits, looked at again {until}")
+            }
+            WhyNotEligible::Cooling { until, .. } => write!(f, "usage limit reached until {until}"),
+            WhyNotEligible::ModelLimit { until } => write!(f, "limit of this model reached until {until}"),
+            WhyNotEligible::ModelExcluded { until } => {
+                write!(f, "refused this model, not offered it until {until}")
+            }
+            WhyNotEligible::BelowReserve => {
+                f.write_str("below the reserve, kept for when nothing else is left")
+            }
+            WhyNotEligible::NotAsked => f.write_str("another account was asked for"),
+        }
+    }
+}

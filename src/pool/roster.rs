@@ -1,0 +1,235 @@
+//! The accounts as one whole: who is in, in which order, and what was learned about each. It refuses to let anyone
+//! change an account behind its back: every change goes through here and moves `revision`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Account, AccountId, Affinity, At, Credential, Demand, Health, Mark, RotationSettings};
+
+/// All accounts and everything that decides which one is used.
+#[derive(Debug, Default)]
+pub struct Pool {
+    pub(super) settings: RotationSettings,
+    /// In the file's order.
+    pub(super) accounts: Vec<Account>,
+    /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
+    pub(super) chosen: Vec<u64>,
+    pub(super) by_id: HashMap<AccountId, usize>,
+    pub(super) pin: Option<AccountId>,
+    pub(super) affinity: Affinity,
+    /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
+    model_limits: Vec<(String, String)>,
+    choices: u64,
+    revision: u64,
+}
+
+/// Why an account cannot be called that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelError {
+    Blank,
+    /// Another account bears it, perhaps in other letter case.
+    Taken,
+}
+
+impl Pool {
+    pub fn new(settings: RotationSettings) -> Self {
+        Pool { settings, ..Pool::default() }
+    }
+
+    pub fn settings(&self) -> &RotationSettings {
+        &self.settings
+    }
+
+    pub fn set_settings(&mut self, settings: RotationSettings) {
+        if self.settings != settings {
+            self.settings = settings;
+            self.touch();
+        }
+    }
+
+    /// In the file's order.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    pub fn get(&self, id: &AccountId) -> Option<&Account> {
+        self.by_id.get(id).map(|&index| &self.accounts[index])
+    }
+
+    /// Grows with every change that a client could see.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn pinned(&self) -> Option<&AccountId> {
+        self.pin.as_ref()
+    }
+
+    /// The account that rotation would use now for a completion without a session: the pin, while it can be used.
+    pub fn active(&self, now: At) -> Option<AccountId> {
+        self.best(&Demand::default(), &[], now)
+    }
+
+    pub fn remove(&mut self, id: &AccountId) -> Option<Account> {
+        let index = self.by_id.get(id).copied()?;
+        let account = self.accounts.remove(index);
+        self.chosen.remove(index);
+        self.reindex();
+        self.affinity.forget_account(id);
+        self.pin.take_if(|pin| pin == id);
+        self.touch();
+        Some(account)
+    }
+
+    /// Labels are unique whatever their letter case; white space around them does not count.
+    pub fn set_label(&mut self, id: &AccountId, label: &str) -> Result<(), LabelError> {
+        let label = label.trim();
+        if label.is_empty() {
+            return Err(LabelError::Blank);
+        }
+        let folded = label.to_lowercase();
+        if self.accounts.iter().any(|other| other.id != *id && other.label.to_lowercase() == folded) {
+            return Err(LabelError::Taken);
+        }
+        self.update(id, |account| replace(&mut account.label, label.to_owned()));
+        Ok(())
+    }
+
+    /// Taking the pinned account out of rotation unpins it.
+    pub fn set_disabled(&mut self, id: &AccountId, disabled: bool) {
+        self.update(id, |account| replace(&mut account.disabled, disabled));
+        if disabled && self.pin.as_ref() == Some(id) {
+            self.unpin();
+        }
+    }
+
+    pub fn pin(&mut self, id: &AccountId) {
+        if self.by_id.contains_key(id) && replace(&mut self.pin, Some(id.clone())) {
+            self.touch();
+        }
+    }
+
+    /// Says whether an account was pinned.
+    pub fn unpin(&mut self) -> bool {
+        let was_pinned = self.pin.take().is_some();
+        if was_pinned {
+            self.touch();
+        }
+        was_pinned
+    }
+
+    /// A credential other than the one held makes `needs login` and `deactivated` good: the next attempt finds out.
+    pub fn set_credential(&mut self, id: &AccountId, credential: Credential) {
+        self.update(id, |account| {
+            let changed = replace(&mut account.credential, credential);
+            if changed {
+                account.health.reinstate();
+            }
+            changed
+        });
+    }
+
+    pub fn mark_needs_login(&mut self, id: &AccountId, mark: Mark) {
+        self.update(id, |account| {
+            account.health.needs_login(mark);
+            true
+        });
+    }
+
+    pub fn mark_deactivated(&mut self, id: &AccountId, mark: Mark) {
+        self.update(id, |account| {
+            account.health.deactivate(mark);
+            true
+        });
+    }
+
+    pub fn set_plan(&mut self, id: &AccountId, plan: Option<String>) {
+        self.update(id, |account| replace(&mut account.plan, plan));
+    }
+
+    /// Whether the account belongs to pi's auth.json from now on.
+    pub fn set_linked(&mut self, id: &AccountId, linked: bool) {
+        self.update(id, |account| replace(&mut account.linked, linked));
+    }
+
+    /// Joins what another sidecar learned about the account. Says whether anything was new.
+    pub fn absorb(&mut self, id: &AccountId, health: &Health) -> bool {
+        self.update(id, |account| {
+            let before = account.health.clone();
+            account.health.absorb(health);
+            account.health != before
+        })
+    }
+
+    /// The account that served the session last, whether or not it can be used now.
+    pub fn session_account(&self, session: &str, now: At) -> Option<AccountId> {
+        self.affinity.get(session, now).filter(|id| self.by_id.contains_key(*id)).cloned()
+    }
+
+    pub fn affinity(&self) -> &Affinity {
+        &self.affinity
+    }
+
+    pub fn restore_affinity(&mut self, affinity: Affinity) {
+        self.affinity = affinity;
+    }
+
+    /// The limit of its own that the model was found to have.
+    pub fn limit_of(&self, model: &str) -> Option<&str> {
+        self.model_limits.iter().find(|(known, _)| known == model).map(|(_, limit)| limit.as_str())
+    }
+
+    pub(super) fn learn_limit(&mut self, model: &str, limit_id: &str) {
+        // Models are named by clients, so their number has to be bounded.
+        const MAX_MODELS: usize = 64;
+        self.model_limits.retain(|(known, _)| known != model);
+        if self.model_limits.len() == MAX_MODELS {
+            self.model_limits.remove(0);
+        }
+        self.model_limits.push((model.to_owned(), limit_id.to_owned()));
+    }
+
+    /// Moves the account to the end of the round.
+    pub(super) fn note_choice(&mut self, id: &AccountId) {
+        if let Some(&index) = self.by_id.get(id) {
+            self.choices += 1;
+            self.chosen[index] = self.choices;
+        }
+    }
+
+    /// The one way to change an account: `change` says whether a client could see it.
+    pub(super) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
+        let Some(&index) = self.by_id.get(id) else { return false };
+        let changed = change(&mut self.accounts[index]);
+        if changed {
+            self.touch();
+        }
+        changed
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    pub(super) fn reindex(&mut self) {
+        self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
+    }
+}
+
+impl fmt::Display for LabelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LabelError::Blank => "a label may not be blank",
+            LabelError::Taken => "another account has this label",
+        })
+    }
+}
+
+impl std::error::Error for LabelError {}
+
+/// Says whether `new` was any different.
+fn replace<T: PartialEq>(slot: &mut T, new: T) -> bool {
+    let changed = *slot != new;
+    *slot = new;
+    changed
+}

@@ -1,0 +1,353 @@
+use std::time::Duration;
+
+use super::*;
+use crate::pool::testing::{account, credential, failure, id, limited, pool_of, reading, window};
+use crate::pool::{FailureKind, RotationSettings, State, WEEK};
+
+const NOW: At = At(1_000_000_000);
+
+fn in_secs(secs: i64) -> At {
+    At(NOW.0 + secs * 1000)
+}
+
+fn attempt(name: &str, attempt: u32) -> Next {
+    Next::Attempt { account: id(name), attempt }
+}
+
+fn last_failure() -> Next {
+    stop(EndingKind::LastFailure, None)
+}
+
+fn moved(until: Option<i64>) -> AfterFailure {
+    AfterFailure::Moved { until: until.map(in_secs), pin_cleared: false }
+}
+
+fn named(name: &str) -> Walk {
+    Walk::new(Demand { account: Some(id(name)), ..Demand::default() })
+}
+
+fn for_model(model: &str) -> Walk {
+    Walk::new(Demand { model: Some(model.into()), ..Demand::default() })
+}
+
+/// Walks over the pool with each attempt failing as told; returns what was handed out, the last word included.
+fn walk_through(walk: &mut Walk, pool: &mut Pool, failures: &[Failure]) -> Vec<Next> {
+    let mut handed_out = Vec::new();
+    for failure in failures {
+        handed_out.push(walk.next(pool, NOW));
+        walk.failed(pool, failure, NOW);
+    }
+    handed_out.push(walk.next(pool, NOW));
+    handed_out
+}
+
+#[test]
+fn the_table() {
+    let check = |failure: Failure, after: AfterFailure, state: State, backing_off: bool, next: Next| {
+        let mut pool = pool_of(&["a", "b"]);
+        let mut walk = for_model("m");
+        assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
+        assert_eq!(walk.failed(&mut pool, &failure, NOW), after, "{failure:?}");
+        let a = pool.get(&id("a")).expect("a stays");
+        assert_eq!((a.state(NOW), a.backoff_until(NOW).is_some()), (state, backing_off), "{failure:?}");
+        assert_eq!(walk.next(&mut pool, NOW), next, "{failure:?}");
+    };
+    use FailureKind::*;
+    let b = || attempt("b", 2);
+    let quoting = |kind, secs| Failure { resets_at: Some(in_secs(secs)), ..failure(kind) };
+    let after = |kind, secs| Failure { retry_after: Some(Duration::from_secs(secs)), ..failure(kind) };
+
+    check(quoting(UsageLimit, 90_000), moved(Some(90_000)), State::Cooling, false, b());
+    check(failure(UsageLimit), moved(Some(3600)), State::Cooling, false, b());
+    check(quoting(Credits, 50), moved(Some(50)), State::Cooling, false, b());
+    check(after(RateLimit, 2), moved(Some(2)), State::Cooling, false, b());
+    check(failure(LoginRequired), moved(None), State::NeedsLogin, false, b());
+    check(failure(Deactivated), moved(None), State::Deactivated, false, b());
+    for kind in [WorkspaceDenied, TokenUnavailable, Storage, OutcomeUnknown] {
+        check(failure(kind), moved(None), State::Ready, false, b());
+    }
+    for kind in
+        [Overloaded, ServerError, Network, Challenge, StreamInterrupted, IdleTimeout, UpstreamProtocol]
+    {
+        check(failure(kind), moved(Some(30)), State::Ready, true, b());
+    }
+    check(failure(ModelUnsupported), moved(Some(3600)), State::Ready, false, b());
+    for kind in [RequestRejected, ContextLengthExceeded] {
+        check(failure(kind), AfterFailure::Surface, State::Ready, false, last_failure());
+    }
+}
+
+#[test]
+fn a_401_is_replayed_once_and_then_needs_a_login() {
+    let mut pool = pool_of(&["a", "b"]);
+    let mut walk = Walk::new(Demand::default());
+    let refused = failure(FailureKind::Unauthorized);
+    assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(walk.failed(&mut pool, &refused, NOW), AfterFailure::Replay);
+    assert_eq!(walk.attempts(), 1);
+    assert_eq!(walk.failed(&mut pool, &refused, NOW), moved(None));
+    let mark = pool.get(&id("a")).and_then(|a| a.reason(NOW)).expect("a reason").clone();
+    assert_eq!((mark.kind, mark.since), (FailureKind::Unauthorized, NOW));
+    assert_eq!(walk.next(&mut pool, NOW), attempt("b", 2));
+    assert_eq!(walk.failed(&mut pool, &refused, NOW), AfterFailure::Replay, "b has a replay of its own");
+    assert_eq!(walk.failed(&mut pool, &limited(), NOW), moved(Some(3600)));
+    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(3600))));
+
+    pool.set_credential(&id("a"), credential("a", 2));
+    assert_eq!(pool.get(&id("a")).map(|a| a.state(NOW)), Some(State::Ready));
+}
+
+#[test]
+fn how_a_walk_ends() {
+    let check = |names: &[&str], max: u32, failures: &[Failure], expected: &[Next]| {
+        let mut pool = pool_of(names);
+        pool.set_settings(RotationSettings { max_attempts: max, ..RotationSettings::default() });
+        assert_eq!(walk_through(&mut for_model("m"), &mut pool, failures), expected, "{failures:?}");
+    };
+    use FailureKind::*;
+    let none = |secs| stop(EndingKind::NoAvailableAccount, Some(in_secs(secs)));
+    let quoting = |secs| Failure { resets_at: Some(in_secs(secs)), ..limited() };
+    let (a, b) = (attempt("a", 1), attempt("b", 2));
+
+    check(&[], 6, &[], &[stop(EndingKind::NoAvailableAccount, None)]);
+    check(&["a", "b"], 6, &[quoting(70), quoting(50)], &[a.clone(), b.clone(), none(50)]);
+    check(&["a", "b"], 6, &[failure(LoginRequired), quoting(50)], &[a.clone(), b.clone(), none(50)]);
+    let login = stop(EndingKind::LoginRequired, None);
+    check(&["a", "b"], 6, &[failure(LoginRequired), failure(Deactivated)], &[a.clone(), b.clone(), login]);
+    check(&["a"], 6, &[failure(Deactivated)], &[a.clone(), stop(EndingKind::NoAvailableAccount, None)]);
+    // One more try after transient failures, on the account in the shorter back-off, and no third one.
+    let down = || failure(ServerError);
+    check(
+        &["a", "b"],
+        6,
+        &[down(), down(), down()],
+        &[a.clone(), b.clone(), attempt("a", 3), last_failure()],
+    );
+    check(
+        &["a", "b"],
+        6,
+        &[down(), limited(), down()],
+        &[a.clone(), b.clone(), attempt("a", 3), last_failure()],
+    );
+    check(&["a"], 1, &[down(), down()], &[a.clone(), attempt("a", 2), last_failure()]);
+    // What is used up while accounts remain is the number of attempts.
+    check(&["a", "b", "c"], 2, &[limited(), limited()], &[a.clone(), b.clone(), last_failure()]);
+    check(&["a", "b", "c"], 2, &[down(), down()], &[a.clone(), b.clone(), last_failure()]);
+    check(&["a", "b"], 2, &[limited(), quoting(9)], &[a.clone(), b.clone(), none(9)]);
+    // An account that was denied is neither tried again nor out.
+    check(&["a", "b"], 6, &[failure(WorkspaceDenied), quoting(9)], &[a.clone(), b.clone(), last_failure()]);
+    check(
+        &["a", "b"],
+        6,
+        &[failure(ModelUnsupported), failure(ModelUnsupported)],
+        &[a.clone(), b.clone(), last_failure()],
+    );
+    check(&["a", "b"], 6, &[failure(TokenUnavailable), failure(Storage)], &[a, b, last_failure()]);
+}
+
+#[test]
+fn a_model_all_refused_is_asked_of_one_account_so_that_upstream_says_it() {
+    let mut pool = pool_of(&["a", "b"]);
+    let refused = failure(FailureKind::ModelUnsupported);
+    walk_through(&mut for_model("m"), &mut pool, &[refused.clone(), refused.clone()]);
+    let again = walk_through(&mut for_model("m"), &mut pool, &[refused]);
+    assert_eq!(again, [attempt("a", 1), last_failure()]);
+    assert_eq!(for_model("other").next(&mut pool, NOW), attempt("a", 1));
+    pool.set_disabled(&id("a"), true);
+    let hour_later = in_secs(3600);
+    assert_eq!(for_model("m").next(&mut pool, hour_later), attempt("b", 1));
+}
+
+#[test]
+fn a_limit_of_its_own_binds_only_the_models_that_hit_it() {
+    let mut pool = pool_of(&["a", "b"]);
+    let own = Failure { limit_id: Some("codex_bengalfox".into()), ..limited() };
+    let walked = walk_through(&mut for_model("spark"), &mut pool, &[own.clone(), own]);
+    let out = stop(EndingKind::NoAvailableAccount, Some(in_secs(3600)));
+    assert_eq!(walked, [attempt("a", 1), attempt("b", 2), out.clone()]);
+    assert_eq!(for_model("spark").next(&mut pool, NOW), out);
+    assert_eq!(for_model("sol").next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(pool.get(&id("a")).map(|a| a.state(NOW)), Some(State::Ready));
+
+    // And the main limit does not hold up a model that has its own.
+    pool.reset(crate::pool::ResetScope::Quota, NOW);
+    walk_through(&mut for_model("sol"), &mut pool, &[limited(), limited()]);
+    assert_eq!(for_model("spark").next(&mut pool, NOW), attempt("a", 1));
+    let main = Failure { limit_id: Some("codex".into()), ..limited() };
+    walk_through(&mut for_model("luna"), &mut pool, &[main]);
+    assert_eq!(pool.limit_of("luna"), None);
+}
+
+#[test]
+fn a_named_account_is_tried_alone_unless_it_cannot_be() {
+    let unavailable = |until: Option<i64>| stop(EndingKind::AccountUnavailable, until.map(in_secs));
+    let check = |before: &[Failure], expected: Next| {
+        let mut pool = pool_of(&["a", "b"]);
+        let mut walk = named("a");
+        for failure in before {
+            walk.next(&mut pool, NOW);
+            walk.failed(&mut pool, failure, NOW);
+        }
+        assert_eq!(named("a").next(&mut pool, NOW), expected, "{before:?}");
+    };
+    use FailureKind::*;
+    let ordered = Failure { retry_after: Some(Duration::from_secs(7)), ..failure(RateLimit) };
+    check(&[], attempt("a", 1));
+    check(&[limited()], attempt("a", 1));
+    check(&[Failure { resets_at: Some(in_secs(9)), ..limited() }], attempt("a", 1));
+    check(&[failure(ModelUnsupported)], attempt("a", 1));
+    check(&[failure(ServerError)], attempt("a", 1));
+    check(&[ordered], unavailable(Some(7)));
+    check(&[failure(LoginRequired)], unavailable(None));
+    check(&[failure(Deactivated)], unavailable(None));
+
+    let mut pool = pool_of(&["a", "b"]);
+    let limit = Failure { resets_at: Some(in_secs(9)), ..limited() };
+    let walked = walk_through(&mut named("a"), &mut pool, &[limit]);
+    assert_eq!(walked, [attempt("a", 1), stop(EndingKind::LastFailure, Some(in_secs(9)))]);
+    let down = failure(ServerError);
+    let walked = walk_through(&mut named("b"), &mut pool, &[down.clone(), down]);
+    assert_eq!(walked, [attempt("b", 1), attempt("b", 2), last_failure()]);
+    assert_eq!(named("gone").next(&mut pool, NOW), unavailable(None));
+    pool.set_disabled(&id("b"), true);
+    assert_eq!(named("b").next(&mut pool, NOW), unavailable(None));
+}
+
+#[test]
+fn a_pin_goes_first_and_is_given_up_for_quota_auth_or_deactivation() {
+    let check = |failure: Failure, pin_cleared: bool| {
+        let mut pool = pool_of(&["a", "b"]);
+        pool.pin(&id("b"));
+        let mut walk = Walk::new(Demand::default());
+        assert_eq!(walk.next(&mut pool, NOW), attempt("b", 1));
+        let after = walk.failed(&mut pool, &failure, NOW);
+        assert!(
+            matches!(after, AfterFailure::Moved { pin_cleared: told, .. } if told == pin_cleared),
+            "{after:?}"
+        );
+        assert_eq!(pool.pinned().is_none(), pin_cleared, "{failure:?}");
+        assert_eq!(walk.next(&mut pool, NOW), attempt("a", 2));
+        assert_eq!(walk.pin_cleared(), None);
+    };
+    use FailureKind::*;
+    for kind in [UsageLimit, Credits, LoginRequired, Deactivated] {
+        check(failure(kind), true);
+    }
+    for kind in [RateLimit, ServerError, WorkspaceDenied, TokenUnavailable, ModelUnsupported] {
+        check(failure(kind), false);
+    }
+}
+
+#[test]
+fn a_pin_that_is_drained_when_the_walk_begins_is_cleared_and_told_once() {
+    let mut pool = pool_of(&["a", "b"]);
+    walk_through(&mut named("b"), &mut pool, &[limited()]);
+    pool.pin(&id("b"));
+    let mut walk = Walk::new(Demand::default());
+    assert_eq!(pool.active(NOW), Some(id("a")));
+    assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!((walk.pin_cleared(), walk.pin_cleared(), pool.pinned()), (Some(id("b")), None, None));
+
+    // A pause of seconds leaves it pinned.
+    let pause = Failure { retry_after: Some(Duration::from_secs(5)), ..failure(FailureKind::RateLimit) };
+    walk_through(&mut named("a"), &mut pool, &[pause]);
+    pool.reset(crate::pool::ResetScope::Manual, NOW);
+    pool.pin(&id("a"));
+    let mut walk = Walk::new(Demand::default());
+    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(5))));
+    assert_eq!((walk.pin_cleared(), pool.pinned()), (None, Some(&id("a"))));
+}
+
+#[test]
+fn a_session_stays_with_its_account_while_that_can_be_used() {
+    let mut pool = pool_of(&["a", "b"]);
+    let session = || Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
+    walk_through(&mut Walk::new(Demand { account: Some(id("b")), ..Demand::default() }), &mut pool, &[]);
+    let mut first = Walk::new(Demand { account: Some(id("b")), session: Some("s".into()), model: None });
+    first.next(&mut pool, NOW);
+    first.accepted(&mut pool, NOW);
+    first.succeeded(&mut pool, NOW);
+    assert_eq!(pool.session_account("s", NOW), Some(id("b")));
+    assert_eq!(pool.get(&id("b")).and_then(|b| b.health.last_used_at), Some(NOW));
+    assert_eq!(session().next(&mut pool, NOW), attempt("b", 1));
+    assert_eq!(Walk::new(Demand::default()).next(&mut pool, NOW), attempt("a", 1));
+
+    pool.pin(&id("a"));
+    assert_eq!(session().next(&mut pool, NOW), attempt("a", 1), "a pin outweighs a session");
+    pool.unpin();
+    // Neither a reading of 100 % nor other windows move a session away, a refusal or trouble does.
+    pool.apply_usage(&id("b"), reading(&[window(WEEK, 100.0, Some(in_secs(50)))], NOW), NOW);
+    assert_eq!(session().next(&mut pool, NOW), attempt("b", 1));
+    let moved_on = walk_through(&mut session(), &mut pool, &[failure(FailureKind::ServerError)]);
+    assert_eq!(moved_on, [attempt("b", 1), attempt("a", 2)]);
+    assert_eq!(session().next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(session().next(&mut pool, in_secs(31)), attempt("b", 1));
+}
+
+#[test]
+fn waiting_for_the_first_account_to_come_back() {
+    let mut pool = pool_of(&["a", "b"]);
+    let bound = Some(Duration::from_secs(60));
+    pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
+    let quoting = |secs| Failure { resets_at: Some(in_secs(secs)), ..limited() };
+    let mut walk = Walk::new(Demand::default());
+    let walked = walk_through(&mut walk, &mut pool, &[quoting(50), quoting(40)]);
+    assert_eq!(walked[2], Next::Wait { until: in_secs(40) });
+    assert_eq!(walk.next(&mut pool, in_secs(39)), Next::Wait { until: in_secs(40) }, "asked too early");
+    assert_eq!(walk.next(&mut pool, in_secs(40)), attempt("b", 3), "the account may be tried again");
+    walk.failed(&mut pool, &quoting(55), in_secs(40));
+    let ended = walk.next(&mut pool, in_secs(40));
+    assert_eq!(ended, stop(EndingKind::NoAvailableAccount, Some(in_secs(50))), "but it waits only once");
+
+    let mut pool = pool_of(&["a"]);
+    pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
+    let walked = walk_through(&mut Walk::new(Demand::default()), &mut pool, &[quoting(61)]);
+    assert_eq!(walked[1], stop(EndingKind::NoAvailableAccount, Some(in_secs(61))));
+    let walked = walk_through(&mut named("a"), &mut pool, &[quoting(30)]);
+    assert_eq!(walked[1], stop(EndingKind::LastFailure, Some(in_secs(61))), "a longer report stands");
+}
+
+#[test]
+fn after_output_nothing_moves_but_a_limit_still_cools() {
+    let check = |failure: Failure, until: Option<i64>, pin_cleared: bool| {
+        let mut pool = pool_of(&["a", "b"]);
+        pool.pin(&id("a"));
+        let mut walk = Walk::new(Demand::default());
+        walk.next(&mut pool, NOW);
+        walk.accepted(&mut pool, NOW);
+        let after = walk.failed_after_output(&mut pool, &failure, NOW);
+        assert_eq!(after, AfterOutput { until: until.map(in_secs), pin_cleared }, "{failure:?}");
+        assert_eq!(walk.next(&mut pool, NOW), last_failure());
+    };
+    check(Failure { resets_at: Some(in_secs(99)), ..limited() }, Some(99), true);
+    check(failure(FailureKind::StreamInterrupted), None, false);
+    check(failure(FailureKind::Overloaded), None, false);
+}
+
+#[test]
+fn back_off_grows_with_each_failure_and_ends_with_a_success() {
+    let mut pool = pool_of(&["a"]);
+    let mut walk = Walk::new(Demand::default());
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        walk.next(&mut pool, NOW);
+        match walk.failed(&mut pool, &failure(FailureKind::Network), NOW) {
+            AfterFailure::Moved { until, .. } => ends.push(until),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ends, [Some(in_secs(30)), Some(in_secs(60))]);
+    let mut walk = Walk::new(Demand::default());
+    walk.next(&mut pool, NOW);
+    walk.succeeded(&mut pool, NOW);
+    assert_eq!(pool.get(&id("a")).and_then(|a| a.backoff_until(NOW)), None);
+}
+
+#[test]
+fn accounts_that_come_in_meanwhile_are_tried() {
+    let mut pool = pool_of(&["a"]);
+    let mut walk = Walk::new(Demand::default());
+    walk_through(&mut walk, &mut pool, &[limited()]);
+    pool.sync(vec![account("a"), account("b")], NOW);
+    assert_eq!(walk.next(&mut pool, NOW), attempt("b", 2));
+}

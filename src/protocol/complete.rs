@@ -1,0 +1,206 @@
+//! `complete`: one completion, streamed as notifications; `complete/collect`: the same as one answer.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{AccountState, Method};
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteParams {
+    /// An OpenAI Responses body, passed on byte for byte. `stream: true` and `store: false` are set when absent.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub request: Box<RawValue>,
+    /// Affinity key; also `prompt_cache_key` when the body has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Only this account, no rotation: id, label or e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// For upstream; allow-listed (see `schema/protocol.md`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// The whole completion, all attempts included. No limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// Longest silence of upstream; 300000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_ms: Option<u64>,
+}
+
+/// `c1`, `c2`, … within one connection.
+pub type SubscriptionId = String;
+
+/// The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
+/// `accepted` at most once, `event` for each upstream event, and exactly one of `done`, `error` and `cancelled`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Notice<'a> {
+    /// An attempt failed before any output. `to` is absent when no account takes over (yet).
+    Rotated {
+        attempt: u32,
+        from: &'a str,
+        reason: RotatedReason<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<&'a str>,
+    },
+    /// This account answers.
+    Accepted {
+        attempt: u32,
+        account: &'a str,
+        label: &'a str,
+        status: u16,
+        /// x-request-id, openai-model, retry-after and the x-codex-* family.
+        headers: BTreeMap<&'a str, &'a str>,
+    },
+    /// One upstream event, raw.
+    Event {
+        #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+        event: &'a RawValue,
+    },
+    /// The completion ended well.
+    Done {
+        outcome: Outcome,
+        account: &'a str,
+        attempts: u32,
+        /// Upstream's own `usage` member, raw.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+        usage: Option<&'a RawValue>,
+        timing: Timing,
+    },
+    Error {
+        error: Failed,
+    },
+    /// After `complete/cancel`.
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Completed,
+    Incomplete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// From the request to the first event handed on.
+    pub first_event_ms: u64,
+    pub total_ms: u64,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RotatedReason<'a> {
+    pub kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'a str>,
+    pub message: &'a str,
+}
+
+/// Why a completion failed. `status` and `body` are upstream's last answer, so that a client can map it as if it had
+/// spoken to upstream itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failed {
+    pub kind: String,
+    pub message: String,
+    pub phase: Phase,
+    /// Accounts tried.
+    pub attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// At most 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub body_truncated: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<i64>,
+    /// How every account stands, when none could be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<AccountStanding>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing was shown to the client.
+    BeforeOutput,
+    /// `accepted` had been sent.
+    AfterOutput,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountStanding {
+    pub account: String,
+    pub state: AccountState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+/// A completion as one answer.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Collected {
+    /// The terminal `response` object, raw.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub response: Box<RawValue>,
+    /// Account id.
+    pub account: String,
+    pub attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub usage: Option<Box<RawValue>>,
+}
+
+/// `{subscription}` or `[subscription]`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CancelComplete {
+    pub subscription: SubscriptionId,
+}
+
+/// `complete`
+#[derive(Debug)]
+pub struct Complete;
+
+impl Method for Complete {
+    const NAME: &'static str = "complete";
+    const SUMMARY: &'static str = "Streams one completion through the best account. Answers a subscription id, then sends `complete` notifications.";
+    type Params = CompleteParams;
+    type Result = SubscriptionId;
+}
+
+/// `complete/cancel`
+#[derive(Debug)]
+pub struct CompleteCancel;
+
+impl Method for CompleteCancel {
+    const NAME: &'static str = "complete/cancel";
+    const SUMMARY: &'static str =
+        "Aborts a completion, which then ends with `cancelled`. False when it had ended.";
+    type Params = CancelComplete;
+    type Result = bool;
+}
+
+/// `complete/collect`
+#[derive(Debug)]
+pub struct Collect;
+
+impl Method for Collect {
+    const NAME: &'static str = "complete/collect";
+    const SUMMARY: &'static str = "A completion as one answer instead of a stream.";
+    type Params = CompleteParams;
+    type Result = Collected;
+}

@@ -1,0 +1,126 @@
+//! Errors as they cross the wire: a code, a message for people, and `data` for programs.
+
+use std::borrow::Cow;
+
+use jsonrpsee::types::ErrorObjectOwned;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a request failed; the name on the wire is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    InvalidRequest,
+    InvalidParams,
+    Internal,
+    AccountNotFound,
+    AccountAmbiguous,
+    LoginRequired,
+    NoAvailableAccount,
+    AccountUnavailable,
+    Upstream,
+    Storage,
+}
+
+impl ErrorKind {
+    /// The JSON-RPC code (section 7 of the protocol).
+    pub fn code(self) -> i32 {
+        match self {
+            ErrorKind::InvalidRequest => -32600,
+            ErrorKind::InvalidParams => -32602,
+            ErrorKind::Internal => -32603,
+            ErrorKind::AccountNotFound => -32010,
+            ErrorKind::AccountAmbiguous => -32011,
+            ErrorKind::LoginRequired => -32012,
+            ErrorKind::NoAvailableAccount | ErrorKind::AccountUnavailable => -32013,
+            ErrorKind::Upstream => -32015,
+            ErrorKind::Storage => -32016,
+        }
+    }
+}
+
+/// The `data` member of every error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorData {
+    /// An [`ErrorKind`], or one of the transport's own (`parse_error`, `overloaded`, `cancelled`, …).
+    pub kind: Cow<'static, str>,
+    /// The same request may succeed later without anyone doing anything.
+    pub retryable: bool,
+    /// Account id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<i64>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The field that is wrong, e.g. `request.store`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Labels (not found) or ids (ambiguous) to choose from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Vec<String>>,
+    /// Upstream's HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Upstream's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What the last attempt failed with, by the kinds of `complete`'s `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Upstream's last answer, unchanged up to its cap of 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub body_truncated: bool,
+}
+
+/// An error on its way to the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RpcError {
+    pub kind: ErrorKind,
+    pub message: String,
+    pub data: Box<ErrorData>,
+}
+
+impl RpcError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let name = match serde_json::to_value(kind) {
+            Ok(serde_json::Value::String(name)) => Cow::Owned(name),
+            _ => Cow::Borrowed("internal"),
+        };
+        RpcError {
+            kind,
+            message: message.into(),
+            data: Box::new(ErrorData {
+                kind: name,
+                retryable: false,
+                account: None,
+                retry_at: None,
+                hint: None,
+                path: None,
+                candidates: None,
+                status: None,
+                code: None,
+                cause: None,
+                body: None,
+                body_truncated: false,
+            }),
+        }
+    }
+
+    /// -32602 that names the field.
+    pub fn invalid_params(path: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut error = RpcError::new(ErrorKind::InvalidParams, message);
+        error.data.path = Some(path.into());
+        error
+    }
+}
+
+impl From<RpcError> for ErrorObjectOwned {
+    fn from(error: RpcError) -> Self {
+        ErrorObjectOwned::owned(error.kind.code(), error.message, Some(error.data))
+    }
+}

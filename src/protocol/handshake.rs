@@ -1,0 +1,103 @@
+//! `initialize` and `paths`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Method, NoParams};
+
+/// The version of the protocol that this sidecar speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InitializeParams {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientInfo>,
+    /// A newer one than the server's is answered with the server's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<u32>,
+    /// Exact names of notifications not to be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opt_out_notifications: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ClientInfo {
+    /// Becomes the `originator` and opens the User-Agent upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InitializeResult {
+    pub server: ServerInfo,
+    pub protocol_version: u32,
+    pub capabilities: Capabilities,
+    pub paths: Paths,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ServerInfo {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Capabilities {
+    pub complete: CompleteCapability,
+    pub login: LoginCapability,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CompleteCapability {
+    /// How upstream is spoken to; `sse` so far.
+    pub transports: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LoginCapability {
+    /// Login flows on offer. Empty as long as this version has none.
+    pub flows: Vec<String>,
+}
+
+/// The files this sidecar reads and writes, as absolute paths.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Paths {
+    pub agent_dir: String,
+    pub accounts_file: String,
+    /// pi's auth.json.
+    pub auth_file: String,
+    pub settings_file: String,
+    pub state_dir: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<String>,
+    pub codex_auth_file: String,
+}
+
+/// `initialize`
+#[derive(Debug)]
+pub struct Initialize;
+
+impl Method for Initialize {
+    const NAME: &'static str = "initialize";
+    const SUMMARY: &'static str =
+        "The handshake: recommended, not required. Notifications are sent only after it.";
+    type Params = InitializeParams;
+    type Result = InitializeResult;
+}
+
+/// `paths`
+#[derive(Debug)]
+pub struct PathsResult;
+
+impl Method for PathsResult {
+    const NAME: &'static str = "paths";
+    const SUMMARY: &'static str = "Where the files are.";
+    type Params = NoParams;
+    type Result = Paths;
+}

@@ -1,0 +1,156 @@
+//! Methods that list and change accounts: `accounts`, `accounts/…` and `reset`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Method};
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AccountsParams {
+    /// Ask upstream for the usage of every account first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_usage: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountList {
+    /// In the file's order, which is stable.
+    pub accounts: Vec<Account>,
+    /// Id of the account that rotation would use now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+    /// Grows with every change, within one process.
+    pub revision: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AccountParams {
+    /// An account's id, label or e-mail (the latter two case-insensitively).
+    pub account: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AccountAnswer {
+    pub account: Account,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    pub removed: Account,
+    /// The account that is active now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LabelParams {
+    /// An account's id, label or e-mail.
+    pub account: String,
+    /// Unique case-insensitively, not blank.
+    pub label: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ResetParams {
+    pub scope: ResetScope,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ResetScope {
+    /// The pin.
+    Manual,
+    /// Cooldowns and back-off.
+    Quota,
+    All,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetResult {
+    pub unpinned: bool,
+    /// Accounts whose cooldown or back-off was cleared.
+    pub cooldowns_cleared: u32,
+}
+
+/// `accounts`
+#[derive(Debug)]
+pub struct Accounts;
+
+impl Method for Accounts {
+    const NAME: &'static str = "accounts";
+    const SUMMARY: &'static str = "All accounts, in the file's order.";
+    type Params = AccountsParams;
+    type Result = AccountList;
+}
+
+/// `accounts/use`
+#[derive(Debug)]
+pub struct Use;
+
+impl Method for Use {
+    const NAME: &'static str = "accounts/use";
+    const SUMMARY: &'static str =
+        "Pins an account, after making sure that its token is valid. A disabled account is enabled.";
+    type Params = AccountParams;
+    type Result = AccountAnswer;
+}
+
+/// `accounts/remove`
+#[derive(Debug)]
+pub struct Remove;
+
+impl Method for Remove {
+    const NAME: &'static str = "accounts/remove";
+    const SUMMARY: &'static str = "Forgets an account and its credential. pi's own auth.json is left alone.";
+    type Params = AccountParams;
+    type Result = Removed;
+}
+
+/// `accounts/disable`
+#[derive(Debug)]
+pub struct Disable;
+
+impl Method for Disable {
+    const NAME: &'static str = "accounts/disable";
+    const SUMMARY: &'static str = "Takes an account out of rotation and keeps it.";
+    type Params = AccountParams;
+    type Result = AccountAnswer;
+}
+
+/// `accounts/enable`
+#[derive(Debug)]
+pub struct Enable;
+
+impl Method for Enable {
+    const NAME: &'static str = "accounts/enable";
+    const SUMMARY: &'static str = "Takes a disabled account into rotation again.";
+    type Params = AccountParams;
+    type Result = AccountAnswer;
+}
+
+/// `accounts/label`
+#[derive(Debug)]
+pub struct Label;
+
+impl Method for Label {
+    const NAME: &'static str = "accounts/label";
+    const SUMMARY: &'static str = "Renames an account.";
+    type Params = LabelParams;
+    type Result = AccountAnswer;
+}
+
+/// `reset`
+#[derive(Debug)]
+pub struct Reset;
+
+impl Method for Reset {
+    const NAME: &'static str = "reset";
+    const SUMMARY: &'static str = "Clears the pin, the cooldowns and back-offs, or both.";
+    type Params = ResetParams;
+    type Result = ResetResult;
+}

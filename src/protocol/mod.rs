@@ -1,0 +1,33 @@
+//! The wire: every type a client sees, and nothing else. Names neither `pool` nor `secret`, so that a token cannot
+//! reach a client by accident; `sidecar::view` converts.
+//!
+//! These types are the source of `schema/` (see [`openrpc`]). Times are integer milliseconds since the Unix epoch,
+//! absent optional members are left out on output, and `null` means absent on input.
+
+mod account;
+mod complete;
+mod error;
+mod handshake;
+mod manage;
+mod method;
+mod notification;
+pub mod openrpc;
+
+pub use account::{
+    Account, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState, Usage, UsageSource, Window,
+};
+pub use complete::{
+    AccountStanding, CancelComplete, Collect, Collected, Complete, CompleteCancel, CompleteParams, Failed,
+    Notice, Outcome, Phase, RotatedReason, SubscriptionId, Timing,
+};
+pub use error::{ErrorData, ErrorKind, RpcError};
+pub use handshake::{
+    Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
+    LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
+};
+pub use manage::{
+    AccountAnswer, AccountList, AccountParams, Accounts, AccountsParams, Disable, Enable, Label, LabelParams,
+    Remove, Removed, Reset, ResetParams, ResetResult, ResetScope, Use,
+};
+pub use method::{Method, NoParams, RpcDiscover};
+pub use notification::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};

@@ -1,0 +1,80 @@
+//! What the sidecar says unasked, after `initialize`: `accounts/changed` and `warning`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One kind of notification: its name, its params, and a sentence for the schema.
+pub trait Notification {
+    const NAME: &'static str;
+    const SUMMARY: &'static str;
+    type Params: Serialize + JsonSchema;
+}
+
+/// Accounts changed in a way that a client could see. A burst of changes yields one notification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountsChanged {
+    pub revision: u64,
+    /// Of the latest change in the burst.
+    pub reason: ChangeReason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeReason {
+    /// An account was removed.
+    Removed,
+    /// The account in use changed, or the pin.
+    Rotation,
+    /// A token was redeemed.
+    Refresh,
+    Usage,
+    /// A cooldown or back-off began or ended.
+    Cooldown,
+    /// Someone else changed a shared file.
+    External,
+    /// A label changed, or an account was disabled or enabled.
+    Edited,
+    /// An account needs login, or was deactivated.
+    Health,
+}
+
+/// Something a person should know, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    pub kind: WarningKind,
+    pub message: String,
+    /// Account id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    LoginRequired,
+    PinCleared,
+    NoAvailableAccount,
+    Permissions,
+    CorruptEntry,
+    CorruptFile,
+    SettingsInvalid,
+    OutcomeUnknown,
+}
+
+impl Notification for AccountsChanged {
+    const NAME: &'static str = "accounts/changed";
+    const SUMMARY: &'static str = "Accounts changed; `accounts` has the news.";
+    type Params = Self;
+}
+
+impl Notification for Warning {
+    const NAME: &'static str = "warning";
+    const SUMMARY: &'static str = "Something a person should know. Once per cause until it changes.";
+    type Params = Self;
+}

@@ -1,0 +1,187 @@
+//! The OpenRPC document and the JSON Schema bundle, generated from the types of this module and committed under
+//! `schema/`. A test regenerates both and names the command that fixes a difference.
+
+use schemars::JsonSchema;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::notification::Notification;
+use super::{
+    Accounts, AccountsChanged, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData, Failed,
+    Initialize, Label, Method, Notice, PROTOCOL_VERSION, PathsResult, Remove, Reset, RpcDiscover, Use,
+    Warning,
+};
+
+/// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
+/// under `x-notifications`, and `complete` names its own under `x-subscription`.
+pub fn document() -> Value {
+    let mut schemas = Schemas::with_definitions_at("/components/schemas");
+    let methods = methods(&mut schemas);
+    let notifications = notifications(&mut schemas);
+    let error_data = schemas.of_result::<ErrorData>();
+    json!({
+        "openrpc": "1.3.2",
+        "info": {
+            "title": "multicodex",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "JSON-RPC 2.0 over the sidecar's stdin and stdout; see schema/protocol.md.",
+            "license": {"name": "MIT OR Apache-2.0"},
+        },
+        "methods": methods,
+        "components": {"schemas": schemas.into_definitions()},
+        "x-protocol-version": PROTOCOL_VERSION,
+        "x-error-data": error_data,
+        "x-notifications": notifications,
+    })
+}
+
+/// `schema/multicodex.schema.json`: every type of the protocol under `$defs` (JSON Schema 2020-12), for generators.
+pub fn bundle() -> Value {
+    let mut schemas = Schemas::with_definitions_at("/$defs");
+    let methods = methods(&mut schemas);
+    let notifications = notifications(&mut schemas);
+    schemas.of_result::<ErrorData>();
+    schemas.of_result::<Failed>();
+    let mut by_method = Map::new();
+    for method in methods {
+        if let (Some(name), params, Some(result)) =
+            (method["name"].as_str(), &method["x-params"], method.get("result"))
+        {
+            by_method.insert(name.to_owned(), json!({"params": params, "result": result["schema"]}));
+        }
+    }
+    let by_notification: Map<String, Value> = notifications
+        .iter()
+        .filter_map(|notification| {
+            Some((notification["name"].as_str()?.to_owned(), notification["params"].clone()))
+        })
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "multicodex protocol",
+        "$defs": schemas.into_definitions(),
+        "x-methods": by_method,
+        "x-notifications": by_notification,
+    })
+}
+
+fn methods(schemas: &mut Schemas) -> Vec<Value> {
+    let mut complete = method::<Complete>(schemas);
+    complete["x-subscription"] = json!({
+        "notification": "complete",
+        "params": {
+            "type": "object",
+            "required": ["subscription", "result"],
+            "properties": {"subscription": {"type": "string"}, "result": schemas.of_result::<Notice<'static>>()},
+        },
+        "cancel": CompleteCancel::NAME,
+    });
+    vec![
+        method::<Initialize>(schemas),
+        bare_method(
+            "shutdown",
+            "Ends the work: in-flight requests are answered, then only `exit` is accepted.",
+        ),
+        method::<RpcDiscover>(schemas),
+        method::<Accounts>(schemas),
+        method::<Use>(schemas),
+        method::<Remove>(schemas),
+        method::<Disable>(schemas),
+        method::<Enable>(schemas),
+        method::<Label>(schemas),
+        method::<Reset>(schemas),
+        method::<PathsResult>(schemas),
+        complete,
+        method::<CompleteCancel>(schemas),
+        method::<Collect>(schemas),
+    ]
+}
+
+fn method<M: Method>(schemas: &mut Schemas) -> Value {
+    let params = schemas.of_params::<M::Params>();
+    let descriptors = schemas.descriptors(&params);
+    // One param may also come by position; with more, `schema/protocol.md` promises names only.
+    let structure = if descriptors.len() <= 1 { "either" } else { "by-name" };
+    json!({
+        "name": M::NAME,
+        "summary": M::SUMMARY,
+        "paramStructure": structure,
+        "params": descriptors,
+        "result": {"name": "result", "schema": schemas.of_result::<M::Result>()},
+        "x-params": params,
+    })
+}
+
+fn bare_method(name: &str, summary: &str) -> Value {
+    json!({"name": name, "summary": summary, "params": [], "result": {"name": "result", "schema": {"type": "null"}}})
+}
+
+fn notifications(schemas: &mut Schemas) -> Vec<Value> {
+    fn one<N: Notification>(schemas: &mut Schemas) -> Value {
+        json!({"name": N::NAME, "summary": N::SUMMARY, "from": "server", "params": schemas.of_result::<N::Params>()})
+    }
+    let cancel = json!({
+        "name": "$/cancelRequest", "from": "client",
+        "summary": "Cancels a request in flight, which is then answered -32800.",
+        "params": {"type": "object", "required": ["id"], "properties": {"id": {"type": ["string", "integer"]}}},
+    });
+    let exit = json!({
+        "name": "exit", "from": "client",
+        "summary": "Ends the process: exit code 0 after `shutdown`, else 1.",
+        "params": {"type": "object"},
+    });
+    vec![one::<AccountsChanged>(schemas), one::<Warning>(schemas), cancel, exit]
+}
+
+/// Two generators over one set of definitions: what a client sends may leave out members that have defaults, what the
+/// sidecar answers holds them.
+struct Schemas {
+    params: SchemaGenerator,
+    results: SchemaGenerator,
+}
+
+impl Schemas {
+    fn with_definitions_at(path: &'static str) -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = path.into();
+            settings.meta_schema = None;
+        });
+        Schemas {
+            params: settings.clone().for_deserialize().into_generator(),
+            results: settings.for_serialize().into_generator(),
+        }
+    }
+
+    fn of_params<T: JsonSchema>(&mut self) -> Value {
+        self.params.subschema_for::<T>().to_value()
+    }
+
+    fn of_result<T: JsonSchema>(&mut self) -> Value {
+        self.results.subschema_for::<T>().to_value()
+    }
+
+    /// One content descriptor per member of the params object that `params` refers to.
+    fn descriptors(&self, params: &Value) -> Vec<Value> {
+        let name = params["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        let Some(definition) = self.params.definitions().get(name) else { return Vec::new() };
+        let required: Vec<&str> =
+            definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        definition["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, schema)| {
+                json!({"name": name, "required": required.contains(&name.as_str()), "schema": schema})
+            })
+            .collect()
+    }
+
+    fn into_definitions(mut self) -> Map<String, Value> {
+        let mut definitions = self.params.take_definitions(true);
+        for (name, schema) in self.results.take_definitions(true) {
+            // A type that is both sent and answered is described as it is answered.
+            definitions.insert(name, schema);
+        }
+        definitions
+    }
+}

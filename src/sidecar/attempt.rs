@@ -1,0 +1,347 @@
+//! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
+//! leaves no trace at the client.
+
+use std::time::Duration;
+
+use super::audience::{Audience, Gone};
+use super::complete::{Completion, Terminal};
+use super::token::{Need, Token};
+use crate::clock;
+use crate::pool::{
+    AccountId, AfterFailure, At, Certainty, EventClass, Failure, FailureKind, Held, HoldBack, Source,
+    Standing,
+};
+use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
+use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream};
+
+/// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What a client is shown of an upstream answer.
+const MAX_BODY: usize = 64 << 10;
+
+pub(super) enum AttemptEnd {
+    Ended(Terminal),
+    /// The account was dealt with; another may take over.
+    Moved {
+        lost: Lost,
+        until: Option<At>,
+    },
+    /// Not the account's fault.
+    Surfaced(Lost),
+}
+
+/// A failed attempt and upstream's own words.
+pub(super) struct Lost {
+    pub(super) account: AccountId,
+    pub(super) failure: Failure,
+    pub(super) body: Option<AnswerBody>,
+}
+
+/// Upstream's own words, as far as a client is shown them.
+pub(super) struct AnswerBody {
+    pub(super) text: String,
+    pub(super) truncated: bool,
+}
+
+/// What became of one request.
+enum Sent {
+    Ended(Terminal),
+    Lost(Failure, Option<AnswerBody>),
+}
+
+/// The answer so far: where it comes from, and what is held back of it.
+struct Answering<'a> {
+    account: &'a AccountId,
+    attempt: u32,
+    status: u16,
+    headers: AnswerHeaders,
+    hold_back: HoldBack,
+    held: Vec<Event>,
+    requested_at: At,
+}
+
+impl Completion {
+    pub(super) async fn attempt(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+    ) -> Result<AttemptEnd, Gone> {
+        let mut need = Need::Usable;
+        loop {
+            let (refused, sent) = match self.sidecar.token(account, need).await {
+                Ok(token) => {
+                    let sent = self.send(audience, account, attempt, &token).await?;
+                    (Some(token.access), sent)
+                }
+                Err(failure) => (None, Sent::Lost(failure, None)),
+            };
+            let (failure, body) = match sent {
+                Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
+                Sent::Lost(failure, body) => (failure, body),
+            };
+            let after = self.walk.failed(&mut self.sidecar.pool(), &failure, clock::now());
+            tracing::info!(
+                account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,
+                ?after, "attempt failed"
+            );
+            let lost = Lost { account: account.clone(), failure, body };
+            match (after, refused) {
+                (AfterFailure::Replay, Some(refused)) => need = Need::NewerThan(refused),
+                // A replay needs a token that was refused; without one there is nothing to replace.
+                (AfterFailure::Replay, None) => return Ok(AttemptEnd::Surfaced(lost)),
+                (AfterFailure::Surface, _) => return Ok(AttemptEnd::Surfaced(lost)),
+                (AfterFailure::Moved { until, pin_cleared }, _) => {
+                    self.report(&lost, pin_cleared);
+                    return Ok(AttemptEnd::Moved { lost, until });
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+        token: &Token,
+    ) -> Result<Sent, Gone> {
+        let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
+        let requested_at = clock::now();
+        let asking = self.sidecar.upstream.responses(&bearer, &self.request);
+        let answer = match tokio::time::timeout(self.idle, asking).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => return Ok(Sent::Lost(failure, None)),
+            Err(_) => {
+                let why = "upstream did not begin to answer in time";
+                return Ok(Sent::Lost(Failure::new(FailureKind::IdleTimeout, Source::Transport, why), None));
+            }
+        };
+        match answer {
+            Answer::Refused { failure, headers, body, truncated, status: _ } => {
+                self.read_usage(account, &headers);
+                Ok(Sent::Lost(failure, Some(AnswerBody { text: body, truncated })))
+            }
+            Answer::Stream { status, headers, events } => {
+                self.read_usage(account, &headers);
+                let answering = Answering {
+                    account,
+                    attempt,
+                    status,
+                    headers,
+                    hold_back: HoldBack::new(clock::now()),
+                    held: Vec::new(),
+                    requested_at,
+                };
+                self.stream(audience, answering, events).await
+            }
+        }
+    }
+
+    async fn stream(
+        &mut self,
+        audience: &mut Audience,
+        mut answering: Answering<'_>,
+        mut events: EventStream,
+    ) -> Result<Sent, Gone> {
+        loop {
+            let patience = async {
+                match self.first_event {
+                    None => tokio::time::sleep(answering.hold_back.release_at().since(clock::now())).await,
+                    Some(_) => std::future::pending().await,
+                }
+            };
+            let next = tokio::select! {
+                biased;
+                next = events.next(self.idle) => next,
+                () = patience => {
+                    self.accept(audience, &mut answering).await?;
+                    continue;
+                }
+            };
+            let event = match next {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    let why = "the stream ended before its terminal event";
+                    let failure = Failure::new(FailureKind::StreamInterrupted, Source::Transport, why);
+                    return Ok(self.cut(&answering, failure, None));
+                }
+                Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
+            };
+            let asked = Asked { requested_at: answering.requested_at, answered_at: clock::now() };
+            let (outcome, usage) = match event.meaning(asked) {
+                EventMeaning::Preamble { usage } => {
+                    if let Some(reading) = usage {
+                        self.sidecar.apply_usage(answering.account, reading);
+                    }
+                    self.hold_or_forward(audience, &mut answering, event).await?;
+                    continue;
+                }
+                EventMeaning::Output => {
+                    self.forward(audience, &mut answering, &event).await?;
+                    continue;
+                }
+                EventMeaning::Failed(failure) => {
+                    if self.first_event.is_some() {
+                        self.forward(audience, &mut answering, &event).await?;
+                    }
+                    return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
+                }
+                EventMeaning::Completed { usage } => (Outcome::Completed, usage),
+                EventMeaning::Incomplete { usage } => (Outcome::Incomplete, usage),
+            };
+            self.forward(audience, &mut answering, &event).await?;
+            self.ended_well(answering.account, events);
+            return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), usage }));
+        }
+    }
+
+    async fn hold_or_forward(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        event: Event,
+    ) -> Result<(), Gone> {
+        if self.first_event.is_some() {
+            return self.forward(audience, answering, &event).await;
+        }
+        match answering.hold_back.offer(EventClass::Preamble, event.raw.get().len(), clock::now()) {
+            Held::Hold => {
+                answering.held.push(event);
+                Ok(())
+            }
+            Held::Release => self.forward(audience, answering, &event).await,
+        }
+    }
+
+    async fn forward(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        event: &Event,
+    ) -> Result<(), Gone> {
+        if self.first_event.is_none() {
+            self.accept(audience, answering).await?;
+        }
+        audience.tell(Notice::Event { event: &event.raw }).await
+    }
+
+    /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
+    async fn accept(&mut self, audience: &mut Audience, answering: &mut Answering<'_>) -> Result<(), Gone> {
+        self.first_event = Some(self.started.elapsed());
+        let label = {
+            let mut pool = self.sidecar.pool();
+            self.walk.accepted(&mut pool, clock::now());
+            pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
+        };
+        let headers =
+            answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        audience
+            .tell(Notice::Accepted {
+                attempt: answering.attempt,
+                account: answering.account.as_str(),
+                label: &label,
+                status: answering.status,
+                headers,
+            })
+            .await?;
+        for event in std::mem::take(&mut answering.held) {
+            audience.tell(Notice::Event { event: &event.raw }).await?;
+        }
+        Ok(())
+    }
+
+    fn ended_well(&mut self, account: &AccountId, events: EventStream) {
+        self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
+        tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
+        self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
+        self.sidecar.changed(ChangeReason::Rotation);
+        tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
+    }
+
+    /// A stream that failed: before output another account may take over, after output it is said as it is.
+    fn cut(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
+        if self.first_event.is_none() {
+            return Sent::Lost(failure, body);
+        }
+        let after = self.walk.failed_after_output(&mut self.sidecar.pool(), &failure, clock::now());
+        tracing::info!(
+            account = %answering.account, kind = failure.kind.name(), status = failure.status, code = failure.code,
+            "failed after output"
+        );
+        let lost = Lost { account: answering.account.clone(), failure, body };
+        self.report(&lost, after.pin_cleared);
+        Sent::Ended(Terminal::Failed(self.surfaced(&lost, Phase::AfterOutput)))
+    }
+
+    fn read_usage(&self, account: &AccountId, headers: &AnswerHeaders) {
+        if let Some(reading) = &headers.usage {
+            self.sidecar.apply_usage(account, reading.clone());
+        }
+    }
+
+    /// Tells clients, and the state dir, what a failure did to its account.
+    fn report(&self, lost: &Lost, pin_cleared: bool) {
+        let (label, needs_login, guessed) = {
+            let pool = self.sidecar.pool();
+            let Some(account) = pool.get(&lost.account) else { return };
+            let guessed = account
+                .health
+                .cooldown
+                .as_ref()
+                .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
+            (account.label.clone(), matches!(account.health.standing, Standing::NeedsLogin(_)), guessed)
+        };
+        if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
+            self.sidecar.fetch_usage_soon(&lost.account);
+        }
+        if needs_login {
+            self.sidecar.notifier.warn(Warning {
+                kind: WarningKind::LoginRequired,
+                message: format!("{label} needs login: {}", lost.failure.message),
+                account: Some(lost.account.to_string()),
+                hint: Some("log this account in again".to_owned()),
+            });
+        }
+        if pin_cleared {
+            self.warn_pin_cleared(&lost.account, &label, &lost.failure.message);
+        }
+        self.sidecar.changed(if needs_login { ChangeReason::Health } else { ChangeReason::Cooldown });
+    }
+
+    /// A pin that could not be used at all was cleared by the walk.
+    pub(super) fn report_drained_pin(&mut self) {
+        let Some(id) = self.walk.pin_cleared() else { return };
+        let label = self.sidecar.pool().get(&id).map(|account| account.label.clone()).unwrap_or_default();
+        self.warn_pin_cleared(&id, &label, "it cannot be used now");
+        self.sidecar.changed(ChangeReason::Rotation);
+    }
+
+    fn warn_pin_cleared(&self, id: &AccountId, label: &str, why: &str) {
+        self.sidecar.notifier.warn(Warning {
+            kind: WarningKind::PinCleared,
+            message: format!("{label} is no longer pinned: {why}"),
+            account: Some(id.to_string()),
+            hint: Some(
+                "rotation goes on with the other accounts; pin one again with accounts/use".to_owned(),
+            ),
+        });
+    }
+}
+
+impl AnswerBody {
+    fn of_event(event: &Event) -> Self {
+        let mut text = event.raw.get();
+        let truncated = text.len() > MAX_BODY;
+        if truncated {
+            text = &text[..text.floor_char_boundary(MAX_BODY)];
+        }
+        AnswerBody { text: text.to_owned(), truncated }
+    }
+}
+
+/// Reads what is left after the terminal event, so that the connection goes back to the pool.
+async fn drain(mut events: EventStream) {
+    while let Ok(Some(_)) = events.next(DRAIN).await {}
+}

@@ -1,0 +1,62 @@
+//! `complete/collect`: a completion as one answer.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Sidecar;
+use super::audience::{Audience, Collector};
+use super::complete::Completion;
+use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
+
+/// The part of a terminal event that is the answer.
+#[derive(Deserialize)]
+struct TerminalEvent {
+    response: Box<RawValue>,
+}
+
+pub(super) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
+    let completion = Completion::new(&sidecar, params)?;
+    let Audience::Collect(collector) =
+        completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
+    else {
+        return Err(no_answer());
+    };
+    let end = collector.ended.ok_or_else(no_answer)?.map_err(failed)?;
+    let event = collector.terminal_event.ok_or_else(no_answer)?;
+    let terminal: TerminalEvent = serde_json::from_str(event.get()).map_err(|error| {
+        RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
+    })?;
+    Ok(Collected {
+        response: terminal.response,
+        account: end.account,
+        attempts: end.attempts,
+        usage: end.usage,
+    })
+}
+
+fn no_answer() -> RpcError {
+    RpcError::new(ErrorKind::Internal, "the completion ended without a terminal notice")
+}
+
+/// -32013 when there was no account to ask, -32012 when all need login, -32015 for what upstream said.
+fn failed(failed: Failed) -> RpcError {
+    let kind = match failed.kind.as_str() {
+        "no_available_account" => ErrorKind::NoAvailableAccount,
+        "account_unavailable" => ErrorKind::AccountUnavailable,
+        "login_required" => ErrorKind::LoginRequired,
+        _ => ErrorKind::Upstream,
+    };
+    let mut error = RpcError::new(kind, failed.message);
+    error.data.retryable = failed.retry_at.is_some()
+        || matches!(failed.kind.as_str(), "overloaded" | "server_error" | "network" | "token_unavailable");
+    error.data.account = failed.account;
+    error.data.retry_at = failed.retry_at;
+    error.data.status = failed.status;
+    error.data.code = failed.code;
+    error.data.body = failed.body;
+    error.data.body_truncated = failed.body_truncated;
+    error.data.cause = Some(failed.kind);
+    error
+}

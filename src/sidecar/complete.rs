@@ -1,0 +1,320 @@
+//! `complete` and `complete/cancel`: one completion from its params to its terminal notice. Which account is tried,
+//! and what a failure means, the pool's walk decides; this file carries it out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jsonrpsee::RpcModule;
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::{ErrorObjectOwned, SubscriptionId};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::attempt::{AttemptEnd, Lost};
+use super::audience::{Audience, Gone};
+use super::{Sidecar, module, redact, view};
+use crate::clock;
+use crate::pool::{AccountId, Demand, Ending, EndingKind, Next, Walk};
+use crate::protocol::{
+    CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
+    RotatedReason, RpcError, Timing, Warning, WarningKind,
+};
+use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
+
+/// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Running subscriptions and how to end them.
+#[derive(Default)]
+pub(super) struct Completions(Mutex<HashMap<String, oneshot::Sender<()>>>);
+
+/// One completion on its way through the accounts.
+pub(super) struct Completion {
+    pub(super) sidecar: Arc<Sidecar>,
+    pub(super) walk: Walk,
+    pub(super) request: ResponsesRequest,
+    pub(super) idle: Duration,
+    pub(super) started: Instant,
+    /// When the first event was handed on; from then on nothing is replayed.
+    pub(super) first_event: Option<Duration>,
+    deadline: Option<Instant>,
+}
+
+/// How a completion ended.
+pub(super) enum Terminal {
+    Done { outcome: Outcome, account: AccountId, usage: Option<Box<RawValue>> },
+    Failed(Failed),
+    Cancelled,
+}
+
+/// A failed attempt that the client has not been told of yet, because who takes over is not known.
+struct Rotation {
+    attempt: u32,
+    lost: Lost,
+    until: Option<i64>,
+}
+
+/// `complete` is a jsonrpsee subscription, so that its answer precedes its first notification by construction.
+pub(super) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMethodError> {
+    module.register_subscription_raw(
+        Complete::NAME,
+        Complete::NAME,
+        CompleteCancel::NAME,
+        |params, pending, sidecar, _| {
+            let completion = module::parse::<CompleteParams>(&params)
+                .and_then(|params| Completion::new(&sidecar, params))
+                .map_err(ErrorObjectOwned::from);
+            tokio::spawn(async move {
+                let completion = match completion {
+                    Ok(completion) => completion,
+                    Err(error) => return pending.reject(error).await,
+                };
+                let Ok(sink) = pending.accept().await else { return };
+                let id = name(&sink.subscription_id());
+                let cancelled = sidecar.completions.begin(&id);
+                completion.run(Audience::Stream(sink), cancelled).await;
+                sidecar.completions.end(&id);
+            });
+        },
+    )?;
+    // jsonrpsee's own unsubscribe shuts the sink, and with it the way for the terminal `cancelled`; the name is ours.
+    module.remove_method(CompleteCancel::NAME);
+    Ok(())
+}
+
+pub(super) fn cancel(sidecar: &Arc<Sidecar>, params: CancelComplete) -> Result<bool, RpcError> {
+    Ok(sidecar.completions.end(&params.subscription).is_some_and(|running| running.send(()).is_ok()))
+}
+
+impl Completions {
+    /// Resolves when the completion is cancelled, and never when it merely ends.
+    fn begin(&self, id: &str) -> impl Future<Output = ()> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        self.running().insert(id.to_owned(), sender);
+        async move {
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn end(&self, id: &str) -> Option<oneshot::Sender<()>> {
+        self.running().remove(id)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Completion {
+    /// Everything that can be refused is refused here, before an id is answered.
+    pub(super) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
+        let body = upstream::prepare(&params.request, params.session_id.as_deref())
+            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.message))?;
+        let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
+        let demand = Demand { account, session: params.session_id.clone(), model: Some(body.model.clone()) };
+        let client = sidecar.session.client();
+        let default = Originator::default();
+        let originator = Originator {
+            name: client.and_then(|client| client.name.as_deref()).unwrap_or(default.name),
+            version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
+        };
+        let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers =
+            upstream::request_headers(originator, params.session_id.as_deref(), own).map_err(|refusal| {
+                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
+                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
+            })?;
+        let started = Instant::now();
+        Ok(Completion {
+            sidecar: sidecar.clone(),
+            walk: Walk::new(demand),
+            request: ResponsesRequest::new(&body, headers),
+            idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
+            started,
+            first_event: None,
+            deadline: params.deadline_ms.and_then(|ms| started.checked_add(Duration::from_millis(ms))),
+        })
+    }
+
+    /// Runs to the terminal notice and gives the audience back. Dropping the future aborts the upstream request.
+    pub(super) async fn run(
+        mut self,
+        mut audience: Audience,
+        cancelled: impl Future<Output = ()>,
+    ) -> Audience {
+        let deadline = self.deadline;
+        let ended = tokio::select! {
+            biased;
+            () = cancelled => Ok(Terminal::Cancelled),
+            () = at(deadline) => Err(()),
+            ended = self.accounts_in_turn(&mut audience) => match ended {
+                Ok(terminal) => Ok(terminal),
+                Err(Gone) => return audience,
+            },
+        };
+        let terminal = ended
+            .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
+        let told = match &terminal {
+            Terminal::Done { outcome, account, usage } => {
+                audience
+                    .tell(Notice::Done {
+                        outcome: *outcome,
+                        account: account.as_str(),
+                        attempts: self.walk.attempts(),
+                        usage: usage.as_deref(),
+                        timing: self.timing(),
+                    })
+                    .await
+            }
+            Terminal::Failed(failed) => audience.tell(Notice::Error { error: failed.clone() }).await,
+            Terminal::Cancelled => audience.tell(Notice::Cancelled).await,
+        };
+        if told.is_err() {
+            tracing::debug!("the client was gone before the end of a completion");
+        }
+        audience
+    }
+
+    async fn accounts_in_turn(&mut self, audience: &mut Audience) -> Result<Terminal, Gone> {
+        let mut untold: Option<Rotation> = None;
+        let mut last: Option<Lost> = None;
+        loop {
+            let next = self.walk.next(&mut self.sidecar.pool(), clock::now());
+            self.report_drained_pin();
+            if let Some(rotation) = untold.take() {
+                let to = match &next {
+                    Next::Attempt { account, .. } => Some(account),
+                    Next::Wait { .. } | Next::Stop(_) => None,
+                };
+                last = Some(rotation.tell(audience, to).await?);
+            }
+            match next {
+                Next::Attempt { account, attempt } => {
+                    match self.attempt(audience, &account, attempt).await? {
+                        AttemptEnd::Ended(terminal) => return Ok(terminal),
+                        AttemptEnd::Surfaced(lost) => {
+                            return Ok(Terminal::Failed(self.surfaced(&lost, Phase::BeforeOutput)));
+                        }
+                        AttemptEnd::Moved { lost, until } => {
+                            untold = Some(Rotation { attempt, lost, until: until.map(|at| at.millis()) });
+                        }
+                    }
+                }
+                Next::Wait { until } => tokio::time::sleep(until.since(clock::now())).await,
+                Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
+            }
+        }
+    }
+
+    /// The failure of one attempt, as upstream worded it.
+    pub(super) fn surfaced(&self, lost: &Lost, phase: Phase) -> Failed {
+        let pool = self.sidecar.pool();
+        let mut failed =
+            self.bare_failure(lost.failure.kind.name(), &redact::redact(&pool, &lost.failure.message));
+        failed.phase = phase;
+        failed.account = Some(lost.account.to_string());
+        failed.status = lost.failure.status;
+        failed.code = lost.failure.code.clone();
+        if let Some(body) = &lost.body {
+            failed.body = Some(redact::redact(&pool, &body.text).into_owned());
+            failed.body_truncated = body.truncated;
+        }
+        failed
+    }
+
+    /// No account is left to try.
+    fn stopped(&self, ending: &Ending, last: Option<&Lost>) -> Failed {
+        let mut failed = match last {
+            Some(lost) => self.surfaced(lost, Phase::BeforeOutput),
+            None => self.bare_failure("no_available_account", ""),
+        };
+        let pool = self.sidecar.pool();
+        let (kind, message) = match ending.kind {
+            EndingKind::LastFailure => return failed,
+            EndingKind::AccountUnavailable => {
+                ("account_unavailable", "the account asked for cannot be used now")
+            }
+            EndingKind::LoginRequired => ("login_required", "every account needs login"),
+            EndingKind::NoAvailableAccount if pool.accounts().is_empty() => {
+                ("no_available_account", "there are no accounts yet")
+            }
+            EndingKind::NoAvailableAccount => ("no_available_account", "no account can be used now"),
+        };
+        kind.clone_into(&mut failed.kind);
+        message.clone_into(&mut failed.message);
+        failed.retry_at = ending.retry_at.map(|at| at.millis());
+        failed.accounts = Some(view::standings(&pool, clock::now()));
+        drop(pool);
+        if ending.kind != EndingKind::AccountUnavailable {
+            self.sidecar.notifier.warn(Warning {
+                kind: WarningKind::NoAvailableAccount,
+                message: message.to_owned(),
+                account: None,
+                hint: Some("add an account, or wait for the first reset that `accounts` shows".to_owned()),
+            });
+        }
+        failed
+    }
+
+    fn bare_failure(&self, kind: &str, message: &str) -> Failed {
+        Failed {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            phase: if self.first_event.is_some() { Phase::AfterOutput } else { Phase::BeforeOutput },
+            attempts: self.walk.attempts(),
+            account: None,
+            status: None,
+            code: None,
+            body: None,
+            body_truncated: false,
+            retry_at: None,
+            accounts: None,
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let total = self.started.elapsed();
+        Timing { first_event_ms: ms(self.first_event.unwrap_or(total)), total_ms: ms(total) }
+    }
+}
+
+impl Rotation {
+    /// Tells the client, and gives back the attempt in case it was the last.
+    async fn tell(self, audience: &mut Audience, to: Option<&AccountId>) -> Result<Lost, Gone> {
+        let failure = &self.lost.failure;
+        audience
+            .tell(Notice::Rotated {
+                attempt: self.attempt,
+                from: self.lost.account.as_str(),
+                reason: RotatedReason {
+                    kind: failure.kind.name(),
+                    status: failure.status,
+                    code: failure.code.as_deref(),
+                    message: &failure.message,
+                },
+                until: self.until,
+                to: to.map(AccountId::as_str),
+            })
+            .await?;
+        Ok(self.lost)
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn name(id: &SubscriptionId<'_>) -> String {
+    match id {
+        SubscriptionId::Num(number) => number.to_string(),
+        SubscriptionId::Str(text) => text.clone().into_owned(),
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
+
+use super::{Sidecar, view};
+use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
+use crate::protocol::{ErrorKind, RpcError};
+use crate::store::StorageError;
+
+impl From<StorageError> for RpcError {
+    fn from(error: StorageError) -> Self {
+        let mut rpc = RpcError::new(ErrorKind::Storage, error.to_string());
+        rpc.data.retryable = error.retryable();
+        rpc
+    }
+}
+
+impl From<LabelError> for RpcError {
+    fn from(error: LabelError) -> Self {
+        RpcError::invalid_params("label", error.to_string())
+    }
+}
+
+/// A selector that fits no account, or several.
+pub(super) fn select(selector: &str, error: SelectError) -> RpcError {
+    match error {
+        SelectError::NotFound { candidates } => {
+            let mut rpc =
+                RpcError::new(ErrorKind::AccountNotFound, format!("no account is called \"{selector}\""));
+            rpc.data.hint = Some(if candidates.is_empty() {
+                "there are no accounts yet".to_owned()
+            } else {
+                format!("use an id, a label or an e-mail: {}", candidates.join(", "))
+            });
+            rpc.data.candidates = Some(candidates);
+            rpc
+        }
+        SelectError::Ambiguous { candidates } => {
+            let mut rpc = RpcError::new(
+                ErrorKind::AccountAmbiguous,
+                format!("several accounts are called \"{selector}\""),
+            );
+            rpc.data.candidates = Some(candidates.iter().map(ToString::to_string).collect());
+            rpc.data.hint = Some("name one by its id".to_owned());
+            rpc
+        }
+    }
+}
+
+/// A token that could not be had for `account`.
+pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
+    let mut rpc = match failure.kind {
+        FailureKind::LoginRequired | FailureKind::Unauthorized => {
+            let mut rpc = RpcError::new(ErrorKind::LoginRequired, failure.message.clone());
+            rpc.data.hint = Some("log this account in again".to_owned());
+            rpc
+        }
+        FailureKind::Storage => RpcError::new(ErrorKind::Storage, failure.message.clone()),
+        _ => {
+            let mut rpc = RpcError::new(ErrorKind::Upstream, failure.message.clone());
+            rpc.data.retryable = true;
+            rpc
+        }
+    };
+    rpc.data.account = Some(account.to_string());
+    rpc.data.status = failure.status;
+    rpc.data.code = failure.code.clone();
+    rpc
+}
+
+impl Sidecar {
+    /// The account that a selector in params names.
+    pub(super) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {
+        self.pool().select(selector).map_err(|error| select(selector, error))
+    }
+
+    /// The account as clients see it now.
+    pub(super) fn account_view(&self, id: &AccountId, now: At) -> Result<crate::protocol::Account, RpcError> {
+        let pool = self.pool();
+        let account = pool
+            .get(id)
+            .ok_or_else(|| select(id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
+        Ok(view::account(&pool, account, now))
+    }
+}

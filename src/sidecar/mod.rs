@@ -1,0 +1,119 @@
+//! The methods: one file per noun, each thin: parse, ask the pool, do I/O, tell the pool, answer. Parses no HTTP and
+//! touches no file itself.
+//!
+//! The pool lives behind one mutex: lock, decide, unlock, and never held over an await. Credentials on disk are the
+//! truth; [`load`] brings them into memory, [`redeem`] replaces them, [`persist`] keeps what was learned about them.
+
+mod accounts;
+mod attempt;
+mod audience;
+mod blocking;
+mod collect;
+mod complete;
+mod discover;
+mod error;
+mod initialize;
+mod load;
+mod module;
+mod notifier;
+mod paths;
+mod persist;
+mod redact;
+mod redeem;
+mod reset;
+mod token;
+mod usage;
+mod view;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::http::{BaseUrl, HttpClient};
+use crate::pool::{Pool, RotationSettings};
+use crate::protocol::ChangeReason;
+use crate::store::{AccountsFile, Paths, StateFile};
+use crate::upstream::Upstream;
+
+pub use module::methods;
+
+use complete::Completions;
+use initialize::Session;
+use notifier::Notifier;
+use persist::Persist;
+use redeem::Redeems;
+use usage::UsageFetches;
+
+/// Where everything is; decided once by the command line.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub paths: Paths,
+    pub upstream_url: BaseUrl,
+    pub auth_url: BaseUrl,
+    /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
+    pub redeem_spacing: Duration,
+}
+
+/// One running sidecar: the pool, the files and the clients around it.
+pub struct Sidecar {
+    options: Options,
+    pool: Mutex<Pool>,
+    accounts_file: AccountsFile,
+    state_file: StateFile,
+    http: HttpClient,
+    upstream: Upstream,
+    session: Session,
+    notifier: Notifier,
+    persist: Persist,
+    redeems: Redeems,
+    completions: Completions,
+    usage_fetches: UsageFetches,
+}
+
+impl std::fmt::Debug for Sidecar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sidecar").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Sidecar {
+    /// Reads the files and is ready to answer. Faults in the files become warnings, not errors: what can be used is
+    /// used.
+    pub fn start(options: Options) -> Arc<Self> {
+        let http = HttpClient::new();
+        let sidecar = Arc::new(Sidecar {
+            pool: Mutex::new(Pool::new(RotationSettings::default())),
+            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
+            state_file: StateFile::new(&options.paths.state_dir),
+            upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
+            http,
+            session: Session::default(),
+            notifier: Notifier::default(),
+            persist: Persist::default(),
+            redeems: Redeems::default(),
+            completions: Completions::default(),
+            usage_fetches: UsageFetches::default(),
+            options,
+        });
+        sidecar.load_settings();
+        sidecar.load_everything();
+        sidecar
+    }
+
+    /// The pool, for one decision. A panic while it was held leaves plain data behind, so poisoning is ignored.
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something about accounts changed: clients are told, and what was learned is kept.
+    pub(crate) fn changed(&self, reason: ChangeReason) {
+        self.notifier.accounts_changed(reason);
+        self.persist.soon();
+    }
+
+    /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
+    /// time.
+    pub async fn finish(self: &Arc<Self>) {
+        self.redeems.settle().await;
+        self.flush().await;
+    }
+}

@@ -1,0 +1,92 @@
+//! The table of methods: which function answers which name.
+
+use std::sync::Arc;
+
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::{ErrorObjectOwned, Params};
+use jsonrpsee::{Methods, RpcModule};
+use serde::de::DeserializeOwned;
+
+use super::{Sidecar, accounts, collect, complete, discover, initialize, paths, reset};
+use crate::protocol::{
+    Accounts, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Method, PathsResult, Remove,
+    Reset, RpcDiscover, RpcError, Use,
+};
+
+/// Every method of the sidecar, ready to be served.
+///
+/// # Errors
+///
+/// When two methods bear one name, which a test rules out.
+pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
+    let mut module = RpcModule::from_arc(sidecar.clone());
+    on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
+    on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
+    on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
+    on::<Reset>(&mut module, &sidecar, reset::reset)?;
+    on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
+    on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
+    on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
+    on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
+    on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
+    on_waiting::<Label, _, _>(&mut module, accounts::label)?;
+    on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
+    complete::register(&mut module)?;
+    on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;
+    Ok(module.into())
+}
+
+type Handler<M> = fn(&Arc<Sidecar>, <M as Method>::Params) -> Result<<M as Method>::Result, RpcError>;
+
+/// A method that answers at once.
+fn on<M: Method>(
+    module: &mut RpcModule<Sidecar>,
+    sidecar: &Arc<Sidecar>,
+    handler: Handler<M>,
+) -> Result<(), RegisterMethodError>
+where
+    M::Params: 'static,
+    M::Result: 'static,
+{
+    let sidecar = sidecar.clone();
+    module.register_method(M::NAME, move |params, _, _| {
+        handler(&sidecar, parse::<M::Params>(&params)?).map_err(ErrorObjectOwned::from)
+    })?;
+    Ok(())
+}
+
+/// A method that waits for a file or for upstream.
+fn on_waiting<M, H, F>(module: &mut RpcModule<Sidecar>, handler: H) -> Result<(), RegisterMethodError>
+where
+    M: Method,
+    M::Params: Send + 'static,
+    M::Result: Send + 'static,
+    H: Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+{
+    module.register_async_method(M::NAME, move |params, sidecar, _| async move {
+        handler(sidecar, parse::<M::Params>(&params)?).await.map_err(ErrorObjectOwned::from)
+    })?;
+    Ok(())
+}
+
+/// Params as `T`, or -32602 whose `data.path` names the field. Absent params count as `{}`.
+pub(crate) fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, RpcError> {
+    let text = params.as_str().filter(|text| *text != "null").unwrap_or("{}");
+    let deserializer = &mut serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let inner = error.inner().to_string();
+        let path = match (error.path().to_string(), missing_field(&inner)) {
+            (path, Some(field)) if path == "." => field.to_owned(),
+            (path, Some(field)) => format!("{path}.{field}"),
+            (path, None) => path,
+        };
+        let reason = inner.split(" at line ").next().unwrap_or_default();
+        RpcError::invalid_params(&path, format!("{path}: {reason}"))
+    })
+}
+
+/// serde reports a missing member at its parent's path and names it only in the text.
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}

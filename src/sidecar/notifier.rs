@@ -1,0 +1,121 @@
+//! What the sidecar says unasked: held back until `initialize`, coalesced, and never at the cost of memory.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Sidecar;
+use crate::clock;
+use crate::pool::AccountId;
+use crate::protocol::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
+use crate::rpc::Outbox;
+
+/// A burst of changes shorter than this becomes one notification.
+const COALESCE: Duration = Duration::from_millis(10);
+
+/// Warnings kept for a client that has not said `initialize` yet, or does not read; the oldest give way.
+const MAX_WARNINGS: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Notifier {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    open: bool,
+    opted_out: HashSet<String>,
+    changed: Option<ChangeReason>,
+    warnings: VecDeque<Warning>,
+    /// What was said about (kind, account), so that one cause is one warning until it changes.
+    said: HashMap<(WarningKind, Option<String>), String>,
+}
+
+impl Notifier {
+    /// `initialize` was answered: from now on notifications may be sent, but for those opted out of.
+    pub(super) fn open(&self, opted_out: Vec<String>) {
+        let mut state = self.state();
+        state.open = true;
+        state.opted_out = opted_out.into_iter().collect();
+        // Changes from before the handshake are in the first `accounts` anyway.
+        state.changed = None;
+        self.wake.notify_one();
+    }
+
+    pub(super) fn accounts_changed(&self, reason: ChangeReason) {
+        self.state().changed = Some(reason);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn warn(&self, warning: Warning) {
+        let mut state = self.state();
+        let cause = (warning.kind, warning.account.clone());
+        if state.said.get(&cause) == Some(&warning.message) {
+            return;
+        }
+        tracing::warn!(kind = ?warning.kind, account = ?warning.account, "{}", warning.message);
+        state.said.insert(cause, warning.message.clone());
+        if state.warnings.len() == MAX_WARNINGS {
+            state.warnings.pop_front();
+        }
+        state.warnings.push_back(warning);
+        self.wake.notify_one();
+    }
+
+    /// The cause is gone: should it come back, it is said again.
+    pub(super) fn settled(&self, kind: WarningKind, account: Option<&AccountId>) {
+        self.state().said.remove(&(kind, account.map(ToString::to_string)));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sidecar {
+    /// Sends notifications until the connection is gone. A client that does not read makes this wait, while changes
+    /// go on being coalesced into one.
+    pub async fn run_notifier(self: Arc<Self>, outbox: Outbox) {
+        let mut told = None;
+        loop {
+            self.notifier.wake.notified().await;
+            tokio::time::sleep(COALESCE).await;
+            let (changed, warnings) = {
+                let mut state = self.notifier.state();
+                if !state.open {
+                    continue;
+                }
+                let wanted = |name: &str| !state.opted_out.contains(name);
+                let (tell_changes, tell_warnings) = (wanted(AccountsChanged::NAME), wanted(Warning::NAME));
+                let changed = state.changed.take().filter(|_| tell_changes);
+                let mut warnings = std::mem::take(&mut state.warnings);
+                if !tell_warnings {
+                    warnings.clear();
+                }
+                (changed, warnings)
+            };
+            let changed = changed.map(|reason| {
+                let pool = self.pool();
+                AccountsChanged {
+                    revision: pool.revision(),
+                    reason,
+                    active: pool.active(clock::now()).map(|id| id.to_string()),
+                    pinned: pool.pinned().map(ToString::to_string),
+                }
+            });
+            for warning in warnings {
+                if outbox.notify(Warning::NAME, &warning).await.is_err() {
+                    return;
+                }
+            }
+            let Some(changed) = changed.filter(|changed| told != Some(changed.revision)) else { continue };
+            told = Some(changed.revision);
+            if outbox.notify(AccountsChanged::NAME, &changed).await.is_err() {
+                return;
+            }
+        }
+    }
+}

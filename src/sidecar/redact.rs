@@ -1,0 +1,45 @@
+//! The last net before an upstream answer reaches a client: secrets known to the sidecar are struck out of it.
+
+use std::borrow::Cow;
+
+use crate::pool::Pool;
+
+const REDACTED: &str = "[redacted]";
+
+/// `text` with every access and refresh token of the pool replaced.
+pub(super) fn redact<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(text);
+    for account in pool.accounts() {
+        for secret in [&account.credential.access, &account.credential.refresh] {
+            if !secret.is_empty() && text.contains(secret.expose()) {
+                text = Cow::Owned(text.replace(secret.expose(), REDACTED));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::{Account, AccountId, At, Credential, Identity, RotationSettings};
+    use crate::secret::Secret;
+
+    #[test]
+    fn tokens_of_every_account_are_struck_out_and_the_rest_is_unchanged() {
+        let mut pool = Pool::new(RotationSettings::default());
+        let credential = Credential {
+            access: Secret::new("canary-a"),
+            refresh: Secret::new("canary-r"),
+            expires_at: At(1),
+        };
+        let account =
+            Account::new(AccountId::new("acc_1"), Identity::default(), "ada".to_owned(), credential);
+        pool.sync(vec![account], At(0));
+        assert_eq!(
+            redact(&pool, r#"{"a":"Bearer canary-a","b":"canary-r"}"#),
+            r#"{"a":"Bearer [redacted]","b":"[redacted]"}"#
+        );
+        assert!(matches!(redact(&pool, "nothing"), Cow::Borrowed("nothing")));
+    }
+}

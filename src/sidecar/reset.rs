@@ -1,0 +1,29 @@
+//! `reset`: the user takes back a pin, or what was concluded about limits.
+
+use std::sync::Arc;
+
+use super::Sidecar;
+use crate::clock;
+use crate::pool;
+use crate::protocol::{ChangeReason, ResetParams, ResetResult, ResetScope, RpcError};
+
+pub(super) fn reset(sidecar: &Arc<Sidecar>, params: ResetParams) -> Result<ResetResult, RpcError> {
+    let scope = match params.scope {
+        ResetScope::Manual => pool::ResetScope::Manual,
+        ResetScope::Quota => pool::ResetScope::Quota,
+        ResetScope::All => pool::ResetScope::All,
+    };
+    let report = sidecar.pool().reset(scope, clock::now());
+    tracing::info!(
+        ?scope,
+        unpinned = report.unpinned,
+        cleared = report.cooldowns_cleared,
+        "reset by the user"
+    );
+    if report.unpinned {
+        sidecar.changed(ChangeReason::Rotation);
+    } else if report.cooldowns_cleared > 0 {
+        sidecar.changed(ChangeReason::Cooldown);
+    }
+    Ok(ResetResult { unpinned: report.unpinned, cooldowns_cleared: report.cooldowns_cleared })
+}

@@ -1,0 +1,166 @@
+//! From the pool's types to the wire's, in one place, so that what a client can see is read off one page.
+
+use std::time::Duration;
+
+use crate::pool::{self, At, Pool};
+use crate::protocol::{
+    Account, AccountList, AccountStanding, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState,
+    Usage, UsageSource, Window,
+};
+
+/// A token with less than this left is `expiring` and is redeemed before it is used (upstream.md 1.5).
+pub(super) const EXPIRING: Duration = Duration::from_secs(5 * 60);
+
+pub(super) fn list(pool: &Pool, now: At) -> AccountList {
+    let active = pool.active(now);
+    AccountList {
+        accounts: pool.accounts().iter().map(|account| view(pool, account, active.as_ref(), now)).collect(),
+        active: active.as_ref().map(ToString::to_string),
+        pinned: pool.pinned().map(ToString::to_string),
+        revision: pool.revision(),
+    }
+}
+
+pub(super) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
+    view(pool, account, pool.active(now).as_ref(), now)
+}
+
+pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
+    pool.accounts()
+        .iter()
+        .map(|account| AccountStanding {
+            account: account.id.to_string(),
+            state: state(account.state(now)),
+            until: account.cooldown_until(now).map(At::millis),
+        })
+        .collect()
+}
+
+fn view(pool: &Pool, account: &pool::Account, active: Option<&pool::AccountId>, now: At) -> Account {
+    Account {
+        id: account.id.to_string(),
+        label: account.label.clone(),
+        email: account.email.clone(),
+        workspace_id: account.identity.workspace_id.clone(),
+        plan: account.plan.clone(),
+        active: active == Some(&account.id),
+        pinned: pool.pinned() == Some(&account.id),
+        linked: account.linked,
+        state: state(account.state(now)),
+        reason: account.reason(now).map(reason),
+        cooldown_until: account.cooldown_until(now).map(At::millis),
+        backoff_until: account.backoff_until(now).map(At::millis),
+        token: token(account.credential.expires_at, now),
+        usage: account.health.usage.as_ref().map(|seen| usage(seen, now)),
+        last_used_at: account.health.last_used_at.map(At::millis),
+    }
+}
+
+fn state(state: pool::State) -> AccountState {
+    match state {
+        pool::State::Ready => AccountState::Ready,
+        pool::State::Cooling => AccountState::Cooling,
+        pool::State::NeedsLogin => AccountState::NeedsLogin,
+        pool::State::Deactivated => AccountState::Deactivated,
+        pool::State::Disabled => AccountState::Disabled,
+    }
+}
+
+fn reason(mark: &pool::Mark) -> Reason {
+    Reason {
+        kind: mark.kind.name().to_owned(),
+        message: mark.message.clone(),
+        since: mark.since.millis(),
+        source: mark.source.name().to_owned(),
+    }
+}
+
+fn token(expires_at: At, now: At) -> Token {
+    let state = if expires_at <= now {
+        TokenState::Expired
+    } else if expires_at <= now + EXPIRING {
+        TokenState::Expiring
+    } else {
+        TokenState::Valid
+    };
+    Token { expires_at: expires_at.millis(), state }
+}
+
+fn usage(seen: &pool::Usage, now: At) -> Usage {
+    Usage {
+        windows: windows(&seen.windows),
+        limits: seen
+            .limits
+            .iter()
+            .map(|limit| AdditionalLimit {
+                limit_id: limit.limit_id.clone(),
+                name: limit.name.clone(),
+                windows: windows(&limit.windows),
+            })
+            .collect(),
+        credits: seen.credits.as_ref().map(|credits| Credits {
+            has_credits: credits.has_credits,
+            unlimited: credits.unlimited,
+            balance: credits.balance.clone(),
+        }),
+        fetched_at: seen.fetched_at.millis(),
+        source: match seen.source {
+            pool::UsageSource::UsageEndpoint => UsageSource::UsageEndpoint,
+            pool::UsageSource::ResponseHeaders => UsageSource::ResponseHeaders,
+            pool::UsageSource::StreamEvent => UsageSource::StreamEvent,
+        },
+        stale: now.since(seen.fetched_at) > pool::STALE_AFTER,
+    }
+}
+
+fn windows(windows: &[pool::Window]) -> Vec<Window> {
+    windows
+        .iter()
+        .map(|window| Window {
+            name: window_name(window.window_minutes),
+            used_percent: window.used_percent,
+            window_minutes: window.window_minutes,
+            resets_at: window.resets_at.map(At::millis),
+        })
+        .collect()
+}
+
+/// `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
+fn window_name(minutes: u32) -> String {
+    const HOUR: u32 = 60;
+    const DAY: u32 = 24 * HOUR;
+    match minutes {
+        0 => "0m".to_owned(),
+        days if days.is_multiple_of(DAY) => format!("{}d", days / DAY),
+        hours if hours.is_multiple_of(HOUR) => format!("{}h", hours / HOUR),
+        minutes => format!("{minutes}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_named_after_its_length() {
+        for (minutes, name) in
+            [(300, "5h"), (10080, "7d"), (43200, "30d"), (1440, "1d"), (90, "90m"), (60, "1h"), (0, "0m")]
+        {
+            assert_eq!(window_name(minutes), name);
+        }
+    }
+
+    #[test]
+    fn a_token_expires_in_three_steps() {
+        let now = At(1_000_000_000);
+        let cases = [
+            (now, TokenState::Expired),
+            (At(now.0 + 1), TokenState::Expiring),
+            (now + EXPIRING, TokenState::Expiring),
+            (At((now + EXPIRING).0 + 1), TokenState::Valid),
+        ];
+        for (expires_at, state) in cases {
+            assert_eq!(token(expires_at, now).state, state, "{expires_at:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What upstream checks before it does anything: the bearer token, the workspace, the fixed members of a request.
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::received::Received;
+use super::rule::Route;
+use super::server::Shared;
+use super::tokens::BearerFault;
+use crate::pool::At;
+
+/// The refusal, when there is one. The token endpoint checks for itself.
+pub(super) fn refuse(shared: &Shared, route: Route, received: &Received, now: At) -> Option<Answer> {
+    match route {
+        Route::Token | Route::Revoke => None,
+        Route::Responses => bearer(shared, received, now).or_else(|| request(received)),
+        _ => bearer(shared, received, now),
+    }
+}
+
+fn bearer(shared: &Shared, received: &Received, now: At) -> Option<Answer> {
+    let Some(token) = received.bearer() else {
+        return Some(Answer::json(401, json!({ "detail": "Unauthorized" })));
+    };
+    let state = shared.state();
+    let owner = match state.tokens.check(token, now) {
+        Ok(owner) => owner,
+        Err(BearerFault::Expired) => {
+            return Some(unauthorized(
+                "token_expired",
+                "Provided authentication token is expired. Please try signing in again.",
+            ));
+        }
+        Err(BearerFault::Unknown | BearerFault::Revoked) => {
+            return Some(unauthorized(
+                "token_invalidated",
+                "Your authentication token has been invalidated. Please try signing in again.",
+            ));
+        }
+    };
+    let workspace = &state.accounts[owner].account.workspace_id;
+    (received.header("chatgpt-account-id") != Some(workspace)).then(|| {
+        Answer::json(
+            403,
+            json!({ "detail": "The chatgpt-account-id header names another workspace than the token" }),
+        )
+    })
+}
+
+fn unauthorized(code: &str, message: &str) -> Answer {
+    Answer::json(
+        401,
+        json!({ "error": { "message": message, "type": null, "code": code, "param": null }, "status": 401 }),
+    )
+}
+
+fn request(received: &Received) -> Option<Answer> {
+    let detail = |text: &str| Some(Answer::json(400, json!({ "detail": text })));
+    let Some(Value::Object(body)) = received.json() else {
+        return detail("The body is not a JSON object");
+    };
+    if body.get("store") != Some(&Value::Bool(false)) {
+        return detail("Store must be set to false");
+    }
+    if body.get("stream") != Some(&Value::Bool(true)) {
+        return detail("Stream must be set to true");
+    }
+    if body.contains_key("max_output_tokens") {
+        return detail("Unsupported parameter: max_output_tokens");
+    }
+    if !body.get("model").is_some_and(Value::is_string) {
+        return detail("A model must be named");
+    }
+    None
+}

@@ -1,0 +1,178 @@
+//! Leads each request from its checks over its rule to its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::answer::Answer;
+use super::behaviour::{Behaviour, Break, Issue};
+use super::connection::{Dropped, Link};
+use super::log::RequestEnd;
+use super::received::Received;
+use super::rule::Route;
+use super::server::Shared;
+use super::sse_body::{Body, played, whole};
+use super::state::{Tracked, Turn, begin};
+use super::steps::Step;
+use super::stream_plan::StreamPlan;
+use super::{admin, checks, oauth, responses, wham};
+use crate::clock;
+use crate::pool::At;
+
+/// What an endpoint answers.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Whole(Answer),
+    /// Status 200 and these headers.
+    Stream {
+        headers: Vec<(String, String)>,
+        plan: StreamPlan,
+        steps: Vec<Step>,
+    },
+    Rendered {
+        headers: Vec<(String, String)>,
+        bytes: Bytes,
+    },
+}
+
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    link: Link,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    let now = clock::now();
+    let Ok(received) = Received::new(&parts, &body) else {
+        return Ok(finished(&Answer::json(400, json!({ "detail": "The body cannot be decoded" })), now));
+    };
+    if received.path.starts_with("/__sim/") {
+        return Ok(finished(&admin::answer(&shared, &received, now), now));
+    }
+    let route = Route::of(&received.method, &received.path);
+    let turn = begin(&shared, route, &received, now);
+    let reply = match route {
+        None => Ok(Reply::Whole(Answer::json(404, json!({ "detail": "Not Found" })))),
+        Some(route) => match checks::refuse(&shared, route, &received, now) {
+            Some(refused) => Ok(Reply::Whole(refused)),
+            None => behave(&shared, &link, route, &received, &turn).await,
+        },
+    };
+    match reply {
+        Ok(reply) => Ok(written(reply, link, turn.tracked, now)),
+        Err(Dropped) => {
+            turn.tracked.ended(RequestEnd::Broken);
+            Err(Dropped)
+        }
+    }
+}
+
+async fn behave(
+    shared: &Arc<Shared>,
+    link: &Link,
+    route: Route,
+    received: &Received,
+    turn: &Turn,
+) -> Result<Reply, Dropped> {
+    let rule = shared.state().rule(turn.owner, route, turn.n);
+    if rule.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(rule.delay_ms)).await;
+    }
+    match rule.behaviour {
+        Behaviour::Hang => break_off(link, Break::Hang).await,
+        Behaviour::Cut => break_off(link, Break::Cut).await,
+        Behaviour::Reset => break_off(link, Break::Reset).await,
+        Behaviour::Lost(how) => {
+            endpoint(shared, route, received, turn, &Behaviour::Normal);
+            break_off(link, how).await
+        }
+        Behaviour::Answer(mut answer) => {
+            if answer.quota_headers
+                && let Some(owner) = turn.owner
+            {
+                answer.headers.extend(wham::quota_headers(&shared.state().accounts[owner], clock::now()));
+            }
+            Ok(Reply::Whole(answer))
+        }
+        behaviour => Ok(endpoint(shared, route, received, turn, &behaviour)),
+    }
+}
+
+async fn break_off(link: &Link, how: Break) -> Result<Reply, Dropped> {
+    match how {
+        Break::Hang => std::future::pending().await,
+        Break::Cut => Err(Dropped),
+        Break::Reset => {
+            link.reset_when_dropped();
+            Err(Dropped)
+        }
+    }
+}
+
+fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, behaviour: &Behaviour) -> Reply {
+    let now = clock::now();
+    // The checks let no other request through to the routes that need an account.
+    let owner = turn.owner.unwrap_or_default();
+    Reply::Whole(match route {
+        Route::Responses => return responses::respond(shared, owner, received, behaviour, now),
+        Route::Token => match behaviour {
+            Behaviour::Issue(issue) => oauth::token(shared, received, issue, now),
+            _ => oauth::token(shared, received, &Issue::default(), now),
+        },
+        Route::Revoke => oauth::revoke(shared, turn.owner),
+        Route::Usage => wham::usage(&shared.state().accounts[owner], now),
+        Route::AccountsCheck => wham::accounts_check(&shared.state().accounts[owner]),
+        Route::ResetCredits => wham::reset_credits(),
+        Route::Models => wham::models(),
+    })
+}
+
+fn written(reply: Reply, link: Link, mut tracked: Tracked, now: At) -> Response<Body> {
+    match reply {
+        Reply::Whole(answer) => {
+            let response = finished(&answer, now);
+            tracked.answered_with(response.status().as_u16());
+            tracked.ended(RequestEnd::Answered);
+            response
+        }
+        Reply::Rendered { headers, bytes } => {
+            tracked.answered_with(200);
+            tracked.ended(RequestEnd::Answered);
+            with_headers(Response::new(whole(bytes)), headers)
+        }
+        Reply::Stream { headers, plan, steps } => {
+            tracked.answered_with(200);
+            with_headers(Response::new(played(plan, steps, link, tracked)), headers)
+        }
+    }
+}
+
+fn finished(answer: &Answer, now: At) -> Response<Body> {
+    let (content_type, bytes) = answer.rendered(now);
+    let mut response = Response::new(whole(bytes));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    with_headers(response, answer.headers.clone())
+}
+
+/// Headers that cannot be sent are left out.
+fn with_headers(
+    mut response: Response<Body>,
+    headers: impl IntoIterator<Item = (String, String)>,
+) -> Response<Body> {
+    let sendable = headers.into_iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    });
+    // Replaces the content type, which an answer may have one of its own of.
+    let sendable: HeaderMap = sendable.collect();
+    for (name, value) in &sendable {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}

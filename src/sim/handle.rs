@@ -1,0 +1,90 @@
+//! The admin surface in-process, for tests and the demonstration.
+
+use std::sync::Arc;
+
+use super::account::{SimAccount, SimLogin, SimUsage};
+use super::behaviour::Behaviour;
+use super::log::LoggedRequest;
+use super::rule::{Route, Rule};
+use super::server::Shared;
+use crate::clock;
+
+/// Cheap to clone. Accounts are called by their names; a name that nobody bears changes nothing and counts nothing.
+#[derive(Clone, Debug)]
+pub struct SimHandle {
+    shared: Arc<Shared>,
+}
+
+impl SimHandle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        SimHandle { shared }
+    }
+
+    /// Adds the account, or replaces the one of this name, and signs it in.
+    pub fn add_account(&self, account: SimAccount) -> SimLogin {
+        self.shared.state().add_account(account, clock::now())
+    }
+
+    /// Signs the account in once more; its older tokens stay valid.
+    pub fn sign_in(&self, name: &str) -> Option<SimLogin> {
+        let mut state = self.shared.state();
+        let owner = state.owner_of(name)?;
+        Some(state.issue(owner, clock::now()))
+    }
+
+    /// What the account's completions meet from now on.
+    pub fn set_behaviour(&self, name: &str, behaviour: Behaviour) {
+        self.add_rule(Rule::always(behaviour).of(name));
+    }
+
+    pub fn add_rule(&self, rule: Rule) {
+        self.shared.state().rules.add(rule);
+    }
+
+    pub fn set_usage(&self, name: &str, usage: SimUsage) {
+        let mut state = self.shared.state();
+        if let Some(owner) = state.owner_of(name) {
+            state.set_usage(owner, usage, clock::now());
+        }
+    }
+
+    /// The access tokens handed out so far are refused from now on (401 `token_invalidated`).
+    pub fn revoke_access(&self, name: &str) {
+        let mut state = self.shared.state();
+        if let Some(owner) = state.owner_of(name) {
+            state.tokens.revoke_access(owner);
+        }
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub fn log(&self) -> Vec<LoggedRequest> {
+        self.shared.state().log.clone()
+    }
+
+    /// Completion requests of this account.
+    pub fn posts(&self, name: &str) -> usize {
+        self.requests(name, Route::Responses)
+    }
+
+    /// Requests to the token endpoint with a refresh token of this account, refused ones included.
+    pub fn redeems(&self, name: &str) -> usize {
+        self.requests(name, Route::Token)
+    }
+
+    pub fn requests(&self, name: &str, route: Route) -> usize {
+        let state = self.shared.state();
+        let own =
+            |logged: &&LoggedRequest| logged.route == Some(route) && logged.account.as_deref() == Some(name);
+        state.log.iter().filter(own).count()
+    }
+
+    /// How often a refresh token was sent after it had been redeemed.
+    pub fn reused(&self) -> u32 {
+        self.shared.state().tokens.reused
+    }
+
+    /// Forgets rules, log and counts; accounts and tokens stay.
+    pub fn reset(&self) {
+        self.shared.state().reset();
+    }
+}

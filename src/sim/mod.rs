@@ -1,0 +1,49 @@
+//! The simulated ChatGPT backend: token endpoint, usage, models and responses on loopback, with every fault that
+//! upstream is known for, switchable per account and per request. For the tests, the demonstration and authors of
+//! clients (`multicodex simulate`). It checks what upstream checks, and refuses to be reached from another machine.
+//!
+//! - [`Behaviour`], [`StreamPlan`]: what is done with one request, in Rust and (by serde) in the admin endpoint and the
+//!   scripts; [`ROWS`] names the known cases.
+//! - [`Rule`]: for which requests.
+//! - [`SimAccount`]: who can be signed in. Tokens are unsigned JWTs that name the simulator as their issuer.
+//! - [`SimHandle`]: the admin surface in-process; `/__sim/` is the same over HTTP.
+
+mod account;
+mod accounts_file;
+mod admin;
+mod answer;
+mod behaviour;
+mod checks;
+mod command;
+mod connection;
+mod dispatch;
+mod events;
+mod framing;
+mod handle;
+mod jwt;
+mod log;
+mod oauth;
+mod received;
+mod responses;
+mod rows;
+mod rule;
+mod server;
+mod sse_body;
+mod state;
+mod steps;
+mod stream_plan;
+mod tokens;
+mod wham;
+
+pub use account::{SimAccount, SimCredits, SimLimit, SimLogin, SimUsage, SimWindow};
+pub use accounts_file::accounts_json;
+pub use answer::Answer;
+pub use behaviour::{Behaviour, Break, Issue};
+pub use command::{SimulateOptions, simulate};
+pub use handle::SimHandle;
+pub use jwt::jwt;
+pub use log::{LoggedRequest, RequestEnd};
+pub use rows::{ROWS, Row};
+pub use rule::{Route, Rule, When};
+pub use server::{Sim, SimConfig};
+pub use stream_plan::{After, FaultKind, Framing, Newline, Pace, Spoken, StreamFault, StreamPlan};

@@ -1,0 +1,142 @@
+//! Replacing a file in one step: a reader sees the old content or the new one, and so does the next boot.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
+
+/// Links deeper than this are a loop.
+const MOST_LINKS: usize = 40;
+
+/// Replaces the content of `path`, which becomes 0600, and says who could read it before. A link stays a link and its
+/// target is replaced. The guard is the proof that no other writer is at it; which lock it is, is the caller's matter.
+pub fn write_atomically(
+    path: &Path,
+    content: &[u8],
+    _held: &LockGuard,
+) -> Result<PermissionFinding, StorageError> {
+    let target = follow_links(path).map_err(|error| StorageError::writing(path, error))?;
+    let before = examine(&target)?;
+    let dir = target.parent().unwrap_or(Path::new("/"));
+    if !dir.exists() {
+        make_private_dir(dir)?;
+    }
+    replace(&target, dir, content).map_err(|error| StorageError::writing(path, error))?;
+    Ok(before)
+}
+
+fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = tempfile::Builder::new().prefix(".multicodex-").suffix(".tmp").tempfile_in(dir)?;
+    temporary.write_all(content)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(target).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// The file a chain of links ends at, which need not exist yet.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            // Not a link, or nothing there: this is the end of the chain.
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
+}
+
+/// The rename itself is on the disk only once its directory is.
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_dir(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn held(dir: &Path) -> LockGuard {
+        LockGuard::acquire(&dir.join("state/test.lock"), Duration::ZERO).unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_and_its_directory_are_private_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent/sub/f.json");
+        let before = write_atomically(&path, b"one", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Missing);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(names(path.parent().unwrap()), ["f.json"]);
+    }
+
+    #[test]
+    fn wide_permissions_are_narrowed_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.json");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        let before = write_atomically(&path, b"new", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Wide { mode: 0o664 });
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), 0o600));
+    }
+
+    #[test]
+    fn a_link_stays_a_link_whether_or_not_its_target_exists() {
+        fn check(target: &str, exists: bool) {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("elsewhere")).unwrap();
+            let absolute = dir.path().join(target);
+            if exists {
+                fs::write(&absolute, "old").unwrap();
+            }
+            let (link, second) = (dir.path().join("f.json"), dir.path().join("second.json"));
+            symlink(target, &second).unwrap();
+            symlink(&second, &link).unwrap();
+            write_atomically(&link, b"new", &held(dir.path())).unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), second);
+            assert_eq!(fs::read_link(&second).unwrap(), Path::new(target));
+            assert_eq!(fs::read(&absolute).unwrap(), b"new");
+        }
+        check("elsewhere/real.json", true);
+        check("elsewhere/real.json", false);
+    }
+
+    #[test]
+    fn a_loop_of_links_and_a_file_in_place_of_a_directory_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let looped = dir.path().join("loop.json");
+        symlink(&looped, &looped).unwrap();
+        let error = write_atomically(&looped, b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Io { .. }), "{error}");
+
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        let error = write_atomically(&dir.path().join("file/f.json"), b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Unreadable { .. } | StorageError::Io { .. }), "{error}");
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"kept");
+    }
+}

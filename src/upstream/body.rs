@@ -1,0 +1,256 @@
+//! A client's Responses body made fit for the ChatGPT backend. It stays as it came, byte for byte, but for the members
+//! that must be there; nothing is parsed beyond the top level, so odd spellings and lone surrogates survive.
+
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::headers::session_key;
+
+/// Smaller bodies gain nothing from compression.
+const COMPRESS_FROM: usize = 1024;
+const ZSTD_LEVEL: i32 = 3;
+
+/// A body that may be sent as it is, once it was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedBody {
+    pub model: String,
+    pub json: Bytes,
+}
+
+/// One completion's request without its account, so that the same bytes can go out with the next one.
+#[derive(Clone, Debug)]
+pub struct ResponsesRequest {
+    pub(super) body: Bytes,
+    pub(super) headers: HeaderMap,
+}
+
+/// What a client must change about its body, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct BodyRefusal {
+    /// `request`, or `request.store`.
+    pub path: &'static str,
+    pub message: String,
+}
+
+/// Checks the body and puts in what upstream insists on: `stream: true`, `store: false` (`null` counts as absent), and
+/// the session id as `prompt_cache_key` when the body has none.
+pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody, BodyRefusal> {
+    let text = raw.get();
+    let refuse = |path, message: &str| Err(BodyRefusal { path, message: message.to_owned() });
+    if !text.starts_with('{') {
+        return refuse("request", "must be an object");
+    }
+    let members: Members<'_> = serde_json::from_str(text)
+        .map_err(|error| BodyRefusal { path: "request", message: error.to_string() })?;
+
+    let Some(model) = present(members.model) else { return refuse("request.model", "is missing") };
+    let Ok(model) = serde_json::from_str::<String>(model) else {
+        return refuse("request.model", "must be a string");
+    };
+    if model.is_empty() {
+        return refuse("request.model", "must not be empty");
+    }
+    if present(members.stream).is_some_and(|stream| stream != "true") {
+        return refuse("request.stream", "must be true, or left out");
+    }
+    if present(members.store).is_some_and(|store| store != "false") {
+        return refuse("request.store", "must be false, or left out");
+    }
+
+    let mut edits = Edits { text, replaced: Vec::new(), added: String::new() };
+    edits.set_when_absent("stream", members.stream, "true");
+    edits.set_when_absent("store", members.store, "false");
+    if let Some(session_id) = session_id {
+        let key = serde_json::Value::String(session_key(session_id)).to_string();
+        edits.set_when_absent("prompt_cache_key", members.prompt_cache_key, &key);
+    }
+    Ok(PreparedBody { model, json: edits.apply() })
+}
+
+impl ResponsesRequest {
+    /// Compresses the body when that is worth it: some milliseconds per MiB, once for all accounts that are tried.
+    /// `headers` are those of [`request_headers`](super::request_headers).
+    pub fn new(body: &PreparedBody, mut headers: HeaderMap) -> Self {
+        let compressed = (body.json.len() >= COMPRESS_FROM)
+            .then(|| zstd::bulk::compress(&body.json, ZSTD_LEVEL))
+            .transpose()
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "the request goes out uncompressed");
+                None
+            });
+        let body = match compressed {
+            Some(compressed) => {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+                Bytes::from(compressed)
+            }
+            None => body.json.clone(),
+        };
+        ResponsesRequest { body, headers }
+    }
+}
+
+/// The members that matter, as they are spelled. One that comes twice is refused: upstream might read the other.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, default, deserialize_with = "spelled")]
+    model: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "spelled")]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "spelled")]
+    store: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "spelled")]
+    prompt_cache_key: Option<&'a RawValue>,
+}
+
+/// Keeps `null`, which an `Option` alone would take for absent: its place in the text is needed.
+fn spelled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn present(member: Option<&RawValue>) -> Option<&str> {
+    member.map(RawValue::get).filter(|text| *text != "null")
+}
+
+struct Edits<'a> {
+    text: &'a str,
+    /// (where a `null` stands, what comes in its place)
+    replaced: Vec<(usize, String)>,
+    /// Members to go in at the end, each with a comma before it. There is always a member before: the model.
+    added: String,
+}
+
+impl<'a> Edits<'a> {
+    fn set_when_absent(&mut self, name: &str, member: Option<&'a RawValue>, value: &str) {
+        match member {
+            None => self.added.push_str(&format!(",\"{name}\":{value}")),
+            Some(null) if null.get() == "null" => {
+                let at = null.get().as_ptr() as usize - self.text.as_ptr() as usize;
+                self.replaced.push((at, value.to_owned()));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn apply(mut self) -> Bytes {
+        self.replaced.sort();
+        let end = self.text.rfind('}').unwrap_or(self.text.len());
+        let mut json = String::with_capacity(self.text.len() + self.added.len() + 64);
+        let mut copied = 0;
+        for (at, value) in &self.replaced {
+            json.push_str(&self.text[copied..*at]);
+            json.push_str(value);
+            copied = at + "null".len();
+        }
+        json.push_str(&self.text[copied..end]);
+        json.push_str(&self.added);
+        json.push_str(&self.text[end..]);
+        Bytes::from(json)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn prepared(text: &str, session_id: Option<&str>) -> Result<PreparedBody, BodyRefusal> {
+        prepare(serde_json::from_str::<&RawValue>(text).unwrap(), session_id)
+    }
+
+    #[test]
+    fn only_what_must_be_there_is_put_in() {
+        let check = |text: &str, session_id: Option<&str>, expected: &str| {
+            let body = prepared(text, session_id).unwrap();
+            assert_eq!(str::from_utf8(&body.json).unwrap(), expected);
+            assert_eq!(body.model, "m");
+        };
+        check(r#"{"model":"m"}"#, None, r#"{"model":"m","stream":true,"store":false}"#);
+        check(
+            r#"{"model":"m"}"#,
+            Some("s\"1"),
+            r#"{"model":"m","stream":true,"store":false,"prompt_cache_key":"s\"1"}"#,
+        );
+        check(
+            r#"{"stream":true,"model":"m","store":false,"prompt_cache_key":"mine"}"#,
+            Some("s"),
+            r#"{"stream":true,"model":"m","store":false,"prompt_cache_key":"mine"}"#,
+        );
+        check(
+            r#"{ "store" : null, "model":"m", "stream":null , "x": null }"#,
+            None,
+            r#"{ "store" : false, "model":"m", "stream":true , "x": null }"#,
+        );
+        check(
+            r#"{"prompt_cache_key":null,"model":"m"}"#,
+            Some("s"),
+            r#"{"prompt_cache_key":"s","model":"m","stream":true,"store":false}"#,
+        );
+        check(
+            r#"{"prompt_cache_key":null,"model":"m","stream":true,"store":false}"#,
+            None,
+            r#"{"prompt_cache_key":null,"model":"m","stream":true,"store":false}"#,
+        );
+        check(
+            "{\"model\":\"\\u006d\",\"input\":[\"\\ud800\",1.50e+02,12345678901234567890123,{\"stream\":false}],\"\\u0061\":1,\n\"b\":\"}\"}",
+            None,
+            "{\"model\":\"\\u006d\",\"input\":[\"\\ud800\",1.50e+02,12345678901234567890123,{\"stream\":false}],\"\\u0061\":1,\n\"b\":\"}\",\"stream\":true,\"store\":false}",
+        );
+    }
+
+    #[test]
+    fn a_long_session_id_is_hashed_as_cache_key() {
+        let body = prepared(r#"{"model":"m"}"#, Some(&"s".repeat(65))).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body.json).unwrap();
+        let key = json["prompt_cache_key"].as_str().unwrap();
+        assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+    }
+
+    #[test]
+    fn what_upstream_would_refuse_is_refused_here() {
+        let check = |text: &str, path: &str| {
+            let refusal = prepared(text, None).unwrap_err();
+            assert_eq!(refusal.path, path, "{text}: {refusal}");
+        };
+        check("[]", "request");
+        check("null", "request");
+        check("\"model\"", "request");
+        check("{}", "request.model");
+        check(r#"{"model":null}"#, "request.model");
+        check(r#"{"model":""}"#, "request.model");
+        check(r#"{"model":7}"#, "request.model");
+        check(r#"{"model":"m","stream":false}"#, "request.stream");
+        check(r#"{"model":"m","stream":"true"}"#, "request.stream");
+        check(r#"{"model":"m","store":true}"#, "request.store");
+        check(r#"{"model":"m","store":0}"#, "request.store");
+        check(r#"{"model":"m","store":false,"store":true}"#, "request");
+    }
+
+    #[test]
+    fn a_deep_body_needs_no_stack() {
+        let deep = format!(r#"{{"input":{}{},"model":"m"}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let raw = RawValue::from_string(deep).unwrap();
+        assert_eq!(prepare(&raw, None).unwrap().model, "m");
+    }
+
+    #[test]
+    fn large_bodies_are_compressed_once() {
+        let check = |bytes: usize, compressed: bool| {
+            let body = PreparedBody { model: "m".into(), json: Bytes::from("x".repeat(bytes)) };
+            let request = ResponsesRequest::new(&body, HeaderMap::new());
+            let encoding = request.headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+            assert_eq!(encoding, compressed.then_some("zstd"), "{bytes}");
+            if compressed {
+                assert_eq!(zstd::bulk::decompress(&request.body, bytes).unwrap(), body.json);
+            } else {
+                assert_eq!(request.body, body.json);
+            }
+        };
+        check(1023, false);
+        check(1024, true);
+        check(1 << 20, true);
+    }
+}

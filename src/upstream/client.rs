@@ -1,0 +1,225 @@
+//! The requests to the ChatGPT backend. The one place in `upstream` that touches the network and asks for the time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use zeroize::Zeroizing;
+
+use super::body::ResponsesRequest;
+use super::classify::classify;
+use super::event::Event;
+use super::headers::AnswerHeaders;
+use super::stream::EventStream;
+use super::usage_reading::{Asked, from_usage_body};
+use crate::clock;
+use crate::http::{BaseUrl, HttpClient, explain};
+use crate::pool::{At, Failure, FailureKind, Source, UsageReading};
+use crate::secret::Secret;
+
+const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the rest of an answer whose head says that it is no stream.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a client is shown of a refusal.
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
+const MAX_USAGE_BYTES: usize = 1 << 20;
+const MAX_WHOLE_RESPONSE_BYTES: usize = 64 << 20;
+
+/// The ChatGPT backend. Cloning is cheap; connections are shared.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    http: HttpClient,
+    base: BaseUrl,
+}
+
+/// The account on whose behalf a request is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer<'a> {
+    pub token: &'a Secret,
+    pub workspace_id: Option<&'a str>,
+}
+
+#[derive(Debug)]
+pub enum Answer {
+    Stream {
+        status: u16,
+        headers: AnswerHeaders,
+        events: EventStream,
+    },
+    Refused {
+        failure: Failure,
+        status: u16,
+        headers: AnswerHeaders,
+        /// As upstream sent it, at most 64 KiB, with the bearer token redacted.
+        body: String,
+        truncated: bool,
+    },
+}
+
+impl Upstream {
+    pub fn new(http: HttpClient, base: BaseUrl) -> Self {
+        Upstream { http, base }
+    }
+
+    /// `POST {base}/codex/responses`. An error means that nothing was answered, or not understood. It waits for the
+    /// head of the answer as long as the caller does: dropping the future aborts the request.
+    pub async fn responses(
+        &self,
+        bearer: &Bearer<'_>,
+        request: &ResponsesRequest,
+    ) -> Result<Answer, Failure> {
+        let requested_at = clock::now();
+        let mut headers = request.headers.clone();
+        bearer.put_into(&mut headers)?;
+        let client = self.http.get(&self.base).map_err(|error| network(error.to_string()))?;
+        let post = client.post(self.base.join("codex/responses")).headers(headers);
+        let response =
+            post.body(request.body.clone()).send().await.map_err(|error| network(explain(error)))?;
+
+        let asked = Asked { requested_at, answered_at: clock::now() };
+        let headers = AnswerHeaders::read(response.headers(), asked);
+        let status = response.status();
+        let is = |kind: &str| {
+            let content_type = response.headers().get(http::header::CONTENT_TYPE);
+            content_type.is_some_and(|value| value.as_bytes().starts_with(kind.as_bytes()))
+        };
+        if !status.is_success() || is("text/html") {
+            return Ok(refusal(response, bearer, headers, asked.answered_at).await);
+        }
+        let status = status.as_u16();
+        if !is("application/json") {
+            return Ok(Answer::Stream { status, headers, events: EventStream::reading(response) });
+        }
+        let body = read_body(response, MAX_WHOLE_RESPONSE_BYTES).await;
+        if let Some(fault) = body.fault {
+            return Err(Failure::new(FailureKind::StreamInterrupted, Source::Transport, fault));
+        }
+        match Event::from_whole_body(&body.bytes) {
+            Ok(event) if !body.truncated => {
+                Ok(Answer::Stream { status, headers, events: EventStream::whole(event) })
+            }
+            _ => Err(Failure {
+                status: Some(status),
+                ..Failure::new(
+                    FailureKind::UpstreamProtocol,
+                    Source::ResponseBody,
+                    "upstream sent something else in place of a stream",
+                )
+            }),
+        }
+    }
+
+    /// `GET {base}/wham/usage`, within 10 s.
+    pub async fn usage(&self, bearer: &Bearer<'_>) -> Result<UsageReading, Failure> {
+        let requested_at = clock::now();
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        bearer.put_into(&mut headers)?;
+        let client = self.http.get(&self.base).map_err(|error| network(error.to_string()))?;
+        let get = client.get(self.base.join("wham/usage")).headers(headers).timeout(USAGE_TIMEOUT);
+        let response = get.send().await.map_err(|error| network(explain(error)))?;
+
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response, MAX_USAGE_BYTES).await;
+        let asked = Asked { requested_at, answered_at: clock::now() };
+        if status != StatusCode::OK {
+            let text = redacted(&body.bytes, bearer);
+            return Err(classify(status, &headers, &text, Source::UsageEndpoint, asked.answered_at));
+        }
+        if let Some(fault) = body.fault {
+            return Err(network(fault));
+        }
+        from_usage_body(&body.bytes, asked).ok_or_else(|| Failure {
+            status: Some(status.as_u16()),
+            ..Failure::new(
+                FailureKind::UpstreamProtocol,
+                Source::UsageEndpoint,
+                "the answer about usage is not a JSON object",
+            )
+        })
+    }
+}
+
+impl Bearer<'_> {
+    fn put_into(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+        let bearer = Zeroizing::new(format!("Bearer {}", self.token.expose()));
+        let mut value = HeaderValue::from_str(&bearer).map_err(|_| {
+            Failure::new(
+                FailureKind::Unauthorized,
+                Source::Transport,
+                "the access token holds characters that no header may hold",
+            )
+        })?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+        // An id that no header may hold was never given out by upstream, which decides by the token then.
+        if let Some(id) = self.workspace_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert("chatgpt-account-id", id);
+        }
+        Ok(())
+    }
+}
+
+struct ReadBody {
+    bytes: Bytes,
+    truncated: bool,
+    /// Why the rest could not be read.
+    fault: Option<String>,
+}
+
+async fn refusal(response: reqwest::Response, bearer: &Bearer<'_>, shown: AnswerHeaders, now: At) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = read_body(response, MAX_REFUSAL_BYTES).await;
+    let text = redacted(&body.bytes, bearer);
+    Answer::Refused {
+        failure: classify(status, &headers, &text, Source::ResponseBody, now),
+        status: status.as_u16(),
+        headers: shown,
+        truncated: body.truncated || body.fault.is_some(),
+        body: text,
+    }
+}
+
+/// What came of the body within the time and size limits; a refusal is understood by its status if need be.
+async fn read_body(mut response: reqwest::Response, max: usize) -> ReadBody {
+    let mut bytes = Vec::new();
+    let (mut truncated, mut fault) = (false, None);
+    let reading = async {
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() <= max => bytes.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => {
+                    bytes.extend_from_slice(&chunk[..max - bytes.len()]);
+                    truncated = true;
+                    break;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    fault = Some(explain(error));
+                    break;
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(BODY_TIMEOUT, reading).await.is_err() {
+        fault = Some(format!("the answer did not end within {} s", BODY_TIMEOUT.as_secs()));
+    }
+    ReadBody { bytes: bytes.into(), truncated, fault }
+}
+
+/// Text with the token out of it, in case upstream quotes it.
+fn redacted(body: &[u8], bearer: &Bearer<'_>) -> String {
+    let text = String::from_utf8_lossy(body).into_owned();
+    match bearer.token.expose() {
+        token if !token.is_empty() && text.contains(token) => text.replace(token, "[redacted]"),
+        _ => text,
+    }
+}
+
+fn network(message: String) -> Failure {
+    Failure::new(FailureKind::Network, Source::Transport, message)
+}
+
+#[cfg(test)]
+mod tests;

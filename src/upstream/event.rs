@@ -1,0 +1,317 @@
+//! One upstream event: its raw JSON, its type, and what it means for the attempt that it belongs to. Events are
+//! forwarded as they came; only terminal and usage events are looked into.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::classify::classify_event;
+use super::usage_reading::{Asked, from_event};
+use crate::pool::{Failure, UsageReading};
+
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Valid JSON text, byte for byte but for line ends between its tokens, which read as spaces: the text always
+    /// fits on one line.
+    pub raw: Box<RawValue>,
+    /// The member `type`; empty when there is none.
+    pub kind: String,
+}
+
+/// What an event means. The rotation contract (protocol section 5) tells preamble from output.
+#[derive(Debug)]
+pub enum EventMeaning {
+    /// Held back until output comes; carries a reading when it was `codex.rate_limits`.
+    Preamble { usage: Option<UsageReading> },
+    /// From here on nothing is replayed.
+    Output,
+    /// The response came to its end. `usage` is the response's own token count, raw.
+    Completed { usage: Option<Box<RawValue>> },
+    /// The response was cut short by upstream (`max_output_tokens`, `content_filter`).
+    Incomplete { usage: Option<Box<RawValue>> },
+    /// The response failed; nothing comes after it.
+    Failed(Failure),
+}
+
+/// The data is not JSON, or not what it stands in place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotJson;
+
+impl Event {
+    /// `None` for data that stands for no event: nothing at all, and `[DONE]`.
+    pub(super) fn read(data: &Bytes) -> Result<Option<Event>, NotJson> {
+        let text = str::from_utf8(data).map_err(|_| NotJson)?.trim();
+        if text.is_empty() || text == "[DONE]" {
+            return Ok(None);
+        }
+        let raw = serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
+        // A line end within a valid JSON text stands between tokens, never in a string.
+        let raw = match text.contains(['\n', '\r']) {
+            false => raw.to_owned(),
+            true => RawValue::from_string(text.replace(['\n', '\r'], " ")).map_err(|_| NotJson)?,
+        };
+        let kind = kind_of(raw.get());
+        Ok(Some(Event { raw, kind }))
+    }
+
+    /// The one event that a whole response, sent in place of a stream, amounts to: the terminal event of its status.
+    /// A body that is an event already stays what it is.
+    pub(super) fn from_whole_body(body: &Bytes) -> Result<Event, NotJson> {
+        let event = Event::read(body)?.ok_or(NotJson)?;
+        if !event.kind.is_empty() {
+            return Ok(event);
+        }
+        if !event.raw.get().starts_with('{') {
+            return Err(NotJson);
+        }
+        let head: ResponseHead<'_> = serde_json::from_str(event.raw.get()).map_err(|_| NotJson)?;
+        let kind = match head.status.as_deref() {
+            Some("incomplete") => "response.incomplete",
+            Some("failed" | "cancelled") => "response.failed",
+            None if head.error.is_some() => "response.failed",
+            _ => "response.completed",
+        };
+        let text = format!(r#"{{"type":"{kind}","response":{}}}"#, event.raw);
+        let raw = RawValue::from_string(text).map_err(|_| NotJson)?;
+        Ok(Event { raw, kind: kind.to_owned() })
+    }
+
+    pub fn meaning(&self, asked: Asked) -> EventMeaning {
+        match self.kind.as_str() {
+            "codex.rate_limits" => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
+            "response.created"
+            | "response.in_progress"
+            | "response.queued"
+            | "response.metadata"
+            | "keepalive" => EventMeaning::Preamble { usage: None },
+            kind if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => {
+                EventMeaning::Preamble { usage: None }
+            }
+            "response.completed" => EventMeaning::Completed { usage: self.response().1 },
+            "response.incomplete" => EventMeaning::Incomplete { usage: self.response().1 },
+            "response.failed" | "response.cancelled" | "error" => self.failed(asked),
+            // pi's parser takes it for the end as well; what it is worth stands in the status.
+            "response.done" => match self.response() {
+                (Some(status), _) if status == "failed" || status == "cancelled" => self.failed(asked),
+                (Some(status), usage) if status == "incomplete" => EventMeaning::Incomplete { usage },
+                (_, usage) => EventMeaning::Completed { usage },
+            },
+            _ => EventMeaning::Output,
+        }
+    }
+
+    fn failed(&self, asked: Asked) -> EventMeaning {
+        EventMeaning::Failed(classify_event(&self.value(), asked.answered_at))
+    }
+
+    /// Status and usage of the response inside.
+    fn response(&self) -> (Option<String>, Option<Box<RawValue>>) {
+        #[derive(Deserialize)]
+        struct Terminal<'a> {
+            #[serde(borrow, default)]
+            response: Option<ResponseHead<'a>>,
+        }
+        let head = serde_json::from_str::<Terminal<'_>>(self.raw.get()).ok().and_then(|event| event.response);
+        head.map_or((None, None), |head| (head.status, head.usage.map(RawValue::to_owned)))
+    }
+
+    /// What is nested too deep, or holds a lone surrogate, tells nothing but its type.
+    fn value(&self) -> Value {
+        serde_json::from_str(self.raw.get()).unwrap_or_default()
+    }
+}
+
+#[derive(Deserialize)]
+struct ResponseHead<'a> {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// The type is nearly always the first member; then nothing of a large event is read a second time.
+fn kind_of(json: &str) -> String {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(default)]
+        r#type: String,
+    }
+    if !json.starts_with('{') {
+        return String::new();
+    }
+    let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
+    match first {
+        Some((kind, _)) if !kind.contains('\\') => kind.to_owned(),
+        _ => serde_json::from_str::<Typed>(json).map(|typed| typed.r#type).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::pool::At;
+    use crate::upstream::sse::{MAX_EVENT_BYTES, SseSplitter};
+
+    const ASKED: Asked = Asked { requested_at: At(1_000), answered_at: At(2_000) };
+
+    fn event(text: &str) -> Event {
+        Event::read(&Bytes::copy_from_slice(text.as_bytes())).unwrap().unwrap()
+    }
+
+    /// The meaning in a word, and the usage or kind that comes with it.
+    fn meaning(event: &Event) -> String {
+        match event.meaning(ASKED) {
+            EventMeaning::Preamble { usage } => format!("preamble {}", usage.is_some()),
+            EventMeaning::Output => "output".to_owned(),
+            EventMeaning::Completed { usage } => format!("completed {usage:?}"),
+            EventMeaning::Incomplete { usage } => format!("incomplete {usage:?}"),
+            EventMeaning::Failed(failure) => format!("failed {}", failure.kind.name()),
+        }
+    }
+
+    #[test]
+    fn types_tell_preamble_from_output() {
+        let check = |text: &str, expected: &str| assert_eq!(meaning(&event(text)), expected, "{text}");
+        for kind in
+            ["response.created", "response.in_progress", "response.queued", "response.metadata", "keepalive"]
+        {
+            check(&format!(r#"{{"type":"{kind}"}}"#), "preamble false");
+        }
+        check(r#"{"type":"codex.response.metadata","headers":{}}"#, "preamble false");
+        check(r#"{"type":"responsesapi.websocket_timing"}"#, "preamble false");
+        check(
+            r#"{"type":"codex.rate_limits","rate_limits":{"limit_reached":true,"primary":{"used_percent":100,"window_minutes":300}}}"#,
+            "preamble true",
+        );
+        for kind in ["response.output_item.added", "response.output_text.delta", "response.new_thing", ""] {
+            check(&format!(r#"{{"type":"{kind}"}}"#), "output");
+        }
+        check("{}", "output");
+        check("[1]", "output");
+        check(r#"{"a":{"type":"error"}}"#, "output");
+    }
+
+    #[test]
+    fn terminal_events_carry_their_usage() {
+        let check = |text: &str, expected: &str| assert_eq!(meaning(&event(text)), expected, "{text}");
+        check(
+            r#"{"type":"response.completed","response":{"status":"completed","output":["\ud800"],"usage":{"total_tokens": 1.0}}}"#,
+            r#"completed Some(RawValue({"total_tokens": 1.0}))"#,
+        );
+        check(r#"{"type":"response.completed","response":{"usage":null}}"#, "completed None");
+        check(r#"{"type":"response.completed"}"#, "completed None");
+        check(r#"{"response":{"usage":1},"type":"response.incomplete"}"#, "incomplete Some(RawValue(1))");
+        check(r#"{"type":"response.done","response":{"status":"completed"}}"#, "completed None");
+        check(r#"{"type":"response.done","response":{"status":"incomplete"}}"#, "incomplete None");
+        check(
+            r#"{"type":"response.done","response":{"status":"failed","error":{"code":"usage_limit_reached"}}}"#,
+            "failed usage_limit",
+        );
+        check(
+            r#"{"type":"error","error":{"type":"usage_limit_reached"},"status_code":429}"#,
+            "failed usage_limit",
+        );
+        check(r#"{"type":"response.failed","response":{"error":null}}"#, "failed server_error");
+        check(r#"{"type":"response.cancelled","response":{"status":"cancelled"}}"#, "failed server_error");
+    }
+
+    #[test]
+    fn data_is_kept_byte_for_byte_on_one_line() {
+        let check = |data: &[u8], expected: Result<Option<(&str, &str)>, NotJson>| {
+            let event = Event::read(&Bytes::copy_from_slice(data));
+            let event = event
+                .as_ref()
+                .map(|event| event.as_ref().map(|event| (event.raw.get(), event.kind.as_str())));
+            assert_eq!(event.map_err(|error| *error), expected);
+        };
+        check(
+            br#"{"b":1.50e+02, "type" : "x","a":"\ud800\u0041"}"#,
+            Ok(Some((r#"{"b":1.50e+02, "type" : "x","a":"\ud800\u0041"}"#, "x"))),
+        );
+        check(b"{\"type\":\n\"x\"}\r", Ok(Some((r#"{"type": "x"}"#, "x"))));
+        check(br#"{"type":"a\u0062"}"#, Ok(Some((r#"{"type":"a\u0062"}"#, "ab"))));
+        check(br#"{"type":7}"#, Ok(Some((r#"{"type":7}"#, ""))));
+        check(b"", Ok(None));
+        check(b" ", Ok(None));
+        check(b"[DONE]", Ok(None));
+        check(b"{", Err(NotJson));
+        check(b"{\"type\":\"x\"", Err(NotJson));
+        check(b"{} {}", Err(NotJson));
+        check(b"\"a\nb\"", Err(NotJson));
+        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, ""))));
+        check(b"{\"a\":\"\xff\"}", Err(NotJson));
+        check(b"<html>", Err(NotJson));
+    }
+
+    #[test]
+    fn a_whole_response_is_its_terminal_event() {
+        let check = |body: &str, kind: &str, raw: &str| {
+            let event = Event::from_whole_body(&Bytes::copy_from_slice(body.as_bytes())).unwrap();
+            assert_eq!((event.kind.as_str(), event.raw.get()), (kind, raw));
+        };
+        check(
+            r#"{"id":"r","status":"completed"}"#,
+            "response.completed",
+            r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#,
+        );
+        check(
+            "{\n \"status\": \"incomplete\"\n}\n",
+            "response.incomplete",
+            r#"{"type":"response.incomplete","response":{  "status": "incomplete" }}"#,
+        );
+        check(
+            r#"{"status":"failed","error":{"code":"x"}}"#,
+            "response.failed",
+            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x"}}}"#,
+        );
+        check(
+            r#"{"error":{"code":"x"}}"#,
+            "response.failed",
+            r#"{"type":"response.failed","response":{"error":{"code":"x"}}}"#,
+        );
+        check(
+            r#"{"status":"completed","error":null}"#,
+            "response.completed",
+            r#"{"type":"response.completed","response":{"status":"completed","error":null}}"#,
+        );
+        check(r#"{"type":"error"}"#, "error", r#"{"type":"error"}"#);
+        for body in ["", "[DONE]", "{", "[]", "7"] {
+            assert_eq!(Event::from_whole_body(&Bytes::from(body)).unwrap_err(), NotJson, "{body}");
+        }
+    }
+
+    #[test]
+    fn recorded_streams_begin_with_preamble_and_end_complete() {
+        let read = |file: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/upstream/");
+            std::fs::read_to_string(format!("{folder}{file}")).unwrap()
+        };
+        let check = |data: Vec<Bytes>, expected: (usize, usize, usize)| {
+            let (mut preamble, mut output, mut completed) = (0, 0, 0);
+            for data in data {
+                let event = Event::read(&data).unwrap().unwrap();
+                assert_eq!(event.raw.get().as_bytes(), data);
+                match event.meaning(ASKED) {
+                    EventMeaning::Preamble { usage: None } => preamble += 1,
+                    EventMeaning::Output => output += 1,
+                    EventMeaning::Completed { .. } => completed += 1,
+                    other => panic!("{other:?} of {event:?}"),
+                }
+            }
+            assert_eq!((preamble, output, completed), expected);
+        };
+        let lines =
+            |file: &str| read(file).lines().map(|line| Bytes::from(line.to_owned())).collect::<Vec<_>>();
+        check(lines("responses-api/openai-phase.1.chunks.txt"), (2, 14, 1));
+        check(lines("responses-api/openai-reasoning-encrypted-content.1.chunks.txt"), (8, 98, 4));
+        let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
+        splitter.feed(Bytes::from(read("openai-codex/cli_responses_fixture.sse")));
+        let mut data: Vec<_> = std::iter::from_fn(|| splitter.next().unwrap()).collect();
+        data.extend(splitter.finish().unwrap());
+        check(data, (1, 1, 1));
+    }
+}

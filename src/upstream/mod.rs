@@ -1,0 +1,21 @@
+//! Talking to ChatGPT: responses as a stream of events, usage, and what every answer means.
+//!
+//! It refuses to decide what follows from a failure, knows no account, and never holds a credential longer than the
+//! request that bears it.
+
+mod body;
+mod classify;
+mod client;
+mod event;
+mod headers;
+mod loose;
+mod sse;
+mod stream;
+mod usage_reading;
+
+pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
+pub use client::{Answer, Bearer, Upstream};
+pub use event::{Event, EventMeaning};
+pub use headers::{AnswerHeaders, HeaderRefusal, Originator, check_client_header, request_headers};
+pub use stream::{EventStream, StreamFault};
+pub use usage_reading::Asked;

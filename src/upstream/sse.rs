@@ -1,0 +1,295 @@
+//! Splits a `text/event-stream` body into the data of its events, whatever way the bytes were cut on their way.
+//! It does not look into the data, and it knows no JSON, no time and no network.
+//!
+//! Follows the WHATWG rules (LF, CR and CRLF, a BOM at the start, comments, several `data` lines joined by LF) but
+//! for one: what stands at the end of the body without a blank line is handed out by [`SseSplitter::finish`].
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// More than any event that upstream sends; a stream without line ends must not fill the memory.
+pub const MAX_EVENT_BYTES: usize = 64 << 20;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// Feed chunks, pull the data of events. An event that lies in one chunk is handed out as a slice of it, not copied.
+#[derive(Debug)]
+pub struct SseSplitter {
+    /// What was fed last and not yet looked at.
+    chunk: Bytes,
+    /// The beginning of a line whose end has not been fed yet.
+    line: BytesMut,
+    data: Option<Data>,
+    /// The last line ended in CR at the end of its chunk: an LF that follows belongs to it.
+    skip_lf: bool,
+    first_line: bool,
+    max: usize,
+}
+
+/// An event, or a line, grew over the limit. The stream cannot be read any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event is larger than {0} bytes")]
+pub struct TooLarge(pub usize);
+
+#[derive(Debug)]
+enum Data {
+    One(Bytes),
+    Joined(BytesMut),
+}
+
+impl SseSplitter {
+    pub fn new(max: usize) -> Self {
+        SseSplitter {
+            chunk: Bytes::new(),
+            line: BytesMut::new(),
+            data: None,
+            skip_lf: false,
+            first_line: true,
+            max,
+        }
+    }
+
+    /// Takes the next bytes of the body. Everything fed before must have been pulled: [`next`](Self::next) has
+    /// returned `None`.
+    pub fn feed(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty(), "the last chunk was not pulled to its end");
+        self.chunk = chunk;
+    }
+
+    /// The data of the next whole event, `None` when more bytes are needed.
+    pub fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
+        while let Some(line) = self.next_line()? {
+            if let Some(data) = self.take_line(line)? {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The body is over: the data of an event that has no blank line after it.
+    pub fn finish(&mut self) -> Result<Option<Bytes>, TooLarge> {
+        let rest = self.line.split().freeze();
+        let ended = self.take_line(rest)?;
+        Ok(ended.or_else(|| self.data.take().map(Data::into_bytes)))
+    }
+
+    fn next_line(&mut self) -> Result<Option<Bytes>, TooLarge> {
+        if self.skip_lf && !self.chunk.is_empty() {
+            self.skip_lf = false;
+            if self.chunk[0] == b'\n' {
+                self.chunk.advance(1);
+            }
+        }
+        let Some(end) = memchr::memchr2(b'\n', b'\r', &self.chunk) else {
+            self.fits(self.line.len() + self.chunk.len())?;
+            self.line.extend_from_slice(&self.chunk);
+            self.chunk.clear();
+            return Ok(None);
+        };
+        let tail = self.chunk.split_to(end);
+        self.skip_lf = self.chunk[0] == b'\r';
+        self.chunk.advance(1);
+        if self.line.is_empty() {
+            return Ok(Some(tail));
+        }
+        self.fits(self.line.len() + tail.len())?;
+        self.line.extend_from_slice(&tail);
+        Ok(Some(self.line.split().freeze()))
+    }
+
+    /// Gives the data of the event that this line ends, when it is the blank one.
+    fn take_line(&mut self, mut line: Bytes) -> Result<Option<Bytes>, TooLarge> {
+        if std::mem::take(&mut self.first_line) && line.starts_with(BOM) {
+            line.advance(BOM.len());
+        }
+        if line.is_empty() {
+            return Ok(self.data.take().map(Data::into_bytes));
+        }
+        let Some(rest) = line.strip_prefix(b"data") else { return Ok(None) };
+        let value = match rest {
+            [] => Bytes::new(),
+            [b':', b' ', ..] => line.slice(6..),
+            [b':', ..] => line.slice(5..),
+            _ => return Ok(None),
+        };
+        self.fits(self.data.as_ref().map_or(0, Data::len) + 1 + value.len())?;
+        self.data = Some(match self.data.take() {
+            None => Data::One(value),
+            Some(data) => data.joined_with(&value),
+        });
+        Ok(None)
+    }
+
+    fn fits(&self, bytes: usize) -> Result<(), TooLarge> {
+        if bytes > self.max { Err(TooLarge(self.max)) } else { Ok(()) }
+    }
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::One(bytes) => bytes.len(),
+            Data::Joined(bytes) => bytes.len(),
+        }
+    }
+
+    fn joined_with(self, value: &[u8]) -> Data {
+        let mut joined = match self {
+            Data::One(bytes) => BytesMut::from(&bytes[..]),
+            Data::Joined(bytes) => bytes,
+        };
+        joined.extend_from_slice(b"\n");
+        joined.extend_from_slice(value);
+        Data::Joined(joined)
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Data::One(bytes) => bytes,
+            Data::Joined(bytes) => bytes.freeze(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same rules over the whole body at once, without a care for speed.
+    fn reference(body: &[u8]) -> Vec<Vec<u8>> {
+        let mut text = body.strip_prefix(BOM).unwrap_or(body).to_vec();
+        let mut at = 0;
+        while at < text.len() {
+            if text[at] == b'\r' {
+                if text.get(at + 1) == Some(&b'\n') {
+                    text.remove(at);
+                } else {
+                    text[at] = b'\n';
+                }
+            }
+            at += 1;
+        }
+        let mut events = Vec::new();
+        let mut data: Option<Vec<u8>> = None;
+        for line in text.split(|byte| *byte == b'\n') {
+            let (field, value) = match line.iter().position(|byte| *byte == b':') {
+                Some(colon) => (&line[..colon], &line[colon + 1..]),
+                None => (line, &line[line.len()..]),
+            };
+            if line.is_empty() {
+                events.extend(data.take());
+            } else if field == b"data" {
+                let value = value.strip_prefix(b" ").unwrap_or(value);
+                data = Some(match data {
+                    Some(before) => [&before[..], b"\n", value].concat(),
+                    None => value.to_vec(),
+                });
+            }
+        }
+        events.extend(data);
+        events
+    }
+
+    fn split<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Result<Vec<Vec<u8>>, TooLarge> {
+        let mut splitter = SseSplitter::new(max);
+        let mut events = Vec::new();
+        for chunk in chunks {
+            splitter.feed(Bytes::copy_from_slice(chunk));
+            while let Some(data) = splitter.next()? {
+                events.push(data.to_vec());
+            }
+        }
+        events.extend(splitter.finish()?.map(|data| data.to_vec()));
+        Ok(events)
+    }
+
+    #[test]
+    fn every_chunking_gives_the_same_events() {
+        let check = |body: &str, expected: &[&str]| {
+            for size in [1, 2, 3, 7, body.len().max(1)] {
+                let events = split(body.as_bytes().chunks(size), MAX_EVENT_BYTES).unwrap();
+                let events: Vec<_> = events.iter().map(|data| str::from_utf8(data).unwrap()).collect();
+                assert_eq!(events, expected, "{body:?} in chunks of {size}");
+            }
+        };
+        check("", &[]);
+        check("data: a\n\ndata: b\n\n", &["a", "b"]);
+        check("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]);
+        check("data: a\r\rdata: b\r\r", &["a", "b"]);
+        check("data: a\r\n\ndata: b\n\r\n", &["a", "b"]);
+        check("\u{feff}data: a\n\n", &["a"]);
+        check("data: \u{feff}a\n\n", &["\u{feff}a"]);
+        check("event: x\ndata: {\ndata:  1}\nid: 7\nretry: 1\n\n", &["{\n 1}"]);
+        check(": ping\n\n:\ndata:a\n: more\n\n", &["a"]);
+        check("data\n\n", &[""]);
+        check("data:\n\n", &[""]);
+        check("data:\ndata:\n\n", &["\n"]);
+        check("event: only\n\n\n\n", &[]);
+        check("dataset: a\n\ndata : b\n\nDATA: c\n\n", &[]);
+        check("data: a: b\n\n", &["a: b"]);
+        check("data: [DONE]\n\n", &["[DONE]"]);
+        check("data: grüße \u{2028}\n\n", &["grüße \u{2028}"]);
+        check("data: a\n\ndata: b", &["a", "b"]);
+        check("data: a\n\ndata: b\n", &["a", "b"]);
+        check("data: a\n\ndata: b\r", &["a", "b"]);
+    }
+
+    #[test]
+    fn an_event_within_one_chunk_is_not_copied() {
+        let chunk = Bytes::from_static(b"data: {\"a\":1}\n\n");
+        let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
+        splitter.feed(chunk.clone());
+        let data = splitter.next().unwrap().unwrap();
+        assert_eq!(data.as_ptr(), chunk[6..].as_ptr());
+    }
+
+    #[test]
+    fn an_event_over_the_limit_ends_the_stream() {
+        let check = |body: &str, fits: bool| {
+            for size in [1, 5, body.len()] {
+                let result = split(body.as_bytes().chunks(size), 16);
+                assert_eq!(result.is_ok(), fits, "{body:?} in chunks of {size}: {result:?}");
+            }
+        };
+        check("data: 0123456789\n\n", true);
+        check("data: 01234567890123456\n\n", false);
+        check("data: 0123456\ndata: 0123456\n\n", true);
+        check("data: 01234567\ndata: 01234567\n\n", false);
+        check(": 0123456789012345", false);
+    }
+
+    #[test]
+    fn a_large_event_in_small_chunks_takes_linear_time() {
+        // Quadratic splitting of this takes minutes; linear takes milliseconds. The assertion is that it ends.
+        let body = [b"data: ".as_slice(), &vec![b'x'; 8 << 20], b"\n\n"].concat();
+        let events = split(body.chunks(100), MAX_EVENT_BYTES).unwrap();
+        assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [8 << 20]);
+        let lines = "data: x\n".repeat(1 << 20);
+        let events = split(lines.as_bytes().chunks(1000), MAX_EVENT_BYTES).unwrap();
+        assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [(1 << 21) - 1]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn agrees_with_the_reference(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "data: ", "data:", "data", "event: e", ":", "\n", "\n", "\r", "\r\n", "\n\n", "\u{feff}", "{\"a\":1}", " ", "ü",
+            ]), 0..40),
+            cuts in prop::collection::vec(1usize..6, 1..20),
+        ) {
+            let body = parts.concat();
+            let mut chunks = Vec::new();
+            let mut rest = body.as_bytes();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (chunk, after) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = after;
+            }
+            prop_assert_eq!(split(chunks, MAX_EVENT_BYTES).unwrap(), reference(body.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The events of an answer, one by one, with an eye on silence. It hands out what came and says how the body ended;
+//! whether that end was in order is told by the last event, not here.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::event::{Event, NotJson};
+use super::sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
+use crate::http::explain;
+use crate::pool::{Failure, FailureKind, Source};
+
+/// Dropping it aborts the request upstream.
+#[derive(Debug)]
+pub struct EventStream {
+    body: Body,
+    splitter: SseSplitter,
+}
+
+#[derive(Debug)]
+enum Body {
+    Reading(reqwest::Response),
+    /// One event in place of a stream.
+    Whole(Event),
+    /// The rest of the splitter may be an event; then comes this.
+    Ended(Option<StreamFault>),
+}
+
+/// Why no further event can be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamFault {
+    #[error("the connection broke: {0}")]
+    Interrupted(String),
+    /// Not a byte came for this long; comments and parts of events count as signs of life.
+    #[error("upstream was silent for {} s", .0.as_secs_f64())]
+    Idle(Duration),
+    #[error("upstream sent an event that is not JSON")]
+    NotJson,
+    #[error("upstream sent an {0}")]
+    TooLarge(TooLarge),
+}
+
+impl StreamFault {
+    pub fn failure(&self) -> Failure {
+        let kind = match self {
+            StreamFault::Interrupted(_) => FailureKind::StreamInterrupted,
+            StreamFault::Idle(_) => FailureKind::IdleTimeout,
+            StreamFault::NotJson | StreamFault::TooLarge(_) => FailureKind::UpstreamProtocol,
+        };
+        Failure::new(kind, Source::Transport, self.to_string())
+    }
+}
+
+impl EventStream {
+    pub(super) fn reading(response: reqwest::Response) -> Self {
+        EventStream { body: Body::Reading(response), splitter: SseSplitter::new(MAX_EVENT_BYTES) }
+    }
+
+    pub(super) fn whole(event: Event) -> Self {
+        EventStream { body: Body::Whole(event), splitter: SseSplitter::new(MAX_EVENT_BYTES) }
+    }
+
+    /// The next event; `None` when the body is over and whole. Without a terminal event before it the stream was cut
+    /// short all the same. A fault ends the stream: what follows is `None`.
+    /// Nothing is lost when the future is dropped half-way.
+    pub async fn next(&mut self, idle: Duration) -> Result<Option<Event>, StreamFault> {
+        loop {
+            if let Some(event) = self.split()? {
+                return Ok(Some(event));
+            }
+            let ended = match &mut self.body {
+                Body::Ended(fault) => return fault.take().map_or(Ok(None), Err),
+                Body::Whole(_) => None,
+                Body::Reading(response) => match tokio::time::timeout(idle, response.chunk()).await {
+                    Ok(Ok(Some(chunk))) => {
+                        self.splitter.feed(chunk);
+                        continue;
+                    }
+                    Ok(Ok(None)) => None,
+                    Ok(Err(error)) => Some(StreamFault::Interrupted(explain(error))),
+                    Err(_) => Some(StreamFault::Idle(idle)),
+                },
+            };
+            if let Body::Whole(event) = std::mem::replace(&mut self.body, Body::Ended(ended)) {
+                return Ok(Some(event));
+            }
+            if let Some(event) = self.last_event() {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    fn split(&mut self) -> Result<Option<Event>, StreamFault> {
+        let outcome = loop {
+            match self.splitter.next() {
+                Ok(None) => return Ok(None),
+                Ok(Some(data)) => match Event::read(&data) {
+                    Ok(Some(event)) => return Ok(Some(event)),
+                    Ok(None) => {}
+                    Err(NotJson) => break StreamFault::NotJson,
+                },
+                Err(too_large) => break StreamFault::TooLarge(too_large),
+            }
+        };
+        // The connection is of no more use, and neither is what was read from it.
+        *self = EventStream { body: Body::Ended(None), splitter: SseSplitter::new(MAX_EVENT_BYTES) };
+        Err(outcome)
+    }
+
+    /// Some servers leave out the last blank line. What is not JSON there was cut off, which is told by the end.
+    fn last_event(&mut self) -> Option<Event> {
+        let rest: Bytes = self.splitter.finish().ok().flatten()?;
+        Event::read(&rest).ok().flatten()
+    }
+}

@@ -1,0 +1,213 @@
+//! What upstream says about usage, in its three forms: `x-codex-*` headers, the `codex.rate_limits` event and the
+//! body of `GET /wham/usage` (upstream.md 2.2 and 3.4). What is missing or odd is left out, never guessed.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::loose::{self, Loose};
+use crate::pool::{AdditionalLimit, At, Credits, UsageReading, UsageSource, Window};
+
+/// The limit that every plan has. Its header family is `x-codex-*`.
+const MAIN_LIMIT: &str = "codex";
+
+/// When the request that carried a reading was sent, and when its answer came.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub requested_at: At,
+    pub answered_at: At,
+}
+
+/// Reads the `x-codex-*` family, and `x-<limit id>-*` families beside it. `None` when there is neither a window, nor
+/// credits, nor a plan.
+pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
+    let windows = header_windows(headers, MAIN_LIMIT, asked.answered_at);
+    let limits = header_families(headers)
+        .into_iter()
+        .map(|family| AdditionalLimit {
+            name: loose::header(headers, &format!("x-{family}-limit-name")).map(str::to_owned),
+            windows: header_windows(headers, &family, asked.answered_at),
+            limit_id: limit_id_of(&family),
+        })
+        .filter(|limit| !limit.windows.is_empty())
+        .collect();
+    let reading = UsageReading {
+        windows,
+        limits,
+        credits: header_credits(headers),
+        plan: loose::header(headers, "x-codex-plan-type").map(str::to_owned),
+        source: UsageSource::ResponseHeaders,
+        requested_at: asked.requested_at,
+        fetched_at: asked.answered_at,
+    };
+    says_something(reading)
+}
+
+/// Reads a `codex.rate_limits` event. One with a `metered_limit_name` of its own tells of that limit only.
+pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
+    let windows = event.get("rate_limits").map(|limits| json_windows(limits, asked.answered_at));
+    let own_limit = event.text("metered_limit_name").filter(|id| !is_main_limit(id));
+    let (windows, limits) = match (windows.unwrap_or_default(), own_limit) {
+        (windows, None) => (windows, Vec::new()),
+        (windows, Some(id)) => {
+            let name = event.text("limit_name").map(str::to_owned);
+            (Vec::new(), vec![AdditionalLimit { limit_id: limit_id_of(id), name, windows }])
+        }
+    };
+    let reading = UsageReading {
+        windows,
+        limits,
+        credits: json_credits(event.get("credits")),
+        plan: event.text("plan_type").map(str::to_owned),
+        source: UsageSource::StreamEvent,
+        requested_at: asked.requested_at,
+        fetched_at: asked.answered_at,
+    };
+    says_something(reading)
+}
+
+/// Reads the body of `GET /wham/usage`. `None` when it is not a JSON object.
+pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
+    let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let body = Value::Object(body);
+    let limits = body.get("additional_rate_limits").and_then(Value::as_array).into_iter().flatten();
+    Some(UsageReading {
+        windows: body
+            .get("rate_limit")
+            .map(|limit| json_windows(limit, asked.answered_at))
+            .unwrap_or_default(),
+        limits: limits.filter_map(|limit| additional_limit(limit, asked.answered_at)).collect(),
+        credits: json_credits(body.get("credits")),
+        plan: body.text("plan_type").map(str::to_owned),
+        source: UsageSource::UsageEndpoint,
+        requested_at: asked.requested_at,
+        fetched_at: asked.answered_at,
+    })
+}
+
+/// `codex`, and `premium`: the latter was seen on a Plus plan with the figures of the main limit under `x-codex-*`
+/// (reported-in-issues/ws_error_usage_limit_reached_429.json).
+pub fn is_main_limit(id: &str) -> bool {
+    id.eq_ignore_ascii_case(MAIN_LIMIT) || id.eq_ignore_ascii_case("premium")
+}
+
+/// Headers spell `codex-bengalfox` what bodies spell `codex_bengalfox`.
+pub fn limit_id_of(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
+}
+
+fn says_something(reading: UsageReading) -> Option<UsageReading> {
+    let empty = reading.windows.is_empty()
+        && reading.limits.is_empty()
+        && reading.credits.is_none()
+        && reading.plan.is_none();
+    (!empty).then_some(reading)
+}
+
+fn header_families(headers: &HeaderMap) -> Vec<String> {
+    let mut families: Vec<String> = headers
+        .keys()
+        .filter_map(|name| {
+            let name = name.as_str().strip_prefix("x-")?;
+            let family = name
+                .strip_suffix("-primary-used-percent")
+                .or_else(|| name.strip_suffix("-secondary-used-percent"))?;
+            (family != MAIN_LIMIT).then(|| family.to_owned())
+        })
+        .collect();
+    families.sort();
+    families.dedup();
+    families
+}
+
+fn header_windows(headers: &HeaderMap, family: &str, now: At) -> Vec<Window> {
+    let windows = ["primary", "secondary"].into_iter().filter_map(|slot| {
+        let number = |what: &str| loose::header_number(headers, &format!("x-{family}-{slot}-{what}"));
+        let minutes = number("window-minutes");
+        window(number("used-percent"), minutes, number("reset-at"), number("reset-after-seconds"), now)
+    });
+    shortest_first(windows.collect())
+}
+
+fn json_windows(limit: &Value, now: At) -> Vec<Window> {
+    let slots = limit.as_object().into_iter().flat_map(Map::values);
+    let windows = slots.filter_map(|slot| {
+        let minutes =
+            slot.number("window_minutes").or_else(|| Some(slot.number("limit_window_seconds")? / 60.0));
+        let reset_at = slot.number("reset_at").or_else(|| slot.number("resets_at"));
+        window(slot.number("used_percent"), minutes, reset_at, slot.number("reset_after_seconds"), now)
+    });
+    shortest_first(windows.collect())
+}
+
+/// A slot counts when its percentage is known and anything in it is not zero: free plans send an empty second slot.
+/// A window whose length was not told has 0 minutes.
+fn window(
+    used_percent: Option<f64>,
+    minutes: Option<f64>,
+    reset_at: Option<f64>,
+    reset_after: Option<f64>,
+    now: At,
+) -> Option<Window> {
+    let used_percent = used_percent?;
+    let window_minutes = minutes.filter(|minutes| *minutes > 0.0).map_or(0, |minutes| minutes.ceil() as u32);
+    let resets_at = reset_at.and_then(loose::at_from_unix).or_else(|| {
+        let after = reset_after.filter(|seconds| *seconds > 0.0)?;
+        Some(now + Duration::try_from_secs_f64(after).ok()?)
+    });
+    (used_percent != 0.0 || window_minutes != 0 || resets_at.is_some()).then_some(Window {
+        window_minutes,
+        used_percent: used_percent.max(0.0),
+        resets_at,
+    })
+}
+
+/// A length that comes twice is one window; the fuller report of it counts.
+fn shortest_first(mut windows: Vec<Window>) -> Vec<Window> {
+    windows.sort_by(|a, b| {
+        a.window_minutes.cmp(&b.window_minutes).then(b.used_percent.total_cmp(&a.used_percent))
+    });
+    windows.dedup_by_key(|window| window.window_minutes);
+    windows
+}
+
+fn additional_limit(limit: &Value, now: At) -> Option<AdditionalLimit> {
+    let name = limit.text("limit_name");
+    let id = limit.text("metered_feature").or(name)?;
+    Some(AdditionalLimit {
+        limit_id: limit_id_of(id),
+        name: name.map(str::to_owned),
+        windows: limit.get("rate_limit").map(|limit| json_windows(limit, now)).unwrap_or_default(),
+    })
+}
+
+fn json_credits(credits: Option<&Value>) -> Option<Credits> {
+    let credits = credits.filter(|credits| credits.is_object())?;
+    let balance = match credits.get("balance") {
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => credits.text("balance").map(str::to_owned),
+    };
+    let flag = |name: &str| credits.get(name).and_then(Value::as_bool).unwrap_or(false);
+    Some(Credits { has_credits: flag("has_credits"), unlimited: flag("unlimited"), balance })
+}
+
+fn header_credits(headers: &HeaderMap) -> Option<Credits> {
+    let flag = |name: &str| match loose::header(headers, name)?.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    };
+    let (has_credits, unlimited) = (flag("x-codex-credits-has-credits"), flag("x-codex-credits-unlimited"));
+    if has_credits.is_none() && unlimited.is_none() {
+        return None;
+    }
+    Some(Credits {
+        has_credits: has_credits.unwrap_or(false),
+        unlimited: unlimited.unwrap_or(false),
+        balance: loose::header(headers, "x-codex-credits-balance").map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests;

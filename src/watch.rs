@@ -1,0 +1,125 @@
+//! Tells when the content of a named file changed, whoever changed it and however: in place, by a rename, by deleting
+//! it or its directory, at the end of a link. It says which file; what is in it is for the reader of the message.
+//!
+//! One thread: the kernel's notices wake it at once, and a look at the files every [`POLL`] finds what notices miss
+//! (network file systems, a moved ancestor, no more watches to be had). Reading a file here never changes it.
+
+mod attached;
+mod content;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc as signals;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, EventKind};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use attached::Attached;
+use content::Content;
+
+/// Keeps the thread going; dropping it ends the thread.
+#[derive(Debug)]
+pub struct Watch {
+    stop: signals::Sender<Signal>,
+}
+
+/// A change is reported after this long at worst.
+const POLL: Duration = Duration::from_millis(800);
+
+/// Others truncate and write in place; at the first notice the file is usually empty.
+const DEBOUNCE: Duration = Duration::from_millis(10);
+
+/// A file that is written without a pause is looked at all the same.
+const LONGEST_DEBOUNCE: Duration = Duration::from_millis(100);
+
+enum Signal {
+    Notice(notify::Result<notify::Event>),
+    Stop,
+}
+
+impl Watch {
+    /// What the files hold when this returns is known; every later change sends the path, as it was given here. A
+    /// file that comes or goes has changed. Several changes in a row may be one message, the last one never lacks it.
+    /// Read the files once after this returned, so that no change falls between the two.
+    pub fn start(paths: Vec<PathBuf>) -> io::Result<(Watch, mpsc::Receiver<PathBuf>)> {
+        let (reports, receiver) = mpsc::channel(paths.len().max(1));
+        let files = paths.into_iter().map(|path| (Content::of(&path), path)).collect();
+        let (stop, inbox) = signals::channel();
+        let notices = stop.clone();
+        std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            let attached = Attached::new(move |notice| {
+                if worth_waking(&notice) {
+                    // Once the thread is gone there is nobody left to tell.
+                    let _ = notices.send(Signal::Notice(notice));
+                }
+            });
+            run(files, attached, &inbox, &reports);
+        })?;
+        Ok((Watch { stop }, receiver))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // A thread that has ended already needs no message.
+        let _ = self.stop.send(Signal::Stop);
+    }
+}
+
+fn run(
+    mut files: Vec<(Content, PathBuf)>,
+    mut attached: Attached,
+    inbox: &signals::Receiver<Signal>,
+    reports: &mpsc::Sender<PathBuf>,
+) {
+    let mut noticed = true;
+    loop {
+        attached.follow(files.iter().map(|(_, path)| path.as_path()));
+        for (content, path) in &mut files {
+            if content.changed(path, noticed) && reports.blocking_send(path.clone()).is_err() {
+                return;
+            }
+        }
+        noticed = match inbox.recv_timeout(POLL) {
+            Ok(Signal::Notice(notice)) => {
+                attached.heed(&notice);
+                let Some(()) = settle(&mut attached, inbox) else { return };
+                true
+            }
+            Err(signals::RecvTimeoutError::Timeout) => false,
+            Ok(Signal::Stop) | Err(signals::RecvTimeoutError::Disconnected) => return,
+        };
+        if reports.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Waits for a pause in the notices; `None` when the watch has ended.
+fn settle(attached: &mut Attached, inbox: &signals::Receiver<Signal>) -> Option<()> {
+    let patience = Instant::now() + LONGEST_DEBOUNCE;
+    while Instant::now() < patience {
+        match inbox.recv_timeout(DEBOUNCE) {
+            Ok(Signal::Notice(notice)) => attached.heed(&notice),
+            Err(signals::RecvTimeoutError::Timeout) => break,
+            Ok(Signal::Stop) | Err(signals::RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    Some(())
+}
+
+/// Our own reading raises notices too; heeding them would never end.
+fn worth_waking(notice: &notify::Result<notify::Event>) -> bool {
+    match notice {
+        Ok(event) => match event.kind {
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        },
+        Err(_) => true,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,75 @@
+//! `schema/` is generated from the types and committed; these tests hold the two together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Registry;
+use multicodex::protocol::openrpc;
+use serde_json::{Value, json};
+
+const REGENERATE: &str = "UPDATE_SCHEMA=1 cargo test --test it schema";
+
+#[test]
+fn openrpc_document_is_up_to_date() {
+    committed("openrpc.json", &openrpc::document());
+}
+
+#[test]
+fn schema_bundle_is_up_to_date() {
+    committed("multicodex.schema.json", &openrpc::bundle());
+}
+
+#[test]
+fn openrpc_document_is_valid_against_the_meta_schema() {
+    let meta = data("openrpc-meta-schema-1.14.9.json");
+    // The meta-schema refers to the JSON Schema meta-schema by address; that our schemas are schemas, the next test
+    // holds them to more strictly.
+    let anything = json!({"definitions": {"JSONSchemaObject": {"properties": {"$ref": {}}}}});
+    let registry = Registry::new()
+        .add("https://meta.json-schema.tools/", anything.clone())
+        .and_then(|registry| registry.add("https://meta.json-schema.tools", anything))
+        .and_then(|registry| registry.prepare())
+        .expect("a registry of one schema");
+    let validator =
+        jsonschema::options().with_registry(&registry).build(&meta).expect("the meta-schema compiles");
+    let errors: Vec<String> = validator
+        .iter_errors(&openrpc::document())
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    assert!(
+        !validator.is_valid(&json!({"openrpc": "1.3.2"})),
+        "a document without methods must not be valid"
+    );
+}
+
+#[test]
+fn every_definition_of_the_bundle_compiles_as_a_2020_12_schema() {
+    let bundle = openrpc::bundle();
+    let names: Vec<&String> = bundle["$defs"].as_object().expect("definitions").keys().collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let mut schema = bundle.clone();
+        schema["$ref"] = json!(format!("#/$defs/{name}"));
+        jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+fn committed(name: &str, generated: &Value) {
+    let path = root().join("schema").join(name);
+    let text = format!("{}\n", serde_json::to_string_pretty(generated).expect("JSON"));
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        fs::write(&path, &text).expect("schema/ is writable");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "schema/{name} differs from the types; regenerate it: {REGENERATE}");
+}
+
+fn data(name: &str) -> Value {
+    let text = fs::read_to_string(root().join("tests/data").join(name)).expect("test data");
+    serde_json::from_str(&text).expect("test data is JSON")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
