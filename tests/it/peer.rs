@@ -3,8 +3,6 @@
 //! It complains: about a message nobody expected, a line on stdout that is no message, a panic on stderr, a
 //! process that does not end, and anything that takes longer than [`DEADLINE`].
 
-#![expect(clippy::expect_used, reason = "tests")]
-
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};

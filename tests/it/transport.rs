@@ -1,7 +1,5 @@
 //! What the real process adds to the transport: its pipes, its signals, its parent, its exit code.
 
-#![expect(clippy::expect_used, reason = "tests")]
-
 use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
