@@ -2,4 +2,6 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod layers;
+mod peer;
 mod schema;
+mod transport;
