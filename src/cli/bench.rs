@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::http::{BaseUrl, HttpClient};
 use crate::secret::Secret;
-use crate::sim::{Behaviour, Sim, SimAccount, SimConfig, SimHandle, SimLogin, StreamPlan};
+use crate::sim::{Behaviour, SimAccount, SimConfig, SimHandle, SimLogin, SimOnThread, StreamPlan};
 use crate::upstream::{Answer, Asked, Bearer, EventMeaning, ResponsesRequest, Upstream, prepare};
 use crate::{clock, sim};
 
@@ -27,7 +27,7 @@ pub fn bench() -> Result<ExitCode, String> {
 }
 
 fn measure() -> Result<(), Fault> {
-    let backend = Backend::start()?;
+    let backend = SimOnThread::start(SimConfig { log: false, ..SimConfig::default() })?;
     let logins: Vec<SimLogin> =
         ["ada", "bob"].iter().map(|name| backend.handle.add_account(SimAccount::named(name))).collect();
     let dir = tempfile::tempdir()?;
@@ -48,36 +48,8 @@ fn measure() -> Result<(), Fault> {
     Ok(())
 }
 
-/// The simulated backend on a thread of its own, until the process ends.
-struct Backend {
-    upstream_url: String,
-    auth_url: String,
-    handle: SimHandle,
-}
-
-impl Backend {
-    fn start() -> Result<Self, Fault> {
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
-                let sim = Sim::start(SimConfig { log: false, ..SimConfig::default() }).await?;
-                let backend = Backend {
-                    upstream_url: sim.upstream_url(),
-                    auth_url: sim.auth_url(),
-                    handle: sim.handle(),
-                };
-                // When no one listens the measurement has ended already.
-                let _ = tell.send(backend);
-                std::future::pending::<std::io::Result<()>>().await
-            })
-        });
-        Ok(told.recv()?)
-    }
-}
-
 struct Bench<'a> {
-    backend: &'a Backend,
+    backend: &'a SimOnThread,
     logins: &'a [SimLogin],
     dir: &'a std::path::Path,
 }

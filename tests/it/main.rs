@@ -4,4 +4,6 @@
 mod layers;
 mod peer;
 mod schema;
+mod streaming;
 mod transport;
+mod world;
