@@ -2,14 +2,13 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod layers;
+mod peer;
 mod schema;
-#[cfg(feature = "sim")]
 mod script;
-#[cfg(feature = "sim")]
 mod script_pattern;
-#[cfg(feature = "sim")]
 mod script_peer;
-#[cfg(feature = "sim")]
 mod scripts;
-#[cfg(feature = "sim")]
 mod sim;
+mod streaming;
+mod transport;
+mod world;

@@ -1,5 +1,6 @@
 //! JSON with holes, as scripts write it: `…` for what does not matter, `«name»` for a value that is bound where it is
-//! first seen and must be the same from then on, `«~3600s»` for a time about an hour from now in milliseconds.
+//! first seen and must be the same from then on, `«~3600s»` for a time about an hour from now in milliseconds. What is
+//! sent may also have `«x*70000»` for that many of one character.
 
 use std::collections::BTreeMap;
 
@@ -50,9 +51,10 @@ pub fn filled(text: &str, names: &Names, now_ms: i64) -> Result<String, String> 
             }
         }
         out.push_str(before);
-        let value = match relative(name) {
-            Some(offset) => (now_ms + offset).into(),
-            None => names.get(name).ok_or_else(|| format!("«{name}» is not bound"))?.clone(),
+        let value = match (relative(name), repeated(name)) {
+            (Some(offset), _) => (now_ms + offset).into(),
+            (None, Some(text)) => text.into(),
+            (None, None) => names.get(name).ok_or_else(|| format!("«{name}» is not bound"))?.clone(),
         };
         match value.as_str() {
             Some(text) if in_string => out.push_str(text),
@@ -150,6 +152,12 @@ fn relative(name: &str) -> Option<i64> {
     Some((seconds * 1000.0) as i64)
 }
 
+/// The text of `x*3`.
+fn repeated(name: &str) -> Option<String> {
+    let (unit, count) = name.split_once('*')?;
+    Some(unit.repeat(count.parse().ok()?))
+}
+
 fn next_hole(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('«')?;
     let (name, after) = rest.split_once('»')?;
@@ -229,6 +237,7 @@ fn holes_are_filled_in_what_is_sent() {
     };
     check(r#"{"a":"«ada»","b":«ada»,"c":«n»,"d":"«n»"}"#, Ok(r#"{"a":"acc_1","b":"acc_1","c":7,"d":"7"}"#));
     check(r#"{"until":«~60s»}"#, Ok(r#"{"until":1060000}"#));
+    check(r#"{"a":"«x*3»"}"#, Ok(r#"{"a":"xxx"}"#));
     check("«bob»", Err("«bob» is not bound"));
     check("{not json", Ok("{not json"));
 }
