@@ -4,6 +4,11 @@
 mod layers;
 mod peer;
 mod schema;
+mod script;
+mod script_pattern;
+mod script_peer;
+mod scripts;
+mod sim;
 mod streaming;
 mod transport;
 mod world;
