@@ -85,6 +85,7 @@ impl Sidecar {
     }
 
     fn reload_accounts(&self) {
+        let _turn = self.file_turn();
         let before = self.pool().revision();
         match self.accounts_file.load() {
             Ok(loaded) => self.take_accounts(loaded, &self.read_state()),
