@@ -80,8 +80,12 @@ impl Script {
     pub fn read(path: &Path) -> Result<Self, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
+        Script::parse(name, &text)
+    }
+
+    pub fn parse(name: String, text: &str) -> Result<Self, String> {
         let mut steps = Vec::new();
-        for (number, line) in joined(&text) {
+        for (number, line) in joined(text) {
             let step = step(&line).map_err(|error| format!("{name}:{number}: {error}\n    {line}"))?;
             steps.push((number, step));
         }

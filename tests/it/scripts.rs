@@ -60,8 +60,24 @@ async fn scripts() {
     );
 }
 
+/// The README's session, behind the setup that its text assumes: two accounts, the first at its limit.
+#[tokio::test]
+async fn the_readme_tells_the_truth() {
+    let readme = include_str!("../../README.md");
+    let session =
+        readme.split("```rpc\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a session");
+    let text =
+        format!("account ada\naccount bob\nupstream ada always usage_limit\n{session}\n= posts ada 1, bob 1");
+    let script = Script::parse("README.md".to_owned(), &text).expect("a script");
+    assert!(script.steps.len() > 10, "{} steps", script.steps.len());
+    play_script(script).await.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
 async fn play(path: PathBuf) -> Result<(), String> {
-    let script = Script::read(&path)?;
+    play_script(Script::read(&path)?).await
+}
+
+async fn play_script(script: Script) -> Result<(), String> {
     let mut stage = Stage::new().await.map_err(|error| format!("{}: {error}", script.name))?;
     let mut stated: Vec<(usize, &[Count])> = Vec::new();
     for (line, step) in &script.steps {
