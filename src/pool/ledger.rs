@@ -78,7 +78,7 @@ pub struct Rest {
 }
 
 /// Who wants a token redeemed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Urge {
     /// The sidecar, because one is needed.
     Needed,

@@ -24,7 +24,7 @@ pub(super) async fn use_account(
     params: AccountParams,
 ) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
-    sidecar.token(&id, Need::Usable).await.map_err(|failure| error::token(&id, &failure))?;
+    sidecar.token(&id, Need::USABLE).await.map_err(|failure| error::token(&id, &failure))?;
     let label = {
         let mut pool = sidecar.pool();
         pool.set_disabled(&id, false);

@@ -61,7 +61,7 @@ impl Sidecar {
 
     /// A 401 here is one redeem and one more try, as for a completion.
     async fn ask_usage(self: &Arc<Self>, id: &AccountId) -> Result<UsageReading, Failure> {
-        let token = self.token(id, Need::Usable).await?;
+        let token = self.token(id, Need::USABLE).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         match self.upstream.usage(&bearer).await {
             Err(failure) if failure.kind == FailureKind::Unauthorized => {

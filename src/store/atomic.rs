@@ -57,7 +57,7 @@ pub fn open_log(path: &Path) -> Result<File, StorageError> {
 }
 
 /// What a link points to in the end, also when that does not exist yet.
-fn target(path: &Path) -> PathBuf {
+pub(super) fn target(path: &Path) -> PathBuf {
     if let Ok(target) = fs::canonicalize(path) {
         return target;
     }

@@ -24,7 +24,8 @@ pub fn lock(path: &Path) -> Result<LockGuard, StorageError> {
     lock_within(path, PATIENCE)
 }
 
-fn lock_within(path: &Path, patience: Duration) -> Result<LockGuard, StorageError> {
+/// As [`lock`], for at most `patience`.
+pub fn lock_within(path: &Path, patience: Duration) -> Result<LockGuard, StorageError> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
