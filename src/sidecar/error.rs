@@ -2,7 +2,7 @@
 
 use super::{Sidecar, view};
 use crate::clock;
-use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
+use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError, State};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::store::StorageError;
 
@@ -75,6 +75,22 @@ pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
     rpc.data.account = Some(account.to_string());
     rpc.data.status = failure.status;
     rpc.data.code = failure.code.clone();
+    rpc
+}
+
+/// No account can be used now.
+pub(super) fn no_account(pool: &Pool) -> RpcError {
+    let now = clock::now();
+    let accounts = pool.accounts();
+    if !accounts.is_empty() && accounts.iter().all(|account| account.state(now) == State::NeedsLogin) {
+        return RpcError::new(ErrorKind::LoginRequired, "every account needs login");
+    }
+    let message =
+        if accounts.is_empty() { "there are no accounts yet" } else { "no account can be used now" };
+    let mut rpc = RpcError::new(ErrorKind::NoAvailableAccount, message);
+    let earliest = accounts.iter().filter_map(|account| account.cooldown_until(now)).min();
+    rpc.data.retryable = earliest.is_some();
+    rpc.data.retry_at = earliest.map(At::millis);
     rpc
 }
 

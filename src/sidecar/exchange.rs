@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::Sidecar;
 use super::redeem::on_files;
 use super::token::gone;
-use super::view::EXPIRING;
 use crate::auth::{self, RedeemError, Redeemed};
 use crate::clock;
 use crate::pool::{
@@ -368,9 +367,10 @@ impl Turn {
     }
 }
 
-/// Whether someone has replaced the credential that was seen, by one that is good.
+/// Whether someone has replaced the credential that was seen, by one that lives. One that expires soon will do: whoever
+/// needs a longer life has seen this one then, and asks again.
 fn is_other(credential: &Credential, seen: &Secret) -> bool {
-    credential.access != *seen && credential.expires_at > clock::now() + EXPIRING
+    credential.access != *seen && credential.expires_at > clock::now()
 }
 
 fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {

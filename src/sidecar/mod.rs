@@ -20,6 +20,7 @@ mod paths;
 mod persist;
 mod redact;
 mod redeem;
+mod refresh;
 mod reset;
 mod token;
 mod upkeep;
