@@ -1,4 +1,8 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 
 mod layers;
+#[cfg(feature = "sim")]
+mod redeem;
 mod schema;
+#[cfg(feature = "sim")]
+mod stage;
