@@ -50,10 +50,14 @@ impl Sidecar {
         let held = self.re_read(&account, &turn.ledger).await?;
         let hash = auth::token_hash(&held.refresh);
         turn.ledger.supersede(id, &hash);
-        self.set_doubt(id, turn.ledger.unknown_since(&hash));
+        let unknown_since = turn.ledger.unknown_since(&hash);
+        self.set_doubt(id, unknown_since);
         if is_other(&held, seen) {
             return Ok(held);
         }
+        // The user can only have meant what the account's state said.
+        let told = unknown_since.is_none() || account.doubt.is_some();
+        let urge = if told { urge } else { Urge::Needed };
         if let Some(why_not) = turn.ledger.why_not(id, &hash, urge, clock::now()) {
             return Err(self.not_sent(&account, &why_not));
         }

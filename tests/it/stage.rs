@@ -118,7 +118,6 @@ impl Sidecar {
 #[derive(Debug)]
 pub struct Refused {
     pub code: i32,
-    pub message: String,
     pub data: Value,
 }
 
@@ -126,7 +125,7 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         let Error::Call(error) = error else { panic!("not an answer: {error}") };
         let data = error.data().map_or(Value::Null, |data| serde_json::from_str(data.get()).expect("JSON"));
-        Refused { code: error.code(), message: error.message().to_owned(), data }
+        Refused { code: error.code(), data }
     }
 }
 
