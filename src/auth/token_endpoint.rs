@@ -69,7 +69,7 @@ impl RedeemError {
                 RedeemError::Terminal { code: None, status, message: bare(status) }
             }
             RedeemError::Transient { status: Some(status), message, retry_after }
-                if message.contains(&sent) =>
+                if message.split(' ').next().is_some_and(repeats) =>
             {
                 RedeemError::Transient { status: Some(status), message: bare(status), retry_after }
             }
