@@ -8,7 +8,7 @@ use lexopt::Arg;
 
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::rpc;
-use crate::store::{PathChoices, Paths};
+use crate::store::{PathOptions, Paths, Surroundings};
 
 pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
@@ -16,6 +16,7 @@ multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
+       multicodex bench                 measure what the sidecar costs beside direct requests
 
 Options of serve (each also an environment variable):
   --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
@@ -47,6 +48,8 @@ pub enum Command {
     Serve(Box<ServeOptions>),
     Help,
     Version,
+    #[cfg(feature = "sim")]
+    Bench,
     #[cfg(feature = "sim")]
     Demo,
     #[cfg(feature = "sim")]
@@ -110,6 +113,8 @@ pub fn parse(
         None if stdin_is_terminal => Ok(Command::Help),
         None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
         #[cfg(feature = "sim")]
+        Some("bench") => flags.only(&[]).map(|()| Command::Bench),
+        #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
         Some("simulate") => simulate(&flags).map(Command::Simulate),
@@ -152,12 +157,12 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             env(variable).filter(|value| !value.is_empty()).map(|value| (variable.to_owned(), value))
         })
     };
-    let path = |flag, variable| choose(flag, variable).map(|(_, value)| PathBuf::from(value));
-    let choices = PathChoices {
-        agent_dir: path("agent-dir", "PI_CODING_AGENT_DIR"),
-        state_dir: path("state-dir", "MULTICODEX_STATE_DIR"),
-        codex_home: path("codex-home", "CODEX_HOME"),
-        log_file: path("log-file", "MULTICODEX_LOG_FILE"),
+    let path = |flag| flags.get(flag).map(PathBuf::from);
+    let path_options = PathOptions {
+        agent_dir: path("agent-dir"),
+        state_dir: path("state-dir"),
+        codex_home: path("codex-home"),
+        log_file: path("log-file"),
     };
     let url = |flag, variable, default: &str| match choose(flag, variable) {
         Some((name, value)) => value
@@ -181,7 +186,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
         },
     };
     Ok(ServeOptions {
-        paths: Paths::resolve(choices).map_err(usage)?,
+        paths: Paths::resolve(&path_options, env, &Surroundings::of_this_process()).map_err(usage)?,
         upstream_url: url("upstream-url", "MULTICODEX_UPSTREAM_URL", DEFAULT_UPSTREAM)?,
         auth_url: url("auth-url", "MULTICODEX_AUTH_URL", DEFAULT_AUTH)?,
         log: choose("log", "MULTICODEX_LOG")

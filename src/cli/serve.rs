@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::options::{LogFormat, ServeOptions};
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar};
-use crate::store::{make_private_dir, open_log};
+use crate::store::{STATE_FILE, make_private_dir, open_log};
 use crate::watch::Watch;
 
 /// Serves one client on stdin and stdout, and gives the exit code.
@@ -34,7 +34,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     let watched = vec![
         options.paths.accounts_file.clone(),
         options.paths.settings_file.clone(),
-        options.paths.state_file(),
+        options.paths.state_dir.join(STATE_FILE),
     ];
     let sidecar = Sidecar::start(sidecar::Options {
         paths: options.paths,
@@ -48,8 +48,16 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         tokio::spawn(sidecar.clone().run_notifier(outbox));
         methods
     };
-    let (watch, changed) = Watch::start(watched);
-    tokio::spawn(sidecar.clone().run_watch(changed));
+    let watch = match Watch::start(watched) {
+        Ok((watch, changed)) => {
+            tokio::spawn(sidecar.clone().run_watch(changed));
+            Some(watch)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "files are not watched; changes by others are seen after a restart");
+            None
+        }
+    };
     tokio::spawn(sidecar.clone().run_persist());
     tokio::spawn(sidecar.clone().run_upkeep());
     let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;

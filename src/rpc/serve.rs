@@ -71,7 +71,7 @@ const CANCEL_FOR: Duration = Duration::from_millis(900);
 /// Then `on_end` runs, up to this long after the end.
 const CLEAN_UP_FOR: Duration = Duration::from_millis(1500);
 /// Then what is queued is written, up to this long after the end. The process has two seconds in all.
-const WRITE_FOR: Duration = Duration::from_millis(1850);
+const WRITE_FOR: Duration = Duration::from_millis(1750);
 
 /// Serves one connection until it ends, which takes less than two seconds from the first sign.
 ///

@@ -48,7 +48,11 @@ pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
     let id = sidecar.find(&params.account)?;
     let removed = sidecar.account_view(&id, clock::now())?;
     let label = removed.label.clone();
-    sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
+    let in_file =
+        sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
+    if in_file.is_err() {
+        tracing::info!(account = %id, "someone else has removed this account from the file already");
+    }
     let active = {
         let mut pool = sidecar.pool();
         pool.remove(&id);
@@ -79,10 +83,17 @@ pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<
     let (from, to) = (old.clone(), new.clone());
     let renamed =
         sidecar.on_accounts_file(move |file| file.change(|document| document.rename(&from, &to))).await;
-    if let Err(error) = renamed {
+    let refused = match renamed {
+        Ok(Ok(())) => None,
+        Ok(Err(refused)) => Some(RpcError::invalid_params("label", refused.to_string())),
+        Err(error) => Some(error.into()),
+    };
+    if let Some(refused) = refused {
         // Memory follows the file: without the write the old name is the true one.
-        let _ = sidecar.pool().set_label(&id, &old);
-        return Err(error.into());
+        if let Err(taken) = sidecar.pool().set_label(&id, &old) {
+            tracing::warn!(account = %id, %taken, "the old label could not be put back");
+        }
+        return Err(refused);
     }
     sidecar.changed(ChangeReason::Edited);
     Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })

@@ -9,7 +9,7 @@ use crate::store::StorageError;
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
         let mut rpc = RpcError::new(ErrorKind::Storage, error.to_string());
-        rpc.data.retryable = error.is_retryable();
+        rpc.data.retryable = error.retryable();
         rpc
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sidecar;
-use super::redeem::on_files;
+use super::blocking::on_a_thread;
 use super::token::gone;
 use crate::auth::{self, RedeemError, Redeemed};
 use crate::clock;
@@ -79,7 +79,7 @@ impl Sidecar {
 
     async fn enter_lane(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Failure> {
         let (file, id) = (self.redeems.file.clone(), id.clone());
-        let entered = on_files(move || {
+        let entered = on_a_thread(move || {
             let lane = file.enter(&id, LOCK_PATIENCE)?;
             let reading = lane.load(clock::now())?;
             Ok((lane, reading))
@@ -99,9 +99,8 @@ impl Sidecar {
             let why = "codex-accounts.json is of a newer version and is not written";
             return Err(Failure::new(FailureKind::Storage, Source::File, why));
         }
-        let in_file = loaded.accounts.into_iter().filter(|entry| is_entry_of(entry, account)).map(|entry| {
-            Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at }
-        });
+        let in_file =
+            loaded.accounts.iter().filter(|entry| is_entry_of(entry, account)).map(FileAccount::credential);
         let spent = |credential: &Credential| ledger.is_consumed(&auth::token_hash(&credential.refresh));
         // Of equal ones the last counts, which is the file's.
         let best = std::iter::once(account.credential.clone())
@@ -150,11 +149,11 @@ impl Sidecar {
             .on_accounts_file(move |file| {
                 file.change(|document| {
                     // Someone may have given it another label meanwhile; the token it had still tells which it is.
-                    let (entries, _) = document.accounts();
-                    let label =
-                        entries.into_iter().find(|entry| entry.refresh == old).map_or(label, |e| e.email);
-                    document.set_credential(&label, &stored);
-                    document.set_needs_reauth(&label, false);
+                    let mut entries = document.accounts();
+                    let label = entries.find(|entry| entry.refresh == old).map_or(label, |entry| entry.email);
+                    drop(entries);
+                    document.set_credential(&label, &stored)?;
+                    document.set_needs_reauth(&label, false)
                 })
             })
             .await;
@@ -165,6 +164,9 @@ impl Sidecar {
         self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
         self.notifier.settled(WarningKind::RedeemPaused, None);
         self.changed(ChangeReason::Refresh);
+        if let Ok(Err(refused)) = &written {
+            tracing::warn!(account = %id, %refused, "the account left the file while its token was redeemed");
+        }
         if let Err(error) = written {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptFile,
@@ -358,7 +360,7 @@ impl Sidecar {
 impl Turn {
     async fn save(&self) -> Result<(), StorageError> {
         let (lane, ledger) = (self.lane.clone(), self.ledger.clone());
-        on_files(move || lane.save(&ledger)).await
+        on_a_thread(move || lane.save(&ledger)).await
     }
 
     /// Notes how it ended. When that cannot be saved the intent stands, which is the safe side.
@@ -399,6 +401,6 @@ fn is_of(account: &Identity, claimed: &Identity) -> bool {
 
 fn storage(error: &StorageError) -> Failure {
     let mut failure = Failure::new(FailureKind::Storage, Source::File, error.to_string());
-    failure.code = error.is_retryable().then(|| "locked".to_owned());
+    failure.code = error.retryable().then(|| "locked".to_owned());
     failure
 }

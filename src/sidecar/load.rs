@@ -1,19 +1,23 @@
 //! From the files into the pool: at start, and whenever someone else changes one of them. What cannot be read is
 //! reported and leaves memory as it is; it is never taken for "no accounts".
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Source, Standing,
+    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Source, Standing,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
-use crate::store::{FileAccount, Loaded, SavedState, Settings, StorageError};
+use crate::store::{
+    FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState, SettingsFile, StorageError,
+};
 
 impl Sidecar {
     /// The first reading; blocking, because nothing can be answered before it.
@@ -27,12 +31,12 @@ impl Sidecar {
     }
 
     pub(super) fn load_settings(&self) {
-        match Settings::load(&self.options.paths.settings_file) {
+        match SettingsFile::new(self.options.paths.settings_file.clone()).load() {
             Ok(settings) => {
                 for problem in &settings.problems {
                     self.notifier.warn(Warning {
                         kind: WarningKind::SettingsInvalid,
-                        message: format!("settings.json: {problem}"),
+                        message: format!("settings.json: {} must be {}", problem.path, problem.expected),
                         account: None,
                         hint: Some("the default is used instead".to_owned()),
                     });
@@ -47,7 +51,7 @@ impl Sidecar {
     pub async fn run_watch(self: Arc<Self>, mut changed: mpsc::Receiver<PathBuf>) {
         while let Some(path) = changed.recv().await {
             let sidecar = self.clone();
-            let reading = tokio::task::spawn_blocking(move || {
+            on_a_thread(move || {
                 let paths = &sidecar.options.paths;
                 if path == paths.accounts_file {
                     sidecar.reload_accounts();
@@ -56,10 +60,8 @@ impl Sidecar {
                 } else {
                     sidecar.reload_state();
                 }
-            });
-            if reading.await.is_err() {
-                tracing::error!("reading a changed file panicked");
-            }
+            })
+            .await;
         }
     }
 
@@ -91,14 +93,18 @@ impl Sidecar {
             }
         };
         if let Some(aside) = reading.set_aside {
-            self.notifier.warn(Warning {
-                kind: WarningKind::CorruptFile,
-                message: format!("the state file did not parse and was set aside as {}", aside.display()),
-                account: None,
-                hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
-            });
+            self.warn_set_aside(&aside);
         }
         reading.state
+    }
+
+    pub(super) fn warn_set_aside(&self, aside: &Path) {
+        self.notifier.warn(Warning {
+            kind: WarningKind::CorruptFile,
+            message: format!("the state file did not parse and was set aside as {}", aside.display()),
+            account: None,
+            hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
+        });
     }
 
     fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
@@ -106,12 +112,16 @@ impl Sidecar {
         for problem in &loaded.problems {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptEntry,
-                message: format!("codex-accounts.json, {problem}"),
+                message: match &problem.label {
+                    Some(label) => format!("codex-accounts.json, {label}: {}", problem.message),
+                    None => format!("codex-accounts.json, entry {}: {}", problem.index + 1, problem.message),
+                },
                 account: None,
-                hint: Some("the entry is kept as it is and left out of rotation".to_owned()),
+                hint: (!problem.used)
+                    .then(|| "the entry is kept as it is and left out of rotation".to_owned()),
             });
         }
-        if let Some(mode) = loaded.was_open {
+        if let PermissionFinding::Wide { mode } = loaded.permissions {
             self.notifier.warn(Warning {
                 kind: WarningKind::Permissions,
                 message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),
@@ -119,7 +129,9 @@ impl Sidecar {
                 hint: Some("tokens that others could read are best replaced by a new login".to_owned()),
             });
         }
-        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, saved, now)).collect();
+        let known: HashMap<&AccountId, &SavedAccount> =
+            saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
+        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, &known, now)).collect();
         let report = self.pool().sync(accounts, now);
         tracing::info!(?report, "accounts file taken in");
         self.notifier.settled(WarningKind::CorruptFile, None);
@@ -137,7 +149,7 @@ impl Sidecar {
 
 /// An account as the file tells it, with what the state dir remembers. The file is the truth about `needsReauth`: the
 /// ancestor clears it there when a login repaired the account.
-fn account(entry: FileAccount, saved: &SavedState, now: At) -> Account {
+fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
     let claims = auth::claims(&entry.access);
     let identity = Identity {
         workspace_id: claims.identity.workspace_id.or(entry.account_id),
@@ -150,7 +162,7 @@ fn account(entry: FileAccount, saved: &SavedState, now: At) -> Account {
     account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
     account.plan = claims.plan;
     account.linked = entry.linked;
-    if let Some(saved) = saved.accounts.get(&account.id) {
+    if let Some(saved) = known.get(&account.id) {
         account.health = saved.health.clone();
         account.plan = saved.plan.clone().or(account.plan);
     }

@@ -7,6 +7,7 @@
 mod accounts;
 mod attempt;
 mod audience;
+mod blocking;
 mod collect;
 mod complete;
 mod discover;
@@ -86,11 +87,8 @@ impl Sidecar {
         let http = HttpClient::new();
         let sidecar = Arc::new(Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
-            accounts_file: AccountsFile::new(
-                options.paths.accounts_file.clone(),
-                options.paths.state_dir.clone(),
-            ),
-            state_file: StateFile::new(options.paths.state_dir.clone()),
+            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
+            state_file: StateFile::new(&options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,
             session: Session::default(),

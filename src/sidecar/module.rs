@@ -38,11 +38,13 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     Ok(module.into())
 }
 
+type Handler<M> = fn(&Arc<Sidecar>, <M as Method>::Params) -> Result<<M as Method>::Result, RpcError>;
+
 /// A method that answers at once.
 fn on<M: Method>(
     module: &mut RpcModule<Sidecar>,
     sidecar: &Arc<Sidecar>,
-    handler: fn(&Arc<Sidecar>, M::Params) -> Result<M::Result, RpcError>,
+    handler: Handler<M>,
 ) -> Result<(), RegisterMethodError>
 where
     M::Params: 'static,

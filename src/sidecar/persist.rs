@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use crate::clock;
-use crate::pool::{Account, AccountId, At, FailureKind, Standing};
+use crate::pool::{Account, AccountId, Affinity, At, FailureKind, Standing};
 use crate::protocol::{Warning, WarningKind};
-use crate::store::{Chosen, SavedAccount, SavedState, StorageError};
+use crate::store::{Document, EditRefused, SavedAccount, SavedSession, SavedState, StorageError};
 
 /// Changes closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(100);
@@ -23,6 +24,13 @@ pub(super) struct Persist {
     marks: Mutex<HashMap<AccountId, Marks>>,
     /// The choices as last saved or read: one that differs now was made since, here.
     choices: Mutex<Choices>,
+}
+
+/// One choice of the user, and when it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Chosen<T> {
+    value: T,
+    at: At,
 }
 
 /// What the user chose, with the time of the choice, so that of two sidecars the later one counts.
@@ -72,13 +80,16 @@ impl Sidecar {
 
     pub(super) async fn save_state(self: &Arc<Self>) -> Result<(), StorageError> {
         let sidecar = self.clone();
-        let saving = tokio::task::spawn_blocking(move || {
+        on_a_thread(move || {
             let now = clock::now();
-            let joined = sidecar.state_file.merge_and_save(&sidecar.state(now), now)?;
-            sidecar.take_state(joined);
+            let ((), set_aside) =
+                sidecar.state_file.merge_and_save(now, |saved| sidecar.join_state(saved, now))?;
+            if let Some(aside) = set_aside {
+                sidecar.warn_set_aside(&aside);
+            }
             Ok(())
-        });
-        saving.await.unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
+        })
+        .await
     }
 
     /// Brings the pool up to what is saved, which other sidecars may have added to.
@@ -91,22 +102,26 @@ impl Sidecar {
                 pool.set_plan(&id, account.plan);
             }
             let known = choices.disabled.entry(id.clone()).or_default();
-            if account.disabled.at > known.at {
-                *known = account.disabled;
-                pool.set_disabled(&id, account.disabled.value);
+            if account.disabled_changed_at > known.at {
+                *known = Chosen { value: account.disabled, at: account.disabled_changed_at };
+                pool.set_disabled(&id, account.disabled);
             }
         }
-        if saved.pinned.at > choices.pinned.at {
-            match &saved.pinned.value {
+        if saved.pin_changed_at > choices.pinned.at {
+            match &saved.pinned {
                 Some(id) => pool.pin(id),
                 None => {
                     pool.unpin();
                 }
             }
-            choices.pinned = saved.pinned;
+            choices.pinned = Chosen { value: saved.pinned, at: saved.pin_changed_at };
         }
-        let mut affinity = saved.affinity;
-        affinity.absorb(pool.affinity(), clock::now());
+        let mut others = Affinity::default();
+        for seat in saved.sessions {
+            others.set(&seat.session, seat.account, seat.last_used_at);
+        }
+        let mut affinity = pool.affinity().clone();
+        affinity.absorb(&others, clock::now());
         pool.restore_affinity(affinity);
     }
 
@@ -135,10 +150,8 @@ impl Sidecar {
         self.on_accounts_file(move |file| {
             file.change(|document| {
                 for (_, label, marks, last_used_at) in &writing {
-                    document.set_needs_reauth(label, marks.needs_reauth);
-                    document.set_quota_exhausted_until(label, marks.quota_exhausted_until);
-                    if let Some(at) = last_used_at {
-                        document.set_last_used(label, *at);
+                    if let Err(gone) = write_marks(document, label, *marks, *last_used_at) {
+                        tracing::debug!(label, %gone, "not marked");
                     }
                 }
             })
@@ -149,29 +162,61 @@ impl Sidecar {
         Ok(())
     }
 
-    fn state(&self, now: At) -> SavedState {
+    /// Takes in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
+    /// have stay as they are: they may be in the file of another agent dir.
+    fn join_state(&self, saved: &mut SavedState, now: At) {
+        self.note_choices(now);
+        self.take_state(saved.clone());
+        let pool = self.pool();
+        let choices = self.persist.choices();
+        let mut mine: HashMap<AccountId, SavedAccount> = pool
+            .accounts()
+            .iter()
+            .map(|account| {
+                let disabled = choices.disabled.get(&account.id).copied().unwrap_or_default();
+                let known = SavedAccount {
+                    health: account.health.clone(),
+                    disabled: disabled.value,
+                    disabled_changed_at: disabled.at,
+                    plan: account.plan.clone(),
+                };
+                (account.id.clone(), known)
+            })
+            .collect();
+        for (id, account) in &mut saved.accounts {
+            if let Some(known) = mine.remove(id) {
+                *account = known;
+            }
+        }
+        let new = pool.accounts().iter().filter_map(|account| mine.remove_entry(&account.id));
+        saved.accounts.extend(new);
+        saved.pinned = choices.pinned.value.clone();
+        saved.pin_changed_at = choices.pinned.at;
+        saved.sessions = pool
+            .affinity()
+            .iter()
+            .map(|(session, seat)| SavedSession {
+                session: session.to_owned(),
+                account: seat.account.clone(),
+                last_used_at: seat.used_at,
+            })
+            .collect();
+        saved.sessions.sort_by(|a, b| a.session.cmp(&b.session));
+    }
+
+    /// A choice that differs from the one last saved or read was made since, here.
+    fn note_choices(&self, now: At) {
         let pool = self.pool();
         let mut choices = self.persist.choices();
         if choices.pinned.value.as_ref() != pool.pinned() {
             choices.pinned = Chosen { value: pool.pinned().cloned(), at: now };
         }
-        let accounts = pool
-            .accounts()
-            .iter()
-            .map(|account| {
-                let disabled = choices.disabled.entry(account.id.clone()).or_default();
-                if disabled.value != account.disabled {
-                    *disabled = Chosen { value: account.disabled, at: now };
-                }
-                let saved = SavedAccount {
-                    health: account.health.clone(),
-                    plan: account.plan.clone(),
-                    disabled: *disabled,
-                };
-                (account.id.clone(), saved)
-            })
-            .collect();
-        SavedState { accounts, pinned: choices.pinned.clone(), affinity: pool.affinity().clone() }
+        for account in pool.accounts() {
+            let disabled = choices.disabled.entry(account.id.clone()).or_default();
+            if disabled.value != account.disabled {
+                *disabled = Chosen { value: account.disabled, at: now };
+            }
+        }
     }
 }
 
@@ -179,6 +224,17 @@ impl Persist {
     fn choices(&self) -> MutexGuard<'_, Choices> {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn write_marks(
+    document: &mut Document,
+    label: &str,
+    marks: Marks,
+    last_used_at: Option<At>,
+) -> Result<(), EditRefused> {
+    document.set_needs_reauth(label, marks.needs_reauth)?;
+    document.set_quota_exhausted_until(label, marks.quota_exhausted_until)?;
+    last_used_at.map_or(Ok(()), |at| document.set_last_used(label, at))
 }
 
 fn marks(account: &Account, now: At) -> Marks {

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use crate::pool::{AccountId, Credential, Failure, FailureKind, Source, Urge};
 use crate::secret::Secret;
 use crate::store::{AccountsFile, RedeemFile, StorageError};
@@ -92,14 +93,6 @@ impl Sidecar {
         work: impl FnOnce(&AccountsFile) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let sidecar = self.clone();
-        on_files(move || work(&sidecar.accounts_file)).await
+        on_a_thread(move || work(&sidecar.accounts_file)).await
     }
-}
-
-/// Runs file work off the runtime's thread.
-pub(super) async fn on_files<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
-    let working = tokio::task::spawn_blocking(work);
-    working.await.unwrap_or_else(|panic| Err(StorageError::interrupted(panic)))
 }

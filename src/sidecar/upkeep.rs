@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sidecar;
-use super::redeem::on_files;
+use super::blocking::on_a_thread;
 use super::view::EXPIRING;
 use crate::auth;
 use crate::clock;
@@ -17,7 +17,7 @@ impl Sidecar {
         loop {
             tokio::time::sleep(jittered(self.options.upkeep_interval)).await;
             let sidecar = self.clone();
-            let looked = on_files(move || {
+            let looked = on_a_thread(move || {
                 sidecar.look_for_unknown_outcomes();
                 sidecar.redeems.file.load(clock::now())
             });

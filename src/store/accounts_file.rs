@@ -1,85 +1,74 @@
-//! `codex-accounts.json`, shared with the pi-multicodex extension (files.md). Every change is: lock, read again, apply,
-//! write a new file, rename; what does not parse is never overwritten.
+//! `codex-accounts.json` on disk, shared with the pi-multicodex extension and with other sidecars. What does not parse
+//! is never overwritten, and what a later version wrote is not changed.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use super::StorageError;
-use super::atomic::{make_private_dir, narrow, replace};
-use super::document::{Document, EntryProblem, FileAccount, VERSION};
-use super::lock::lock;
-use super::raw_object::RawObject;
+use super::reading::read_settled;
+use super::{
+    Document, EntryProblem, FileAccount, LOCK_DEADLINE, LockGuard, PermissionFinding, StorageError, examine,
+    write_atomically,
+};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AccountsFile {
     path: PathBuf,
-    state_dir: PathBuf,
+    lock_file: PathBuf,
 }
 
-/// What the file says.
-#[derive(Debug)]
+/// The file as it was at one moment; a missing one reads as empty.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
     pub accounts: Vec<FileAccount>,
     pub active_email: Option<String>,
     pub problems: Vec<EntryProblem>,
-    /// Of a version that this crate reads but does not write.
+    /// A version from the future: changes are refused.
     pub read_only: bool,
-    /// The permissions that were too wide and have been narrowed, as an octal mode.
-    pub was_open: Option<u32>,
+    pub permissions: PermissionFinding,
 }
 
 impl AccountsFile {
-    pub fn new(path: PathBuf, state_dir: PathBuf) -> Self {
-        AccountsFile { path, state_dir }
+    pub fn new(path: impl Into<PathBuf>, state_dir: &Path) -> Self {
+        AccountsFile { path: path.into(), lock_file: state_dir.join("codex-accounts.json.lock") }
     }
 
-    /// Reads the file; a missing one holds no accounts. Narrows permissions that let others in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes no lock: writers replace the file in one step, and the one that does not is waited for.
     pub fn load(&self) -> Result<Loaded, StorageError> {
-        let was_open = narrow(&self.path)?;
-        let document = self.read()?;
-        let (accounts, problems) = document.accounts();
+        let document = self.read()?.unwrap_or_default();
         Ok(Loaded {
-            accounts,
-            active_email: document.active(),
-            problems,
-            read_only: document.version() > VERSION,
-            was_open,
+            accounts: document.accounts().collect(),
+            active_email: document.active_email(),
+            problems: document.problems(),
+            read_only: document.future_version().is_some(),
+            permissions: examine(&self.path)?,
         })
     }
 
-    /// Applies `edit` to what the file holds now, and writes it when that changed anything.
+    /// Lock, read again, `edit`, write if that changed anything, unlock. Blocks for up to [`LOCK_DEADLINE`].
     pub fn change<T>(&self, edit: impl FnOnce(&mut Document) -> T) -> Result<T, StorageError> {
-        make_private_dir(&self.state_dir)?;
-        if let Some(dir) = self.path.parent() {
-            make_private_dir(dir)?;
+        let held = LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)?;
+        let mut document = self.read()?.unwrap_or_default();
+        if let Some(version) = document.future_version() {
+            return Err(StorageError::Future { path: self.path.clone(), version });
         }
-        let held = lock(&self.state_dir.join("codex-accounts.json.lock"))?;
-        let mut document = self.read()?;
-        if document.version() > VERSION {
-            return Err(StorageError::Future { path: self.path.clone(), version: document.version() });
+        let before = document.as_it_is();
+        let outcome = edit(&mut document);
+        if document.as_it_is() != before {
+            let found = write_atomically(&self.path, document.to_json().as_bytes(), &held)?;
+            tracing::debug!(path = %self.path.display(), permissions = ?found, "accounts file written");
         }
-        let result = edit(&mut document);
-        if document.is_changed() {
-            replace(&self.path, document.to_text().as_bytes(), &held)?;
-        }
-        Ok(result)
+        Ok(outcome)
     }
 
-    fn read(&self) -> Result<Document, StorageError> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::new()),
-            Err(error) => return Err(StorageError::io(&self.path)(error)),
-        };
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let root: RawObject =
-            serde_json::from_slice(text).map_err(|error| StorageError::corrupt(&self.path, &error))?;
-        Document::read(root).map_err(|shape| StorageError::Corrupt {
-            path: self.path.clone(),
-            line: 1,
-            column: 1,
-            message: shape.0.to_owned(),
+    fn read(&self) -> Result<Option<Document>, StorageError> {
+        read_settled(&self.path, |text| {
+            Document::from_str(text).map_err(|error| {
+                StorageError::parsing(&self.path, &error, "an object with one list of `accounts`")
+            })
         })
     }
 }

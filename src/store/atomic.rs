@@ -1,68 +1,142 @@
-//! Replacing a file as a whole: a reader sees the old content or the new, whatever happens in between.
+//! Replacing a file in one step: a reader sees the old content or the new one, and so does the next boot.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StorageError;
-use super::lock::LockGuard;
+use super::{LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
 
-/// Writes `bytes` in place of the file: a new file beside it with mode 0600, synced, then renamed over it. A symbolic
-/// link is followed and stays a link. The guard is the witness that no other sidecar writes at the same time.
-pub fn replace(path: &Path, bytes: &[u8], _held: &LockGuard) -> Result<(), StorageError> {
-    let target = target(path);
+/// Links deeper than this are a loop.
+const MOST_LINKS: usize = 40;
+
+/// Replaces the content of `path`, which becomes 0600, and says who could read it before. A link stays a link and its
+/// target is replaced. The guard is the proof that no other writer is at it; which lock it is, is the caller's matter.
+pub fn write_atomically(
+    path: &Path,
+    content: &[u8],
+    _held: &LockGuard,
+) -> Result<PermissionFinding, StorageError> {
+    let target = follow_links(path).map_err(|error| StorageError::writing(path, error))?;
+    let before = examine(&target)?;
     let dir = target.parent().unwrap_or(Path::new("/"));
-    let failed = |error| StorageError::io(&target)(error);
-    let mut file = tempfile::Builder::new().prefix(".multicodex-").tempfile_in(dir).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(&target).map_err(|error| failed(error.error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
-}
-
-/// Makes the folder, with mode 0700, when it is missing.
-pub fn make_private_dir(path: &Path) -> Result<(), StorageError> {
-    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(StorageError::io(path)(error)),
+    if !dir.exists() {
+        make_private_dir(dir)?;
     }
+    replace(&target, dir, content).map_err(|error| StorageError::writing(path, error))?;
+    Ok(before)
 }
 
-/// Narrows the permissions of a file that others may read or write, and says what they were.
-pub fn narrow(path: &Path) -> Result<Option<u32>, StorageError> {
-    let mode = match fs::metadata(path) {
-        Ok(found) => found.permissions().mode() & 0o777,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StorageError::io(path)(error)),
-    };
-    if mode & 0o077 == 0 {
-        return Ok(None);
+fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = tempfile::Builder::new().prefix(".multicodex-").suffix(".tmp").tempfile_in(dir)?;
+    temporary.write_all(content)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(target).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// The file a chain of links ends at, which need not exist yet.
+pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            // Not a link, or nothing there: this is the end of the chain.
+            Err(_) => return Ok(target),
+        }
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)).map_err(StorageError::io(path))?;
-    Ok(Some(mode))
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// Opens a log file to append to, readable for its owner only.
-pub fn open_log(path: &Path) -> Result<File, StorageError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(StorageError::io(path))?;
-    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(StorageError::io(path))?;
-    Ok(file)
+/// The rename itself is on the disk only once its directory is.
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
-/// What a link points to in the end, also when that does not exist yet.
-pub(super) fn target(path: &Path) -> PathBuf {
-    if let Ok(target) = fs::canonicalize(path) {
-        return target;
+#[cfg(not(unix))]
+fn sync_dir(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn held(dir: &Path) -> LockGuard {
+        LockGuard::acquire(&dir.join("state/test.lock"), Duration::ZERO).unwrap()
     }
-    match fs::read_link(path) {
-        Ok(link) => path.parent().unwrap_or(Path::new("/")).join(link),
-        Err(_) => path.to_owned(),
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_and_its_directory_are_private_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent/sub/f.json");
+        let before = write_atomically(&path, b"one", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Missing);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(names(path.parent().unwrap()), ["f.json"]);
+    }
+
+    #[test]
+    fn wide_permissions_are_narrowed_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.json");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        let before = write_atomically(&path, b"new", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Wide { mode: 0o664 });
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), 0o600));
+    }
+
+    #[test]
+    fn a_link_stays_a_link_whether_or_not_its_target_exists() {
+        fn check(target: &str, exists: bool) {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("elsewhere")).unwrap();
+            let absolute = dir.path().join(target);
+            if exists {
+                fs::write(&absolute, "old").unwrap();
+            }
+            let (link, second) = (dir.path().join("f.json"), dir.path().join("second.json"));
+            symlink(target, &second).unwrap();
+            symlink(&second, &link).unwrap();
+            write_atomically(&link, b"new", &held(dir.path())).unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), second);
+            assert_eq!(fs::read_link(&second).unwrap(), Path::new(target));
+            assert_eq!(fs::read(&absolute).unwrap(), b"new");
+        }
+        check("elsewhere/real.json", true);
+        check("elsewhere/real.json", false);
+    }
+
+    #[test]
+    fn a_loop_of_links_and_a_file_in_place_of_a_directory_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let looped = dir.path().join("loop.json");
+        symlink(&looped, &looped).unwrap();
+        let error = write_atomically(&looped, b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Io { .. }), "{error}");
+
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        let error = write_atomically(&dir.path().join("file/f.json"), b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Unreadable { .. } | StorageError::Io { .. }), "{error}");
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"kept");
     }
 }

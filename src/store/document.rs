@@ -1,250 +1,312 @@
-//! The content of `codex-accounts.json` as something to edit: only what a method names is touched, everything else
-//! stays as it was written, bad entries included.
+//! `codex-accounts.json` in memory: edited through its known members, written back with everything else as it was.
+//! Labels are compared without regard to case.
 
 use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-use super::raw_object::{RawObject, indent};
+use super::entry::{self, EntryProblem, FileAccount};
+use super::members::{Field, Members};
 use crate::pool::{At, Credential};
-use crate::secret::Secret;
 
-/// Bears the mark of an account that pi's auth.json owns.
-const LINKED: &str = "pi-openai-codex";
-/// The version that the ancestor 2.2 and later writes.
-pub(super) const VERSION: u64 = 1;
+/// The version the extension writes, and the highest one that is understood.
+const VERSION: i64 = 1;
 
-/// One account as the file has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileAccount {
-    /// The label; the file calls it `email`.
-    pub email: String,
-    pub access: Secret,
-    pub refresh: Secret,
-    pub expires_at: At,
-    /// The workspace id.
-    pub account_id: Option<String>,
-    pub last_used_at: Option<At>,
-    pub quota_exhausted_until: Option<At>,
-    pub linked: bool,
-    pub needs_reauth: bool,
-}
-
-/// An entry that is kept but cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryProblem {
-    /// From 0, in the file's order.
-    pub index: usize,
-    pub what: String,
-}
-
-impl fmt::Display for EntryProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {}: {}", self.index + 1, self.what)
-    }
-}
-
-#[derive(Debug)]
+/// Parse with [`str::parse`], write with [`Document::to_json`].
+#[derive(Clone, Debug)]
 pub struct Document {
-    root: RawObject,
+    /// `accounts` only keeps its place here; what it holds is in `entries`.
+    members: Members,
     entries: Vec<Entry>,
-    changed: bool,
 }
 
-#[derive(Debug)]
-struct Entry {
-    /// As it was written, for as long as nothing in it changes.
-    raw: Box<RawValue>,
-    /// Its members, when it is an object.
-    members: Option<RawObject>,
-    changed: bool,
+#[derive(Clone)]
+enum Entry {
+    Account(Members),
+    /// Cannot be used; kept as it is.
+    Bad {
+        raw: Box<RawValue>,
+        label: Option<String>,
+        message: String,
+    },
 }
 
-/// Why a text that is JSON is not an accounts file.
-#[derive(Debug)]
-pub(super) struct WrongShape(pub(super) &'static str);
+/// Why an edit was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditRefused {
+    #[error("no account in the file has this label")]
+    NoSuchLabel,
+    #[error("another account in the file has this label")]
+    LabelTaken,
+}
 
 impl Document {
-    /// The document of a file that does not exist yet.
-    pub(super) fn new() -> Self {
-        let mut root = RawObject::default();
-        root.set("version", &json!(VERSION));
-        Document { root, entries: Vec::new(), changed: false }
+    /// Usable accounts in the order of the file.
+    pub fn accounts(&self) -> impl Iterator<Item = FileAccount> {
+        self.usable().map(|(_, account, _)| account)
     }
 
-    pub(super) fn read(root: RawObject) -> Result<Self, WrongShape> {
-        let Some(accounts) = root.get("accounts") else {
-            return Err(WrongShape("there is no member \"accounts\""));
-        };
-        let Ok(raws) = serde_json::from_str::<Vec<Box<RawValue>>>(accounts.get()) else {
-            return Err(WrongShape("\"accounts\" is not an array"));
-        };
-        let entries = raws
-            .into_iter()
-            .map(|raw| Entry { members: serde_json::from_str(raw.get()).ok(), raw, changed: false })
-            .collect();
-        Ok(Document { root, entries, changed: false })
+    pub fn problems(&self) -> Vec<EntryProblem> {
+        let bad = self.entries.iter().enumerate().filter_map(|(index, entry)| match entry {
+            Entry::Bad { label, message, .. } => {
+                Some(EntryProblem { index, label: label.clone(), message: message.clone(), used: false })
+            }
+            Entry::Account(_) => None,
+        });
+        let left_out = self.usable().flat_map(|(index, account, left_out)| {
+            left_out.into_iter().map(move |name| EntryProblem {
+                index,
+                label: Some(account.email.clone()),
+                message: format!("`{name}` has the wrong type and is left out"),
+                used: true,
+            })
+        });
+        let mut problems: Vec<_> = bad.chain(left_out).collect();
+        problems.sort_by_key(|problem| problem.index);
+        problems
     }
 
-    pub(super) fn version(&self) -> u64 {
-        self.root.read("version").unwrap_or(VERSION)
+    pub fn active_email(&self) -> Option<String> {
+        match self.members.string("activeEmail") {
+            Field::Present(label) if !label.is_empty() => Some(label),
+            _ => None,
+        }
     }
 
-    pub(super) fn is_changed(&self) -> bool {
-        self.changed
+    /// The version when it is one from the future, as it is written in the file.
+    pub fn future_version(&self) -> Option<String> {
+        match self.members.number("version") {
+            Field::Present(version) if version > VERSION as f64 => {
+                self.members.raw("version").map(|raw| raw.get().to_owned())
+            }
+            _ => None,
+        }
     }
 
-    pub fn active(&self) -> Option<String> {
-        self.root.read("activeEmail")
+    /// Place in the file's `accounts`, from 0.
+    pub fn position(&self, label: &str) -> Option<usize> {
+        let label = label.to_lowercase();
+        self.usable().find(|(_, account, _)| account.email.to_lowercase() == label).map(|(index, ..)| index)
     }
 
-    /// The accounts that can be used, in the file's order, and what is wrong with the others.
-    pub fn accounts(&self) -> (Vec<FileAccount>, Vec<EntryProblem>) {
-        let mut accounts: Vec<FileAccount> = Vec::new();
-        let mut problems = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate() {
-            match read_account(entry) {
-                Ok(account) if accounts.iter().any(|earlier| earlier.email == account.email) => {
-                    problems
-                        .push(EntryProblem { index, what: "an earlier entry has the same email".to_owned() });
-                }
-                Ok(account) => accounts.push(account),
-                Err(what) => problems.push(EntryProblem { index, what: what.to_owned() }),
+    /// Replaces the known members of the account with this label, or appends a new account.
+    pub fn put(&mut self, account: &FileAccount) {
+        match self.members_of(&account.email) {
+            Ok(members) => entry::write(members, account),
+            Err(_) => {
+                let mut members = Members::default();
+                entry::write(&mut members, account);
+                self.entries.push(Entry::Account(members));
             }
         }
-        (accounts, problems)
     }
 
-    /// Adds the account, or replaces what this crate knows of the one with the same label. Unknown members stay.
-    pub fn put(&mut self, account: &FileAccount) {
-        let label = account.email.as_str();
-        if self.position(label).is_none() {
-            let members = RawObject::default();
-            let raw = RawValue::NULL.to_owned();
-            self.entries.push(Entry { raw, members: Some(members), changed: true });
-            let last = self.entries.len() - 1;
-            self.set_at(last, "email", Some(json!(label)));
+    /// `activeEmail` follows.
+    pub fn rename(&mut self, label: &str, new: &str) -> Result<(), EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        if self.position(new).is_some_and(|other| other != index) {
+            return Err(EditRefused::LabelTaken);
         }
-        let credential = Credential {
-            access: account.access.clone(),
-            refresh: account.refresh.clone(),
-            expires_at: account.expires_at,
-        };
-        self.set_credential(label, &credential);
-        self.set(label, "accountId", account.account_id.as_ref().map(|id| json!(id)));
-        self.set(label, "lastUsed", account.last_used_at.map(|at| json!(at.millis())));
-        self.set_quota_exhausted_until(label, account.quota_exhausted_until);
-        self.set(label, "importSource", account.linked.then(|| json!(LINKED)));
-        self.set_needs_reauth(label, account.needs_reauth);
-    }
-
-    pub fn rename(&mut self, old: &str, new: &str) {
-        self.set(old, "email", Some(json!(new)));
-        if self.active().as_deref() == Some(old) {
+        if self.is_active(label) {
             self.set_active(Some(new));
         }
+        self.members_of(label)?.set("email", new);
+        Ok(())
     }
 
-    /// Takes the account out of the file; what else bears its label stays.
-    pub fn remove(&mut self, label: &str) {
-        if let Some(at) = self.position(label) {
-            self.entries.remove(at);
-            self.changed = true;
-        }
-        if self.active().as_deref() == Some(label) {
+    /// `activeEmail` goes with it.
+    pub fn remove(&mut self, label: &str) -> Result<(), EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        if self.is_active(label) {
             self.set_active(None);
         }
+        self.entries.remove(index);
+        Ok(())
     }
 
     pub fn set_active(&mut self, label: Option<&str>) {
-        self.changed |= match label {
-            Some(label) => self.root.set("activeEmail", &json!(label)),
-            None => self.root.remove("activeEmail"),
-        };
+        match label {
+            Some(label) => self.members.set("activeEmail", label),
+            None => self.members.remove("activeEmail"),
+        }
     }
 
-    pub fn set_credential(&mut self, label: &str, credential: &Credential) {
-        self.set(label, "accessToken", Some(json!(credential.access.expose())));
-        self.set(label, "refreshToken", Some(json!(credential.refresh.expose())));
-        self.set(label, "expiresAt", Some(json!(credential.expires_at.millis())));
+    pub fn set_credential(&mut self, label: &str, credential: &Credential) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_credential(members, credential))
     }
 
-    /// Absent when false, as the ancestor writes it.
-    pub fn set_needs_reauth(&mut self, label: &str, needs_reauth: bool) {
-        self.set(label, "needsReauth", needs_reauth.then(|| json!(true)));
+    pub fn set_linked(&mut self, label: &str, linked: bool) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_linked(members, linked))
     }
 
-    pub fn set_quota_exhausted_until(&mut self, label: &str, until: Option<At>) {
-        self.set(label, "quotaExhaustedUntil", until.map(|at| json!(at.millis())));
+    /// `false` takes the member away, as shape 2.3 does.
+    pub fn set_needs_reauth(&mut self, label: &str, needed: bool) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_needs_reauth(members, needed))
     }
 
-    pub fn set_last_used(&mut self, label: &str, at: At) {
-        self.set(label, "lastUsed", Some(json!(at.millis())));
+    /// `None` takes the member away, as shape 2.3 does.
+    pub fn set_quota_exhausted_until(&mut self, label: &str, until: Option<At>) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_optional_at(members, "quotaExhaustedUntil", until))
     }
 
-    /// The whole file, laid out as the ancestor does.
-    pub(super) fn to_text(&self) -> String {
-        let mut list = String::from("[");
-        for (i, entry) in self.entries.iter().enumerate() {
-            list.push_str(if i == 0 { "\n" } else { ",\n" });
-            indent(2, &mut list);
-            match &entry.members {
-                Some(members) if entry.changed => members.write_pretty(2, &mut list),
-                _ => list.push_str(entry.raw.get()),
+    pub fn set_last_used(&mut self, label: &str, at: At) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_optional_at(members, "lastUsed", Some(at)))
+    }
+
+    /// The shape of 2.3: 2-space JSON without a newline at the end, and a `version` in any case.
+    pub fn to_json(&self) -> String {
+        let mut versioned = self.clone();
+        if !matches!(versioned.members.number("version"), Field::Present(version) if version >= VERSION as f64)
+        {
+            versioned.set_version();
+        }
+        versioned.as_it_is()
+    }
+
+    /// The same without a version of our own, to compare documents by.
+    pub(super) fn as_it_is(&self) -> String {
+        #[expect(
+            clippy::expect_used,
+            reason = "names are strings and values are JSON already, so nothing can fail"
+        )]
+        serde_json::to_string_pretty(self).expect("a document can be written")
+    }
+
+    fn set_version(&mut self) {
+        if self.members.raw("version").is_none() {
+            self.members.insert_before("accounts", "version");
+        }
+        self.members.set("version", VERSION);
+    }
+
+    fn is_active(&self, label: &str) -> bool {
+        self.active_email().is_some_and(|active| active.to_lowercase() == label.to_lowercase())
+    }
+
+    fn usable(&self) -> impl Iterator<Item = (usize, FileAccount, Vec<&'static str>)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| match entry {
+            Entry::Account(members) => {
+                entry::read(members).ok().map(|(account, left_out)| (index, account, left_out))
             }
-        }
-        if !self.entries.is_empty() {
-            list.push('\n');
-            indent(1, &mut list);
-        }
-        list.push(']');
-        let mut root = self.root.clone();
-        root.set_raw("accounts", list);
-        let mut text = String::new();
-        root.write_pretty(0, &mut text);
-        text.push('\n');
-        text
-    }
-
-    fn position(&self, label: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            entry.members.as_ref().and_then(|members| members.read::<String>("email")).as_deref()
-                == Some(label)
+            Entry::Bad { .. } => None,
         })
     }
 
-    fn set(&mut self, label: &str, name: &str, value: Option<Value>) {
-        if let Some(at) = self.position(label) {
-            self.set_at(at, name, value);
+    fn members_of(&mut self, label: &str) -> Result<&mut Members, EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        match self.entries.get_mut(index) {
+            Some(Entry::Account(members)) => Ok(members),
+            _ => Err(EditRefused::NoSuchLabel),
         }
-    }
-
-    fn set_at(&mut self, at: usize, name: &str, value: Option<Value>) {
-        let entry = &mut self.entries[at];
-        let Some(members) = &mut entry.members else { return };
-        let changed = match value {
-            Some(value) => members.set(name, &value),
-            None => members.remove(name),
-        };
-        entry.changed |= changed;
-        self.changed |= changed;
     }
 }
 
-fn read_account(entry: &Entry) -> Result<FileAccount, &'static str> {
-    let members = entry.members.as_ref().ok_or("not an object")?;
-    let text = |name: &str| members.read::<String>(name).filter(|text| !text.trim().is_empty());
-    let at = |name: &str| members.read::<f64>(name).filter(|ms| ms.is_finite()).map(|ms| At(ms as i64));
-    Ok(FileAccount {
-        email: text("email").ok_or("\"email\" is missing")?,
-        access: members.read::<String>("accessToken").map(Secret::new).ok_or("\"accessToken\" is missing")?,
-        refresh: text("refreshToken").map(Secret::new).ok_or("\"refreshToken\" is missing")?,
-        expires_at: at("expiresAt").ok_or("\"expiresAt\" is missing or not a number")?,
-        account_id: text("accountId"),
-        last_used_at: at("lastUsed"),
-        quota_exhausted_until: at("quotaExhaustedUntil"),
-        linked: text("importSource").as_deref() == Some(LINKED),
-        needs_reauth: members.read("needsReauth").unwrap_or(false),
-    })
+/// The content of a file that is not there yet.
+impl Default for Document {
+    fn default() -> Self {
+        let mut document = Document { members: Members::default(), entries: Vec::new() };
+        document.members.push_place("accounts".to_owned());
+        document.set_version();
+        document
+    }
+}
+
+impl std::str::FromStr for Document {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
+}
+
+impl Entry {
+    fn new(raw: Box<RawValue>, labels: &mut Vec<String>) -> Entry {
+        let Ok(members) = serde_json::from_str::<Members>(raw.get()) else {
+            return Entry::Bad { raw, label: None, message: "it is not an object".to_owned() };
+        };
+        let label = match members.string("email") {
+            Field::Present(label) => Some(label),
+            _ => None,
+        };
+        let message = match entry::read(&members) {
+            Ok((account, _)) if labels.contains(&account.email.to_lowercase()) => {
+                "an earlier entry has the same `email`".to_owned()
+            }
+            Ok((account, _)) => {
+                labels.push(account.email.to_lowercase());
+                return Entry::Account(members);
+            }
+            Err(message) => message,
+        };
+        Entry::Bad { raw, label, message }
+    }
+}
+
+/// Never shows a value: they are tokens.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Account(members) => members.fmt(f),
+            Entry::Bad { message, .. } => f.debug_tuple("Bad").field(message).finish(),
+        }
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Entry::Account(members) => members.serialize(serializer),
+            Entry::Bad { raw, .. } => raw.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (name, value) in self.members.iter() {
+            match name {
+                "accounts" => map.serialize_entry(name, &self.entries)?,
+                _ => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct File;
+
+        impl<'de> Visitor<'de> for File {
+            type Value = Document;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with one list of `accounts`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+                let mut members = Members::default();
+                let mut accounts: Option<Vec<Box<RawValue>>> = None;
+                while let Some(name) = map.next_key::<String>()? {
+                    if name != "accounts" {
+                        members.push(name, map.next_value()?);
+                    } else if accounts.is_none() {
+                        accounts = Some(map.next_value()?);
+                        members.push_place(name);
+                    } else {
+                        return Err(A::Error::duplicate_field("accounts"));
+                    }
+                }
+                let raw = accounts.ok_or_else(|| A::Error::missing_field("accounts"))?;
+                let mut labels = Vec::with_capacity(raw.len());
+                let entries = raw.into_iter().map(|raw| Entry::new(raw, &mut labels)).collect();
+                Ok(Document { members, entries })
+            }
+        }
+
+        deserializer.deserialize_map(File)
+    }
 }

@@ -1,42 +1,104 @@
-//! What goes wrong with a file, told so that a person knows what to do about it.
+//! What can go wrong with a file. Every message names the file and says what to do next; none quotes its content,
+//! because that is where the tokens are.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    #[error("{} is locked by another process; try again", .path.display())]
+    /// Someone else held the lock until the deadline. Worth another try.
+    #[error("{} is locked by another process; try again, or end the process that holds it", path.display())]
     Locked { path: PathBuf },
-    #[error("{}:{line}:{column} does not parse ({message}); repair it or move it away, it is not overwritten", .path.display())]
-    Corrupt { path: PathBuf, line: usize, column: usize, message: String },
-    #[error("{} is of version {version}, which this multicodex only reads; use a newer multicodex", .path.display())]
-    Future { path: PathBuf, version: u64 },
-    #[error("{}: {source}", .path.display())]
+
+    #[error("{} cannot be read ({source}); check its owner and permissions", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+
+    /// What is there is not what belongs there. It is never overwritten.
+    #[error("{} is damaged at line {line}, column {column}: {message}; repair it or move it away", path.display())]
+    Corrupt {
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1, in bytes; 0 when the fault is the end of the line before.
+        column: usize,
+        message: String,
+    },
+
+    /// Written by a later version: it can be read, and is not changed.
+    #[error("{} has version {version}, which this multicodex does not write; update multicodex", path.display())]
+    Future { path: PathBuf, version: String },
+
+    #[error("{} cannot be written ({source}); make its directory writable", path.display())]
+    ReadOnly { path: PathBuf, source: io::Error },
+
+    #[error("there is no room to write {} ({source}); free some space", path.display())]
+    Full { path: PathBuf, source: io::Error },
+
+    #[error("{} could not be written: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("file work was interrupted: {0}")]
-    Interrupted(String),
 }
 
 impl StorageError {
-    /// Whether the same request may succeed later without anyone doing anything.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, StorageError::Locked { .. } | StorageError::Interrupted(_))
+    /// Whether the same call may succeed without anyone repairing something first.
+    pub fn retryable(&self) -> bool {
+        matches!(self, StorageError::Locked { .. })
     }
 
-    pub fn interrupted(cause: impl std::fmt::Display) -> Self {
-        StorageError::Interrupted(cause.to_string())
-    }
-
-    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> StorageError {
-        move |source| StorageError::Io { path: path.to_owned(), source }
-    }
-
-    pub(super) fn corrupt(path: &Path, error: &serde_json::Error) -> Self {
-        StorageError::Corrupt {
-            path: path.to_owned(),
-            line: error.line(),
-            column: error.column(),
-            message: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+    pub fn path(&self) -> &Path {
+        match self {
+            StorageError::Locked { path }
+            | StorageError::Unreadable { path, .. }
+            | StorageError::Corrupt { path, .. }
+            | StorageError::Future { path, .. }
+            | StorageError::ReadOnly { path, .. }
+            | StorageError::Full { path, .. }
+            | StorageError::Io { path, .. } => path,
         }
+    }
+
+    /// Sorts a failed write by what helps against it.
+    pub(super) fn writing(path: &Path, source: io::Error) -> Self {
+        use io::ErrorKind::*;
+        let path = path.to_owned();
+        match source.kind() {
+            PermissionDenied | ReadOnlyFilesystem => StorageError::ReadOnly { path, source },
+            StorageFull | QuotaExceeded => StorageError::Full { path, source },
+            _ => StorageError::Io { path, source },
+        }
+    }
+
+    /// serde's text for a wrong type quotes the value, which may be a token, so only its position is taken over then.
+    pub(super) fn parsing(path: &Path, error: &serde_json::Error, expected: &str) -> Self {
+        let message = if error.is_data() {
+            format!("expected {expected}")
+        } else {
+            let text = error.to_string();
+            text.split(" at line ").next().unwrap_or_default().to_owned()
+        };
+        StorageError::Corrupt { path: path.to_owned(), line: error.line(), column: error.column(), message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_says_what_helps() {
+        fn check(kind: io::ErrorKind, expected: &str) {
+            let message = StorageError::writing(Path::new("/a/b.json"), io::Error::from(kind)).to_string();
+            assert!(message.contains("/a/b.json") && message.ends_with(expected), "{kind:?}: {message}");
+        }
+        check(io::ErrorKind::PermissionDenied, "make its directory writable");
+        check(io::ErrorKind::ReadOnlyFilesystem, "make its directory writable");
+        check(io::ErrorKind::StorageFull, "free some space");
+        check(io::ErrorKind::QuotaExceeded, "free some space");
+        check(io::ErrorKind::NotADirectory, "could not be written: not a directory");
+    }
+
+    #[test]
+    fn only_a_held_lock_is_worth_another_try() {
+        assert!(StorageError::Locked { path: "l".into() }.retryable());
+        assert!(!StorageError::Future { path: "l".into(), version: "2".to_owned() }.retryable());
     }
 }

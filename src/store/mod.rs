@@ -1,26 +1,39 @@
-//! The files: where they are, how they are read, locked and replaced. Decides nothing about accounts, and never
-//! overwrites what does not parse.
+//! The files: where they lie, how they are read without trusting them, and how they are changed without losing anything.
+//!
+//! Everything here blocks and belongs inside `tokio::task::spawn_blocking`. The order of every change is: take the
+//! file's lock, read it again, apply the change, replace the file in one step, let go. Nothing here decides what an
+//! account may do; what a file says is handed on as plain values of `pool`.
 
 mod accounts_file;
 mod atomic;
+mod auth_file;
 mod document;
+mod entry;
 mod error;
 mod lock;
+mod members;
 mod paths;
+mod permissions;
 mod probe;
-mod raw_object;
+mod reading;
 mod redeem_file;
 mod redeem_record;
 mod settings;
 mod state;
-mod state_record;
+mod state_wire;
 
 pub use accounts_file::{AccountsFile, Loaded};
-pub use atomic::{make_private_dir, open_log};
-pub use document::{Document, EntryProblem, FileAccount};
+pub use atomic::write_atomically;
+pub use auth_file::{AuthFile, LinkedCredential, NoReading};
+pub use document::{Document, EditRefused};
+pub use entry::{EntryProblem, FileAccount};
 pub use error::StorageError;
-pub use paths::{PathChoices, Paths, PathsError};
+pub use lock::{LOCK_DEADLINE, LockGuard};
+pub use paths::{PathError, PathOptions, Paths, Surroundings};
+pub use permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
 pub use probe::probe_writable;
 pub use redeem_file::{LedgerReading, RedeemFile, RedeemLane};
-pub use settings::Settings;
-pub use state::{Chosen, SavedAccount, SavedState, StateFile, StateReading};
+pub use settings::{
+    FooterOrder, FooterPrefs, ResetWindow, SettingProblem, Settings, SettingsFile, UsageMode,
+};
+pub use state::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};

@@ -1,24 +1,32 @@
-//! Where the files are: flag or variable beats default. Looks nothing up that was given.
+//! Where the files lie: flag before variable before default. Touches no file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use directories::{BaseDirs, ProjectDirs};
-
-/// What the command line or the environment chose; the rest takes its default.
+/// What the command line said; an absent flag is `None`.
 #[derive(Clone, Debug, Default)]
-pub struct PathChoices {
+pub struct PathOptions {
     pub agent_dir: Option<PathBuf>,
     pub state_dir: Option<PathBuf>,
     pub codex_home: Option<PathBuf>,
     pub log_file: Option<PathBuf>,
 }
 
-/// Every file and folder that this sidecar knows, as absolute paths.
+/// What the machine says about this user.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    pub home: Option<PathBuf>,
+    /// The platform's state directory for multicodex.
+    pub state_dir: Option<PathBuf>,
+    /// Relative paths are meant from here.
+    pub current_dir: PathBuf,
+}
+
+/// Every file the sidecar reads or writes, as absolute paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     pub agent_dir: PathBuf,
     pub accounts_file: PathBuf,
-    /// pi's auth.json.
     pub auth_file: PathBuf,
     pub settings_file: PathBuf,
     pub state_dir: PathBuf,
@@ -27,58 +35,71 @@ pub struct Paths {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PathsError {
-    #[error(
-        "this user has no home directory; name the directories with --agent-dir, --state-dir and --codex-home"
-    )]
-    NoHome,
-    #[error("the current directory cannot be read, so the relative path {} means nothing", .0.display())]
-    NoCurrentDir(PathBuf),
+#[error("no home directory is known; set HOME, or name the directory with {flag} or {variable}")]
+pub struct PathError {
+    pub flag: &'static str,
+    pub variable: &'static str,
+}
+
+impl Surroundings {
+    pub fn of_this_process() -> Self {
+        let project = directories::ProjectDirs::from("", "", "multicodex");
+        Surroundings {
+            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            state_dir: project
+                .map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned()),
+            current_dir: std::env::current_dir().unwrap_or_default(),
+        }
+    }
 }
 
 impl Paths {
-    /// # Errors
-    ///
-    /// When a default is needed and the user has no home directory.
-    pub fn resolve(choices: PathChoices) -> Result<Self, PathsError> {
-        let home = BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-        let state = ProjectDirs::from("", "", "multicodex")
-            .map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned());
-        Self::from_parts(choices, home.as_deref(), state)
-    }
+    /// `variable` looks up an environment variable; an empty one counts as unset.
+    pub fn resolve(
+        options: &PathOptions,
+        variable: impl Fn(&str) -> Option<OsString>,
+        surroundings: &Surroundings,
+    ) -> Result<Paths, PathError> {
+        let home = surroundings.home.as_deref();
+        let chosen = |flag: &Option<PathBuf>, name: &str| {
+            let from_variable = || variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+            let path = flag.clone().or_else(from_variable)?;
+            Some(surroundings.current_dir.join(expand_home(&path, home)))
+        };
+        let in_home = |flag, variable, below: &str| {
+            home.map(|home| home.join(below)).ok_or(PathError { flag, variable })
+        };
 
-    /// The file with what was learned about accounts.
-    pub fn state_file(&self) -> PathBuf {
-        self.state_dir.join(super::state::FILE_NAME)
-    }
-
-    fn from_parts(
-        choices: PathChoices,
-        home: Option<&Path>,
-        state: Option<PathBuf>,
-    ) -> Result<Self, PathsError> {
-        let below_home = |below: &str| home.map(|home| home.join(below)).ok_or(PathsError::NoHome);
-        let chosen = |choice: Option<PathBuf>| choice.map(|path| absolute(&path, home)).transpose();
-        let agent_dir = chosen(choices.agent_dir)?.map_or_else(|| below_home(".pi/agent"), Ok)?;
-        let codex_home = chosen(choices.codex_home)?.map_or_else(|| below_home(".codex"), Ok)?;
+        let agent_dir = match chosen(&options.agent_dir, "PI_CODING_AGENT_DIR") {
+            Some(dir) => dir,
+            None => in_home("--agent-dir", "PI_CODING_AGENT_DIR", ".pi/agent")?,
+        };
+        let state_dir = chosen(&options.state_dir, "MULTICODEX_STATE_DIR")
+            .or_else(|| surroundings.state_dir.clone())
+            .ok_or(PathError { flag: "--state-dir", variable: "MULTICODEX_STATE_DIR" })?;
+        let codex_home = match chosen(&options.codex_home, "CODEX_HOME") {
+            Some(dir) => dir,
+            None => in_home("--codex-home", "CODEX_HOME", ".codex")?,
+        };
         Ok(Paths {
             accounts_file: agent_dir.join("codex-accounts.json"),
             auth_file: agent_dir.join("auth.json"),
             settings_file: agent_dir.join("settings.json"),
-            state_dir: chosen(choices.state_dir)?.or(state).ok_or(PathsError::NoHome)?,
-            codex_auth_file: codex_home.join("auth.json"),
-            log_file: chosen(choices.log_file)?,
             agent_dir,
+            state_dir,
+            codex_auth_file: codex_home.join("auth.json"),
+            log_file: chosen(&options.log_file, "MULTICODEX_LOG_FILE"),
         })
     }
 }
 
-/// `~` and `~/x` are the home directory, as pi reads them; `~user` is a name like any other.
-fn absolute(path: &Path, home: Option<&Path>) -> Result<PathBuf, PathsError> {
-    if let Ok(below) = path.strip_prefix("~") {
-        return home.map(|home| home.join(below)).ok_or(PathsError::NoHome);
+/// `~` and `~/x` mean the home directory; `~name` is a name like any other.
+fn expand_home(path: &Path, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
+        (Ok(below), Some(home)) if below.as_os_str().is_empty() => home.to_owned(),
+        (Ok(below), Some(home)) => home.join(below),
+        _ => path.to_owned(),
     }
-    std::path::absolute(path).map_err(|_| PathsError::NoCurrentDir(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -86,41 +107,60 @@ fn absolute(path: &Path, home: Option<&Path>) -> Result<PathBuf, PathsError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_not_chosen_lies_below_home() {
-        let paths =
-            Paths::from_parts(PathChoices::default(), Some(Path::new("/h")), Some(PathBuf::from("/s")))
-                .unwrap();
-        assert_eq!(paths.accounts_file, Path::new("/h/.pi/agent/codex-accounts.json"));
-        assert_eq!(paths.auth_file, Path::new("/h/.pi/agent/auth.json"));
-        assert_eq!(paths.settings_file, Path::new("/h/.pi/agent/settings.json"));
-        assert_eq!(paths.codex_auth_file, Path::new("/h/.codex/auth.json"));
-        assert_eq!(paths.state_dir, Path::new("/s"));
+    fn surroundings() -> Surroundings {
+        Surroundings {
+            home: Some("/home/ada".into()),
+            state_dir: Some("/home/ada/.local/state/multicodex".into()),
+            current_dir: "/work".into(),
+        }
     }
 
     #[test]
-    fn a_choice_beats_the_default_and_a_tilde_is_home() {
-        let choices = PathChoices {
-            agent_dir: Some(PathBuf::from("~/agents")),
-            state_dir: Some(PathBuf::from("/state")),
-            codex_home: Some(PathBuf::from("~")),
-            log_file: Some(PathBuf::from("~x/log")),
-        };
-        let paths = Paths::from_parts(choices, Some(Path::new("/h")), None).unwrap();
-        assert_eq!(paths.accounts_file, Path::new("/h/agents/codex-accounts.json"));
-        assert_eq!(paths.codex_auth_file, Path::new("/h/auth.json"));
-        assert_eq!(paths.log_file.unwrap(), std::env::current_dir().unwrap().join("~x/log"));
-    }
-
-    #[test]
-    fn without_a_home_every_directory_must_be_named() {
-        assert_eq!(Paths::from_parts(PathChoices::default(), None, None), Err(PathsError::NoHome));
-        let choices = PathChoices {
-            agent_dir: Some(PathBuf::from("/a")),
-            state_dir: Some(PathBuf::from("/s")),
-            codex_home: Some(PathBuf::from("/c")),
+    fn without_flags_and_variables_everything_is_below_home() {
+        let paths = Paths::resolve(&PathOptions::default(), |_| None, &surroundings()).unwrap();
+        let expected = Paths {
+            agent_dir: "/home/ada/.pi/agent".into(),
+            accounts_file: "/home/ada/.pi/agent/codex-accounts.json".into(),
+            auth_file: "/home/ada/.pi/agent/auth.json".into(),
+            settings_file: "/home/ada/.pi/agent/settings.json".into(),
+            state_dir: "/home/ada/.local/state/multicodex".into(),
+            codex_auth_file: "/home/ada/.codex/auth.json".into(),
             log_file: None,
         };
-        assert!(Paths::from_parts(choices, None, None).is_ok());
+        assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn a_flag_beats_the_variable_and_the_variable_beats_the_default() {
+        fn check(flag: Option<&str>, variable: Option<&str>, expected: &str) {
+            let options = PathOptions { agent_dir: flag.map(PathBuf::from), ..PathOptions::default() };
+            let lookup = |name: &str| variable.filter(|_| name == "PI_CODING_AGENT_DIR").map(OsString::from);
+            let paths = Paths::resolve(&options, lookup, &surroundings()).unwrap();
+            assert_eq!(paths.agent_dir, Path::new(expected), "{flag:?} {variable:?}");
+        }
+        check(Some("/flag"), Some("/variable"), "/flag");
+        check(None, Some("/variable"), "/variable");
+        check(None, Some(""), "/home/ada/.pi/agent");
+        check(Some("~"), None, "/home/ada");
+        check(Some("~/pi"), None, "/home/ada/pi");
+        check(None, Some("~/pi"), "/home/ada/pi");
+        check(Some("~bob/pi"), None, "/work/~bob/pi");
+        check(Some("pi"), None, "/work/pi");
+    }
+
+    #[test]
+    fn a_missing_home_matters_only_when_it_is_needed() {
+        let nowhere = Surroundings { current_dir: "/".into(), ..Surroundings::default() };
+        let error = Paths::resolve(&PathOptions::default(), |_| None, &nowhere).unwrap_err();
+        assert_eq!(error.flag, "--agent-dir");
+        let named = PathOptions {
+            agent_dir: Some("/a".into()),
+            state_dir: Some("/s".into()),
+            codex_home: Some("/c".into()),
+            log_file: Some("/l".into()),
+        };
+        let paths = Paths::resolve(&named, |_| None, &nowhere).unwrap();
+        assert_eq!(paths.codex_auth_file, Path::new("/c/auth.json"));
+        assert_eq!(paths.log_file.as_deref(), Some(Path::new("/l")));
     }
 }

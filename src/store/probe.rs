@@ -4,16 +4,16 @@ use std::io::Write;
 use std::path::Path;
 
 use super::StorageError;
-use super::atomic::target;
+use super::atomic::follow_links;
 
 /// More than the accounts file of anyone.
 const PROBE_BYTES: usize = 64 << 10;
 
 /// Writes and syncs a file of some size beside `path`, and takes it away again: the folder is writable and has room.
 pub fn probe_writable(path: &Path) -> Result<(), StorageError> {
-    let target = target(path);
+    let failed = |error| StorageError::writing(path, error);
+    let target = follow_links(path).map_err(failed)?;
     let dir = target.parent().unwrap_or(Path::new("/"));
-    let failed = |error| StorageError::io(&target)(error);
     let mut file = tempfile::Builder::new().prefix(".multicodex-").tempfile_in(dir).map_err(failed)?;
     file.write_all(&[0; PROBE_BYTES]).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)

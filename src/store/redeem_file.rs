@@ -6,10 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::StorageError;
-use super::atomic::{make_private_dir, replace};
-use super::lock::{LockGuard, lock_within};
 use super::redeem_record::LedgerRecord;
+use super::{LockGuard, StorageError, write_atomically};
 use crate::pool::{AccountId, At, RedeemLedger};
 
 const FILE_NAME: &str = "redeems.json";
@@ -43,17 +41,15 @@ impl RedeemFile {
 
     /// Waits for both locks, each for at most `patience`. Blocks the thread.
     pub fn enter(&self, account: &AccountId, patience: Duration) -> Result<RedeemLane, StorageError> {
-        make_private_dir(&self.dir)?;
-        let lane = lock_within(&self.dir.join(LANE), patience)?;
-        let credential = lock_within(&self.dir.join(format!("credential-{account}.lock")), patience)?;
+        let lane = LockGuard::acquire(&self.dir.join(LANE), patience)?;
+        let credential = LockGuard::acquire(&self.dir.join(format!("credential-{account}.lock")), patience)?;
         Ok(RedeemLane { dir: self.dir.clone(), lane, _credential: credential })
     }
 
     /// What is known while nobody redeems: an intent without a result was left by a process that died. `Locked` while
     /// somebody does.
     pub fn load_at_rest(&self, now: At) -> Result<LedgerReading, StorageError> {
-        make_private_dir(&self.dir)?;
-        let _lane = lock_within(&self.dir.join(LANE), Duration::ZERO)?;
+        let _lane = LockGuard::acquire(&self.dir.join(LANE), Duration::ZERO)?;
         load(&self.dir, now)
     }
 
@@ -70,10 +66,10 @@ impl RedeemLane {
 
     /// Durable when this returns.
     pub fn save(&self, ledger: &RedeemLedger) -> Result<(), StorageError> {
-        let bytes = serde_json::to_vec(&LedgerRecord::from(ledger)).map_err(|error| {
-            StorageError::interrupted(format!("the redeem journal cannot be written as JSON: {error}"))
-        })?;
-        replace(&self.dir.join(FILE_NAME), &bytes, &self.lane)
+        let path = self.dir.join(FILE_NAME);
+        let bytes = serde_json::to_vec(&LedgerRecord::from(ledger))
+            .map_err(|error| StorageError::writing(&path, error.into()))?;
+        write_atomically(&path, &bytes, &self.lane).map(drop)
     }
 }
 
@@ -84,13 +80,13 @@ fn load(dir: &Path, now: At) -> Result<LedgerReading, StorageError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: None });
         }
-        Err(error) => return Err(StorageError::io(&path)(error)),
+        Err(error) => return Err(StorageError::Unreadable { path, source: error }),
     };
     if let Ok(record) = serde_json::from_slice::<LedgerRecord>(&bytes) {
         return Ok(LedgerReading { ledger: record.into(), set_aside: None });
     }
     let aside = dir.join(format!("{FILE_NAME}.corrupt-{}", now.millis()));
-    fs::rename(&path, &aside).map_err(StorageError::io(&path))?;
+    fs::rename(&path, &aside).map_err(|error| StorageError::writing(&path, error))?;
     Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: Some(aside) })
 }
 

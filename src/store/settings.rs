@@ -1,184 +1,368 @@
-//! The member `pi-multicodex` of pi's `settings.json`: how accounts are chosen. Read only. A value that makes no sense
-//! falls back to its default, one by one, and is reported.
+//! `settings.json`: reads the member `pi-multicodex`. A value that makes no sense falls back to its default, alone and
+//! with a word about it; the file as a whole is refused only when it does not parse.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::StorageError;
+use super::reading::read_settled;
 use crate::pool::{AccountId, AffinityMode, RotationSettings, Strategy};
 
-#[derive(Debug, Default, PartialEq)]
+const MEMBER: &str = "pi-multicodex";
+
+#[derive(Clone, Debug)]
+pub struct SettingsFile {
+    path: PathBuf,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub rotation: RotationSettings,
-    /// What was not used, e.g. `rotation.maxAttempts must be a whole number from 1 to 100`.
-    pub problems: Vec<String>,
+    pub footer: FooterPrefs,
+    pub problems: Vec<SettingProblem>,
 }
 
-impl Settings {
-    /// A missing file, or one without our member, means the defaults.
-    pub fn load(path: &Path) -> Result<Self, StorageError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
-            Err(error) => return Err(StorageError::io(path)(error)),
-        };
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let root: Value =
-            serde_json::from_slice(text).map_err(|error| StorageError::corrupt(path, &error))?;
-        Ok(Self::read(&root))
-    }
-
-    fn read(root: &Value) -> Self {
-        let Some(rotation) = root["pi-multicodex"]["rotation"].as_object() else {
-            return Settings::default();
-        };
-        let default = RotationSettings::default();
-        let mut members = Members { members: rotation, problems: Vec::new() };
-        let rotation = RotationSettings {
-            strategy: members.choose(
-                "strategy",
-                default.strategy,
-                &[
-                    ("reset-first", Strategy::ResetFirst),
-                    ("least-used", Strategy::LeastUsed),
-                    ("round-robin", Strategy::RoundRobin),
-                    ("priority", Strategy::Priority),
-                ],
-            ),
-            affinity: members.choose(
-                "affinity",
-                default.affinity,
-                &[("session", AffinityMode::Session), ("none", AffinityMode::None)],
-            ),
-            max_attempts: members
-                .number("maxAttempts", 1, 100)
-                .and_then(|number| u32::try_from(number).ok())
-                .unwrap_or(default.max_attempts),
-            fallback_cooldown: members
-                .number("fallbackCooldownMs", 1000, MAX_MS)
-                .map_or(default.fallback_cooldown, Duration::from_millis),
-            reserve_percent: members.percent("reservePercent").unwrap_or(default.reserve_percent),
-            wait_for_reset: members
-                .number("waitForResetMs", 0, MAX_MS)
-                .filter(|ms| *ms > 0)
-                .map(Duration::from_millis),
-            priority: members.priority(),
-        };
-        Settings { rotation, problems: members.problems }
-    }
+/// How usage is shown. The defaults are the extension's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FooterPrefs {
+    pub usage_mode: UsageMode,
+    pub reset_window: ResetWindow,
+    pub show_account: bool,
+    pub show_reset: bool,
+    pub order: FooterOrder,
 }
 
-/// Longer than any window: 31 days.
-const MAX_MS: u64 = 31 * 24 * 60 * 60 * 1000;
-
-struct Members<'a> {
-    members: &'a Map<String, Value>,
-    problems: Vec<String>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageMode {
+    Left,
+    Used,
 }
 
-impl Members<'_> {
-    fn choose<T: Copy>(&mut self, name: &str, default: T, words: &[(&str, T)]) -> T {
-        let Some(value) = self.present(name) else { return default };
-        let found = words.iter().find(|(word, _)| value == *word).map(|(_, choice)| *choice);
-        found.unwrap_or_else(|| {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.problems.push(format!("rotation.{name} must be one of {}", words.join(", ")));
-            default
-        })
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetWindow {
+    FiveHours,
+    SevenDays,
+    Both,
+}
 
-    fn number(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
-        let found = self.present(name)?.as_u64().filter(|number| (least..=most).contains(number));
-        if found.is_none() {
-            self.problems.push(format!("rotation.{name} must be a whole number from {least} to {most}"));
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FooterOrder {
+    AccountFirst,
+    UsageFirst,
+}
+
+/// A value that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingProblem {
+    /// Where, e.g. `pi-multicodex.rotation.strategy`.
+    pub path: String,
+    pub expected: &'static str,
+}
+
+impl Default for FooterPrefs {
+    fn default() -> Self {
+        FooterPrefs {
+            usage_mode: UsageMode::Left,
+            reset_window: ResetWindow::SevenDays,
+            show_account: true,
+            show_reset: true,
+            order: FooterOrder::AccountFirst,
         }
-        found
+    }
+}
+
+impl SettingsFile {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        SettingsFile { path: path.into() }
     }
 
-    fn percent(&mut self, name: &str) -> Option<f64> {
-        let found = self.present(name)?.as_f64().filter(|percent| (0.0..=100.0).contains(percent));
-        if found.is_none() {
-            self.problems.push(format!("rotation.{name} must be a number from 0 to 100"));
-        }
-        found
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    fn priority(&mut self) -> HashMap<AccountId, i32> {
-        let Some(value) = self.present("priority") else { return HashMap::new() };
-        let Some(entries) = value.as_object().cloned() else {
-            self.problems.push("rotation.priority must be an object of account ids".to_owned());
-            return HashMap::new();
-        };
-        let mut priority = HashMap::new();
-        for (id, value) in entries {
-            match value
-                .as_i64()
-                .filter(|value| (-100..=100).contains(value))
-                .and_then(|value| i32::try_from(value).ok())
-            {
-                Some(value) => {
-                    priority.insert(AccountId::new(id), value);
-                }
-                None => self
-                    .problems
-                    .push(format!("rotation.priority.{id} must be a whole number from -100 to 100")),
+    /// A missing file is all defaults.
+    pub fn load(&self) -> Result<Settings, StorageError> {
+        let settings = read_settled(&self.path, |text| {
+            serde_json::from_str::<Map<String, Value>>(text)
+                .map(|file| read(&file))
+                .map_err(|error| StorageError::parsing(&self.path, &error, "an object"))
+        })?;
+        Ok(settings.unwrap_or_default())
+    }
+}
+
+fn read(file: &Map<String, Value>) -> Settings {
+    let mut problems = Vec::new();
+    let mut top = Reader { path: String::new(), members: Some(file), problems: &mut problems };
+    let mut ours = top.object(MEMBER);
+    let fallback = FooterPrefs::default();
+    let footer = FooterPrefs {
+        usage_mode: ours.take("usageMode", "left or used", usage_mode).unwrap_or(fallback.usage_mode),
+        reset_window: ours
+            .take("resetWindow", "5h, 7d or both", reset_window)
+            .unwrap_or(fallback.reset_window),
+        show_account: ours
+            .take("showAccount", "true or false", Value::as_bool)
+            .unwrap_or(fallback.show_account),
+        show_reset: ours.take("showReset", "true or false", Value::as_bool).unwrap_or(fallback.show_reset),
+        order: ours.take("order", "account-first or usage-first", order).unwrap_or(fallback.order),
+    };
+    let rotation = read_rotation(&mut ours.object("rotation"));
+    Settings { rotation, footer, problems }
+}
+
+fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
+    let fallback = RotationSettings::default();
+    RotationSettings {
+        strategy: members
+            .take("strategy", "reset-first, least-used, round-robin or priority", strategy)
+            .unwrap_or(fallback.strategy),
+        affinity: members.take("affinity", "session or none", affinity).unwrap_or(fallback.affinity),
+        max_attempts: members
+            .take("maxAttempts", "a whole number from 1", |value| {
+                value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|&count| count >= 1)
+            })
+            .unwrap_or(fallback.max_attempts),
+        fallback_cooldown: members
+            .take("fallbackCooldownMs", "milliseconds, above 0", |value| {
+                millis(value).filter(|d| !d.is_zero())
+            })
+            .unwrap_or(fallback.fallback_cooldown),
+        reserve_percent: members
+            .take("reservePercent", "a number from 0 to 100", |value| {
+                value.as_f64().filter(|percent| (0.0..=100.0).contains(percent))
+            })
+            .unwrap_or(fallback.reserve_percent),
+        wait_for_reset: members.take("waitForResetMs", "milliseconds", millis).filter(|wait| !wait.is_zero()),
+        priority: read_priority(members),
+    }
+}
+
+/// `[{"account": id, "priority": -100…100}]`; a bad entry does not cost the others.
+fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
+    const EXPECTED: &str = "a list of {account, priority}, each priority a whole number from -100 to 100";
+    let entries = members.take("priority", EXPECTED, |value| value.as_array().cloned()).unwrap_or_default();
+    let mut priority = HashMap::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let account = entry.get("account").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let level = entry.get("priority").and_then(Value::as_i64).and_then(|level| i32::try_from(level).ok());
+        match (account, level) {
+            (Some(account), Some(level)) if (-100..=100).contains(&level) => {
+                priority.insert(AccountId::new(account), level);
             }
+            _ => members.report(&format!("priority[{index}]"), EXPECTED),
         }
-        priority
+    }
+    priority
+}
+
+/// Takes members one by one and remembers which could not be taken.
+struct Reader<'a> {
+    /// Of the object, with a dot behind it; empty for the file itself.
+    path: String,
+    members: Option<&'a Map<String, Value>>,
+    problems: &'a mut Vec<SettingProblem>,
+}
+
+impl<'a> Reader<'a> {
+    /// An absent member and `null` are no problem.
+    fn take<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.members?.get(name).filter(|value| !value.is_null())?;
+        let taken = parse(value);
+        if taken.is_none() {
+            self.report(name, expected);
+        }
+        taken
     }
 
-    fn present(&self, name: &str) -> Option<&Value> {
-        self.members.get(name).filter(|value| !value.is_null())
+    fn object(&mut self, name: &str) -> Reader<'_> {
+        let value = self.members.and_then(|members| members.get(name)).filter(|value| !value.is_null());
+        let members = value.and_then(Value::as_object);
+        if value.is_some() && members.is_none() {
+            self.report(name, "an object");
+        }
+        Reader { path: format!("{}{name}.", self.path), members, problems: self.problems }
     }
+
+    fn report(&mut self, name: &str, expected: &'static str) {
+        self.problems.push(SettingProblem { path: format!("{}{name}", self.path), expected });
+    }
+}
+
+fn usage_mode(value: &Value) -> Option<UsageMode> {
+    match value.as_str()? {
+        "left" => Some(UsageMode::Left),
+        "used" => Some(UsageMode::Used),
+        _ => None,
+    }
+}
+
+fn reset_window(value: &Value) -> Option<ResetWindow> {
+    match value.as_str()? {
+        "5h" => Some(ResetWindow::FiveHours),
+        "7d" => Some(ResetWindow::SevenDays),
+        "both" => Some(ResetWindow::Both),
+        _ => None,
+    }
+}
+
+fn order(value: &Value) -> Option<FooterOrder> {
+    match value.as_str()? {
+        "account-first" => Some(FooterOrder::AccountFirst),
+        "usage-first" => Some(FooterOrder::UsageFirst),
+        _ => None,
+    }
+}
+
+fn strategy(value: &Value) -> Option<Strategy> {
+    match value.as_str()? {
+        "reset-first" => Some(Strategy::ResetFirst),
+        "least-used" => Some(Strategy::LeastUsed),
+        "round-robin" => Some(Strategy::RoundRobin),
+        "priority" => Some(Strategy::Priority),
+        _ => None,
+    }
+}
+
+fn affinity(value: &Value) -> Option<AffinityMode> {
+    match value.as_str()? {
+        "session" => Some(AffinityMode::Session),
+        "none" => Some(AffinityMode::None),
+        _ => None,
+    }
+}
+
+fn millis(value: &Value) -> Option<Duration> {
+    value.as_u64().map(Duration::from_millis)
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
+    fn load(content: &str) -> Result<Settings, StorageError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.json");
+        std::fs::write(&path, content).unwrap();
+        SettingsFile::new(path).load()
+    }
+
     #[test]
-    fn what_makes_sense_is_used_and_the_rest_is_reported_one_by_one() {
-        let settings = Settings::read(&json!({"theme": "dark", "pi-multicodex": {"rotation": {
-            "strategy": "round-robin", "affinity": "sometimes", "maxAttempts": 0, "fallbackCooldownMs": 60000,
-            "reservePercent": 101, "waitForResetMs": null, "priority": {"acc_1": 5, "acc_2": 101},
-        }}}));
-        assert_eq!(
-            settings.rotation,
-            RotationSettings {
-                strategy: Strategy::RoundRobin,
+    fn nothing_said_is_all_defaults() {
+        assert_eq!(SettingsFile::new("/nowhere/settings.json").load().unwrap(), Settings::default());
+        for content in [
+            "{}",
+            r#"{"theme":"dark"}"#,
+            r#"{"pi-multicodex":{}}"#,
+            r#"{"pi-multicodex":{"rotation":null,"order":null}}"#,
+        ] {
+            assert_eq!(load(content).unwrap(), Settings::default(), "{content}");
+        }
+    }
+
+    #[test]
+    fn every_value_is_read() {
+        let settings = load(
+            r#"{"theme":"dark","pi-multicodex":{"usageMode":"used","resetWindow":"5h","showAccount":false,
+            "showReset":false,"order":"usage-first","later":1,"rotation":{"strategy":"priority","affinity":"none",
+            "maxAttempts":3,"fallbackCooldownMs":60000,"reservePercent":12.5,"waitForResetMs":5000,
+            "priority":[{"account":"acc_1","priority":-100},{"account":"acc_2","priority":7}]}}}"#,
+        )
+        .unwrap();
+        let expected = Settings {
+            rotation: RotationSettings {
+                strategy: Strategy::Priority,
+                affinity: AffinityMode::None,
+                max_attempts: 3,
                 fallback_cooldown: Duration::from_secs(60),
-                priority: HashMap::from([(AccountId::new("acc_1"), 5)]),
-                ..RotationSettings::default()
-            }
+                reserve_percent: 12.5,
+                wait_for_reset: Some(Duration::from_secs(5)),
+                priority: HashMap::from([(AccountId::new("acc_1"), -100), (AccountId::new("acc_2"), 7)]),
+            },
+            footer: FooterPrefs {
+                usage_mode: UsageMode::Used,
+                reset_window: ResetWindow::FiveHours,
+                show_account: false,
+                show_reset: false,
+                order: FooterOrder::UsageFirst,
+            },
+            problems: vec![],
+        };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn an_invalid_value_costs_only_itself() {
+        fn check(ours: &str, problems: &[&str]) {
+            let settings = load(&format!(r#"{{"pi-multicodex":{ours}}}"#)).unwrap();
+            let found: Vec<_> = settings.problems.iter().map(|problem| problem.path.as_str()).collect();
+            assert_eq!(found, problems, "{ours}");
+            assert_eq!(Settings { problems: vec![], ..settings }, Settings::default(), "{ours}");
+        }
+        check("[]", &["pi-multicodex"]);
+        check(r#"{"usageMode":"half"}"#, &["pi-multicodex.usageMode"]);
+        check(
+            r#"{"resetWindow":7,"showAccount":"yes","showReset":0,"order":"x"}"#,
+            &[
+                "pi-multicodex.resetWindow",
+                "pi-multicodex.showAccount",
+                "pi-multicodex.showReset",
+                "pi-multicodex.order",
+            ],
         );
-        assert_eq!(
-            settings.problems,
-            [
-                "rotation.affinity must be one of session, none",
-                "rotation.maxAttempts must be a whole number from 1 to 100",
-                "rotation.reservePercent must be a number from 0 to 100",
-                "rotation.priority.acc_2 must be a whole number from -100 to 100",
-            ]
+        check(r#"{"rotation":3}"#, &["pi-multicodex.rotation"]);
+        for (name, value) in [
+            ("strategy", "\"best\""),
+            ("affinity", "true"),
+            ("maxAttempts", "0"),
+            ("maxAttempts", "1.5"),
+            ("fallbackCooldownMs", "0"),
+            ("fallbackCooldownMs", "-1"),
+            ("reservePercent", "100.5"),
+            ("waitForResetMs", "-1"),
+            ("priority", "{}"),
+        ] {
+            let path = format!("pi-multicodex.rotation.{name}");
+            check(&format!(r#"{{"rotation":{{"{name}":{value}}}}}"#), &[&path]);
+        }
+        check(
+            r#"{"rotation":{"priority":[{"account":"a","priority":101},{"priority":1},7]}}"#,
+            &[
+                "pi-multicodex.rotation.priority[0]",
+                "pi-multicodex.rotation.priority[1]",
+                "pi-multicodex.rotation.priority[2]",
+            ],
         );
     }
 
     #[test]
-    fn a_file_without_our_member_means_the_defaults() {
-        for root in [
-            json!({}),
-            json!([]),
-            json!(null),
-            json!({"pi-multicodex": 3}),
-            json!({"pi-multicodex": {"rotation": []}}),
-        ] {
-            assert_eq!(Settings::read(&root), Settings::default(), "{root}");
+    fn a_good_value_beside_a_bad_one_is_kept() {
+        let settings =
+            load(r#"{"pi-multicodex":{"order":"x","rotation":{"maxAttempts":2,"strategy":0}}}"#).unwrap();
+        assert_eq!((settings.rotation.max_attempts, settings.problems.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_file_that_does_not_parse_is_told_with_its_position() {
+        fn check(content: &str, expected: (usize, usize)) {
+            match load(content) {
+                Err(StorageError::Corrupt { line, column, .. }) => {
+                    assert_eq!((line, column), expected, "{content}")
+                }
+                other => panic!("{content}: {other:?}"),
+            }
         }
+        check("", (1, 0));
+        check("{\n  \"a\": nope}", (2, 9));
+        check("[]", (1, 0));
     }
 }

@@ -1,115 +1,113 @@
-//! `state.json` in the state dir: what experience taught, shared by all sidecars of the user. Deleting it costs a cold
-//! start, never a credential; what does not parse is set aside and begun anew.
+//! The state dir's `state.json`: what experience taught about the accounts, shared by all sidecars of the user. It may
+//! be deleted at any time; the cost is a cold start. Credentials do not belong here.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::StorageError;
-use super::atomic::{make_private_dir, replace};
-use super::lock::lock;
-use super::state_record::StateRecord;
-use crate::pool::{AccountId, Affinity, At, Health};
+use super::reading::read_settled;
+use super::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, state_wire, write_atomically};
+use crate::pool::{AccountId, At, Health};
 
-pub(super) const FILE_NAME: &str = "state.json";
+/// Its name in the state dir.
+pub const STATE_FILE: &str = "state.json";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StateFile {
-    dir: PathBuf,
+    path: PathBuf,
+    lock_file: PathBuf,
 }
 
-/// Everything that is remembered.
+/// Two sidecars join what they know: of `pinned` and `disabled` the later change wins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedState {
-    pub accounts: BTreeMap<AccountId, SavedAccount>,
-    pub pinned: Chosen<Option<AccountId>>,
-    pub affinity: Affinity,
+    pub accounts: Vec<(AccountId, SavedAccount)>,
+    pub pinned: Option<AccountId>,
+    pub pin_changed_at: At,
+    pub sessions: Vec<SavedSession>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedAccount {
     pub health: Health,
+    pub disabled: bool,
+    pub disabled_changed_at: At,
     pub plan: Option<String>,
-    pub disabled: Chosen<bool>,
 }
 
-/// What a user chose, and when: of two sidecars the later choice counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chosen<T> {
-    pub value: T,
-    pub at: At,
+/// Which account a session stays with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedSession {
+    pub session: String,
+    pub account: AccountId,
+    pub last_used_at: At,
 }
 
-/// A reading, and where a file went that did not parse.
-#[derive(Debug)]
-pub struct StateReading {
+/// What was saved, and where a damaged file was put, for the `corrupt_file` warning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedState {
     pub state: SavedState,
     pub set_aside: Option<PathBuf>,
 }
 
 impl StateFile {
-    pub fn new(dir: PathBuf) -> Self {
-        StateFile { dir }
+    pub fn new(state_dir: &Path) -> Self {
+        StateFile { path: state_dir.join(STATE_FILE), lock_file: state_dir.join("state.json.lock") }
     }
 
-    pub fn path(&self) -> PathBuf {
-        self.dir.join(FILE_NAME)
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// What is remembered; nothing when there is no file. `now` names a file that is set aside.
-    pub fn load(&self, now: At) -> Result<StateReading, StorageError> {
-        let path = self.path();
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(StateReading { state: SavedState::default(), set_aside: None });
+    /// Takes the lock only to set a damaged file aside, as `state.json.corrupt-<millis of now>`.
+    pub fn load(&self, now: At) -> Result<LoadedState, StorageError> {
+        match self.read() {
+            Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
+            Err(StorageError::Corrupt { .. }) => self.read_or_set_aside(&self.lock()?, now),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lock, read again, let `join` bring in what this sidecar knows, write if that changed anything, unlock.
+    pub fn merge_and_save<T>(
+        &self,
+        now: At,
+        join: impl FnOnce(&mut SavedState) -> T,
+    ) -> Result<(T, Option<PathBuf>), StorageError> {
+        let held = self.lock()?;
+        let LoadedState { mut state, set_aside } = self.read_or_set_aside(&held, now)?;
+        let before = state.clone();
+        let outcome = join(&mut state);
+        if state != before || set_aside.is_some() {
+            write_atomically(&self.path, state_wire::to_json(&state).as_bytes(), &held)?;
+        }
+        Ok((outcome, set_aside))
+    }
+
+    fn lock(&self) -> Result<LockGuard, StorageError> {
+        if let Some(dir) = self.path.parent() {
+            make_private_dir(dir)?;
+            narrow(dir)?;
+        }
+        LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)
+    }
+
+    fn read_or_set_aside(&self, _held: &LockGuard, now: At) -> Result<LoadedState, StorageError> {
+        match self.read() {
+            Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
+            Err(error @ StorageError::Corrupt { .. }) => {
+                let aside = self.path.with_file_name(format!("state.json.corrupt-{}", now.millis()));
+                fs::rename(&self.path, &aside).map_err(|error| StorageError::writing(&self.path, error))?;
+                tracing::warn!(%error, set_aside = %aside.display(), "the saved state is begun anew");
+                Ok(LoadedState { state: SavedState::default(), set_aside: Some(aside) })
             }
-            Err(error) => return Err(StorageError::io(&path)(error)),
-        };
-        if let Ok(record) = serde_json::from_slice::<StateRecord>(&bytes) {
-            return Ok(StateReading { state: record.into(), set_aside: None });
+            Err(error) => Err(error),
         }
-        let aside = self.dir.join(format!("{FILE_NAME}.corrupt-{}", now.millis()));
-        fs::rename(&path, &aside).map_err(StorageError::io(&path))?;
-        Ok(StateReading { state: SavedState::default(), set_aside: Some(aside) })
     }
 
-    /// Joins `mine` with what others have saved meanwhile, saves it, and gives the result back.
-    pub fn merge_and_save(&self, mine: &SavedState, now: At) -> Result<SavedState, StorageError> {
-        make_private_dir(&self.dir)?;
-        let held = lock(&self.dir.join("state.json.lock"))?;
-        let saved = self.load(now)?.state;
-        let mut joined = saved.clone();
-        joined.join(mine, now);
-        if joined != saved {
-            let bytes = serde_json::to_vec(&StateRecord::from(&joined)).map_err(|error| {
-                StorageError::interrupted(format!("the state cannot be written as JSON: {error}"))
-            })?;
-            replace(&self.path(), &bytes, &held)?;
-        }
-        Ok(joined)
-    }
-}
-
-impl SavedState {
-    /// Takes over whatever `other` knows later or better. The order of joins does not matter.
-    pub fn join(&mut self, other: &SavedState, now: At) {
-        for (id, theirs) in &other.accounts {
-            let mine = self.accounts.entry(id.clone()).or_default();
-            mine.health.absorb(&theirs.health);
-            mine.plan = theirs.plan.clone().or(mine.plan.take());
-            mine.disabled.join(&theirs.disabled);
-        }
-        self.pinned.join(&other.pinned);
-        self.affinity.absorb(&other.affinity, now);
-    }
-}
-
-impl<T: Clone> Chosen<T> {
-    pub fn join(&mut self, other: &Chosen<T>) {
-        if other.at > self.at {
-            *self = other.clone();
-        }
+    fn read(&self) -> Result<Option<SavedState>, StorageError> {
+        read_settled(&self.path, |text| {
+            state_wire::from_json(text)
+                .map_err(|error| StorageError::parsing(&self.path, &error, "the saved state of multicodex"))
+        })
     }
 }

@@ -1,12 +1,13 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
+#![expect(clippy::expect_used, reason = "tests")]
 
-#[cfg(feature = "sim")]
 mod canary;
-#[cfg(feature = "sim")]
 mod killed;
 mod layers;
-#[cfg(feature = "sim")]
+mod peer;
 mod redeem;
 mod schema;
-#[cfg(feature = "sim")]
 mod stage;
+mod streaming;
+mod transport;
+mod world;

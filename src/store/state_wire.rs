@@ -1,0 +1,400 @@
+//! The JSON of `state.json`, and its conversion by hand from and to the pool's values, which know no serde. Members of
+//! later versions are ignored; evidence of a kind unknown here is dropped, and nothing else with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SavedAccount, SavedSession, SavedState};
+use crate::pool::{
+    AccountId, AdditionalLimit, At, Backoff, Certainty, Cooldown, Credits, FailureKind, Health, Mark,
+    ModelExclusion, Source, Standing, Usage, UsageSource, Window,
+};
+
+pub(super) fn from_json(text: &str) -> Result<SavedState, serde_json::Error> {
+    serde_json::from_str::<State>(text).map(SavedState::from)
+}
+
+pub(super) fn to_json(state: &SavedState) -> String {
+    #[expect(clippy::expect_used, reason = "string keys and derived types: nothing in it can fail")]
+    serde_json::to_string(&State::from(state)).expect("the state can be written")
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct State {
+    accounts: Vec<Account>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<String>,
+    pin_changed_at: i64,
+    sessions: Vec<Session>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    session: String,
+    account: String,
+    last_used_at: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Account {
+    id: String,
+    #[serde(default)]
+    disabled: bool,
+    #[serde(default)]
+    disabled_changed_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs_login: Option<Evidence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deactivated: Option<Evidence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cooldown: Option<Rest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limit_cooldowns: Vec<LimitRest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backoff: Option<Pause>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    model_exclusions: Vec<Exclusion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Reading>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawn_at: Option<i64>,
+    reinstated_at: Option<i64>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Evidence {
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    message: String,
+    since: i64,
+    source: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rest {
+    until: i64,
+    certainty: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quoted_reset: Option<i64>,
+    why: Evidence,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LimitRest {
+    limit_id: String,
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Pause {
+    until: i64,
+    failures: u32,
+    why: Evidence,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Exclusion {
+    model: String,
+    until: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reading {
+    windows: Vec<UsageWindow>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<Limit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credits: Option<CreditsLeft>,
+    source: String,
+    fetched_at: i64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsageWindow {
+    window_minutes: u32,
+    used_percent: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<i64>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limit {
+    limit_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    windows: Vec<UsageWindow>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreditsLeft {
+    has_credits: bool,
+    unlimited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<String>,
+}
+
+impl From<State> for SavedState {
+    fn from(state: State) -> Self {
+        let session = |saved: Session| SavedSession {
+            session: saved.session,
+            account: AccountId::new(saved.account),
+            last_used_at: At(saved.last_used_at),
+        };
+        SavedState {
+            accounts: state
+                .accounts
+                .into_iter()
+                .map(|account| (AccountId::new(&account.id), account.into()))
+                .collect(),
+            pinned: state.pinned.map(AccountId::new),
+            pin_changed_at: At(state.pin_changed_at),
+            sessions: state.sessions.into_iter().map(session).collect(),
+        }
+    }
+}
+
+impl From<&SavedState> for State {
+    fn from(state: &SavedState) -> Self {
+        let session = |saved: &SavedSession| Session {
+            session: saved.session.clone(),
+            account: saved.account.to_string(),
+            last_used_at: saved.last_used_at.millis(),
+        };
+        State {
+            accounts: state.accounts.iter().map(|(id, account)| Account::new(id, account)).collect(),
+            pinned: state.pinned.as_ref().map(AccountId::to_string),
+            pin_changed_at: state.pin_changed_at.millis(),
+            sessions: state.sessions.iter().map(session).collect(),
+        }
+    }
+}
+
+impl Account {
+    fn new(id: &AccountId, account: &SavedAccount) -> Self {
+        let health = &account.health;
+        let (needs_login, deactivated) = match &health.standing {
+            Standing::Good => (None, None),
+            Standing::NeedsLogin(mark) => (Some(mark.into()), None),
+            Standing::Deactivated(mark) => (None, Some(mark.into())),
+        };
+        Account {
+            id: id.to_string(),
+            disabled: account.disabled,
+            disabled_changed_at: account.disabled_changed_at.millis(),
+            plan: account.plan.clone(),
+            needs_login,
+            deactivated,
+            cooldown: health.cooldown.as_ref().map(Rest::from),
+            limit_cooldowns: health
+                .limit_cooldowns
+                .iter()
+                .map(|(limit_id, cooldown)| LimitRest { limit_id: limit_id.clone(), rest: cooldown.into() })
+                .collect(),
+            backoff: health.backoff.as_ref().map(|backoff| Pause {
+                until: backoff.until.millis(),
+                failures: backoff.failures,
+                why: (&backoff.why).into(),
+            }),
+            model_exclusions: health
+                .model_exclusions
+                .iter()
+                .map(|exclusion| Exclusion {
+                    model: exclusion.model.clone(),
+                    until: exclusion.until.millis(),
+                })
+                .collect(),
+            usage: health.usage.as_ref().map(Reading::from),
+            last_used_at: health.last_used_at.map(At::millis),
+            withdrawn_at: health.withdrawn_at.map(At::millis),
+            reinstated_at: health.reinstated_at.map(At::millis),
+        }
+    }
+}
+
+impl From<Account> for SavedAccount {
+    fn from(account: Account) -> Self {
+        let standing = match (
+            account.deactivated.and_then(Evidence::mark),
+            account.needs_login.and_then(Evidence::mark),
+        ) {
+            (Some(mark), _) => Standing::Deactivated(mark),
+            (None, Some(mark)) => Standing::NeedsLogin(mark),
+            (None, None) => Standing::Good,
+        };
+        let limit = |saved: LimitRest| saved.rest.cooldown().map(|cooldown| (saved.limit_id, cooldown));
+        let backoff = |saved: Pause| {
+            let (until, failures) = (At(saved.until), saved.failures);
+            saved.why.mark().map(|why| Backoff { until, failures, why })
+        };
+        SavedAccount {
+            health: Health {
+                standing,
+                cooldown: account.cooldown.and_then(Rest::cooldown),
+                limit_cooldowns: account.limit_cooldowns.into_iter().filter_map(limit).collect(),
+                backoff: account.backoff.and_then(backoff),
+                model_exclusions: account
+                    .model_exclusions
+                    .into_iter()
+                    .map(|saved| ModelExclusion { model: saved.model, until: At(saved.until) })
+                    .collect(),
+                usage: account.usage.and_then(Reading::usage),
+                last_used_at: account.last_used_at.map(At),
+                withdrawn_at: account.withdrawn_at.map(At),
+                reinstated_at: account.reinstated_at.map(At),
+            },
+            disabled: account.disabled,
+            disabled_changed_at: At(account.disabled_changed_at),
+            plan: account.plan,
+        }
+    }
+}
+
+impl From<&Mark> for Evidence {
+    fn from(mark: &Mark) -> Self {
+        Evidence {
+            kind: mark.kind.name().to_owned(),
+            code: mark.code.clone(),
+            message: mark.message.clone(),
+            since: mark.since.millis(),
+            source: mark.source.name().to_owned(),
+        }
+    }
+}
+
+impl Evidence {
+    fn mark(self) -> Option<Mark> {
+        Some(Mark {
+            kind: FailureKind::from_name(&self.kind)?,
+            code: self.code,
+            message: self.message,
+            since: At(self.since),
+            source: Source::from_name(&self.source)?,
+        })
+    }
+}
+
+impl From<&Cooldown> for Rest {
+    fn from(cooldown: &Cooldown) -> Self {
+        Rest {
+            until: cooldown.until.millis(),
+            certainty: certainty_name(cooldown.certainty).to_owned(),
+            quoted_reset: cooldown.quoted_reset.map(At::millis),
+            why: (&cooldown.why).into(),
+        }
+    }
+}
+
+impl Rest {
+    fn cooldown(self) -> Option<Cooldown> {
+        let certainty = [Certainty::Directive, Certainty::Prediction, Certainty::Guess]
+            .into_iter()
+            .find(|&certainty| certainty_name(certainty) == self.certainty)?;
+        Some(Cooldown {
+            until: At(self.until),
+            certainty,
+            quoted_reset: self.quoted_reset.map(At),
+            why: self.why.mark()?,
+        })
+    }
+}
+
+impl From<&Usage> for Reading {
+    fn from(usage: &Usage) -> Self {
+        Reading {
+            windows: windows_to_wire(&usage.windows),
+            limits: usage
+                .limits
+                .iter()
+                .map(|limit| Limit {
+                    limit_id: limit.limit_id.clone(),
+                    name: limit.name.clone(),
+                    windows: windows_to_wire(&limit.windows),
+                })
+                .collect(),
+            credits: usage.credits.as_ref().map(|credits| CreditsLeft {
+                has_credits: credits.has_credits,
+                unlimited: credits.unlimited,
+                balance: credits.balance.clone(),
+            }),
+            source: usage_source_name(usage.source).to_owned(),
+            fetched_at: usage.fetched_at.millis(),
+        }
+    }
+}
+
+impl Reading {
+    fn usage(self) -> Option<Usage> {
+        let source = [UsageSource::UsageEndpoint, UsageSource::ResponseHeaders, UsageSource::StreamEvent]
+            .into_iter()
+            .find(|&source| usage_source_name(source) == self.source)?;
+        let limit = |saved: Limit| AdditionalLimit {
+            limit_id: saved.limit_id,
+            name: saved.name,
+            windows: windows_from_wire(saved.windows),
+        };
+        Some(Usage {
+            windows: windows_from_wire(self.windows),
+            limits: self.limits.into_iter().map(limit).collect(),
+            credits: self.credits.map(|credits| Credits {
+                has_credits: credits.has_credits,
+                unlimited: credits.unlimited,
+                balance: credits.balance,
+            }),
+            source,
+            fetched_at: At(self.fetched_at),
+        })
+    }
+}
+
+/// JSON has no word for an infinite share, and a reading that is not a number is no reading.
+fn windows_to_wire(windows: &[Window]) -> Vec<UsageWindow> {
+    let finite = windows.iter().filter(|window| window.used_percent.is_finite());
+    finite
+        .map(|window| UsageWindow {
+            window_minutes: window.window_minutes,
+            used_percent: window.used_percent,
+            resets_at: window.resets_at.map(At::millis),
+        })
+        .collect()
+}
+
+fn windows_from_wire(windows: Vec<UsageWindow>) -> Vec<Window> {
+    windows
+        .into_iter()
+        .map(|saved| Window {
+            window_minutes: saved.window_minutes,
+            used_percent: saved.used_percent,
+            resets_at: saved.resets_at.map(At),
+        })
+        .collect()
+}
+
+fn certainty_name(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Directive => "directive",
+        Certainty::Prediction => "prediction",
+        Certainty::Guess => "guess",
+    }
+}
+
+fn usage_source_name(source: UsageSource) -> &'static str {
+    match source {
+        UsageSource::UsageEndpoint => "usage_endpoint",
+        UsageSource::ResponseHeaders => "response_headers",
+        UsageSource::StreamEvent => "stream_event",
+    }
+}

@@ -1,0 +1,91 @@
+//! What a file held when it was last looked at: a hash of it, never the content, which may be a token.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+/// A file that changes while it is read is read again.
+const READINGS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Content {
+    seen: Seen,
+    signature: Option<Signature>,
+    /// Two writes within one tick of the file system's clock leave one signature, so after a change the next look
+    /// reads without asking for it.
+    fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Missing,
+    Unreadable,
+    Hash([u8; 32]),
+}
+
+/// What changes when a file is written or replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Signature {
+    length: u64,
+    modified: Option<std::time::SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64, i64, i64),
+}
+
+impl Content {
+    pub(super) fn of(path: &Path) -> Content {
+        let (seen, signature) = read(path);
+        Content { seen, signature, fresh: true }
+    }
+
+    /// Whether the file holds something else than last time. With `noticed` it is read in any case, else only when
+    /// its signature changed.
+    pub(super) fn changed(&mut self, path: &Path, noticed: bool) -> bool {
+        if !noticed && !self.fresh && Signature::of(path) == self.signature {
+            return false;
+        }
+        let (seen, signature) = read(path);
+        let changed = seen != self.seen;
+        let fresh = signature != self.signature;
+        *self = Content { seen, signature, fresh };
+        changed
+    }
+}
+
+impl Signature {
+    fn of(path: &Path) -> Option<Signature> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Signature {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+            },
+        })
+    }
+}
+
+fn read(path: &Path) -> (Seen, Option<Signature>) {
+    let mut before = Signature::of(path);
+    for _ in 0..READINGS {
+        let seen = match fs::read(path) {
+            Ok(content) => Seen::Hash(Sha256::digest(content).into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Seen::Missing,
+            Err(_) => Seen::Unreadable,
+        };
+        let after = Signature::of(path);
+        if after == before {
+            return (seen, after);
+        }
+        before = after;
+        std::thread::sleep(PAUSE);
+    }
+    // Written all the time: whatever is there now differs from what was, and the next look sees the rest.
+    (Seen::Unreadable, None)
+}
