@@ -16,7 +16,7 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::store::{
-    FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState, SettingsFile, StorageError,
+    FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState, SettingsFile, StorageError, narrow,
 };
 
 impl Sidecar {
@@ -121,7 +121,9 @@ impl Sidecar {
                     .then(|| "the entry is kept as it is and left out of rotation".to_owned()),
             });
         }
-        if let PermissionFinding::Wide { mode } = loaded.permissions {
+        if let PermissionFinding::Wide { mode } = loaded.permissions
+            && narrow(&self.options.paths.accounts_file).is_ok()
+        {
             self.notifier.warn(Warning {
                 kind: WarningKind::Permissions,
                 message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),

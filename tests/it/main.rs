@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod canary;
+mod command_line;
 mod killed;
 mod layers;
 mod peer;
