@@ -20,7 +20,6 @@ mod redeem_file;
 mod redeem_record;
 mod settings;
 mod state;
-mod state_wire;
 
 pub use accounts_file::{AccountsFile, Loaded};
 pub use atomic::write_atomically;

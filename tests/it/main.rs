@@ -3,11 +3,17 @@
 
 mod canary;
 mod command_line;
+mod examples;
 mod killed;
 mod layers;
 mod peer;
 mod redeem;
 mod schema;
+mod script;
+mod script_pattern;
+mod script_peer;
+mod scripts;
+mod sim;
 mod stage;
 mod streaming;
 mod transport;
