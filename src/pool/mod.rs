@@ -1,7 +1,7 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `affinity`, `reading`, `reset`), which
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `sign_in`, `affinity`, `reading`, `reset`), which
 //! account is used (`eligibility`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
 //! `hold_back`).
 //!
@@ -23,6 +23,7 @@ mod roster;
 mod rotation;
 mod select;
 mod settings;
+mod sign_in;
 mod sync;
 #[cfg(test)]
 mod testing;
@@ -45,6 +46,7 @@ pub use roster::{LabelError, Pool};
 pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
 pub use select::SelectError;
 pub use settings::{AffinityMode, RotationSettings, Strategy};
+pub use sign_in::{NotPlaced, Place, Purpose, place};
 pub use sync::SyncReport;
 pub use time::At;
 pub use usage::{
