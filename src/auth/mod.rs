@@ -8,8 +8,8 @@ mod token_endpoint;
 
 pub use jwt::{Claims, account_id, claims};
 pub use login::{
-    BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page, Paste, PasteError, SignedIn,
-    Visitor, exchange, open_in_browser,
+    BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page, Paste, PasteError,
+    SignedIn, Visitor, exchange, open_in_browser,
 };
 pub use redeem::{Redeemed, redeem};
 pub use token_endpoint::{CLIENT_ID, RedeemError};

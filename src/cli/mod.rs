@@ -3,12 +3,14 @@
 
 #[cfg(feature = "sim")]
 mod demo;
+mod login;
 mod options;
 mod serve;
 
 use std::process::ExitCode;
 
-pub use options::{Command, Environment, LogFormat, ServeOptions, UsageError, parse};
+pub use login::login;
+pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, UsageError, parse};
 pub use serve::serve;
 
 #[cfg(feature = "sim")]

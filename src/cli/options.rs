@@ -3,17 +3,21 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::Arg;
 
 use crate::http::{BaseUrl, BaseUrlError};
+use crate::protocol::{LoginWait, Method};
 use crate::rpc;
+use crate::sidecar::LoginOptions;
 use crate::store::{PathOptions, Paths, Surroundings};
 
 pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
+       multicodex login [options]       add an account, or log a known one in again
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
 
@@ -29,6 +33,11 @@ Options of serve (each also an environment variable):
   --max-requests N         MULTICODEX_MAX_REQUESTS       default 1024
   --max-message-bytes N    MULTICODEX_MAX_MESSAGE_BYTES  default 67108864 (64 MiB)
 
+Options of login (and those of serve that name files, addresses and logs):
+  --device       log in with a code that is typed on another device
+  --label NAME   what a new account is to be called; default its e-mail
+  --no-open      do not open a browser
+
 Options of simulate:
   --port N                 default: a free one
   --accounts N             default 3
@@ -38,6 +47,21 @@ Options of simulate:
   -V, --version  the version
 ";
 
+const SERVE_FLAGS: &[&str] = &[
+    "agent-dir",
+    "state-dir",
+    "codex-home",
+    "upstream-url",
+    "auth-url",
+    "log",
+    "log-file",
+    "log-format",
+    "max-requests",
+    "max-message-bytes",
+];
+/// Flags without a value.
+const SWITCHES: &[&str] = &["device", "no-open"];
+
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
 
@@ -45,6 +69,7 @@ const DEFAULT_AUTH: &str = "https://auth.openai.com";
 #[derive(Debug)]
 pub enum Command {
     Serve(Box<ServeOptions>),
+    Login(Box<LoginCommand>),
     Help,
     Version,
     #[cfg(feature = "sim")]
@@ -63,6 +88,16 @@ pub struct ServeOptions {
     pub log_format: LogFormat,
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
+    pub login: LoginOptions,
+}
+
+/// `multicodex login`
+#[derive(Debug)]
+pub struct LoginCommand {
+    pub sidecar: ServeOptions,
+    pub label: Option<String>,
+    pub device: bool,
+    pub open: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +131,10 @@ pub fn parse(
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
             Arg::Long(name) => {
                 let name = name.to_owned();
-                let value = parser.value().map_err(usage)?;
+                let value = match SWITCHES.contains(&name.as_str()) {
+                    true => OsString::new(),
+                    false => parser.value().map_err(usage)?,
+                };
                 flags.0.push((name, value));
             }
             Arg::Value(value) if subcommand.is_none() => {
@@ -107,7 +145,11 @@ pub fn parse(
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
-        None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
+        None | Some("serve") => {
+            flags.only(SERVE_FLAGS)?;
+            serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
+        }
+        Some("login") => login(&flags, env).map(|command| Command::Login(Box::new(command))),
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
@@ -133,18 +175,6 @@ impl Flags {
 }
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
-    flags.only(&[
-        "agent-dir",
-        "state-dir",
-        "codex-home",
-        "upstream-url",
-        "auth-url",
-        "log",
-        "log-file",
-        "log-format",
-        "max-requests",
-        "max-message-bytes",
-    ])?;
     let choose = |flag: &'static str, variable: &'static str| {
         let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
         set.or_else(|| {
@@ -192,9 +222,40 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
                 choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
                 config.max_message_bytes,
             )?,
-            ..config
+            uncounted: &[LoginWait::NAME],
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+        login: login_options(&|variable| choose("", variable))?,
+    })
+}
+
+/// Only tests choose anything but the defaults: ports that are free, and lives that end while they look on.
+fn login_options(
+    choose: &dyn Fn(&'static str) -> Option<(String, OsString)>,
+) -> Result<LoginOptions, UsageError> {
+    let mut options = LoginOptions::default();
+    if let Some((name, value)) = choose("MULTICODEX_TEST_CALLBACK_PORTS") {
+        let ports = value.to_string_lossy();
+        options.callback_ports = ports
+            .split(',')
+            .map(|port| number(Some((name.clone(), port.into())), 0))
+            .collect::<Result<_, _>>()?;
+    }
+    if let Some(chosen) = choose("MULTICODEX_TEST_LOGIN_LIVES_MS") {
+        options.browser_lives = Duration::from_millis(number(Some(chosen), 0)?);
+        options.device_lives = options.browser_lives;
+    }
+    Ok(options)
+}
+
+fn login(flags: &Flags, env: Environment<'_>) -> Result<LoginCommand, UsageError> {
+    let own = ["device", "label", "no-open"];
+    flags.only(&[SERVE_FLAGS, &own].concat())?;
+    Ok(LoginCommand {
+        sidecar: serve(flags, env)?,
+        label: flags.get("label").map(|label| label.to_string_lossy().into_owned()),
+        device: flags.get("device").is_some(),
+        open: flags.get("no-open").is_none(),
     })
 }
 

@@ -36,12 +36,8 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         options.paths.settings_file.clone(),
         options.paths.state_dir.join(STATE_FILE),
     ];
-    let sidecar = Sidecar::start(sidecar::Options {
-        paths: options.paths,
-        upstream_url: options.upstream_url,
-        auth_url: options.auth_url,
-        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
-    });
+    let rpc_config = options.rpc.clone();
+    let sidecar = Sidecar::start(sidecar_options(options));
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let build = |outbox: Outbox| {
         tokio::spawn(sidecar.clone().run_notifier(outbox));
@@ -58,12 +54,22 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         }
     };
     tokio::spawn(sidecar.clone().run_persist());
-    let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
+    let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     drop(watch);
     Ok(ExitCode::from(ended.exit_code()))
 }
 
-fn start_logging(options: &ServeOptions) -> Result<(), String> {
+pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
+    sidecar::Options {
+        paths: options.paths,
+        upstream_url: options.upstream_url,
+        auth_url: options.auth_url,
+        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+        login: options.login,
+    }
+}
+
+pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
     let filter = EnvFilter::try_new(&options.log).map_err(|error| format!("--log: {error}"))?;
     match &options.paths.log_file {
         Some(path) => {

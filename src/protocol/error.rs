@@ -18,6 +18,11 @@ pub enum ErrorKind {
     LoginRequired,
     NoAvailableAccount,
     AccountUnavailable,
+    LoginFailed,
+    LoginExpired,
+    LoginCancelled,
+    /// The login was another account's than the one that was to be renewed.
+    IdentityMismatch,
     Upstream,
     Storage,
 }
@@ -33,6 +38,10 @@ impl ErrorKind {
             ErrorKind::AccountAmbiguous => -32011,
             ErrorKind::LoginRequired => -32012,
             ErrorKind::NoAvailableAccount | ErrorKind::AccountUnavailable => -32013,
+            ErrorKind::LoginFailed
+            | ErrorKind::LoginExpired
+            | ErrorKind::LoginCancelled
+            | ErrorKind::IdentityMismatch => -32014,
             ErrorKind::Upstream => -32015,
             ErrorKind::Storage => -32016,
         }

@@ -14,6 +14,8 @@ mod discover;
 mod error;
 mod initialize;
 mod load;
+mod login;
+mod logins;
 mod module;
 mod notifier;
 mod paths;
@@ -21,6 +23,7 @@ mod persist;
 mod redact;
 mod redeem;
 mod reset;
+mod sign_in;
 mod token;
 mod usage;
 mod view;
@@ -34,10 +37,12 @@ use crate::protocol::ChangeReason;
 use crate::store::{AccountsFile, Paths, StateFile};
 use crate::upstream::Upstream;
 
+pub use logins::LoginOptions;
 pub use module::methods;
 
 use complete::Completions;
 use initialize::Session;
+use logins::Logins;
 use notifier::Notifier;
 use persist::Persist;
 use redeem::Redeems;
@@ -51,6 +56,7 @@ pub struct Options {
     pub auth_url: BaseUrl,
     /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
     pub redeem_spacing: Duration,
+    pub login: LoginOptions,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -65,6 +71,7 @@ pub struct Sidecar {
     notifier: Notifier,
     persist: Persist,
     redeems: Redeems,
+    logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
 }
@@ -90,6 +97,7 @@ impl Sidecar {
             notifier: Notifier::default(),
             persist: Persist::default(),
             redeems: Redeems::default(),
+            logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
             options,
@@ -114,6 +122,7 @@ impl Sidecar {
     /// time.
     pub async fn finish(self: &Arc<Self>) {
         self.redeems.settle().await;
+        self.logins.settle().await;
         self.flush().await;
     }
 }

@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use super::LoginError;
 use super::page::Page;
 use super::redirect::Redirect;
-use super::LoginError;
 use crate::secret::Secret;
 
 /// The ports that the authorization server lets Codex's client be called back on (upstream.md 1.1).
@@ -95,10 +95,8 @@ impl Callbacks {
         let (sender, arrival) = oneshot::channel();
         let mut desk = self.desk();
         if desk.server.is_none() {
-            desk.server = listen(ports).map(|(port, listener)| Server {
-                port,
-                task: tokio::spawn(accept(listener, self.clone())),
-            });
+            desk.server = listen(ports)
+                .map(|(port, listener)| Server { port, task: tokio::spawn(accept(listener, self.clone())) });
         }
         desk.waiting.insert(state.expose().to_owned(), sender);
         let port = desk.server.as_ref().map(|server| server.port);

@@ -128,8 +128,7 @@ impl DeviceLogin {
     }
 
     async fn poll(&self) -> Result<Polled, LoginError> {
-        let question =
-            json!({ "device_auth_id": self.device_auth_id.expose(), "user_code": self.user_code });
+        let question = json!({ "device_auth_id": self.device_auth_id.expose(), "user_code": self.user_code });
         match post(&self.http, &self.auth_base, POLL_PATH, &question).await {
             Ok((status, body)) => polled(status, &body),
             // Nothing is lost by asking again: a network that comes and goes does not end the login.
