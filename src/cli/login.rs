@@ -98,10 +98,9 @@ async fn finish(methods: &Methods, started: LoginStarted) -> Result<Account, Str
 /// On a thread of its own, which ends with the process: a read of a terminal cannot be taken back.
 fn read_lines(lines: &mpsc::Sender<String>) {
     for line in std::io::stdin().lines() {
-        match line {
-            Ok(line) if line.trim().is_empty() => {}
-            Ok(line) if lines.blocking_send(line).is_ok() => {}
-            Ok(_) | Err(_) => return,
+        let Ok(line) = line else { return };
+        if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
+            return;
         }
     }
 }
