@@ -20,6 +20,7 @@ Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex login [options]       add an account, or log a known one in again
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
+       multicodex bench                 measure what the sidecar costs beside direct requests
 
 Options of serve (each also an environment variable):
   --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
@@ -72,6 +73,8 @@ pub enum Command {
     Login(Box<LoginCommand>),
     Help,
     Version,
+    #[cfg(feature = "sim")]
+    Bench,
     #[cfg(feature = "sim")]
     Demo,
     #[cfg(feature = "sim")]
@@ -150,6 +153,8 @@ pub fn parse(
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
         }
         Some("login") => login(&flags, env).map(|command| Command::Login(Box::new(command))),
+        #[cfg(feature = "sim")]
+        Some("bench") => flags.only(&[]).map(|()| Command::Bench),
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
