@@ -72,6 +72,8 @@ async fn begin(
         error.data.hint = Some("cancel one, or wait for it to end".to_owned());
         return Err(error);
     }
+    // Nobody should go through a login that cannot be kept.
+    sidecar.on_accounts_file(|file| file.change(|_| ())).await?;
     let flow = flow.unwrap_or_default();
     let (beginning, url, user_code, lives) = match flow {
         LoginFlow::Browser => {

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod layers;
+mod login;
 mod peer;
 mod schema;
 mod streaming;
