@@ -78,7 +78,7 @@ pub async fn redeem(
         async move { send(&http, &auth_base, request).await }
     };
     let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
-    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(unreadable)
+    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| told(error).without(refresh))
 }
 
 pub(super) fn issued(answer: &Answer, now: At) -> Issued {
@@ -99,7 +99,7 @@ pub(super) fn issued(answer: &Answer, now: At) -> Issued {
 }
 
 /// What is left of the crate's errors never shows the answer: a parse error of the crate holds the raw body.
-pub(super) fn unreadable(error: RequestTokenError<RedeemError, BasicErrorResponse>) -> RedeemError {
+pub(super) fn told(error: RequestTokenError<RedeemError, BasicErrorResponse>) -> RedeemError {
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {

@@ -24,15 +24,20 @@ impl Sidecar {
         purpose: &Purpose,
     ) -> Result<AccountId, RpcError> {
         let mut account = as_account(signed_in);
-        let (who, purpose) = (account.clone(), purpose.clone());
-        let stored = self
-            .on_accounts_file(move |file| file.change(|document| store(document, &who, &purpose)))
-            .await??;
-        account.label = stored.label;
         let id = account.id.clone();
-        self.pool().sign_in(stored.was.as_ref(), account);
+        let (sidecar, purpose) = (self.clone(), purpose.clone());
+        let renewed = self
+            .on_accounts_file(move |file| {
+                let stored = file.change(|document| store(document, &account, &purpose))?;
+                Ok(stored.map(|Stored { was, label }| {
+                    account.label = label;
+                    sidecar.pool().sign_in(was.as_ref(), account);
+                    was.is_some()
+                }))
+            })
+            .await??;
         self.notifier.settled(WarningKind::LoginRequired, Some(&id));
-        tracing::info!(account = %id, renewed = stored.was.is_some(), "a login was stored");
+        tracing::info!(account = %id, renewed, "a login was stored");
         self.changed(ChangeReason::Login);
         Ok(id)
     }

@@ -79,7 +79,7 @@ impl DeviceLogin {
         match status {
             status if status.is_success() => {}
             StatusCode::NOT_FOUND => return Err(LoginError::NoDeviceLogins),
-            status => return Err(refused(status, &body)),
+            status => return Err(refused(status, &body, None)),
         }
         let answer: UserCode = serde_json::from_slice(&body)
             .map_err(|_| LoginError::server("the answer holds no device code"))?;
@@ -130,7 +130,7 @@ impl DeviceLogin {
     async fn poll(&self) -> Result<Polled, LoginError> {
         let question = json!({ "device_auth_id": self.device_auth_id.expose(), "user_code": self.user_code });
         match post(&self.http, &self.auth_base, POLL_PATH, &question).await {
-            Ok((status, body)) => polled(status, &body),
+            Ok((status, body)) => polled(status, &body, &self.device_auth_id),
             // Nothing is lost by asking again: a network that comes and goes does not end the login.
             Err(error) => {
                 tracing::info!(%error, "a device login could not be asked after; it will be again");
@@ -145,7 +145,7 @@ impl DeviceLogin {
 }
 
 /// 403 and 404 mean "not yet" unless the body is clear; trouble of the server is waited out.
-fn polled(status: StatusCode, body: &[u8]) -> Result<Polled, LoginError> {
+fn polled(status: StatusCode, body: &[u8], sent: &Secret) -> Result<Polled, LoginError> {
     if status.is_success() {
         return serde_json::from_slice(body)
             .map(Polled::Granted)
@@ -162,12 +162,17 @@ fn polled(status: StatusCode, body: &[u8]) -> Result<Polled, LoginError> {
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(Polled::Pending),
         StatusCode::TOO_MANY_REQUESTS => Ok(Polled::SlowDown),
         status if status.is_server_error() => Ok(Polled::Pending),
-        status => Err(refused(status, body)),
+        status => Err(refused(status, body, Some(sent))),
     }
 }
 
-fn refused(status: StatusCode, body: &[u8]) -> LoginError {
-    let message = match error_code(body) {
+/// A server that repeats what it was sent must not get it into messages by way of its code.
+fn refused(status: StatusCode, body: &[u8], sent: Option<&Secret>) -> LoginError {
+    let repeats = |code: &String| {
+        sent.map(|sent| sent.expose().to_ascii_lowercase())
+            .is_some_and(|sent| code.contains(&sent) || sent.contains(code.as_str()))
+    };
+    let message = match error_code(body).filter(|code| !repeats(code)) {
         Some(code) => format!("{code} (HTTP {})", status.as_u16()),
         None => format!("HTTP {}", status.as_u16()),
     };

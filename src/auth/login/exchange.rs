@@ -3,7 +3,7 @@
 use oauth2::{AuthType, AuthorizationCode, ClientId, PkceCodeVerifier, RedirectUrl, TokenUrl};
 
 use super::{Grant, LoginError};
-use crate::auth::redeem::{Issued, OauthClient, issued, unreadable};
+use crate::auth::redeem::{Issued, OauthClient, issued, told};
 use crate::auth::token_endpoint::{CLIENT_ID, PATH, send};
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{At, Credential, Identity};
@@ -39,7 +39,7 @@ pub async fn exchange(
         .set_pkce_verifier(PkceCodeVerifier::new(grant.verifier.expose().to_owned()))
         .request_async(&transport)
         .await
-        .map_err(|error| LoginError::Exchange(unreadable(error)))?;
+        .map_err(|error| LoginError::Exchange(told(error).without(&grant.code).without(&grant.verifier)))?;
     signed_in(issued(&answer, now))
 }
 

@@ -18,7 +18,8 @@ fn told(polled: Result<Polled, LoginError>) -> String {
 #[test]
 fn an_answer_means_granted_not_yet_slower_or_never() {
     let check = |status: u16, body: &str, expected: &str| {
-        let polled = polled(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let polled =
+            polled(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &Secret::new("dev_CANARY"));
         assert_eq!(told(polled), expected, "{status} {body}");
     };
     check(200, r#"{"authorization_code":"ac","code_challenge":"c","code_verifier":"v"}"#, "granted");
@@ -37,6 +38,7 @@ fn an_answer_means_granted_not_yet_slower_or_never() {
         r#"{"error":{"code":"bad","message":"canary"}}"#,
         "the login server did not go along: bad (HTTP 400)",
     );
+    check(400, r#"{"error":"dev_canary"}"#, "the login server did not go along: HTTP 400");
     check(302, "canary", "the login server did not go along: HTTP 302");
 }
 

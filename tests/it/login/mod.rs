@@ -1,14 +1,17 @@
 //! Logging in through the real binary: the browser's way, by pasting and by device code, and what becomes of the
 //! accounts. The browser is played here, the authorization server is the simulator.
 
+mod endings;
+mod surroundings;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use multicodex::sim::{Answer, Behaviour, Route, Rule, SimAccount};
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -263,54 +266,6 @@ fn one_e_mail_in_two_workspaces_is_two_accounts() {
 }
 
 #[test]
-fn logins_end_each_for_itself() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    let mut peer = peer(&world);
-    let start = |peer: &mut Peer| peer.call("login", json!({})).expect("a login");
-    let (first, second, third) = (start(&mut peer), start(&mut peer), start(&mut peer));
-    let id = |started: &Value| json!({"loginId": started["loginId"]});
-    let waits = [&first, &second].map(|started| peer.request("login/wait", id(started)));
-    let dropped = peer.request("login/wait", id(&third));
-    peer.notify("$/cancelRequest", json!({"id": dropped}));
-    assert_eq!(peer.expect_response(dropped).expect_err("cancelled")["code"], -32800);
-
-    assert_eq!(peer.call("login/cancel", id(&first)), Ok(json!({"cancelled": true})));
-    assert_eq!(kind(&peer.expect_response(waits[0]).expect_err("cancelled")), (-32014, "login_cancelled"));
-    assert_eq!(completed(&mut peer)["error"]["kind"], "login_cancelled");
-    assert_eq!(peer.call("login/cancel", id(&first)), Ok(json!({"cancelled": false})));
-    assert_eq!(peer.call("login/cancel", json!({"loginId": "nobody"})), Ok(json!({"cancelled": false})));
-    let error = peer.call("login/wait", json!({"loginId": "nobody"})).expect_err("unknown");
-    assert_eq!((kind(&error).0, &error["data"]["path"]), (-32602, &json!("loginId")));
-    assert_eq!(kind(&peer.call("login", json!({"label": "  "})).expect_err("blank")).0, -32602);
-
-    // The one whose wait was given up goes on, and so does the other.
-    get(redirect(&world, &third, "ada").as_str());
-    assert_eq!(completed(&mut peer)["loginId"], third["loginId"]);
-    world.sim().add_account(SimAccount::named("bob"));
-    get(redirect(&world, &second, "bob").as_str());
-    let account = peer.expect_response(waits[1]).expect("an account");
-    assert_eq!(account["account"]["label"], "bob@example.com");
-    assert_eq!(completed(&mut peer)["ok"], true);
-}
-
-#[test]
-fn a_login_that_nobody_finishes_expires() {
-    let world = World::new([]);
-    world.sim().set_device_interval(1);
-    let mut command = command(&world);
-    command.env("MULTICODEX_TEST_LOGIN_LIVES_MS", "200");
-    let mut peer = Peer::spawn(command, Framing::Lines);
-    peer.call("initialize", json!({})).expect("a handshake");
-    for flow in ["browser", "device"] {
-        let started = peer.call("login", json!({"flow": flow})).expect("a login");
-        let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("too late");
-        assert_eq!(kind(&error), (-32014, "login_expired"), "{flow}");
-        assert_eq!(completed(&mut peer)["error"]["kind"], "login_expired");
-    }
-}
-
-#[test]
 fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
     let world = World::new([]);
     world.sim().add_account(SimAccount::named("ada"));
@@ -329,48 +284,6 @@ fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
 }
 
 #[test]
-fn an_exchange_that_fails_stores_nothing() {
-    let world = World::new([SimAccount::named("ada")]);
-    world.sim().add_account(SimAccount::named("bob"));
-    let mut peer = peer(&world);
-    let before = fs::read(world.accounts_file()).expect("a file");
-    let row = |name: &str| Behaviour::row(name).expect("a row");
-    let html = Behaviour::Answer(Answer::json(200, json!("<html>")));
-    for (fault, status) in [
-        (row("server_error"), json!(500)),
-        (html, json!(200)),
-        (row("token_without_access"), json!(200)),
-        (row("token_keeps_refresh"), Value::Null),
-        (row("invalid_grant"), json!(400)),
-        (Behaviour::Cut, Value::Null),
-    ] {
-        world.sim().add_rule(Rule::next(1, fault.clone()).on(Route::Token));
-        let started = peer.call("login", json!({})).expect("a login");
-        let (_, page) = get(redirect(&world, &started, "bob").as_str());
-        assert!(page.contains("The login failed"), "{fault:?}: {page}");
-        let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("it failed");
-        assert_eq!(
-            (kind(&error), &error["data"]["status"]),
-            ((-32014, "login_failed"), &status),
-            "{fault:?}"
-        );
-        assert_eq!(completed(&mut peer)["ok"], false);
-    }
-    // A file that cannot be written is told as what it is, and left alone.
-    let started = peer.call("login", json!({})).expect("a login");
-    peer.ignore("warning");
-    fs::write(world.accounts_file(), "{broken").expect("our own file");
-    let error = peer.call("login", json!({})).expect_err("it could not be stored");
-    assert_eq!(kind(&error), (-32016, "storage"));
-    get(redirect(&world, &started, "bob").as_str());
-    let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("not stored");
-    assert_eq!(kind(&error), (-32016, "storage"));
-    assert_eq!(completed(&mut peer)["error"]["kind"], "storage");
-    assert_eq!(fs::read(world.accounts_file()).expect("a file"), b"{broken");
-    fs::write(world.accounts_file(), before).expect("our own file");
-}
-
-#[test]
 fn an_account_of_pi_is_not_renewed_behind_its_back() {
     let world = World::new([SimAccount::named("ada")]);
     let mut linked = file(&world);
@@ -383,153 +296,4 @@ fn an_account_of_pi_is_not_renewed_behind_its_back() {
     get(redirect(&world, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["error"]["kind"], "login_failed");
     assert_eq!(file(&world), linked);
-}
-
-#[test]
-fn the_end_of_the_process_ends_the_logins() {
-    let world = World::new([]);
-    let mut peer = peer(&world);
-    let started = peer.call("login", json!({})).expect("a login");
-    let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
-    let port = redirect_port(&started);
-    peer.close_stdin();
-    assert_eq!(peer.expect_response(wait).expect_err("cancelled")["code"], -32800);
-    assert!(peer.expect_exit().success());
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-}
-
-fn redirect_port(started: &Value) -> u16 {
-    let url = Url::parse(started["url"].as_str().expect("an address")).expect("an address");
-    let (_, redirect) = url.query_pairs().find(|(name, _)| name == "redirect_uri").expect("a redirect");
-    Url::parse(&redirect).expect("an address").port().expect("a port")
-}
-
-#[test]
-fn a_browser_is_opened_when_asked_for_and_missed_when_there_is_none() {
-    let world = World::new([]);
-    let bin = tempfile::tempdir().expect("a directory");
-    let mut without = command(&world);
-    without.env("PATH", bin.path());
-    let mut peer = Peer::spawn(without, Framing::Lines);
-    let started = peer.call("login", json!({"open": true})).expect("a login all the same");
-    assert_eq!(started["opened"], false);
-    drop(peer);
-
-    let opened = bin.path().join("opened");
-    let launcher = bin.path().join("xdg-open");
-    fs::write(&launcher, format!("#!/bin/sh\necho \"$1\" > {}\necho noise\n", opened.display()))
-        .expect("a script");
-    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).expect("our own file");
-    let mut with = command(&world);
-    with.env("PATH", bin.path());
-    let mut peer = Peer::spawn(with, Framing::Lines);
-    let started = peer.call("login", json!({"open": true})).expect("a login");
-    assert_eq!(started["opened"], true);
-    let address = fs::read_to_string(&opened).expect("it was started");
-    assert_eq!(Some(address.trim_end()), started["url"].as_str());
-    assert!(peer.call("login", json!({})).expect("a login").get("opened").is_none());
-}
-
-#[test]
-fn no_code_verifier_or_token_is_ever_shown() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    world.sim().add_account(SimAccount::named("bob"));
-    world.sim().set_device_interval(1);
-    let mut command = command(&world);
-    command.args(["--log", "trace"]);
-    let mut peer = Peer::spawn(command, Framing::Lines);
-    let mut shown = vec![peer.call("initialize", json!({})).expect("a handshake")];
-    for (params, name) in [(json!({}), "ada"), (json!({"flow": "device"}), "bob"), (json!({}), "bob")] {
-        let started = peer.call("login", params).expect("a login");
-        match started["userCode"].as_str() {
-            Some(code) => assert!(world.sim().grant_device(code, name)),
-            None if name == "ada" => {
-                get(redirect(&world, &started, name).as_str());
-            }
-            // Refused, with whatever the server may repeat.
-            None => {
-                let echo = json!({"error": "invalid_grant", "error_description": "ac_sim_ rt_sim_"});
-                let echo = Behaviour::Answer(Answer::json(400, echo));
-                world.sim().add_rule(Rule::next(1, echo).on(Route::Token));
-                get(redirect(&world, &started, name).as_str());
-            }
-        }
-        let ended = peer.call("login/wait", json!({"loginId": started["loginId"]}));
-        shown.extend([started, ended.unwrap_or_else(|error| error), completed(&mut peer)]);
-        shown.push(peer.call("login/wait", json!({"loginId": "x"})).expect_err("unknown"));
-    }
-    peer.ignore("accounts/changed");
-    let mut text = serde_json::to_string(&shown).expect("JSON");
-    text.push_str(&peer.stderr());
-    for file in fs::read_dir(world.accounts_file().with_file_name("state")).expect("a state dir").flatten() {
-        text.push_str(&String::from_utf8_lossy(&fs::read(file.path()).expect("a file")));
-        assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o077, 0, "{file:?}");
-    }
-    let stored = file(&world);
-    let mut secrets = vec!["ac_sim_".to_owned(), "rt_sim_".to_owned(), "dev_sim_".to_owned()];
-    for account in stored["accounts"].as_array().expect("accounts") {
-        secrets.extend(account["accessToken"].as_str().map(str::to_owned));
-    }
-    for logged in world.sim().log().iter().filter(|logged| logged.route == Some(Route::Token)) {
-        let form = url::form_urlencoded::parse(logged.body.as_bytes());
-        secrets.extend(form.filter(|(name, _)| name == "code_verifier").map(|(_, verifier)| verifier.into()));
-    }
-    assert_eq!(secrets.len(), 3 + 2 + 3, "a secret of every kind was there to be shown");
-    for secret in secrets {
-        assert!(!text.contains(&secret), "{secret} was shown in\n{text}");
-    }
-    assert!(text.contains("login1"), "the log was read");
-}
-
-/// `multicodex login` in this world, with these lines typed once the address is shown; stdout and the exit code.
-fn at_a_terminal(
-    world: &World,
-    args: &[&str],
-    mut answer: impl FnMut(&str) -> Option<String>,
-) -> (String, i32) {
-    let served = command(world);
-    let mut command = Command::new(served.get_program());
-    command.env_clear().envs(served.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.arg("login").args(served.get_args().skip(1)).args(args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("the binary starts");
-    let mut stdin = child.stdin.take();
-    let mut text = String::new();
-    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
-        let line = line.expect("text");
-        if let Some(typed) = answer(&line) {
-            writeln!(stdin.as_mut().expect("piped"), "{typed}").expect("it reads");
-        }
-        text.push_str(&line);
-        text.push('\n');
-    }
-    (text, child.wait().expect("a child").code().expect("a code"))
-}
-
-#[test]
-fn a_person_logs_in_at_a_terminal() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    world.sim().add_account(SimAccount::named("bob"));
-    world.sim().set_device_interval(1);
-    let (text, code) = at_a_terminal(&world, &["--no-open"], |line| {
-        let url = line.trim().strip_prefix("http").map(|_| line.trim())?;
-        Some(format!("nonsense here\n{}", redirect(&world, &json!({"url": url}), "ada")))
-    });
-    assert!(code == 0 && text.contains("Logged in: ada@example.com (plus)"), "{text}");
-    let (text, code) = at_a_terminal(&world, &["--device", "--label", "work", "--no-open"], |line| {
-        if let Some((_, code)) = line.split_once("type this code there: ") {
-            assert!(world.sim().grant_device(code, "bob"));
-        }
-        None
-    });
-    assert!(code == 0 && text.contains("Logged in: work (plus)"), "{text}");
-    world.sim().add_rule(Rule::next(1, Behaviour::row("device_off").expect("a row")).on(Route::DeviceCode));
-    assert_eq!(at_a_terminal(&world, &["--device"], |_| None), (String::new(), 1));
-    let stored = file(&world);
-    assert_eq!(
-        (&stored["accounts"][0]["email"], &stored["accounts"][1]["email"]),
-        (&json!("ada@example.com"), &json!("work"))
-    );
 }
