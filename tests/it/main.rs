@@ -11,6 +11,7 @@ mod script_pattern;
 mod script_peer;
 mod scripts;
 mod sim;
+mod sim_bench;
 mod streaming;
 mod transport;
 mod world;
