@@ -21,7 +21,6 @@ pub enum ErrorKind {
     LoginFailed,
     LoginExpired,
     LoginCancelled,
-    /// The login was another account's than the one that was to be renewed.
     IdentityMismatch,
     Upstream,
     Storage,
