@@ -5,6 +5,7 @@ mod jwt;
 mod login;
 mod redeem;
 mod token_endpoint;
+mod token_hash;
 
 pub use jwt::{Claims, account_id, claims};
 pub use login::{
@@ -13,3 +14,4 @@ pub use login::{
 };
 pub use redeem::{Redeemed, redeem};
 pub use token_endpoint::{CLIENT_ID, RedeemError};
+pub use token_hash::token_hash;

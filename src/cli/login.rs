@@ -4,17 +4,14 @@
 use std::process::ExitCode;
 
 use jsonrpsee::Methods;
-use jsonrpsee::core::server::MethodsError;
-use jsonrpsee::core::traits::ToRpcParams;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::ask::call;
 use super::options::LoginCommand;
 use super::serve::{sidecar_options, start_logging};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
-    LoginSubmitParams, LoginWait, Method,
+    LoginSubmitParams, LoginWait,
 };
 use crate::sidecar::{self, Sidecar};
 use crate::store::make_private_dir;
@@ -36,7 +33,7 @@ async fn run(command: LoginCommand) -> Result<ExitCode, String> {
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let flow = if device { LoginFlow::Device } else { LoginFlow::Browser };
     let params = LoginParams { label, flow: Some(flow), open: Some(open) };
-    let ended = match call::<Login>(&methods, params).await {
+    let ended = match call::<Login>(&methods, &params).await {
         Ok(started) => {
             show(&started);
             finish(&methods, started).await
@@ -76,7 +73,8 @@ async fn finish(methods: &Methods, started: LoginStarted) -> Result<Account, Str
     if started.flow == LoginFlow::Browser {
         std::thread::spawn(move || read_lines(&lines));
     }
-    let wait = call::<LoginWait>(methods, LoginIdParams { login_id: started.login_id.clone() });
+    let waited = LoginIdParams { login_id: started.login_id.clone() };
+    let wait = call::<LoginWait>(methods, &waited);
     tokio::pin!(wait);
     loop {
         tokio::select! {
@@ -88,7 +86,7 @@ async fn finish(methods: &Methods, started: LoginStarted) -> Result<Account, Str
                     biased;
                     ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
                     // A mistake in what was pasted: it is told, and another try awaited.
-                    Err(message) = call::<LoginSubmit>(methods, submit) => eprintln!("{message}"),
+                    Err(message) = call::<LoginSubmit>(methods, &submit) => eprintln!("{message}"),
                 }
             }
         }
@@ -102,33 +100,5 @@ fn read_lines(lines: &mpsc::Sender<String>) {
         if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
             return;
         }
-    }
-}
-
-/// One method of the protocol, called in this process. The error is what a person is told.
-async fn call<M: Method>(methods: &Methods, params: M::Params) -> Result<M::Result, String>
-where
-    M::Params: Serialize,
-    M::Result: serde::de::DeserializeOwned,
-{
-    methods.call::<_, M::Result>(M::NAME, Json(params)).await.map_err(|error| match error {
-        MethodsError::JsonRpc(error) => {
-            let hint = error
-                .data()
-                .and_then(|data| serde_json::from_str::<crate::protocol::ErrorData>(data.get()).ok()?.hint);
-            match hint {
-                Some(hint) => format!("{}; {hint}", error.message()),
-                None => error.message().to_owned(),
-            }
-        }
-        other => other.to_string(),
-    })
-}
-
-struct Json<T>(T);
-
-impl<T: Serialize> ToRpcParams for Json<T> {
-    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
-        serde_json::value::to_raw_value(&self.0).map(Some)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: options in, exit code out. The only place that prints.
 #![expect(clippy::print_stdout, reason = "this is the command line; `serve` itself prints nothing")]
 
+mod ask;
 #[cfg(feature = "sim")]
 mod bench;
 #[cfg(feature = "sim")]
@@ -8,9 +9,11 @@ mod demo;
 mod login;
 mod options;
 mod serve;
+mod table;
 
 use std::process::ExitCode;
 
+pub use ask::{Asked, ask};
 pub use login::login;
 pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, UsageError, parse};
 pub use serve::serve;

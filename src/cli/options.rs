@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
+use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::protocol::{LoginWait, Method};
 use crate::rpc;
@@ -18,6 +19,9 @@ multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex login [options]       add an account, or log a known one in again
+       multicodex accounts              list the accounts
+       multicodex refresh [account]     renew tokens that expire, and read the usage
+       multicodex token [account]       print a valid access token
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
        multicodex bench                 measure what the sidecar costs beside direct requests
@@ -38,6 +42,9 @@ Options of login (and those of serve that name files, addresses and logs):
   --device       log in with a code that is typed on another device
   --label NAME   what a new account is to be called; default its e-mail
   --no-open      do not open a browser
+Options of accounts and refresh, beside those of serve:
+  --json                   the answer of the protocol's method
+  --force                  (refresh) renew every token, and try once more what was refused or lost
 
 Options of simulate:
   --port N                 default: a free one
@@ -60,8 +67,6 @@ const SERVE_FLAGS: &[&str] = &[
     "max-requests",
     "max-message-bytes",
 ];
-/// Flags without a value.
-const SWITCHES: &[&str] = &["device", "no-open"];
 
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
@@ -71,6 +76,8 @@ const DEFAULT_AUTH: &str = "https://auth.openai.com";
 pub enum Command {
     Serve(Box<ServeOptions>),
     Login(Box<LoginCommand>),
+    /// One method, for a person.
+    Ask(Box<ServeOptions>, Asked),
     Help,
     Version,
     #[cfg(feature = "sim")]
@@ -91,6 +98,7 @@ pub struct ServeOptions {
     pub log_format: LogFormat,
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
+    pub upkeep_interval_ms: u64,
     pub login: LoginOptions,
 }
 
@@ -128,23 +136,44 @@ pub fn parse(
     let mut parser = lexopt::Parser::from_args(args);
     let mut flags = Flags::default();
     let mut subcommand: Option<String> = None;
+    let mut account: Option<String> = None;
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
+            Arg::Long(name @ ("json" | "force" | "device" | "no-open")) => flags.1.push(name.to_owned()),
             Arg::Long(name) => {
                 let name = name.to_owned();
-                let value = match SWITCHES.contains(&name.as_str()) {
-                    true => OsString::new(),
-                    false => parser.value().map_err(usage)?,
-                };
+                let value = parser.value().map_err(usage)?;
                 flags.0.push((name, value));
             }
             Arg::Value(value) if subcommand.is_none() => {
                 subcommand = Some(value.to_string_lossy().into_owned());
             }
+            Arg::Value(value)
+                if account.is_none() && matches!(subcommand.as_deref(), Some("refresh" | "token")) =>
+            {
+                account = Some(value.to_string_lossy().into_owned());
+            }
             other => return Err(usage(other.unexpected())),
         }
+    }
+    let asked = match subcommand.as_deref() {
+        Some("accounts") => Some(Asked::Accounts { json: flags.switch("json") }),
+        Some("refresh") => {
+            Some(Asked::Refresh { account, force: flags.switch("force"), json: flags.switch("json") })
+        }
+        Some("token") => Some(Asked::Token { account }),
+        _ => None,
+    };
+    let is_login = subcommand.as_deref() == Some("login");
+    let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
+    if let Some(switch) = flags.1.first() {
+        return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
+    }
+    if let Some(asked) = asked {
+        flags.only(SERVE_FLAGS)?;
+        return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
@@ -152,7 +181,12 @@ pub fn parse(
             flags.only(SERVE_FLAGS)?;
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
         }
-        Some("login") => login(&flags, env).map(|command| Command::Login(Box::new(command))),
+        Some("login") => {
+            flags.only(&[SERVE_FLAGS, &["label"]].concat())?;
+            let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
+            let sidecar = serve(&flags, env)?;
+            Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
+        }
         #[cfg(feature = "sim")]
         Some("bench") => flags.only(&[]).map(|()| Command::Bench),
         #[cfg(feature = "sim")]
@@ -163,12 +197,20 @@ pub fn parse(
     }
 }
 
+/// Options with their values, and switches.
 #[derive(Default)]
-struct Flags(Vec<(String, OsString)>);
+struct Flags(Vec<(String, OsString)>, Vec<String>);
 
 impl Flags {
     fn get(&self, name: &str) -> Option<OsString> {
         self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
+    }
+
+    /// Whether the switch was given; what is left in the end was given in vain.
+    fn switch(&mut self, name: &str) -> bool {
+        let given = self.1.iter().any(|switch| switch == name);
+        self.1.retain(|switch| switch != name);
+        given
     }
 
     fn only(&self, known: &[&str]) -> Result<(), UsageError> {
@@ -230,6 +272,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             uncounted: &[LoginWait::NAME],
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+        upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
         login: login_options(&|variable| choose("", variable))?,
     })
 }
@@ -251,17 +294,6 @@ fn login_options(
         options.device_lives = options.browser_lives;
     }
     Ok(options)
-}
-
-fn login(flags: &Flags, env: Environment<'_>) -> Result<LoginCommand, UsageError> {
-    let own = ["device", "label", "no-open"];
-    flags.only(&[SERVE_FLAGS, &own].concat())?;
-    Ok(LoginCommand {
-        sidecar: serve(flags, env)?,
-        label: flags.get("label").map(|label| label.to_string_lossy().into_owned()),
-        device: flags.get("device").is_some(),
-        open: flags.get("no-open").is_none(),
-    })
 }
 
 #[cfg(feature = "sim")]

@@ -39,10 +39,12 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     };
     tokio::spawn(sidecar.clone().run_watch());
     tokio::spawn(sidecar.clone().run_persist());
+    tokio::spawn(sidecar.clone().run_upkeep());
     let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }
 
+/// The sidecar's share of the options.
 pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
     sidecar::Options {
         paths: options.paths,
@@ -50,6 +52,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         auth_url: options.auth_url,
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
         login: options.login,
+        upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
     }
 }
 

@@ -69,6 +69,7 @@ impl Pool {
         account.email = email.or(account.email.take());
         account.plan = plan.or(account.plan.take());
         account.credential = credential;
+        account.doubt = None;
         account.health.reinstate();
         if old_id != id {
             self.affinity.follow(&old_id, &id);

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::notification::Notification;
 use super::{
-    Accounts, AccountsChanged, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData, Failed,
-    Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice,
-    PROTOCOL_VERSION, PathsResult, Reauth, Remove, Reset, RpcDiscover, Use, Warning,
+    Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
+    Failed, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice,
+    PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, Use,
+    Warning,
 };
 
 /// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
@@ -94,6 +95,8 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<LoginSubmit>(schemas),
         method::<LoginWait>(schemas),
         method::<LoginCancel>(schemas),
+        method::<AccountsToken>(schemas),
+        method::<Refresh>(schemas),
         method::<Reset>(schemas),
         method::<PathsResult>(schemas),
         complete,
@@ -139,6 +142,7 @@ fn notifications(schemas: &mut Schemas) -> Vec<Value> {
         one::<AccountsChanged>(schemas),
         one::<LoginCompleted>(schemas),
         one::<Warning>(schemas),
+        one::<RefreshProgress>(schemas),
         cancel,
         exit,
     ]

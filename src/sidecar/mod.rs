@@ -12,6 +12,7 @@ mod collect;
 mod complete;
 mod discover;
 mod error;
+mod exchange;
 mod initialize;
 mod load;
 mod login;
@@ -22,9 +23,11 @@ mod paths;
 mod persist;
 mod redact;
 mod redeem;
+mod refresh;
 mod reset;
 mod sign_in;
 mod token;
+mod upkeep;
 mod usage;
 mod view;
 
@@ -34,7 +37,7 @@ use std::time::Duration;
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{Pool, RotationSettings};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, Paths, StateFile};
+use crate::store::{AccountsFile, Paths, RedeemFile, StateFile};
 use crate::upstream::Upstream;
 
 pub use logins::LoginOptions;
@@ -57,6 +60,8 @@ pub struct Options {
     /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
     pub redeem_spacing: Duration,
     pub login: LoginOptions,
+    /// How often accounts that nobody uses are looked after.
+    pub upkeep_interval: Duration,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -99,7 +104,7 @@ impl Sidecar {
             session: Session::default(),
             notifier: Notifier::default(),
             persist: Persist::default(),
-            redeems: Redeems::default(),
+            redeems: Redeems::new(RedeemFile::new(options.paths.state_dir.clone())),
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
@@ -107,6 +112,7 @@ impl Sidecar {
         });
         sidecar.load_settings();
         sidecar.load_everything();
+        sidecar.look_for_unknown_outcomes();
         sidecar
     }
 
@@ -129,6 +135,8 @@ impl Sidecar {
     /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
     /// time.
     pub async fn finish(self: &Arc<Self>) {
+        // First, because a slow token endpoint may use up all the time there is.
+        self.flush().await;
         self.redeems.settle().await;
         self.logins.settle().await;
         self.flush().await;

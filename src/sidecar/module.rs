@@ -7,10 +7,10 @@ use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
-use super::{Sidecar, accounts, collect, complete, discover, initialize, login, paths, reset};
+use super::{Sidecar, accounts, collect, complete, discover, initialize, login, paths, refresh, reset};
 use crate::protocol::{
-    Accounts, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Login, LoginCancel, LoginSubmit,
-    LoginWait, Method, PathsResult, Reauth, Remove, Reset, RpcDiscover, RpcError, Use,
+    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Login, LoginCancel,
+    LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover, RpcError, Use,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -35,6 +35,8 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<LoginSubmit, _, _>(&mut module, login::submit)?;
     on_waiting::<LoginWait, _, _>(&mut module, login::wait)?;
     on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
+    on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
+    on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;

@@ -1,13 +1,18 @@
 //! Keeping what a login brought: in the accounts file first, then in the pool. Nothing is stored for the wrong account.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Sidecar;
+use super::blocking::on_a_thread;
 use super::load::identified;
 use crate::auth::{self, SignedIn};
 use crate::pool::{Account, AccountId, NotPlaced, Place, Purpose, place};
 use crate::protocol::{ChangeReason, ErrorKind, RpcError, WarningKind};
-use crate::store::{Document, FileAccount};
+use crate::store::{Document, FileAccount, RedeemLane};
+
+/// A redeem takes at most 30 s; the person waits meanwhile.
+const LANE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of the file.
 struct Stored {
@@ -25,6 +30,11 @@ impl Sidecar {
     ) -> Result<AccountId, RpcError> {
         let mut account = as_account(signed_in);
         let id = account.id.clone();
+        let slot = match purpose {
+            Purpose::Renew(slot) => slot.clone(),
+            Purpose::Add { .. } => id.clone(),
+        };
+        let _quiet = self.while_nobody_redeems(slot).await;
         let (sidecar, purpose) = (self.clone(), purpose.clone());
         let renewed = self
             .on_accounts_file(move |file| {
@@ -37,9 +47,33 @@ impl Sidecar {
             })
             .await??;
         self.notifier.settled(WarningKind::LoginRequired, Some(&id));
+        self.notifier.settled(WarningKind::OutcomeUnknown, Some(&id));
         tracing::info!(account = %id, renewed, "a login was stored");
         self.changed(ChangeReason::Login);
         Ok(id)
+    }
+}
+
+/// While this is held, no sidecar redeems a token of the account.
+struct Quiet<'a> {
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+    _lane: Option<RedeemLane>,
+}
+
+impl Sidecar {
+    /// Waits until a redeem under way is stored, so that it does not take the place of the login afterwards. A login that
+    /// has its tokens is stored in any case.
+    async fn while_nobody_redeems(&self, slot: AccountId) -> Quiet<'_> {
+        let turn = self.redeems.turn.lock().await;
+        let file = self.redeems.file.clone();
+        let lane = match on_a_thread(move || file.enter(&slot, LANE_PATIENCE)).await {
+            Ok(lane) => Some(lane),
+            Err(error) => {
+                tracing::warn!(%error, "a login is stored without the redeem lane");
+                None
+            }
+        };
+        Quiet { _turn: turn, _lane: lane }
     }
 }
 

@@ -1,10 +1,14 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 #![expect(clippy::expect_used, reason = "tests")]
 
+mod canary;
+mod command_line;
 mod examples;
+mod killed;
 mod layers;
 mod login;
 mod peer;
+mod redeem;
 mod schema;
 mod script;
 mod script_pattern;
@@ -12,6 +16,7 @@ mod script_peer;
 mod scripts;
 mod sim;
 mod sim_bench;
+mod stage;
 mod streaming;
 mod transport;
 mod world;
