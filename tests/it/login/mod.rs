@@ -297,3 +297,25 @@ fn an_account_of_pi_is_not_renewed_behind_its_back() {
     assert_eq!(completed(&mut peer)["error"]["kind"], "login_failed");
     assert_eq!(file(&world), linked);
 }
+
+#[test]
+fn a_redeem_under_way_does_not_take_the_place_of_a_login() {
+    let mut expired = SimAccount::named("ada");
+    expired.first_expires_in = Some(-60);
+    let world = World::new([expired]);
+    let slow = Rule::next(1, Behaviour::Normal).of("ada").on(Route::Token).delayed(800);
+    world.sim().add_rule(slow);
+    let mut peer = peer(&world);
+    let redeeming = peer.request("accounts/use", json!({"account": "ada@example.com"}));
+    while world.sim().redeems("ada") == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
+    get(redirect(&world, &started, "ada").as_str());
+    peer.expect_response(redeeming).expect("redeemed");
+    assert_eq!(completed(&mut peer)["ok"], true);
+    // The first was in the file, the second is the login's, the third was redeemed after it and stored before it.
+    assert_eq!(file(&world)["accounts"][0]["refreshToken"], "rt_sim_ada_2");
+    peer.call("accounts/use", json!({"account": "ada@example.com"})).expect("it is good");
+    assert_eq!(world.sim().redeems("ada"), 2);
+}
