@@ -3,18 +3,22 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::Arg;
 
 use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
+use crate::protocol::{LoginWait, Method};
 use crate::rpc;
+use crate::sidecar::LoginOptions;
 use crate::store::{PathOptions, Paths, Surroundings};
 
 pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
+       multicodex login [options]       add an account, or log a known one in again
        multicodex accounts              list the accounts
        multicodex refresh [account]     renew tokens that expire, and read the usage
        multicodex token [account]       print a valid access token
@@ -34,6 +38,10 @@ Options of serve (each also an environment variable):
   --max-requests N         MULTICODEX_MAX_REQUESTS       default 1024
   --max-message-bytes N    MULTICODEX_MAX_MESSAGE_BYTES  default 67108864 (64 MiB)
 
+Options of login (and those of serve that name files, addresses and logs):
+  --device       log in with a code that is typed on another device
+  --label NAME   what a new account is to be called; default its e-mail
+  --no-open      do not open a browser
 Options of accounts and refresh, beside those of serve:
   --json                   the answer of the protocol's method
   --force                  (refresh) renew every token, and try once more what was refused or lost
@@ -47,6 +55,19 @@ Options of simulate:
   -V, --version  the version
 ";
 
+const SERVE_FLAGS: &[&str] = &[
+    "agent-dir",
+    "state-dir",
+    "codex-home",
+    "upstream-url",
+    "auth-url",
+    "log",
+    "log-file",
+    "log-format",
+    "max-requests",
+    "max-message-bytes",
+];
+
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
 
@@ -54,6 +75,7 @@ const DEFAULT_AUTH: &str = "https://auth.openai.com";
 #[derive(Debug)]
 pub enum Command {
     Serve(Box<ServeOptions>),
+    Login(Box<LoginCommand>),
     /// One method, for a person.
     Ask(Box<ServeOptions>, Asked),
     Help,
@@ -77,6 +99,16 @@ pub struct ServeOptions {
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
     pub upkeep_interval_ms: u64,
+    pub login: LoginOptions,
+}
+
+/// `multicodex login`
+#[derive(Debug)]
+pub struct LoginCommand {
+    pub sidecar: ServeOptions,
+    pub label: Option<String>,
+    pub device: bool,
+    pub open: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +141,7 @@ pub fn parse(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long(name @ ("json" | "force")) => flags.1.push(name.to_owned()),
+            Arg::Long(name @ ("json" | "force" | "device" | "no-open")) => flags.1.push(name.to_owned()),
             Arg::Long(name) => {
                 let name = name.to_owned();
                 let value = parser.value().map_err(usage)?;
@@ -134,15 +166,27 @@ pub fn parse(
         Some("token") => Some(Asked::Token { account }),
         _ => None,
     };
+    let is_login = subcommand.as_deref() == Some("login");
+    let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
     if let Some(switch) = flags.1.first() {
         return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
     }
     if let Some(asked) = asked {
+        flags.only(SERVE_FLAGS)?;
         return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
-        None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
+        None | Some("serve") => {
+            flags.only(SERVE_FLAGS)?;
+            serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
+        }
+        Some("login") => {
+            flags.only(&[SERVE_FLAGS, &["label"]].concat())?;
+            let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
+            let sidecar = serve(&flags, env)?;
+            Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
+        }
         #[cfg(feature = "sim")]
         Some("bench") => flags.only(&[]).map(|()| Command::Bench),
         #[cfg(feature = "sim")]
@@ -178,18 +222,6 @@ impl Flags {
 }
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
-    flags.only(&[
-        "agent-dir",
-        "state-dir",
-        "codex-home",
-        "upstream-url",
-        "auth-url",
-        "log",
-        "log-file",
-        "log-format",
-        "max-requests",
-        "max-message-bytes",
-    ])?;
     let choose = |flag: &'static str, variable: &'static str| {
         let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
         set.or_else(|| {
@@ -237,11 +269,31 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
                 choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
                 config.max_message_bytes,
             )?,
-            ..config
+            uncounted: &[LoginWait::NAME],
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
         upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
+        login: login_options(&|variable| choose("", variable))?,
     })
+}
+
+/// Only tests choose anything but the defaults: ports that are free, and lives that end while they look on.
+fn login_options(
+    choose: &dyn Fn(&'static str) -> Option<(String, OsString)>,
+) -> Result<LoginOptions, UsageError> {
+    let mut options = LoginOptions::default();
+    if let Some((name, value)) = choose("MULTICODEX_TEST_CALLBACK_PORTS") {
+        let ports = value.to_string_lossy();
+        options.callback_ports = ports
+            .split(',')
+            .map(|port| number(Some((name.clone(), port.into())), 0))
+            .collect::<Result<_, _>>()?;
+    }
+    if let Some(chosen) = choose("MULTICODEX_TEST_LOGIN_LIVES_MS") {
+        options.browser_lives = Duration::from_millis(number(Some(chosen), 0)?);
+        options.device_lives = options.browser_lives;
+    }
+    Ok(options)
 }
 
 #[cfg(feature = "sim")]
