@@ -1,10 +1,12 @@
 //! Asking upstream for usage: in the background after a limit that quoted no reset, and when a client asks. A failing
 //! usage endpoint marks no account and fails no completion.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, Shared};
+use futures_util::{FutureExt, StreamExt};
 
 use super::Sidecar;
 use super::token::Need;
@@ -16,12 +18,14 @@ use crate::upstream::Bearer;
 /// Accounts asked about at the same time.
 const AT_ONCE: usize = 4;
 
-/// Accounts whose usage is being asked for right now.
+type Fetch = Shared<BoxFuture<'static, ()>>;
+
+/// Accounts whose usage is being asked for right now. Whoever asks meanwhile waits for the same answer.
 #[derive(Default)]
-pub(super) struct UsageFetches(Mutex<HashSet<AccountId>>);
+pub(super) struct UsageFetches(Mutex<HashMap<AccountId, Fetch>>);
 
 impl UsageFetches {
-    fn under_way(&self) -> MutexGuard<'_, HashSet<AccountId>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<AccountId, Fetch>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -29,16 +33,13 @@ impl UsageFetches {
 impl Sidecar {
     /// Asks for one account's usage without anyone waiting for it.
     pub(super) fn fetch_usage_soon(self: &Arc<Self>, id: &AccountId) {
-        let (sidecar, id) = (self.clone(), id.clone());
-        tokio::spawn(async move { sidecar.fetch_usage(&id).await });
+        drop(self.fetch_usage(id));
     }
 
     /// Asks for every usable account's usage, a few at a time.
     pub(super) async fn fetch_all_usage(self: &Arc<Self>) {
         let ids: Vec<AccountId> = self.pool().accounts().iter().map(|account| account.id.clone()).collect();
-        futures_util::stream::iter(ids)
-            .for_each_concurrent(AT_ONCE, |id| async move { self.fetch_usage(&id).await })
-            .await;
+        futures_util::stream::iter(ids).for_each_concurrent(AT_ONCE, |id| self.fetch_usage(&id)).await;
     }
 
     pub(super) fn apply_usage(&self, id: &AccountId, reading: UsageReading) {
@@ -46,17 +47,28 @@ impl Sidecar {
         self.changed(ChangeReason::Usage);
     }
 
-    async fn fetch_usage(self: &Arc<Self>, id: &AccountId) {
-        if !self.usage_fetches.under_way().insert(id.clone()) {
-            return;
-        }
+    /// The question is asked by a task of its own: a caller that goes away does not stop it for the others.
+    fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Fetch {
+        let begin = || {
+            let (sidecar, id) = (self.clone(), id.clone());
+            let task = tokio::spawn(async move {
+                let asked = AssertUnwindSafe(sidecar.take_usage(&id)).catch_unwind().await;
+                sidecar.usage_fetches.under_way().remove(&id);
+                asked
+            });
+            // A panic was reported by its hook, and usage stays as it was.
+            task.map(drop).boxed().shared()
+        };
+        self.usage_fetches.under_way().entry(id.clone()).or_insert_with(begin).clone()
+    }
+
+    async fn take_usage(self: &Arc<Self>, id: &AccountId) {
         match self.ask_usage(id).await {
             Ok(reading) => self.apply_usage(id, reading),
             Err(failure) => tracing::info!(
                 account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
             ),
         }
-        self.usage_fetches.under_way().remove(id);
     }
 
     /// A 401 here is one redeem and one more try, as for a completion.

@@ -12,4 +12,5 @@ mod scripts;
 mod sim;
 mod streaming;
 mod transport;
+mod usage;
 mod world;
