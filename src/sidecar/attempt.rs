@@ -256,6 +256,7 @@ impl Completion {
         self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
         tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
         self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
+        self.sidecar.notifier.settled(WarningKind::LoginRequired, Some(account));
         self.sidecar.changed(ChangeReason::Rotation);
         tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
     }
@@ -283,7 +284,7 @@ impl Completion {
 
     /// Tells clients, and the state dir, what a failure did to its account.
     fn report(&self, lost: &Lost, pin_cleared: bool) {
-        let (label, needs_login, guessed) = {
+        let (label, standing, guessed) = {
             let pool = self.sidecar.pool();
             let Some(account) = pool.get(&lost.account) else { return };
             let guessed = account
@@ -291,15 +292,15 @@ impl Completion {
                 .cooldown
                 .as_ref()
                 .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
-            (account.label.clone(), matches!(account.health.standing, Standing::NeedsLogin(_)), guessed)
+            (account.label.clone(), account.health.standing.clone(), guessed)
         };
         if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
             self.sidecar.fetch_usage_soon(&lost.account);
         }
-        if needs_login {
+        if let Standing::NeedsLogin(why) = &standing {
             self.sidecar.notifier.warn(Warning {
                 kind: WarningKind::LoginRequired,
-                message: format!("{label} needs login: {}", lost.failure.message),
+                message: format!("{label} needs login: {}", why.message),
                 account: Some(lost.account.to_string()),
                 hint: Some("log this account in again".to_owned()),
             });
@@ -307,7 +308,10 @@ impl Completion {
         if pin_cleared {
             self.warn_pin_cleared(&lost.account, &label, &lost.failure.message);
         }
-        self.sidecar.changed(if needs_login { ChangeReason::Health } else { ChangeReason::Cooldown });
+        self.sidecar.changed(match standing {
+            Standing::Good => ChangeReason::Cooldown,
+            Standing::NeedsLogin(_) | Standing::Deactivated(_) => ChangeReason::Health,
+        });
     }
 
     /// A pin that could not be used at all was cleared by the walk.
@@ -319,7 +323,7 @@ impl Completion {
     }
 
     fn warn_pin_cleared(&self, id: &AccountId, label: &str, why: &str) {
-        self.sidecar.notifier.warn(Warning {
+        self.sidecar.notifier.tell(Warning {
             kind: WarningKind::PinCleared,
             message: format!("{label} is no longer pinned: {why}"),
             account: Some(id.to_string()),

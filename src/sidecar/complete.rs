@@ -254,7 +254,10 @@ impl Completion {
                 kind: WarningKind::NoAvailableAccount,
                 message: message.to_owned(),
                 account: None,
-                hint: Some("add an account, or wait for the first reset that `accounts` shows".to_owned()),
+                hint: Some(match ending.kind {
+                    EndingKind::LoginRequired => "log one of them in again".to_owned(),
+                    _ => "add an account, or wait for the first reset that `accounts` shows".to_owned(),
+                }),
             });
         }
         failed

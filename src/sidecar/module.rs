@@ -23,13 +23,13 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
     on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
     on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
-    on::<Reset>(&mut module, &sidecar, reset::reset)?;
     on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
     on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
     on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
     on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
     on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
     on_waiting::<Label, _, _>(&mut module, accounts::label)?;
+    on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;

@@ -3,12 +3,14 @@
 
 mod examples;
 mod layers;
+mod notices;
 mod peer;
 mod schema;
 mod script;
 mod script_pattern;
 mod script_peer;
 mod scripts;
+mod shared_files;
 mod sim;
 mod streaming;
 mod transport;
