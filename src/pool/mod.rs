@@ -40,7 +40,7 @@ pub use cooldown::{Backoff, Certainty, Cooldown};
 pub use eligibility::WhyNotEligible;
 pub use failure::{Failure, FailureKind, Source};
 pub use health::{Health, Mark, ModelExclusion, Standing};
-pub use hold_back::{EventClass, Held, HoldBack, classify_type};
+pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
 pub use ranking::{Demand, Ranked, Reason};
 pub use reading::UsageEffect;

@@ -3,7 +3,7 @@
 //! from run to run and are not compared.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jsonschema::Validator;
 use multicodex::protocol::openrpc;
@@ -73,16 +73,16 @@ fn accounts_are_managed() {
 fn replay(name: &str, world: &World, sends: &[Value]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/examples").join(name);
     let lines = session(world, sends);
+    if std::env::var_os("RECORD_EXAMPLES").is_some() {
+        fs::write(&path, format!("{}\n", lines.join("\n"))).expect("schema/examples is writable");
+    }
+    let lines = parsed(lines.iter().map(String::as_str));
     let schemas = Schemas::new();
     for line in &lines {
         schemas.check(line, sends);
     }
-    if std::env::var_os("RECORD_EXAMPLES").is_some() {
-        record(&path, &lines);
-    }
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let committed: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).expect("a line of the example is JSON")).collect();
+    let committed = parsed(text.lines());
     assert_eq!(
         comparable(&committed),
         comparable(&lines),
@@ -91,21 +91,21 @@ fn replay(name: &str, world: &World, sends: &[Value]) {
 }
 
 /// Each request, and everything that comes until it is done with.
-fn session(world: &World, sends: &[Value]) -> Vec<Value> {
+fn session(world: &World, sends: &[Value]) -> Vec<String> {
     let mut peer = world.peer();
     let mut lines = Vec::new();
     for send in sends {
         peer.send(send);
-        lines.push(json!({"send": send}));
+        lines.push(format!("{{\"send\":{send}}}"));
         let streams = send["method"] == "complete";
         loop {
-            let message: Value =
-                serde_json::from_str(&world.at_home(&peer.expect_text())).expect("a message");
+            let text = world.at_home(peer.expect_text().trim_end());
+            let message: Value = serde_json::from_str(&text).expect("a message");
             let terminal = ["done", "error", "cancelled"]
                 .map(Value::from)
                 .contains(&message["params"]["result"]["type"]);
             let answer = message.get("id").is_some();
-            lines.push(json!({"receive": message}));
+            lines.push(format!("{{\"receive\":{text}}}"));
             if terminal || (answer && !streams) {
                 break;
             }
@@ -114,9 +114,8 @@ fn session(world: &World, sends: &[Value]) -> Vec<Value> {
     lines
 }
 
-fn record(path: &PathBuf, lines: &[Value]) {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(path, text).expect("schema/examples is writable");
+fn parsed<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Value> {
+    lines.map(|line| serde_json::from_str(line).expect("a line of an example is JSON")).collect()
 }
 
 fn comparable(lines: &[Value]) -> Vec<Value> {

@@ -12,6 +12,7 @@ mod script_peer;
 mod scripts;
 mod shared_files;
 mod sim;
+mod sim_bench;
 mod streaming;
 mod transport;
 mod usage;
