@@ -39,6 +39,20 @@ Options of simulate:
   -V, --version  the version
 ";
 
+const SERVE_FLAGS: [&str; 10] = [
+    "agent-dir",
+    "state-dir",
+    "codex-home",
+    "upstream-url",
+    "auth-url",
+    "log",
+    "log-file",
+    "log-format",
+    "max-requests",
+    "max-message-bytes",
+];
+const SIMULATE_FLAGS: [&str; 3] = ["port", "accounts", "agent-dir"];
+
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
 
@@ -99,6 +113,10 @@ pub fn parse(
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
             Arg::Long(name) => {
                 let name = name.to_owned();
+                // Before its value is asked for, which an unknown one may not have.
+                if !SERVE_FLAGS.contains(&&*name) && !SIMULATE_FLAGS.contains(&&*name) {
+                    return Err(unknown_option(&name));
+                }
                 let value = parser.value().map_err(usage)?;
                 flags.0.push((name, value));
             }
@@ -131,25 +149,14 @@ impl Flags {
 
     fn only(&self, known: &[&str]) -> Result<(), UsageError> {
         match self.0.iter().find(|(flag, _)| !known.contains(&flag.as_str())) {
-            Some((flag, _)) => Err(UsageError(format!("unknown option --{flag}; see multicodex --help"))),
+            Some((flag, _)) => Err(unknown_option(flag)),
             None => Ok(()),
         }
     }
 }
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
-    flags.only(&[
-        "agent-dir",
-        "state-dir",
-        "codex-home",
-        "upstream-url",
-        "auth-url",
-        "log",
-        "log-file",
-        "log-format",
-        "max-requests",
-        "max-message-bytes",
-    ])?;
+    flags.only(&SERVE_FLAGS)?;
     let choose = |flag: &'static str, variable: &'static str| {
         let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
         set.or_else(|| {
@@ -192,8 +199,8 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             .map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
         log_format,
         rpc: rpc::Config {
-            max_requests: number(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,
-            max_message_bytes: number(
+            max_requests: positive(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,
+            max_message_bytes: positive(
                 choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
                 config.max_message_bytes,
             )?,
@@ -205,7 +212,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
 
 #[cfg(feature = "sim")]
 fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
-    flags.only(&["port", "accounts", "agent-dir"])?;
+    flags.only(&SIMULATE_FLAGS)?;
     let named = |flag: &str| flags.get(flag).map(|value| (format!("--{flag}"), value));
     Ok(crate::sim::SimulateOptions {
         port: number(named("port"), 0)?,
@@ -214,11 +221,24 @@ fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
     })
 }
 
+/// With none of these nothing could ever be answered.
+fn positive(chosen: Option<(String, OsString)>, default: usize) -> Result<usize, UsageError> {
+    let name = chosen.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
+    match number(chosen, default)? {
+        0 => Err(UsageError(format!("{name}: must be at least 1"))),
+        number => Ok(number),
+    }
+}
+
 fn number<T: FromStr>(chosen: Option<(String, OsString)>, default: T) -> Result<T, UsageError> {
     let Some((name, value)) = chosen else { return Ok(default) };
     value.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
         UsageError(format!("{name}: \"{}\" is not a number that fits", value.to_string_lossy()))
     })
+}
+
+fn unknown_option(flag: &str) -> UsageError {
+    UsageError(format!("unknown option --{flag}; see multicodex --help"))
 }
 
 fn usage(error: impl std::fmt::Display) -> UsageError {

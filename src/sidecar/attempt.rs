@@ -1,6 +1,7 @@
 //! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
 //! leaves no trace at the client.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::audience::{Audience, Gone};
@@ -129,7 +130,7 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: HoldBack::new(clock::now()),
+                    hold_back: HoldBack::default(),
                     held: Vec::new(),
                     requested_at,
                 };
@@ -146,17 +147,21 @@ impl Completion {
     ) -> Result<Sent, Gone> {
         loop {
             let patience = async {
-                match self.first_event {
-                    None => tokio::time::sleep(answering.hold_back.release_at().since(clock::now())).await,
-                    Some(_) => std::future::pending().await,
+                match (self.first_event, answering.hold_back.release_at()) {
+                    (None, Some(at)) => tokio::time::sleep(at.since(clock::now())).await,
+                    _ => std::future::pending().await,
                 }
             };
-            let next = tokio::select! {
-                biased;
-                next = events.next(self.idle) => next,
-                () = patience => {
-                    self.accept(audience, &mut answering).await?;
-                    continue;
+            let next = {
+                // One future for both, so that upstream's silence is measured from its last sign of life.
+                let mut next = pin!(events.next(self.idle));
+                tokio::select! {
+                    biased;
+                    next = &mut next => next,
+                    () = patience => {
+                        self.accept(audience, &mut answering).await?;
+                        next.await
+                    }
                 }
             };
             let event = match next {

@@ -22,6 +22,7 @@ const MAX_WARNINGS: usize = 64;
 pub(super) struct Notifier {
     state: Mutex<State>,
     wake: Notify,
+    changes: Notify,
 }
 
 #[derive(Default)]
@@ -48,6 +49,12 @@ impl Notifier {
     pub(super) fn accounts_changed(&self, reason: ChangeReason) {
         self.state().changed = Some(reason);
         self.wake.notify_one();
+        self.changes.notify_waiters();
+    }
+
+    /// Resolves at the next change from this call on, whether or not it was polled before that.
+    pub(super) fn next_change(&self) -> impl Future<Output = ()> {
+        self.changes.notified()
     }
 
     /// A state of things that lasts, of the account or of the whole: said once until it changes.

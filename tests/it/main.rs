@@ -1,6 +1,7 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 #![expect(clippy::expect_used, reason = "tests")]
 
+mod command_line;
 mod examples;
 mod layers;
 mod notices;
@@ -16,4 +17,5 @@ mod sim_bench;
 mod streaming;
 mod transport;
 mod usage;
+mod waiting;
 mod world;
