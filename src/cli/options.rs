@@ -67,6 +67,8 @@ const SERVE_FLAGS: &[&str] = &[
     "max-requests",
     "max-message-bytes",
 ];
+#[cfg(feature = "sim")]
+const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
@@ -144,6 +146,10 @@ pub fn parse(
             Arg::Long(name @ ("json" | "force" | "device" | "no-open")) => flags.1.push(name.to_owned()),
             Arg::Long(name) => {
                 let name = name.to_owned();
+                // Before its value is asked for, which an unknown one may not have.
+                if !is_known(&name) {
+                    return Err(unknown_option(&name));
+                }
                 let value = parser.value().map_err(usage)?;
                 flags.0.push((name, value));
             }
@@ -197,6 +203,15 @@ pub fn parse(
     }
 }
 
+/// Whether any subcommand has an option of this name that takes a value.
+fn is_known(name: &str) -> bool {
+    #[cfg(feature = "sim")]
+    if SIMULATE_FLAGS.contains(&name) {
+        return true;
+    }
+    name == "label" || SERVE_FLAGS.contains(&name)
+}
+
 /// Options with their values, and switches.
 #[derive(Default)]
 struct Flags(Vec<(String, OsString)>, Vec<String>);
@@ -215,7 +230,7 @@ impl Flags {
 
     fn only(&self, known: &[&str]) -> Result<(), UsageError> {
         match self.0.iter().find(|(flag, _)| !known.contains(&flag.as_str())) {
-            Some((flag, _)) => Err(UsageError(format!("unknown option --{flag}; see multicodex --help"))),
+            Some((flag, _)) => Err(unknown_option(flag)),
             None => Ok(()),
         }
     }
@@ -264,8 +279,8 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             .map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
         log_format,
         rpc: rpc::Config {
-            max_requests: number(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,
-            max_message_bytes: number(
+            max_requests: positive(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,
+            max_message_bytes: positive(
                 choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
                 config.max_message_bytes,
             )?,
@@ -298,7 +313,7 @@ fn login_options(
 
 #[cfg(feature = "sim")]
 fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
-    flags.only(&["port", "accounts", "agent-dir"])?;
+    flags.only(SIMULATE_FLAGS)?;
     let named = |flag: &str| flags.get(flag).map(|value| (format!("--{flag}"), value));
     Ok(crate::sim::SimulateOptions {
         port: number(named("port"), 0)?,
@@ -307,11 +322,24 @@ fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
     })
 }
 
+/// With none of these nothing could ever be answered.
+fn positive(chosen: Option<(String, OsString)>, default: usize) -> Result<usize, UsageError> {
+    let name = chosen.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
+    match number(chosen, default)? {
+        0 => Err(UsageError(format!("{name}: must be at least 1"))),
+        number => Ok(number),
+    }
+}
+
 fn number<T: FromStr>(chosen: Option<(String, OsString)>, default: T) -> Result<T, UsageError> {
     let Some((name, value)) = chosen else { return Ok(default) };
     value.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
         UsageError(format!("{name}: \"{}\" is not a number that fits", value.to_string_lossy()))
     })
+}
+
+fn unknown_option(flag: &str) -> UsageError {
+    UsageError(format!("unknown option --{flag}; see multicodex --help"))
 }
 
 fn usage(error: impl std::fmt::Display) -> UsageError {

@@ -1,6 +1,7 @@
 //! `multicodex serve`: logs, runtime, signals, and the sidecar in between.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use crate::store::{make_private_dir, open_log};
 /// Serves one client on stdin and stdout, and gives the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
     start_logging(&options)?;
-    rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -27,6 +27,7 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
 }
 
 async fn run(options: ServeOptions) -> Result<ExitCode, String> {
+    refuse_no_directory(&options.paths.agent_dir)?;
     make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
     let (input, output) = rpc::stdio().map_err(|error| format!("stdin or stdout cannot be used: {error}"))?;
     let terminate = rpc::asked_to_end().map_err(|error| format!("signals cannot be handled: {error}"))?;
@@ -53,6 +54,16 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
+    }
+}
+
+/// A directory that is not there yet is made when there is something to keep in it.
+fn refuse_no_directory(dir: &Path) -> Result<(), String> {
+    match dir.metadata() {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(format!("{} is not a directory; --agent-dir names another", dir.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("{} cannot be used: {error}", dir.display())),
     }
 }
 

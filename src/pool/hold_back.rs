@@ -13,10 +13,11 @@ pub enum Held {
 }
 
 /// Preamble is held up to 64 KiB or 10 s, until the first output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct HoldBack {
     bytes: usize,
-    since: At,
+    /// When the first event came.
+    since: Option<At>,
     released: bool,
 }
 
@@ -24,21 +25,18 @@ impl HoldBack {
     pub const MAX_BYTES: usize = 64 * 1024;
     pub const MAX_TIME: Duration = Duration::from_secs(10);
 
-    /// `since`: when the answer began.
-    pub fn new(since: At) -> Self {
-        HoldBack { bytes: 0, since, released: false }
-    }
-
     /// Takes note of a preamble event of `len` bytes. Once released, always released.
     pub fn offer(&mut self, len: usize, now: At) -> Held {
         self.bytes = self.bytes.saturating_add(len);
-        self.released |= self.bytes > Self::MAX_BYTES || now >= self.release_at();
+        let since = *self.since.get_or_insert(now);
+        self.released |= self.bytes > Self::MAX_BYTES || now >= since + Self::MAX_TIME;
         if self.released { Held::Release } else { Held::Hold }
     }
 
-    /// When what is held goes out even if no further event comes.
-    pub fn release_at(&self) -> At {
-        self.since + Self::MAX_TIME
+    /// When what is held goes out even if no further event comes. As long as there is nothing, the attempt may fail by
+    /// silence and be replaced.
+    pub fn release_at(&self) -> Option<At> {
+        self.since.map(|since| since + Self::MAX_TIME)
     }
 }
 
@@ -49,14 +47,17 @@ mod tests {
     #[test]
     fn held_up_to_a_bound_and_then_never_again() {
         let check = |offers: &[(usize, i64)], expected: &[Held]| {
-            let mut hold_back = HoldBack::new(At(1000));
+            let mut hold_back = HoldBack::default();
+            assert_eq!(hold_back.release_at(), None);
             let got: Vec<Held> =
                 offers.iter().map(|&(len, after)| hold_back.offer(len, At(1000 + after))).collect();
             assert_eq!(got, expected, "{offers:?}");
+            assert_eq!(hold_back.release_at(), Some(At(1000 + offers[0].1) + HoldBack::MAX_TIME));
         };
         check(&[(65_536, 0), (1, 0), (1, 0)], &[Held::Hold, Held::Release, Held::Release]);
-        check(&[(1, 9_999), (1, 10_000)], &[Held::Hold, Held::Release]);
-        check(&[(1, 10_000), (1, 0)], &[Held::Release, Held::Release]);
+        check(&[(1, 0), (1, 9_999), (1, 10_000)], &[Held::Hold, Held::Hold, Held::Release]);
+        check(&[(1, 60_000), (1, 69_999), (1, 70_000)], &[Held::Hold, Held::Hold, Held::Release]);
+        check(&[(1, 0), (1, 10_000), (1, 0)], &[Held::Hold, Held::Release, Held::Release]);
         check(&[(usize::MAX, 0)], &[Held::Release]);
     }
 }

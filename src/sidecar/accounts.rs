@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocking::on_a_thread;
+use super::load::labels_of;
 use super::token::{Need, Token};
 use super::view::EXPIRING;
 use super::{Sidecar, error, view};
 use crate::clock;
 use crate::pool::{AccountId, Demand};
 use crate::protocol::{
-    AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, ErrorKind, LabelParams, Removed,
-    RpcError, TokenAnswer, TokenParams,
+    AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError,
+    TokenAnswer, TokenParams,
 };
-use crate::store::{AccountsFile, StorageError};
+use crate::store::StorageError;
 
 pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<AccountList, RpcError> {
     if params.refresh_usage == Some(true) {
@@ -29,40 +31,40 @@ pub(super) async fn use_account(
 ) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
     sidecar.token(&id, Need::USABLE).await.map_err(|failure| error::token(&id, &failure))?;
-    let label = {
+    {
         let mut pool = sidecar.pool();
         pool.set_disabled(&id, false);
         pool.pin(&id);
-        pool.get(&id).map(|account| account.label.clone())
-    };
-    if let Some(label) = label {
-        sidecar
-            .on_accounts_file(move |file| file.change(|document| document.set_active(Some(&label))))
-            .await?;
     }
     sidecar.changed(ChangeReason::Rotation);
-    Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+    sidecar
+        .edit(move |sidecar| {
+            let used = sidecar.account_view(&id, clock::now())?;
+            let written = {
+                let _turn = sidecar.file_turn();
+                sidecar.accounts_file.change(|document| document.set_active(Some(&used.label)))
+            };
+            // The pin itself is kept in the state dir, whatever became of the other file.
+            sidecar.save_state().map_err(|error| error::storage(&id, error))?;
+            written.map_err(|error| error::storage(&id, error))?;
+            Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+        })
+        .await
 }
 
 /// The file first: an account that is still in the file would be back at the next reading.
 pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<Removed, RpcError> {
-    let id = sidecar.find(&params.account)?;
-    let removed = sidecar.account_view(&id, clock::now())?;
-    let label = removed.label.clone();
-    let (this, gone) = (sidecar.clone(), id.clone());
     sidecar
-        .on_accounts_file(move |file| {
-            if let Err(refused) = file.change(|document| document.remove(&label))? {
-                tracing::info!(account = %gone, %refused, "someone else has removed this account already");
-            }
-            this.pool().remove(&gone);
-            Ok(())
+        .edit(move |sidecar| {
+            let id = sidecar.find(&params.account)?;
+            let removed = sidecar.account_view(&id, clock::now())?;
+            sidecar.forget(&id).map_err(|error| error::storage(&id, error))?;
+            tracing::info!(account = %id, "removed by the user");
+            sidecar.changed(ChangeReason::Removed);
+            let active = sidecar.pool().active(clock::now());
+            Ok(Removed { removed, active: active.map(|id| id.to_string()) })
         })
-        .await?;
-    let active = sidecar.pool().active(clock::now());
-    tracing::info!(account = %id, "removed by the user");
-    sidecar.changed(ChangeReason::Removed);
-    Ok(Removed { removed, active: active.map(|id| id.to_string()) })
+        .await
 }
 
 pub(super) async fn disable(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<AccountAnswer, RpcError> {
@@ -74,12 +76,14 @@ pub(super) async fn enable(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
 }
 
 pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<AccountAnswer, RpcError> {
-    let id = sidecar.find(&params.account)?;
-    let new = params.label.trim().to_owned();
-    let (this, renamed) = (sidecar.clone(), id.clone());
-    sidecar.on_accounts_file(move |file| this.rename(file, &renamed, &new)).await??;
-    sidecar.changed(ChangeReason::Edited);
-    Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+    sidecar
+        .edit(move |sidecar| {
+            let id = sidecar.find(&params.account)?;
+            sidecar.rename(&id, params.label.trim())?;
+            sidecar.changed(ChangeReason::Edited);
+            Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+        })
+        .await
 }
 
 /// The one method that answers a secret. Without a selector an account whose token cannot be had gives way to the next.
@@ -111,32 +115,6 @@ fn token_answer(id: &AccountId, token: &Token) -> TokenAnswer {
     }
 }
 
-impl Sidecar {
-    /// The pool says whether the label may be had, the file is written, and only then the new label holds.
-    fn rename(
-        &self,
-        file: &AccountsFile,
-        id: &AccountId,
-        new: &str,
-    ) -> Result<Result<(), RpcError>, StorageError> {
-        let old = {
-            let mut pool = self.pool();
-            let old = pool.get(id).map(|account| account.label.clone()).unwrap_or_default();
-            if let Err(refused) = pool.set_label(id, new) {
-                return Ok(Err(refused.into()));
-            }
-            old
-        };
-        let written = file.change(|document| document.rename(&old, new));
-        if !matches!(written, Ok(Ok(())))
-            && let Err(taken) = self.pool().set_label(id, &old)
-        {
-            tracing::warn!(account = %id, %taken, "the old label could not be put back");
-        }
-        Ok(written?.map_err(|refused| RpcError::invalid_params("label", refused.to_string())))
-    }
-}
-
 async fn set_disabled(
     sidecar: &Arc<Sidecar>,
     params: &AccountParams,
@@ -145,12 +123,69 @@ async fn set_disabled(
     let id = sidecar.find(&params.account)?;
     sidecar.pool().set_disabled(&id, disabled);
     sidecar.changed(ChangeReason::Edited);
+    let account = sidecar.account_view(&id, clock::now())?;
     // The answer promises that it survives a restart, so the state dir is written before it is given.
-    sidecar.save_state().await.map_err(|failed| {
-        let mut rpc = RpcError::from(failed);
-        rpc.data.account = Some(id.to_string());
-        debug_assert_eq!(rpc.kind, ErrorKind::Storage);
-        rpc
-    })?;
-    Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+    let save = move |sidecar: &Sidecar| sidecar.save_state().map_err(|error| error::storage(&id, error));
+    sidecar.edit(save).await?;
+    Ok(AccountAnswer { account })
+}
+
+impl Sidecar {
+    /// Makes a change that the user asked for: in the order of asking, and to its end even when the request is
+    /// cancelled meanwhile. `change` may block.
+    pub(super) async fn edit<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let turn = self.edits.clone().lock_owned().await;
+        let sidecar = self.clone();
+        on_a_thread(move || {
+            let _turn = turn;
+            change(&sidecar)
+        })
+        .await
+    }
+
+    /// Takes every record of the account out of the file, and the account with its pin out of the pool.
+    fn forget(&self, id: &AccountId) -> Result<(), StorageError> {
+        let now = clock::now();
+        let _turn = self.file_turn();
+        self.accounts_file.change(|document| {
+            // Once a record is gone, another of the same label may come to light.
+            loop {
+                let labels = labels_of(id, document.accounts(), now);
+                let removed = labels.iter().filter(|label| document.remove(label).is_ok()).count();
+                if removed == 0 {
+                    break;
+                }
+            }
+        })?;
+        let mut pool = self.pool();
+        if pool.pinned() == Some(id) {
+            pool.unpin();
+        }
+        drop(pool);
+        self.note_choices(now);
+        self.pool().remove(id);
+        Ok(())
+    }
+
+    /// The pool says whether the label may be had, the file is written, and only then the new label holds.
+    fn rename(&self, id: &AccountId, new: &str) -> Result<(), RpcError> {
+        let _turn = self.file_turn();
+        let old = {
+            let mut pool = self.pool();
+            let old = pool.get(id).map(|account| account.label.clone()).unwrap_or_default();
+            pool.set_label(id, new)?;
+            old
+        };
+        let written = self.accounts_file.change(|document| document.rename(&old, new));
+        if !matches!(written, Ok(Ok(())))
+            && let Err(taken) = self.pool().set_label(id, &old)
+        {
+            tracing::warn!(account = %id, %taken, "the old label could not be put back");
+        }
+        let refused = written.map_err(|error| error::storage(id, error))?;
+        refused.map_err(|refused| RpcError::invalid_params("label", refused.to_string()))
+    }
 }

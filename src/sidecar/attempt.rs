@@ -1,6 +1,7 @@
 //! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
 //! leaves no trace at the client.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::audience::{Audience, Gone};
@@ -129,7 +130,7 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: HoldBack::new(clock::now()),
+                    hold_back: HoldBack::default(),
                     held: Vec::new(),
                     requested_at,
                 };
@@ -146,17 +147,21 @@ impl Completion {
     ) -> Result<Sent, Gone> {
         loop {
             let patience = async {
-                match self.first_event {
-                    None => tokio::time::sleep(answering.hold_back.release_at().since(clock::now())).await,
-                    Some(_) => std::future::pending().await,
+                match (self.first_event, answering.hold_back.release_at()) {
+                    (None, Some(at)) => tokio::time::sleep(at.since(clock::now())).await,
+                    _ => std::future::pending().await,
                 }
             };
-            let next = tokio::select! {
-                biased;
-                next = events.next(self.idle) => next,
-                () = patience => {
-                    self.accept(audience, &mut answering).await?;
-                    continue;
+            let next = {
+                // One future for both, so that upstream's silence is measured from its last sign of life.
+                let mut next = pin!(events.next(self.idle));
+                tokio::select! {
+                    biased;
+                    next = &mut next => next,
+                    () = patience => {
+                        self.accept(audience, &mut answering).await?;
+                        next.await
+                    }
                 }
             };
             let event = match next {
@@ -255,6 +260,7 @@ impl Completion {
         self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
         tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
         self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
+        self.sidecar.notifier.settled(WarningKind::LoginRequired, Some(account));
         self.sidecar.changed(ChangeReason::Rotation);
         tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
     }
@@ -282,7 +288,7 @@ impl Completion {
 
     /// Tells clients, and the state dir, what a failure did to its account.
     fn report(&self, lost: &Lost, pin_cleared: bool) {
-        let (label, needs_login, guessed) = {
+        let (label, standing, guessed) = {
             let pool = self.sidecar.pool();
             let Some(account) = pool.get(&lost.account) else { return };
             let guessed = account
@@ -290,15 +296,15 @@ impl Completion {
                 .cooldown
                 .as_ref()
                 .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
-            (account.label.clone(), matches!(account.health.standing, Standing::NeedsLogin(_)), guessed)
+            (account.label.clone(), account.health.standing.clone(), guessed)
         };
         if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
             self.sidecar.fetch_usage_soon(&lost.account);
         }
-        if needs_login {
+        if let Standing::NeedsLogin(why) = &standing {
             self.sidecar.notifier.warn(Warning {
                 kind: WarningKind::LoginRequired,
-                message: format!("{label} needs login: {}", lost.failure.message),
+                message: format!("{label} needs login: {}", why.message),
                 account: Some(lost.account.to_string()),
                 hint: Some("log this account in again".to_owned()),
             });
@@ -306,7 +312,10 @@ impl Completion {
         if pin_cleared {
             self.warn_pin_cleared(&lost.account, &label, &lost.failure.message);
         }
-        self.sidecar.changed(if needs_login { ChangeReason::Health } else { ChangeReason::Cooldown });
+        self.sidecar.changed(match standing {
+            Standing::Good => ChangeReason::Cooldown,
+            Standing::NeedsLogin(_) | Standing::Deactivated(_) => ChangeReason::Health,
+        });
     }
 
     /// A pin that could not be used at all was cleared by the walk.
@@ -318,7 +327,7 @@ impl Completion {
     }
 
     fn warn_pin_cleared(&self, id: &AccountId, label: &str, why: &str) {
-        self.sidecar.notifier.warn(Warning {
+        self.sidecar.notifier.tell(Warning {
             kind: WarningKind::PinCleared,
             message: format!("{label} is no longer pinned: {why}"),
             account: Some(id.to_string()),

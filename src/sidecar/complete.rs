@@ -26,6 +26,9 @@ use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
 /// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
 /// Running subscriptions and how to end them.
 #[derive(Default)]
 pub(super) struct Completions(Mutex<HashMap<String, oneshot::Sender<()>>>);
@@ -183,6 +186,8 @@ impl Completion {
         let mut untold: Option<Rotation> = None;
         let mut last: Option<Lost> = None;
         loop {
+            let sidecar = self.sidecar.clone();
+            let changed = sidecar.notifier.next_change();
             let next = self.walk.next(&mut self.sidecar.pool(), clock::now());
             self.report_drained_pin();
             if let Some(rotation) = untold.take() {
@@ -204,7 +209,11 @@ impl Completion {
                         }
                     }
                 }
-                Next::Wait { until } => tokio::time::sleep(until.since(clock::now())).await,
+                // A login or a reset may end the wait early; either way the walk is asked again.
+                Next::Wait { until } => {
+                    let rest = until.since(clock::now()).min(LONGEST_SLEEP);
+                    let _ = tokio::time::timeout(rest, changed).await;
+                }
                 Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
             }
         }
@@ -254,7 +263,10 @@ impl Completion {
                 kind: WarningKind::NoAvailableAccount,
                 message: message.to_owned(),
                 account: None,
-                hint: Some("add an account, or wait for the first reset that `accounts` shows".to_owned()),
+                hint: Some(match ending.kind {
+                    EndingKind::LoginRequired => "log one of them in again".to_owned(),
+                    _ => "add an account, or wait for the first reset that `accounts` shows".to_owned(),
+                }),
             });
         }
         failed

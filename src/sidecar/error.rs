@@ -116,6 +116,13 @@ pub(super) fn no_account(pool: &Pool) -> RpcError {
     rpc
 }
 
+/// A file that could not be read or written for `account`.
+pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
+    let mut rpc = RpcError::from(error);
+    rpc.data.account = Some(account.to_string());
+    rpc
+}
+
 impl Sidecar {
     /// The account that a selector in params names.
     pub(super) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {

@@ -2,20 +2,20 @@
 //! reported and leaves memory as it is; it is never taken for "no accounts".
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::persist::Marks;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Source, Standing,
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Pool, Source, Standing,
 };
-use crate::protocol::{ChangeReason, Warning, WarningKind};
+use crate::protocol::{ChangeReason, WarningKind};
 use crate::store::{
-    self, FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile,
-    StorageError,
+    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile,
 };
 use crate::watch::Watch;
 
@@ -31,16 +31,11 @@ impl Sidecar {
     }
 
     pub(super) fn load_settings(&self) {
-        match SettingsFile::new(self.options.paths.settings_file.clone()).load() {
+        let path = &self.options.paths.settings_file;
+        match SettingsFile::new(path.clone()).load() {
             Ok(settings) => {
-                for problem in &settings.problems {
-                    self.notifier.warn(Warning {
-                        kind: WarningKind::SettingsInvalid,
-                        message: format!("settings.json: {} must be {}", problem.path, problem.expected),
-                        account: None,
-                        hint: Some("the default is used instead".to_owned()),
-                    });
-                }
+                self.warn_of_settings(&settings.problems);
+                self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
                 self.pool().set_settings(settings.rotation);
             }
             Err(error) => self.warn_unreadable(&error),
@@ -76,7 +71,7 @@ impl Sidecar {
             if path == paths.accounts_file {
                 self.reload_accounts();
             } else if path == paths.settings_file {
-                self.load_settings();
+                self.reload_settings();
             } else {
                 self.reload_state();
             }
@@ -96,6 +91,14 @@ impl Sidecar {
         }
     }
 
+    fn reload_settings(&self) {
+        let before = self.pool().revision();
+        self.load_settings();
+        if self.pool().revision() != before {
+            self.notifier.accounts_changed(ChangeReason::External);
+        }
+    }
+
     fn reload_state(&self) {
         let before = self.pool().revision();
         self.take_state(self.read_state());
@@ -112,62 +115,49 @@ impl Sidecar {
                 return SavedState::default();
             }
         };
+        let path = self.state_file.path();
+        self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
         if let Some(aside) = reading.set_aside {
             self.warn_set_aside(&aside);
         }
         reading.state
     }
 
-    pub(super) fn warn_set_aside(&self, aside: &Path) {
-        self.notifier.warn(Warning {
-            kind: WarningKind::CorruptFile,
-            message: format!("the state file did not parse and was set aside as {}", aside.display()),
-            account: None,
-            hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
-        });
-    }
-
     fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
         let now = clock::now();
-        for problem in &loaded.problems {
-            self.notifier.warn(Warning {
-                kind: WarningKind::CorruptEntry,
-                message: match &problem.label {
-                    Some(label) => format!("codex-accounts.json, {label}: {}", problem.message),
-                    None => format!("codex-accounts.json, entry {}: {}", problem.index + 1, problem.message),
-                },
-                account: None,
-                hint: (!problem.used)
-                    .then(|| "the entry is kept as it is and left out of rotation".to_owned()),
-            });
-        }
+        self.warn_of_entries(&loaded.problems);
         if let PermissionFinding::Wide { mode } = loaded.permissions {
-            if let Err(error) = store::narrow(&self.options.paths.accounts_file) {
-                tracing::warn!(%error, "the permissions could not be narrowed");
-            }
-            self.notifier.warn(Warning {
-                kind: WarningKind::Permissions,
-                message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),
-                account: None,
-                hint: Some("tokens that others could read are best replaced by a new login".to_owned()),
-            });
+            self.narrow_accounts_file(mode);
         }
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, &known, now)).collect();
+        let accounts: Vec<(Account, Marks)> = loaded
+            .accounts
+            .into_iter()
+            .map(|entry| {
+                let marks = Marks::of_file(&entry);
+                (account(entry, &known, now), marks)
+            })
+            .collect();
+        self.note_choices(now);
+        self.persist.first_read(accounts.iter().map(|(account, marks)| (&account.id, *marks)));
+        let accounts = accounts.into_iter().map(|(account, _)| account).collect();
         let report = self.pool().sync(accounts, now);
+        self.restore_choices(&report.added);
         tracing::info!(?report, "accounts file taken in");
-        self.notifier.settled(WarningKind::CorruptFile, None);
+        let path = self.accounts_file.path();
+        self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
     }
+}
 
-    fn warn_unreadable(&self, error: &StorageError) {
-        self.notifier.warn(Warning {
-            kind: WarningKind::CorruptFile,
-            message: error.to_string(),
-            account: None,
-            hint: Some("nothing is overwritten; repair or remove the file".to_owned()),
-        });
-    }
+/// The labels of all records in the file that are of this account.
+pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
+    let mut alone = Pool::default();
+    let accounts = entries.map(|entry| account(entry, &HashMap::new(), now)).collect();
+    let folded = alone.sync(accounts, now).folded;
+    let kept = alone.get(id).map(|account| account.label.clone());
+    let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
+    kept.into_iter().chain(folded).collect()
 }
 
 /// An account as its entry in the file tells it, and nothing more.

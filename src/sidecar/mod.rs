@@ -8,11 +8,13 @@ mod accounts;
 mod attempt;
 mod audience;
 mod blocking;
+mod choices;
 mod collect;
 mod complete;
 mod discover;
 mod error;
 mod exchange;
+mod file_warnings;
 mod findings;
 mod initialize;
 mod load;
@@ -72,6 +74,8 @@ pub struct Sidecar {
     accounts_file: AccountsFile,
     /// Held by whoever takes the accounts file into the pool, or changes both.
     file_turn: Mutex<()>,
+    /// Held through a change that the user asked for. Whoever waits for it is served in the order of asking.
+    edits: Arc<tokio::sync::Mutex<()>>,
     state_file: StateFile,
     http: HttpClient,
     upstream: Upstream,
@@ -99,6 +103,7 @@ impl Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
             accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
             file_turn: Mutex::default(),
+            edits: Arc::default(),
             state_file: StateFile::new(&options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,

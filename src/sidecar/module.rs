@@ -23,7 +23,6 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
     on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
     on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
-    on::<Reset>(&mut module, &sidecar, reset::reset)?;
     on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
     on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
     on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
@@ -37,6 +36,7 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
     on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
     on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
+    on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;

@@ -23,6 +23,7 @@ pub(super) struct Notifier {
     state: Mutex<State>,
     wake: Notify,
     outbox: OnceLock<Outbox>,
+    changes: Notify,
 }
 
 #[derive(Default)]
@@ -33,7 +34,7 @@ struct State {
     warnings: VecDeque<Warning>,
     /// As many as there were logins; none before `initialize`.
     logins: Vec<LoginCompleted>,
-    /// What was said about (kind, account), so that one cause is one warning until it changes.
+    /// What was said about (kind, subject), so that one cause is one warning until it changes.
     said: HashMap<(WarningKind, Option<String>), String>,
 }
 
@@ -51,6 +52,7 @@ impl Notifier {
     pub(super) fn accounts_changed(&self, reason: ChangeReason) {
         self.state().changed = Some(reason);
         self.wake.notify_one();
+        self.changes.notify_waiters();
     }
 
     pub(super) fn login_completed(&self, completed: LoginCompleted) {
@@ -61,14 +63,25 @@ impl Notifier {
         }
     }
 
+    /// Resolves at the next change from this call on, whether or not it was polled before that.
+    pub(super) fn next_change(&self) -> impl Future<Output = ()> {
+        self.changes.notified()
+    }
+
+    /// A state of things that lasts, of the account or of the whole: said once until it changes.
     pub(super) fn warn(&self, warning: Warning) {
-        let mut state = self.state();
-        let cause = (warning.kind, warning.account.clone());
-        if state.said.get(&cause) == Some(&warning.message) {
-            return;
-        }
+        self.warn_unless_said(warning.account.clone(), warning);
+    }
+
+    /// As [`Notifier::warn`], of something that is no account, e.g. a file.
+    pub(super) fn warn_about(&self, subject: impl Into<String>, warning: Warning) {
+        self.warn_unless_said(Some(subject.into()), warning);
+    }
+
+    /// Something that happened: said each time.
+    pub(super) fn tell(&self, warning: Warning) {
         tracing::warn!(kind = ?warning.kind, account = ?warning.account, "{}", warning.message);
-        state.said.insert(cause, warning.message.clone());
+        let mut state = self.state();
         if state.warnings.len() == MAX_WARNINGS {
             state.warnings.pop_front();
         }
@@ -79,6 +92,23 @@ impl Notifier {
     /// The cause is gone: should it come back, it is said again.
     pub(super) fn settled(&self, kind: WarningKind, account: Option<&AccountId>) {
         self.state().said.remove(&(kind, account.map(ToString::to_string)));
+    }
+
+    /// Of this kind only these subjects are amiss now; any other is said again should it come back.
+    pub(super) fn settled_but(&self, kind: WarningKind, subjects: &[String]) {
+        let amiss = |subject: &Option<String>| subject.as_ref().is_some_and(|it| subjects.contains(it));
+        self.state().said.retain(|(said, subject), _| *said != kind || amiss(subject));
+    }
+
+    pub(super) fn settled_about(&self, kind: WarningKind, subject: impl Into<String>) {
+        self.state().said.remove(&(kind, Some(subject.into())));
+    }
+
+    fn warn_unless_said(&self, subject: Option<String>, warning: Warning) {
+        let said = self.state().said.insert((warning.kind, subject), warning.message.clone());
+        if said.as_ref() != Some(&warning.message) {
+            self.tell(warning);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

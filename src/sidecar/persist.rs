@@ -8,13 +8,19 @@ use tokio::sync::Notify;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::choices::{Choices, Chosen};
 use crate::clock;
 use crate::pool::{Account, AccountId, Affinity, At, FailureKind, Standing};
 use crate::protocol::{Warning, WarningKind};
-use crate::store::{Document, EditRefused, SavedAccount, SavedSession, SavedState, StorageError};
+use crate::store::{
+    Document, EditRefused, FileAccount, SavedAccount, SavedSession, SavedState, StorageError,
+};
 
 /// Changes closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// What a warning is about when the state could not be saved.
+const UNSAVED: &str = "saving the state";
 
 #[derive(Default)]
 pub(super) struct Persist {
@@ -26,23 +32,9 @@ pub(super) struct Persist {
     choices: Mutex<Choices>,
 }
 
-/// One choice of the user, and when it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Chosen<T> {
-    value: T,
-    at: At,
-}
-
-/// What the user chose, with the time of the choice, so that of two sidecars the later one counts.
-#[derive(Default)]
-struct Choices {
-    pinned: Chosen<Option<AccountId>>,
-    disabled: HashMap<AccountId, Chosen<bool>>,
-}
-
 /// The members of `codex-accounts.json` that the ancestor keeps about an account's health.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Marks {
+pub(super) struct Marks {
     needs_reauth: bool,
     quota_exhausted_until: Option<At>,
 }
@@ -50,6 +42,20 @@ struct Marks {
 impl Persist {
     pub(super) fn soon(&self) {
         self.wake.notify_one();
+    }
+
+    /// What the file said of accounts when they were first seen.
+    pub(super) fn first_read<'a>(&self, read: impl Iterator<Item = (&'a AccountId, Marks)>) {
+        let mut known = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, marks) in read {
+            known.entry(id.clone()).or_insert(marks);
+        }
+    }
+}
+
+impl Marks {
+    pub(super) fn of_file(entry: &FileAccount) -> Self {
+        Marks { needs_reauth: entry.needs_reauth, quota_exhausted_until: entry.quota_exhausted_until }
     }
 }
 
@@ -67,29 +73,29 @@ impl Sidecar {
         if let Err(error) = self.save_marks().await {
             tracing::warn!(%error, "the accounts file was not brought up to date");
         }
-        match self.save_state().await {
-            Ok(()) => {}
-            Err(error) => self.notifier.warn(Warning {
-                kind: WarningKind::CorruptFile,
-                message: format!("the state file was not written: {error}"),
-                account: None,
-                hint: Some("cooldowns, pin and usage will not survive a restart".to_owned()),
-            }),
+        let sidecar = self.clone();
+        match on_a_thread(move || sidecar.save_state()).await {
+            Ok(()) => self.notifier.settled_about(WarningKind::CorruptFile, UNSAVED),
+            Err(error) => self.notifier.warn_about(
+                UNSAVED,
+                Warning {
+                    kind: WarningKind::CorruptFile,
+                    message: format!("the state file was not written: {error}"),
+                    account: None,
+                    hint: Some("cooldowns, pin and usage will not survive a restart".to_owned()),
+                },
+            ),
         }
     }
 
-    pub(super) async fn save_state(self: &Arc<Self>) -> Result<(), StorageError> {
-        let sidecar = self.clone();
-        on_a_thread(move || {
-            let now = clock::now();
-            let ((), set_aside) =
-                sidecar.state_file.merge_and_save(now, |saved| sidecar.join_state(saved, now))?;
-            if let Some(aside) = set_aside {
-                sidecar.warn_set_aside(&aside);
-            }
-            Ok(())
-        })
-        .await
+    /// Blocks.
+    pub(super) fn save_state(&self) -> Result<(), StorageError> {
+        let now = clock::now();
+        let ((), set_aside) = self.state_file.merge_and_save(now, |saved| self.join_state(saved, now))?;
+        if let Some(aside) = set_aside {
+            self.warn_set_aside(&aside);
+        }
+        Ok(())
     }
 
     /// Brings the pool up to what is saved, which other sidecars may have added to.
@@ -203,25 +209,10 @@ impl Sidecar {
             .collect();
         saved.sessions.sort_by(|a, b| a.session.cmp(&b.session));
     }
-
-    /// A choice that differs from the one last saved or read was made since, here.
-    fn note_choices(&self, now: At) {
-        let pool = self.pool();
-        let mut choices = self.persist.choices();
-        if choices.pinned.value.as_ref() != pool.pinned() {
-            choices.pinned = Chosen { value: pool.pinned().cloned(), at: now };
-        }
-        for account in pool.accounts() {
-            let disabled = choices.disabled.entry(account.id.clone()).or_default();
-            if disabled.value != account.disabled {
-                *disabled = Chosen { value: account.disabled, at: now };
-            }
-        }
-    }
 }
 
 impl Persist {
-    fn choices(&self) -> MutexGuard<'_, Choices> {
+    pub(super) fn choices(&self) -> MutexGuard<'_, Choices> {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::pool;
 use crate::protocol::{ChangeReason, ResetParams, ResetResult, ResetScope, RpcError};
 
-pub(super) fn reset(sidecar: &Arc<Sidecar>, params: ResetParams) -> Result<ResetResult, RpcError> {
+pub(super) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<ResetResult, RpcError> {
     let scope = match params.scope {
         ResetScope::Manual => pool::ResetScope::Manual,
         ResetScope::Quota => pool::ResetScope::Quota,
@@ -25,5 +25,7 @@ pub(super) fn reset(sidecar: &Arc<Sidecar>, params: ResetParams) -> Result<Reset
     } else if report.cooldowns_cleared > 0 {
         sidecar.changed(ChangeReason::Cooldown);
     }
+    // What was taken back must not be there again after a restart.
+    sidecar.edit(|sidecar| Ok(sidecar.save_state()?)).await?;
     Ok(ResetResult { unpinned: report.unpinned, cooldowns_cleared: report.cooldowns_cleared })
 }

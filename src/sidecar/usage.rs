@@ -1,10 +1,12 @@
 //! Asking upstream for usage: in the background after a limit that quoted no reset, and when a client asks. A failing
 //! usage endpoint marks no account and fails no completion.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, Shared};
+use futures_util::{FutureExt, StreamExt};
 
 use super::Sidecar;
 use super::token::Need;
@@ -16,12 +18,14 @@ use crate::upstream::Bearer;
 /// Accounts asked about at the same time.
 const AT_ONCE: usize = 4;
 
-/// Accounts whose usage is being asked for right now.
+type Fetch = Shared<BoxFuture<'static, Result<(), Failure>>>;
+
+/// Accounts whose usage is being asked for right now. Whoever asks meanwhile waits for the same answer.
 #[derive(Default)]
-pub(super) struct UsageFetches(Mutex<HashSet<AccountId>>);
+pub(super) struct UsageFetches(Mutex<HashMap<AccountId, Fetch>>);
 
 impl UsageFetches {
-    fn under_way(&self) -> MutexGuard<'_, HashSet<AccountId>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<AccountId, Fetch>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -29,8 +33,7 @@ impl UsageFetches {
 impl Sidecar {
     /// Asks for one account's usage without anyone waiting for it.
     pub(super) fn fetch_usage_soon(self: &Arc<Self>, id: &AccountId) {
-        let (sidecar, id) = (self.clone(), id.clone());
-        tokio::spawn(async move { sidecar.fetch_usage(&id).await.ok() });
+        drop(self.fetch_usage(id));
     }
 
     /// Asks for every usable account's usage, a few at a time.
@@ -49,25 +52,29 @@ impl Sidecar {
         self.changed(ChangeReason::Usage);
     }
 
-    /// Nothing is asked while somebody else is asking.
-    pub(super) async fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Result<(), Failure> {
-        if !self.usage_fetches.under_way().insert(id.clone()) {
-            return Ok(());
-        }
-        let asked = self.ask_usage(id).await;
-        self.usage_fetches.under_way().remove(id);
-        match asked {
-            Ok(reading) => {
-                self.apply_usage(id, reading);
-                Ok(())
-            }
-            Err(failure) => {
-                tracing::info!(
-                    account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
-                );
-                Err(failure)
-            }
-        }
+    /// The question is asked by a task of its own: a caller that goes away does not stop it for the others.
+    pub(super) fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Fetch {
+        let begin = || {
+            let (sidecar, id) = (self.clone(), id.clone());
+            let task = tokio::spawn(async move {
+                let asked = AssertUnwindSafe(sidecar.take_usage(&id)).catch_unwind().await;
+                sidecar.usage_fetches.under_way().remove(&id);
+                asked
+            });
+            // A panic was reported by its hook, and usage stays as it was.
+            task.map(|asked| asked.ok().and_then(Result::ok).unwrap_or(Ok(()))).boxed().shared()
+        };
+        self.usage_fetches.under_way().entry(id.clone()).or_insert_with(begin).clone()
+    }
+
+    async fn take_usage(self: &Arc<Self>, id: &AccountId) -> Result<(), Failure> {
+        let reading = self.ask_usage(id).await.inspect_err(|failure| {
+            tracing::info!(
+                account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
+            );
+        })?;
+        self.apply_usage(id, reading);
+        Ok(())
     }
 
     /// A 401 here is one redeem and one more try, as for a completion.

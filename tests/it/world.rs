@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use multicodex::sim::{SimAccount, SimConfig, SimHandle, SimOnThread, accounts_json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peer::{self, Framing, Peer};
@@ -34,6 +35,25 @@ impl World {
 
     pub fn accounts_file(&self) -> PathBuf {
         self.dir.path().join("codex-accounts.json")
+    }
+
+    /// Replaces the accounts file as another program would: by a rename.
+    pub fn rewrite_accounts(&self, edit: impl FnOnce(&mut Value)) {
+        let text = fs::read_to_string(self.accounts_file()).expect("the accounts file is there");
+        let mut file = serde_json::from_str(&text).expect("JSON");
+        edit(&mut file);
+        self.replace_accounts(&file.to_string());
+    }
+
+    pub fn replace_accounts(&self, text: &str) {
+        let new = self.dir.path().join("replacement");
+        fs::write(&new, text).expect("the agent dir is writable");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("our own file");
+        fs::rename(new, self.accounts_file()).expect("the agent dir is writable");
+    }
+
+    pub fn settings_file(&self) -> PathBuf {
+        self.dir.path().join("settings.json")
     }
 
     /// A text with the directory of this world named as a user's would be.

@@ -1,0 +1,123 @@
+//! What the sidecar says unasked: each cause once, and again when it comes back.
+
+use std::fs;
+
+use multicodex::sim::{Behaviour, Rule, SimAccount, StreamFault, StreamPlan};
+use serde_json::{Value, json};
+
+use crate::peer::Peer;
+use crate::world::World;
+
+fn initialized(world: &World) -> Peer {
+    let mut peer = world.peer();
+    peer.call("initialize", json!({})).expect("the handshake");
+    peer
+}
+
+/// Runs one completion to its terminal notice, which is given back.
+fn complete(peer: &mut Peer) -> Vec<Value> {
+    let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
+    let subscription = peer.call("complete", params).expect("a subscription");
+    let mut notices = Vec::new();
+    loop {
+        let mut params = peer.expect_notification("complete");
+        assert_eq!(params["subscription"], subscription);
+        let notice = params["result"].take();
+        let over = ["done", "error", "cancelled"].contains(&notice["type"].as_str().unwrap_or_default());
+        notices.push(notice);
+        if over {
+            return notices;
+        }
+    }
+}
+
+#[test]
+fn entries_that_cannot_be_used_are_told_once_each_however_often_the_file_changes() {
+    let world = World::new([SimAccount::named("ada")]);
+    world.rewrite_accounts(|file| {
+        let accounts = file["accounts"].as_array_mut().expect("a list");
+        accounts.extend([json!({"email": "x@example.com"}), json!({"email": "y@example.com"}), json!(7)]);
+    });
+    let mut peer = initialized(&world);
+    for _ in 0..3 {
+        assert_eq!(peer.expect_notification("warning")["kind"], "corrupt_entry");
+    }
+    for label in ["one@example.com", "two@example.com", "three@example.com"] {
+        world.rewrite_accounts(|file| file["accounts"][0]["email"] = label.into());
+        assert_eq!(peer.expect_notification("accounts/changed")["reason"], "external");
+    }
+}
+
+#[test]
+fn settings_that_do_not_fit_are_told_once_each_and_their_use_is_told() {
+    let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
+    let settings = |priority: i32, attempts: &str| {
+        let text = format!(
+            r#"{{"pi-multicodex":{{"rotation":{{"strategy":"priority","maxAttempts":{attempts},"reservePercent":"x",
+            "priority":[{{"account":"acc_none","priority":{priority}}}]}}}}}}"#
+        );
+        let new = world.settings_file().with_extension("new");
+        fs::write(&new, text).and_then(|()| fs::rename(new, world.settings_file())).expect("writable");
+    };
+    settings(1, "0");
+    let mut peer = initialized(&world);
+    for _ in 0..2 {
+        assert_eq!(peer.expect_notification("warning")["kind"], "settings_invalid");
+    }
+    for priority in 2..4 {
+        settings(priority, "0");
+        assert_eq!(peer.expect_notification("accounts/changed")["reason"], "external");
+    }
+    settings(4, "6");
+    peer.expect_notification("accounts/changed");
+    settings(5, "0");
+    assert_eq!(peer.expect_notification("warning")["kind"], "settings_invalid");
+    peer.expect_notification("accounts/changed");
+}
+
+#[test]
+fn a_pin_that_is_cleared_once_more_is_told_once_more() {
+    let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
+    world.sim().set_behaviour("ada", Behaviour::usage_limit());
+    let mut peer = initialized(&world);
+    peer.ignore("accounts/changed");
+    for _ in 0..2 {
+        peer.call("accounts/use", json!({"account": "ada@example.com"})).expect("a good token");
+        complete(&mut peer);
+        assert_eq!(peer.expect_notification("warning")["kind"], "pin_cleared");
+        peer.call("reset", json!({"scope": "quota"})).expect("a reset");
+    }
+}
+
+#[test]
+fn a_token_that_upstream_quotes_in_an_event_is_shown_nowhere() {
+    let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
+    let file: Value =
+        serde_json::from_str(&fs::read_to_string(world.accounts_file()).expect("readable")).expect("JSON");
+    let token = file["accounts"][0]["accessToken"].as_str().expect("a token").to_owned();
+    let event = json!({"type": "response.failed", "response": {"status": "failed", "error": {
+        "code": "usage_limit_reached", "message": format!("limit of {token} reached"), "resets_in_seconds": 600,
+    }}});
+    let fault = StreamPlan {
+        spoken: multicodex::sim::Spoken::Events(vec![event.to_string()]),
+        fault: None::<StreamFault>,
+        ..StreamPlan::default()
+    };
+    world.sim().add_rule(Rule::always(Behaviour::Stream(fault)).of("ada"));
+    let mut peer = world.peer();
+    peer.call("accounts/use", json!({"account": "ada@example.com"})).expect("a good token");
+    let notices = complete(&mut peer);
+    assert_eq!(
+        (&notices[0]["type"], &notices[0]["reason"]["kind"]),
+        (&json!("rotated"), &json!("usage_limit"))
+    );
+    assert_eq!(notices[0]["reason"]["message"], "limit of [redacted] reached");
+    let accounts = peer.call("accounts", json!({})).expect("a list").to_string();
+    assert!(accounts.contains("limit of [redacted] reached"), "{accounts}");
+    assert!(!accounts.contains(&token));
+    peer.close_stdin();
+    peer.expect_exit();
+    let state = world.accounts_file().with_file_name("state").join("state.json");
+    let state = fs::read_to_string(state).expect("the state was saved");
+    assert!(state.contains("[redacted]") && !state.contains(&token), "{state}");
+}

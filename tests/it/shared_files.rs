@@ -1,0 +1,145 @@
+//! What users chose and what others write: neither is lost to the other, whatever comes in between.
+
+use std::fs;
+
+use multicodex::sim::SimAccount;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::peer::{DEADLINE, Peer};
+use crate::world::World;
+
+fn world() -> World {
+    World::new(["ada", "bob", "cleo"].map(SimAccount::named))
+}
+
+fn id_of(peer: &mut Peer, label: &str) -> Value {
+    let list = peer.call("accounts", json!({})).expect("a list");
+    let accounts = list["accounts"].as_array().expect("a list");
+    let account = accounts.iter().find(|account| account["label"] == label);
+    account.unwrap_or_else(|| panic!("no {label} in {list}"))["id"].clone()
+}
+
+/// Ada is disabled and bob pinned.
+fn assert_choices(peer: &mut Peer) {
+    let list = peer.call("accounts", json!({})).expect("a list");
+    assert_eq!(list["accounts"][0]["state"], "disabled", "{list}");
+    assert_eq!(list["pinned"], list["accounts"][1]["id"], "{list}");
+}
+
+fn choose(peer: &mut Peer) {
+    peer.call("accounts/disable", json!({"account": "ada@example.com"})).expect("disabled");
+    peer.call("accounts/use", json!({"account": "bob@example.com"})).expect("pinned");
+}
+
+#[test]
+fn choices_outlive_the_absence_of_their_accounts() {
+    let world = world();
+    let whole = fs::read_to_string(world.accounts_file()).expect("readable");
+    let mut peer = world.peer();
+    choose(&mut peer);
+    peer.call("initialize", json!({})).expect("the handshake");
+    world.replace_accounts(r#"{"version":1,"accounts":[]}"#);
+    peer.expect_notification("accounts/changed");
+    assert_eq!(peer.call("accounts", json!({})).expect("a list")["accounts"], json!([]));
+    world.replace_accounts(&whole);
+    peer.expect_notification("accounts/changed");
+    assert_choices(&mut peer);
+    drop(peer);
+    assert_choices(&mut world.peer());
+}
+
+#[test]
+fn choices_outlive_a_start_without_readable_accounts() {
+    let world = world();
+    let whole = fs::read_to_string(world.accounts_file()).expect("readable");
+    choose(&mut world.peer());
+    world.replace_accounts("{");
+    world.peer().call("accounts", json!({})).expect("an empty list");
+    world.replace_accounts(&whole);
+    assert_choices(&mut world.peer());
+}
+
+#[test]
+fn what_was_answered_survives_a_kill() {
+    let world = world();
+    let mut peer = world.peer();
+    choose(&mut peer);
+    let pid = i32::try_from(peer.pid()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::KILL).expect("alive");
+    peer.expect_exit();
+    drop(peer);
+    let mut peer = world.peer();
+    assert_choices(&mut peer);
+    peer.call("reset", json!({"scope": "manual"})).expect("a reset");
+    let pid = i32::try_from(peer.pid()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::KILL).expect("alive");
+    peer.expect_exit();
+    drop(peer);
+    assert!(world.peer().call("accounts", json!({})).expect("a list").get("pinned").is_none());
+}
+
+#[test]
+fn a_removed_account_takes_its_pin_along() {
+    let world = world();
+    let whole = fs::read_to_string(world.accounts_file()).expect("readable");
+    let mut peer = world.peer();
+    choose(&mut peer);
+    peer.call("accounts/remove", json!({"account": "bob@example.com"})).expect("removed");
+    drop(peer);
+    world.replace_accounts(&whole);
+    assert!(world.peer().call("accounts", json!({})).expect("a list").get("pinned").is_none());
+}
+
+#[test]
+fn edits_are_made_in_the_order_in_which_they_came() {
+    let world = world();
+    let mut peer = world.peer();
+    let ada = id_of(&mut peer, "ada@example.com");
+    let ids: Vec<u64> = (0..60)
+        .map(|n| peer.request("accounts/label", json!({"account": ada, "label": format!("ada {n}")})))
+        .collect();
+    for (n, id) in ids.into_iter().enumerate() {
+        let answer = peer.expect_response(id).expect("a label of its own");
+        assert_eq!(answer["account"]["label"], format!("ada {n}"));
+    }
+    drop(peer);
+    let file: Value =
+        serde_json::from_str(&fs::read_to_string(world.accounts_file()).expect("readable")).expect("JSON");
+    assert_eq!(file["accounts"][0]["email"], "ada 59");
+}
+
+#[test]
+fn a_limit_that_the_user_took_back_leaves_the_shared_file_too() {
+    let world = world();
+    let marked = |file: &Value| file["accounts"][0].get("quotaExhaustedUntil").is_some();
+    let read = || -> Value {
+        serde_json::from_str(&fs::read_to_string(world.accounts_file()).expect("readable")).expect("JSON")
+    };
+    world.rewrite_accounts(|file| file["accounts"][0]["quotaExhaustedUntil"] = 4_000_000_000_000_i64.into());
+    let mut peer = world.peer();
+    assert_eq!(peer.call("reset", json!({"scope": "quota"})).expect("a reset")["cooldownsCleared"], 1);
+    let until = Instant::now() + DEADLINE / 4;
+    while marked(&read()) {
+        assert!(Instant::now() < until, "{:#}", read());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn removing_an_account_removes_every_record_of_it() {
+    let world = world();
+    world.rewrite_accounts(|file| {
+        let mut twice = file["accounts"][0].clone();
+        twice["email"] = "the same ada".into();
+        file["accounts"].as_array_mut().expect("a list").push(twice);
+    });
+    let mut peer = world.peer();
+    let list = peer.call("accounts", json!({})).expect("a list");
+    assert_eq!(list["accounts"].as_array().map(Vec::len), Some(3), "one account has one place: {list}");
+    peer.call("accounts/remove", json!({"account": "ada@example.com"})).expect("removed");
+    drop(peer);
+    let list = world.peer().call("accounts", json!({})).expect("a list");
+    assert_eq!(list["accounts"].as_array().map(Vec::len), Some(2), "{list}");
+}

@@ -1,0 +1,23 @@
+//! Completions that wait for an account to come back.
+
+use std::fs;
+
+use multicodex::sim::{Behaviour, Rule, SimAccount};
+use serde_json::json;
+
+use crate::world::World;
+
+#[test]
+fn a_reset_by_the_user_ends_the_wait() {
+    let world = World::new([SimAccount::named("ada")]);
+    let settings = r#"{"pi-multicodex":{"rotation":{"waitForResetMs":600000}}}"#;
+    fs::write(world.settings_file(), settings).expect("writable");
+    world.sim().add_rule(Rule::next(1, Behaviour::usage_limit_for(300)).of("ada"));
+    let mut peer = world.peer();
+    peer.call("complete", json!({"request": {"model": "gpt-6.1-sol", "input": []}})).expect("a subscription");
+    assert_eq!(peer.expect_notification("complete")["result"]["type"], "rotated");
+    peer.call("reset", json!({"scope": "quota"})).expect("a reset");
+    assert_eq!(peer.expect_notification("complete")["result"]["type"], "accepted");
+    while peer.expect_notification("complete")["result"]["type"] != "done" {}
+    assert_eq!(world.sim().posts("ada"), 2);
+}
