@@ -1,7 +1,7 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `affinity`, `reading`, `reset`), which
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `affinity`, `reading`, `reset`), which
 //! account is used (`eligibility`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
 //! `hold_back`).
 //!
@@ -15,6 +15,7 @@ mod failure;
 mod health;
 mod hold_back;
 mod identity;
+mod import;
 mod merge;
 mod ranking;
 mod reading;
@@ -38,6 +39,7 @@ pub use failure::{Failure, FailureKind, Source};
 pub use health::{Health, Mark, ModelExclusion, Standing};
 pub use hold_back::{EventClass, Held, HoldBack, classify_type};
 pub use identity::{AccountId, Identity};
+pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use ranking::{Demand, Ranked, Reason};
 pub use reading::UsageEffect;
 pub use reset::{ResetReport, ResetScope};

@@ -118,7 +118,7 @@ struct Place<'a> {
     exhausted: bool,
     /// By strategy, smallest first.
     preference: Preference,
-    /// Never used comes first.
+    /// Never used comes first. Joining counts as a use.
     last_used_at: Option<At>,
     id: &'a AccountId,
 }
@@ -188,7 +188,7 @@ impl<'a> Lookout<'a> {
             not_in_session: self.session != Some(index),
             exhausted: windows.iter().any(|window| window.is_exhausted(self.now)),
             preference,
-            last_used_at: account.health.last_used_at,
+            last_used_at: account.health.last_used_at.max(pool.joined.get(&account.id).copied()),
             id: &account.id,
         }
     }
@@ -228,7 +228,7 @@ impl<'a> Lookout<'a> {
             place.exhausted.then_some(Reason::Exhausted),
             first,
             second,
-            Some(place.last_used_at.map_or(Reason::NeverUsed, Reason::LastUsed)),
+            Some(account.health.last_used_at.map_or(Reason::NeverUsed, Reason::LastUsed)),
         ]
         .into_iter()
         .flatten()

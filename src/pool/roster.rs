@@ -17,6 +17,8 @@ pub struct Pool {
     pub(super) by_id: HashMap<AccountId, usize>,
     pub(super) pin: Option<AccountId>,
     pub(super) affinity: Affinity,
+    /// When accounts joined that had to queue last: it counts as a use when nothing else tells accounts apart.
+    pub(super) joined: HashMap<AccountId, At>,
     /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
     model_limits: Vec<(String, String)>,
     choices: u64,
