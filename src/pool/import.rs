@@ -70,7 +70,9 @@ pub fn made_up_label(identity: &Identity, id: &AccountId) -> String {
 /// login's own label does not count: a new account is called by its e-mail.
 pub fn merge_login(mut records: Vec<Account>, login: Account) -> Merged {
     let before = records.clone();
-    let same: Vec<usize> = (0..records.len()).filter(|&index| is_same(&records[index], &login)).collect();
+    let ids: Vec<AccountId> =
+        records.iter().filter(|record| is_same(record, &login)).map(|record| record.id.clone()).collect();
+    let same: Vec<usize> = (0..records.len()).filter(|&index| ids.contains(&records[index].id)).collect();
     let linked = login.linked;
     let (index, account, label_before) = match same.split_first() {
         None => {
