@@ -208,4 +208,5 @@ fn is_as_before(before: &Account, after: &Account) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests;

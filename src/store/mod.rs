@@ -11,6 +11,7 @@ mod document;
 mod entry;
 mod error;
 mod lock;
+mod lock_directory;
 mod members;
 mod paths;
 mod permissions;
@@ -26,6 +27,7 @@ pub use document::{Document, EditRefused};
 pub use entry::{EntryProblem, FileAccount};
 pub use error::StorageError;
 pub use lock::{LOCK_DEADLINE, LockGuard};
+pub use lock_directory::LockDirectory;
 pub use paths::{PathError, PathOptions, Paths, Surroundings};
 pub use permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
 pub use settings::{
