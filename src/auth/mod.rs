@@ -1,10 +1,12 @@
 //! Credentials of ChatGPT accounts: what a token says about its owner, and redeeming refresh tokens. Whether and when
 //! a token is redeemed, and where the result is kept, is decided elsewhere.
 
+mod fingerprint;
 mod jwt;
 mod redeem;
 mod token_endpoint;
 
+pub use fingerprint::fingerprint;
 pub use jwt::{Claims, account_id, claims};
 pub use redeem::{Redeemed, redeem};
 pub use token_endpoint::{CLIENT_ID, RedeemError};

@@ -34,6 +34,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     let watched = vec![
         options.paths.accounts_file.clone(),
         options.paths.settings_file.clone(),
+        options.paths.auth_file.clone(),
         options.paths.state_dir.join(STATE_FILE),
     ];
     let sidecar = Sidecar::start(sidecar::Options {
@@ -58,6 +59,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         }
     };
     tokio::spawn(sidecar.clone().run_persist());
+    tokio::spawn(sidecar.clone().run_imports());
     let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
     drop(watch);
     Ok(ExitCode::from(ended.exit_code()))

@@ -8,6 +8,7 @@ mod account;
 mod complete;
 mod error;
 mod handshake;
+mod import;
 mod manage;
 mod method;
 mod notification;
@@ -25,6 +26,7 @@ pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
     LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
 };
+pub use import::{Import, ImportAnswer, ImportParams, ImportSource};
 pub use manage::{
     AccountAnswer, AccountList, AccountParams, Accounts, AccountsParams, Disable, Enable, Label, LabelParams,
     Remove, Removed, Reset, ResetParams, ResetResult, ResetScope, Use,

@@ -25,6 +25,8 @@ pub struct AccountsChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeReason {
+    /// The login of another program was merged.
+    Import,
     /// An account was removed.
     Removed,
     /// The account in use changed, or the pin.
@@ -60,6 +62,7 @@ pub enum WarningKind {
     LoginRequired,
     PinCleared,
     NoAvailableAccount,
+    SharedCredential,
     Permissions,
     CorruptEntry,
     CorruptFile,

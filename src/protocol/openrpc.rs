@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::notification::Notification;
 use super::{
-    Accounts, AccountsChanged, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData, Failed,
+    Accounts, AccountsChanged, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData, Failed, Import,
     Initialize, Label, Method, Notice, PROTOCOL_VERSION, PathsResult, Remove, Reset, RpcDiscover, Use,
     Warning,
 };
@@ -89,6 +89,7 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Disable>(schemas),
         method::<Enable>(schemas),
         method::<Label>(schemas),
+        method::<Import>(schemas),
         method::<Reset>(schemas),
         method::<PathsResult>(schemas),
         complete,

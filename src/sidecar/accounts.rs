@@ -45,6 +45,9 @@ pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
     let id = sidecar.find(&params.account)?;
     let removed = sidecar.account_view(&id, clock::now())?;
     let label = removed.label.clone();
+    if removed.linked {
+        sidecar.forget_pi_login().await?;
+    }
     let in_file =
         sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
     if in_file.is_err() {

@@ -55,6 +55,8 @@ impl Sidecar {
                 let paths = &sidecar.options.paths;
                 if path == paths.accounts_file {
                     sidecar.reload_accounts();
+                } else if path == paths.auth_file {
+                    sidecar.imports.soon();
                 } else if path == paths.settings_file {
                     sidecar.load_settings();
                 } else {
@@ -67,13 +69,20 @@ impl Sidecar {
 
     fn reload_accounts(&self) {
         let before = self.pool().revision();
-        match self.accounts_file.load() {
-            Ok(loaded) => self.take_accounts(loaded, &self.read_state()),
-            Err(error) => return self.warn_unreadable(&error),
+        if let Err(error) = self.read_accounts_again() {
+            return self.warn_unreadable(&error);
         }
+        // A login that could not be merged while the file was unusable, or whose account went away with it, can be now.
+        self.imports.soon();
         if self.pool().revision() != before {
             self.changed(ChangeReason::External);
         }
+    }
+
+    pub(super) fn read_accounts_again(&self) -> Result<(), StorageError> {
+        let loaded = self.accounts_file.load()?;
+        self.take_accounts(loaded, &self.read_state());
+        Ok(())
     }
 
     fn reload_state(&self) {
@@ -84,7 +93,7 @@ impl Sidecar {
         }
     }
 
-    fn read_state(&self) -> SavedState {
+    pub(super) fn read_state(&self) -> SavedState {
         let reading = match self.state_file.load(clock::now()) {
             Ok(reading) => reading,
             Err(error) => {
@@ -131,13 +140,13 @@ impl Sidecar {
         }
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let accounts = loaded.accounts.into_iter().map(|entry| account(entry, &known, now)).collect();
+        let accounts = loaded.accounts.into_iter().map(|entry| record_of(entry, &known, now)).collect();
         let report = self.pool().sync(accounts, now);
         tracing::info!(?report, "accounts file taken in");
         self.notifier.settled(WarningKind::CorruptFile, None);
     }
 
-    fn warn_unreadable(&self, error: &StorageError) {
+    pub(super) fn warn_unreadable(&self, error: &StorageError) {
         self.notifier.warn(Warning {
             kind: WarningKind::CorruptFile,
             message: error.to_string(),
@@ -149,7 +158,7 @@ impl Sidecar {
 
 /// An account as the file tells it, with what the state dir remembers. The file is the truth about `needsReauth`: the
 /// ancestor clears it there when a login repaired the account.
-fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+pub(super) fn record_of(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
     let claims = auth::claims(&entry.access);
     let identity = Identity {
         workspace_id: claims.identity.workspace_id.or(entry.account_id),

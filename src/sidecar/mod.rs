@@ -12,6 +12,7 @@ mod collect;
 mod complete;
 mod discover;
 mod error;
+mod import;
 mod initialize;
 mod load;
 mod module;
@@ -37,6 +38,7 @@ use crate::upstream::Upstream;
 pub use module::methods;
 
 use complete::Completions;
+use import::Imports;
 use initialize::Session;
 use notifier::Notifier;
 use persist::Persist;
@@ -59,6 +61,7 @@ pub struct Sidecar {
     pool: Mutex<Pool>,
     accounts_file: AccountsFile,
     state_file: StateFile,
+    imports: Imports,
     http: HttpClient,
     upstream: Upstream,
     session: Session,
@@ -84,6 +87,7 @@ impl Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
             accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
             state_file: StateFile::new(&options.paths.state_dir),
+            imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,
             session: Session::default(),
@@ -96,6 +100,7 @@ impl Sidecar {
         });
         sidecar.load_settings();
         sidecar.load_everything();
+        sidecar.merge_at_start();
         sidecar
     }
 
