@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "sim")]
         Ok(Command::Demo) => cli::demo(),
         #[cfg(feature = "sim")]
+        Ok(Command::Bench) => cli::bench(),
+        #[cfg(feature = "sim")]
         Ok(Command::Simulate(options)) => cli::simulate(options),
         Err(error) => Err(error.to_string()),
     };

@@ -2,7 +2,6 @@
 //! as a child over pipes, and what crosses the pipe is told as a story.
 
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -41,9 +40,7 @@ async fn story() -> Result<(), Fault> {
     }
     handle.set_behaviour("ada", Behaviour::usage_limit());
     let dir = tempfile::tempdir()?;
-    let accounts_file = dir.path().join("codex-accounts.json");
-    std::fs::write(&accounts_file, crate::sim::accounts_json(&accounts))?;
-    std::fs::set_permissions(&accounts_file, std::fs::Permissions::from_mode(0o600))?;
+    super::write_accounts(dir.path(), &crate::sim::accounts_json(&accounts))?;
 
     paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.");
     let client = Client::spawn(sidecar(&sim, dir.path())?)?;

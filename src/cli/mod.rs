@@ -2,6 +2,8 @@
 #![expect(clippy::print_stdout, reason = "this is the command line; `serve` itself prints nothing")]
 
 #[cfg(feature = "sim")]
+mod bench;
+#[cfg(feature = "sim")]
 mod demo;
 mod options;
 mod serve;
@@ -11,6 +13,8 @@ use std::process::ExitCode;
 pub use options::{Command, Environment, LogFormat, ServeOptions, UsageError, parse};
 pub use serve::serve;
 
+#[cfg(feature = "sim")]
+pub use bench::bench;
 #[cfg(feature = "sim")]
 pub use demo::demo;
 
@@ -35,6 +39,15 @@ pub fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String
         .map_err(|error| format!("the runtime did not start: {error}"))?;
     runtime.block_on(crate::sim::simulate(options)).map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A `codex-accounts.json` for its owner alone, as the sidecar wants it.
+#[cfg(feature = "sim")]
+fn write_accounts(dir: &std::path::Path, json: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.join("codex-accounts.json");
+    std::fs::write(&path, json)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
 }
 
 /// A mistake in how the command was called or in where it was told to work: a message on stderr, exit code 2.

@@ -16,6 +16,7 @@ multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
+       multicodex bench                 measure what the sidecar costs beside direct requests
 
 Options of serve (each also an environment variable):
   --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
@@ -47,6 +48,8 @@ pub enum Command {
     Serve(Box<ServeOptions>),
     Help,
     Version,
+    #[cfg(feature = "sim")]
+    Bench,
     #[cfg(feature = "sim")]
     Demo,
     #[cfg(feature = "sim")]
@@ -108,6 +111,8 @@ pub fn parse(
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
         None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
+        #[cfg(feature = "sim")]
+        Some("bench") => flags.only(&[]).map(|()| Command::Bench),
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]

@@ -113,7 +113,7 @@ impl Completion {
     /// Everything that can be refused is refused here, before an id is answered.
     pub(super) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
         let body = upstream::prepare(&params.request, params.session_id.as_deref())
-            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.message))?;
+            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.to_string()))?;
         let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
         let demand = Demand { account, session: params.session_id.clone(), model: Some(body.model.clone()) };
         let client = sidecar.session.client();

@@ -2,4 +2,8 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod layers;
+mod peer;
 mod schema;
+mod streaming;
+mod transport;
+mod world;

@@ -96,6 +96,22 @@ async fn at_the_end_what_is_nearly_done_is_answered_and_the_rest_cancelled() {
 }
 
 #[tokio::test]
+async fn without_anything_left_to_do_the_end_comes_at_once() {
+    let mut client = Client::connect(Config::default(), 1 << 20).await;
+    client.send("{\"id\":1,\"method\":\"count\",\"params\":{\"n\":1}}\n").await;
+    client.line().await;
+    client.line().await;
+    // A subscription that is still there must not hold the connection.
+    client.send("{\"id\":2,\"method\":\"linger\"}\n").await;
+    client.line().await;
+    let began = Instant::now();
+    client.close().await;
+    assert_eq!(client.rest().await, "");
+    assert_eq!(client.ended().await, Ended::Eof);
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_signal_ends_the_connection_although_the_client_does_not_read() {
     let (terminate, asked) = tokio::sync::oneshot::channel::<()>();
     let mut client = Client::connect_until(Config::default(), 512, async move {

@@ -89,7 +89,8 @@ impl Client {
 /// - `ping` answers at once, `echo` answers its params, `wait` and `wait_long` when the gate lets one through;
 /// - `fail` and `strict` answer errors as jsonrpsee makes them;
 /// - `panic`, `panic_later` panic before and after the first poll;
-/// - `count {n}` is a subscription that sends 1 to n, `refuse` one that refuses, `explode` one that panics.
+/// - `count {n}` is a subscription that sends 1 to n, `refuse` one that refuses,
+///   `linger` one that never ends, `explode` one that panics.
 fn toy(gate: Arc<Semaphore>) -> Methods {
     let mut module = RpcModule::new(gate);
     module.register_method("ping", |_, _, _| "pong").expect("new");
@@ -142,6 +143,13 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
     module
         .register_subscription("refuse", "refused", "refuse/cancel", async |_, sink, _, _| {
             sink.reject(ErrorObjectOwned::owned(-32602, "not you", None::<()>)).await;
+        })
+        .expect("new");
+    module
+        .register_subscription("linger", "lingered", "linger/cancel", async |_, sink, _, _| {
+            if let Ok(_sink) = sink.accept().await {
+                pending::<()>().await;
+            }
         })
         .expect("new");
     module

@@ -70,7 +70,8 @@ async fn a_client_that_does_not_read_holds_a_few_messages_and_loses_none() {
         before = accepted.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!((1..=crate::rpc::outbox::QUEUE_MESSAGES + 2).contains(&before), "{before} messages are held");
+    // Messages can be megabytes each, and 64 MiB is all that a stalled client may cost.
+    assert!((1..=10).contains(&before), "{before} messages are held");
     for number in 0..200 {
         let line = client.line().await;
         assert!(
