@@ -44,21 +44,41 @@ impl Watch {
     /// file that comes or goes has changed. Several changes in a row may be one message, the last one never lacks it.
     /// Read the files once after this returned, so that no change falls between the two.
     pub fn start(paths: Vec<PathBuf>) -> io::Result<(Watch, mpsc::Receiver<PathBuf>)> {
+        Watch::start_with(paths, Notices::Wanted, POLL)
+    }
+
+    fn start_with(
+        paths: Vec<PathBuf>,
+        notices: Notices,
+        poll: Duration,
+    ) -> io::Result<(Watch, mpsc::Receiver<PathBuf>)> {
         let (reports, receiver) = mpsc::channel(paths.len().max(1));
-        let files = paths.into_iter().map(|path| (Content::of(&path), path)).collect();
+        let mut files: Vec<_> = paths.into_iter().map(|path| (Content::of(&path), path)).collect();
         let (stop, inbox) = signals::channel();
-        let notices = stop.clone();
+        let signals = stop.clone();
         std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            let attached = Attached::new(move |notice| {
-                if worth_waking(&notice) {
-                    // Once the thread is gone there is nobody left to tell.
-                    let _ = notices.send(Signal::Notice(notice));
-                }
-            });
-            run(files, attached, &inbox, &reports);
+            let mut attached = match notices {
+                Notices::Wanted => Attached::new(move |notice| {
+                    if worth_waking(&notice) {
+                        // Once the thread is gone there is nobody left to tell.
+                        let _ = signals.send(Signal::Notice(notice));
+                    }
+                }),
+                #[cfg(test)]
+                Notices::Unwanted => Attached::to_nothing(),
+            };
+            run(&mut files, &mut attached, &inbox, &reports, poll);
         })?;
         Ok((Watch { stop }, receiver))
     }
+}
+
+/// Each of the two ways of learning about a change is tested without the other, which would hide its faults.
+#[derive(Clone, Copy)]
+enum Notices {
+    Wanted,
+    #[cfg(test)]
+    Unwanted,
 }
 
 impl Drop for Watch {
@@ -69,23 +89,24 @@ impl Drop for Watch {
 }
 
 fn run(
-    mut files: Vec<(Content, PathBuf)>,
-    mut attached: Attached,
+    files: &mut [(Content, PathBuf)],
+    attached: &mut Attached,
     inbox: &signals::Receiver<Signal>,
     reports: &mpsc::Sender<PathBuf>,
+    poll: Duration,
 ) {
     let mut noticed = true;
     loop {
         attached.follow(files.iter().map(|(_, path)| path.as_path()));
-        for (content, path) in &mut files {
+        for (content, path) in files.iter_mut() {
             if content.changed(path, noticed) && reports.blocking_send(path.clone()).is_err() {
                 return;
             }
         }
-        noticed = match inbox.recv_timeout(POLL) {
+        noticed = match inbox.recv_timeout(poll) {
             Ok(Signal::Notice(notice)) => {
                 attached.heed(&notice);
-                let Some(()) = settle(&mut attached, inbox) else { return };
+                let Some(()) = settle(attached, inbox) else { return };
                 true
             }
             Err(signals::RecvTimeoutError::Timeout) => false,

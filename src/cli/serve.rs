@@ -10,8 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::options::{LogFormat, ServeOptions};
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar};
-use crate::store::{STATE_FILE, make_private_dir, open_log};
-use crate::watch::Watch;
+use crate::store::{make_private_dir, open_log};
 
 /// Serves one client on stdin and stdout, and gives the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
@@ -31,12 +30,6 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
     let (input, output) = rpc::stdio().map_err(|error| format!("stdin or stdout cannot be used: {error}"))?;
     let terminate = rpc::asked_to_end().map_err(|error| format!("signals cannot be handled: {error}"))?;
-    let watched = vec![
-        options.paths.accounts_file.clone(),
-        options.paths.settings_file.clone(),
-        options.paths.auth_file.clone(),
-        options.paths.state_dir.join(STATE_FILE),
-    ];
     let sidecar = Sidecar::start(sidecar::Options {
         paths: options.paths,
         upstream_url: options.upstream_url,
@@ -48,20 +41,10 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         tokio::spawn(sidecar.clone().run_notifier(outbox));
         methods
     };
-    let watch = match Watch::start(watched) {
-        Ok((watch, changed)) => {
-            tokio::spawn(sidecar.clone().run_watch(changed));
-            Some(watch)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "files are not watched; changes by others are seen after a restart");
-            None
-        }
-    };
+    tokio::spawn(sidecar.clone().run_watch());
     tokio::spawn(sidecar.clone().run_persist());
     tokio::spawn(sidecar.clone().run_imports());
     let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
-    drop(watch);
     Ok(ExitCode::from(ended.exit_code()))
 }
 

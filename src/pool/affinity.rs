@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn idle_sessions_make_room_together() {
+        let mut affinity = Affinity::default();
+        for i in 0..MAX_SESSIONS {
+            affinity.set(&format!("s{i}"), id("a"), At(0));
+        }
+        affinity.set("new", id("a"), At(0) + IDLE);
+        assert_eq!(affinity.len(), 1);
+    }
+
+    #[test]
     fn another_sidecar_s_later_note_wins() {
         let mut mine = Affinity::default();
         mine.set("both", id("a"), At(5));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Account, At, Certainty, Demand, FailureKind, Pool, RotationSettings, Standing, Window};
+use super::{Account, At, Certainty, Demand, FailureKind, Pool, Standing};
 
 /// Why an account is passed over. Displayed in words for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +87,6 @@ pub(super) fn lasting(account: &Account) -> Option<WhyNotEligible> {
         Standing::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
         Standing::Good => None,
     }
-}
-
-/// Whether the account holds less than the reserve of any window.
-pub(super) fn is_below_reserve(windows: &[Window], settings: &RotationSettings, now: At) -> bool {
-    settings.reserve_percent > 0.0
-        && windows.iter().any(|window| 100.0 - window.used_at(now) < settings.reserve_percent)
 }
 
 fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {

@@ -254,3 +254,6 @@ fn later<T: PartialEq + fmt::Debug, K: Ord>(theirs: &T, mine: &T, weight: impl F
     let by_text = || format!("{theirs:?}").cmp(&format!("{mine:?}"));
     theirs != mine && weight(theirs).cmp(&weight(mine)).then_with(by_text).is_gt()
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,7 @@ impl Pool {
                 let (health, disabled) = (self.accounts[from].health.clone(), self.accounts[from].disabled);
                 self.accounts[to].health.absorb(&health);
                 self.accounts[to].disabled |= disabled;
+                self.look_again_at(to);
             }
             None => {
                 self.accounts[from].id = kept.clone();
@@ -145,8 +146,8 @@ impl Pool {
 
     /// Puts an account that has just joined behind those that are as good, so that joining changes no choice.
     pub fn queue_last(&mut self, id: &AccountId, now: At) {
-        self.note_choice(id);
         self.joined.insert(id.clone(), now);
+        self.note_choice(id);
     }
 }
 

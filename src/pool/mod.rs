@@ -2,7 +2,7 @@
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `affinity`, `reading`, `reset`), which
-//! account is used (`eligibility`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
+//! account is used (`eligibility`, `glance`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
 //! `hold_back`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
@@ -12,11 +12,15 @@ mod affinity;
 mod cooldown;
 mod eligibility;
 mod failure;
+mod glance;
 mod health;
 mod hold_back;
 mod identity;
 mod import;
 mod merge;
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod model;
 mod ranking;
 mod reading;
 mod reset;
@@ -37,7 +41,7 @@ pub use cooldown::{Backoff, Certainty, Cooldown};
 pub use eligibility::WhyNotEligible;
 pub use failure::{Failure, FailureKind, Source};
 pub use health::{Health, Mark, ModelExclusion, Standing};
-pub use hold_back::{EventClass, Held, HoldBack, classify_type};
+pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
 pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use ranking::{Demand, Ranked, Reason};

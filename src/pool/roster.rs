@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::glance::Glance;
 use super::{Account, AccountId, Affinity, At, Credential, Demand, Health, Mark, RotationSettings};
 
 /// All accounts and everything that decides which one is used.
@@ -14,6 +15,10 @@ pub struct Pool {
     pub(super) accounts: Vec<Account>,
     /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
     pub(super) chosen: Vec<u64>,
+    /// Where each account's id comes among all ids. Beside `accounts`.
+    pub(super) nth_by_id: Vec<u32>,
+    /// Beside `accounts`, and true of them: every change of an account ends in taking a new one.
+    pub(super) glances: Vec<Glance>,
     pub(super) by_id: HashMap<AccountId, usize>,
     pub(super) pin: Option<AccountId>,
     pub(super) affinity: Affinity,
@@ -45,6 +50,7 @@ impl Pool {
     pub fn set_settings(&mut self, settings: RotationSettings) {
         if self.settings != settings {
             self.settings = settings;
+            self.look_again();
             self.touch();
         }
     }
@@ -196,6 +202,7 @@ impl Pool {
         if let Some(&index) = self.by_id.get(id) {
             self.choices += 1;
             self.chosen[index] = self.choices;
+            self.look_again_at(index);
         }
     }
 
@@ -203,6 +210,7 @@ impl Pool {
     pub(super) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
         let changed = change(&mut self.accounts[index]);
+        self.look_again_at(index);
         if changed {
             self.touch();
         }
@@ -213,8 +221,31 @@ impl Pool {
         self.revision += 1;
     }
 
+    /// After accounts came, left or changed their order.
     pub(super) fn reindex(&mut self) {
         self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
+        let mut by_id: Vec<usize> = (0..self.accounts.len()).collect();
+        by_id.sort_unstable_by_key(|&index| &self.accounts[index].id);
+        self.nth_by_id = vec![0; by_id.len()];
+        for (nth, index) in (0..).zip(by_id) {
+            self.nth_by_id[index] = nth;
+        }
+        self.look_again();
+    }
+
+    pub(super) fn look_again(&mut self) {
+        self.glances = (0..self.accounts.len()).map(|index| self.glance(index)).collect();
+    }
+
+    pub(super) fn look_again_at(&mut self, index: usize) {
+        self.glances[index] = self.glance(index);
+    }
+
+    fn glance(&self, index: usize) -> Glance {
+        let account = &self.accounts[index];
+        let mut glance = Glance::of(account, &self.settings, self.chosen[index]);
+        glance.last_used_at = glance.last_used_at.max(self.joined.get(&account.id).copied());
+        glance
     }
 }
 
@@ -234,4 +265,63 @@ fn replace<T: PartialEq>(slot: &mut T, new: T) -> bool {
     let changed = *slot != new;
     *slot = new;
     changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::testing::{credential, id, pool_of};
+    use crate::pool::{State, Walk};
+
+    const NOW: At = At(1000);
+
+    #[test]
+    fn a_removed_account_takes_its_pin_and_sessions_with_it() {
+        let mut pool = pool_of(&["a", "b", "c"]);
+        pool.pin(&id("b"));
+        let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
+        walk.next(&mut pool, NOW);
+        walk.succeeded(&mut pool, NOW);
+        let revision = pool.revision();
+        assert_eq!(pool.remove(&id("b")).map(|account| account.label), Some("b".into()));
+        assert!(pool.revision() > revision);
+        assert_eq!((pool.pinned(), pool.affinity().len(), pool.get(&id("b"))), (None, 0, None));
+        assert_eq!(pool.get(&id("c")).map(|account| account.label.as_str()), Some("c"));
+        assert_eq!(pool.active(NOW), Some(id("a")));
+        assert_eq!(pool.remove(&id("b")), None);
+        pool.remove(&id("a"));
+        assert_eq!(pool.active(NOW), Some(id("c")));
+    }
+
+    #[test]
+    fn revision_grows_only_with_what_a_client_could_see() {
+        let mut pool = pool_of(&["a"]);
+        let check = |pool: &mut Pool, change: &dyn Fn(&mut Pool), grows: bool| {
+            let before = pool.revision();
+            change(pool);
+            assert_eq!(pool.revision() > before, grows);
+        };
+        for grows in [true, false] {
+            check(&mut pool, &|pool| pool.set_plan(&id("a"), Some("plus".into())), grows);
+            check(&mut pool, &|pool| pool.set_linked(&id("a"), true), grows);
+            check(&mut pool, &|pool| pool.set_credential(&id("a"), credential("new", 5)), grows);
+            check(&mut pool, &|pool| pool.pin(&id("a")), grows);
+            check(&mut pool, &|pool| pool.set_label(&id("a"), "ada").unwrap_or(()), grows);
+            let settings = RotationSettings { max_attempts: 2, ..RotationSettings::default() };
+            check(&mut pool, &|pool| pool.set_settings(settings.clone()), grows);
+        }
+        check(&mut pool, &|pool| pool.pin(&id("nobody")), false);
+        assert_eq!(pool.pinned(), Some(&id("a")));
+    }
+
+    #[test]
+    fn disabling_the_pinned_account_unpins_it() {
+        let mut pool = pool_of(&["a", "b"]);
+        pool.pin(&id("b"));
+        pool.set_disabled(&id("a"), true);
+        assert_eq!(pool.pinned(), Some(&id("b")));
+        pool.set_disabled(&id("b"), true);
+        assert_eq!((pool.pinned(), pool.active(NOW)), (None, None));
+        assert_eq!(pool.get(&id("b")).map(|account| account.state(NOW)), Some(State::Disabled));
+    }
 }

@@ -204,27 +204,25 @@ impl Walk {
             return self.choose_named(pool, named.clone(), now);
         }
         self.clear_unusable_pin(pool, now);
-        let best = |admits: &dyn Fn(Option<Outcome>, Option<WhyNotEligible>) -> bool| {
-            pool.best_where(&self.demand, now, |id, why_not| admits(self.outcome(id), why_not))
+        let best = |admits: &dyn Fn(Option<Outcome>) -> bool| {
+            pool.best_where(&self.demand, now, |id| admits(self.outcome(id)))
         };
         if let Waiting::Until(_) = self.wait {
-            let found = best(&|outcome, why_not| {
-                why_not.is_none() && matches!(outcome, None | Some(Outcome::Cooled))
-            });
+            let found = best(&|outcome| matches!(outcome, None | Some(Outcome::Cooled)));
             if found.is_some() {
                 self.wait = Waiting::Over;
             }
             return found;
         }
-        if let Some(fresh) = best(&|outcome, why_not| why_not.is_none() && outcome.is_none()) {
+        if let Some(fresh) = best(&|outcome| outcome.is_none()) {
             return (self.tried.len() < accounts_allowed(pool)).then_some(fresh);
         }
         if self.attempts == 0 {
             // All refused this model before. One of them is asked again, so that upstream says it in its own words.
-            return best(&|_, why_not| matches!(why_not, Some(WhyNotEligible::ModelExcluded { .. })));
+            return pool.best_refused(&self.demand, now);
         }
         if !self.tried_once_more {
-            let again = best(&|outcome, why_not| why_not.is_none() && outcome == Some(Outcome::Transient));
+            let again = best(&|outcome| outcome == Some(Outcome::Transient));
             self.tried_once_more = again.is_some();
             return again;
         }
@@ -249,22 +247,23 @@ impl Walk {
             return stop(kind, why_not.and_then(WhyNotEligible::until));
         }
         let need = pool.need(&self.demand);
-        let (mut ready, mut lasting, mut needs_login, mut earliest) = (false, true, false, None::<At>);
+        let (mut ready, mut lasting, mut needs_login) = (false, true, false);
+        let (mut earliest, mut worth_waiting) = (None::<At>, None::<At>);
         for account in &pool.accounts {
             let why_not = why_not(account, need, now);
             ready |= matches!(why_not, None | Some(WhyNotEligible::ModelExcluded { .. }));
             lasting &= why_not.is_some_and(WhyNotEligible::is_lasting);
             needs_login |= why_not == Some(WhyNotEligible::NeedsLogin);
-            let comes_back = matches!(self.outcome(&account.id), None | Some(Outcome::Cooled));
-            if let (Some(until), true) = (why_not.and_then(WhyNotEligible::until), comes_back) {
-                earliest = Some(earliest.map_or(until, |earliest| earliest.min(until)));
+            let Some(until) = why_not.and_then(WhyNotEligible::until) else { continue };
+            let sooner = |at: Option<At>| Some(at.map_or(until, |at| at.min(until)));
+            earliest = sooner(earliest);
+            if matches!(self.outcome(&account.id), None | Some(Outcome::Cooled)) {
+                worth_waiting = sooner(worth_waiting);
             }
         }
-        let untried_remain = ready
-            && pool
-                .best_where(&self.demand, now, |id, why| why.is_none() && self.outcome(id).is_none())
-                .is_some();
-        if let (Some(until), false) = (earliest, untried_remain)
+        let untried_remain =
+            ready && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some();
+        if let (Some(until), false) = (worth_waiting, untried_remain)
             && self.may_wait(pool, until, now)
         {
             return Next::Wait { until };

@@ -37,6 +37,12 @@ pub struct RotationSettings {
     pub priority: HashMap<AccountId, i32>,
 }
 
+impl RotationSettings {
+    pub fn priority_of(&self, account: &AccountId) -> i32 {
+        self.priority.get(account).copied().unwrap_or(0)
+    }
+}
+
 impl Default for RotationSettings {
     fn default() -> Self {
         RotationSettings {

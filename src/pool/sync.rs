@@ -92,6 +92,7 @@ impl Pool {
             self.pin = Some(fold.kept.clone());
         }
         self.affinity.follow(&fold.gone, &fold.kept);
+        self.look_again_at(index);
     }
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{Sidecar, error, view};
 use crate::clock;
+use crate::pool::AccountId;
 use crate::protocol::{
     AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, ErrorKind, LabelParams, Removed,
     RpcError,
 };
 use crate::sidecar::token::Need;
+use crate::store::{AccountsFile, StorageError};
 
 pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<AccountList, RpcError> {
     if params.refresh_usage == Some(true) {
@@ -48,16 +50,17 @@ pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
     if removed.linked {
         sidecar.forget_pi_login().await?;
     }
-    let in_file =
-        sidecar.on_accounts_file(move |file| file.change(|document| document.remove(&label))).await?;
-    if in_file.is_err() {
-        tracing::info!(account = %id, "someone else has removed this account from the file already");
-    }
-    let active = {
-        let mut pool = sidecar.pool();
-        pool.remove(&id);
-        pool.active(clock::now())
-    };
+    let (this, gone) = (sidecar.clone(), id.clone());
+    sidecar
+        .on_accounts_file(move |file| {
+            if let Err(refused) = file.change(|document| document.remove(&label))? {
+                tracing::info!(account = %gone, %refused, "someone else has removed this account already");
+            }
+            this.pool().remove(&gone);
+            Ok(())
+        })
+        .await?;
+    let active = sidecar.pool().active(clock::now());
     tracing::info!(account = %id, "removed by the user");
     sidecar.changed(ChangeReason::Removed);
     Ok(Removed { removed, active: active.map(|id| id.to_string()) })
@@ -74,29 +77,36 @@ pub(super) async fn enable(sidecar: Arc<Sidecar>, params: AccountParams) -> Resu
 pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
     let new = params.label.trim().to_owned();
-    let old = {
-        let mut pool = sidecar.pool();
-        let old = pool.get(&id).map(|account| account.label.clone()).unwrap_or_default();
-        pool.set_label(&id, &new)?;
-        old
-    };
-    let (from, to) = (old.clone(), new.clone());
-    let renamed =
-        sidecar.on_accounts_file(move |file| file.change(|document| document.rename(&from, &to))).await;
-    let refused = match renamed {
-        Ok(Ok(())) => None,
-        Ok(Err(refused)) => Some(RpcError::invalid_params("label", refused.to_string())),
-        Err(error) => Some(error.into()),
-    };
-    if let Some(refused) = refused {
-        // Memory follows the file: without the write the old name is the true one.
-        if let Err(taken) = sidecar.pool().set_label(&id, &old) {
-            tracing::warn!(account = %id, %taken, "the old label could not be put back");
-        }
-        return Err(refused);
-    }
+    let (this, renamed) = (sidecar.clone(), id.clone());
+    sidecar.on_accounts_file(move |file| this.rename(file, &renamed, &new)).await??;
     sidecar.changed(ChangeReason::Edited);
     Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
+}
+
+impl Sidecar {
+    /// The pool says whether the label may be had, the file is written, and only then the new label holds.
+    fn rename(
+        &self,
+        file: &AccountsFile,
+        id: &AccountId,
+        new: &str,
+    ) -> Result<Result<(), RpcError>, StorageError> {
+        let old = {
+            let mut pool = self.pool();
+            let old = pool.get(id).map(|account| account.label.clone()).unwrap_or_default();
+            if let Err(refused) = pool.set_label(id, new) {
+                return Ok(Err(refused.into()));
+            }
+            old
+        };
+        let written = file.change(|document| document.rename(&old, new));
+        if !matches!(written, Ok(Ok(())))
+            && let Err(taken) = self.pool().set_label(id, &old)
+        {
+            tracing::warn!(account = %id, %taken, "the old label could not be put back");
+        }
+        Ok(written?.map_err(|refused| RpcError::invalid_params("label", refused.to_string())))
+    }
 }
 
 async fn set_disabled(

@@ -8,8 +8,7 @@ use super::complete::{Completion, Terminal};
 use super::token::{Need, Token};
 use crate::clock;
 use crate::pool::{
-    AccountId, AfterFailure, At, Certainty, EventClass, Failure, FailureKind, Held, HoldBack, Source,
-    Standing,
+    AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing,
 };
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
 use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream};
@@ -206,7 +205,7 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(audience, answering, &event).await;
         }
-        match answering.hold_back.offer(EventClass::Preamble, event.raw.get().len(), clock::now()) {
+        match answering.hold_back.offer(event.raw.get().len(), clock::now()) {
             Held::Hold => {
                 answering.held.push(event);
                 Ok(())

@@ -232,6 +232,7 @@ impl Completion {
             Some(lost) => self.surfaced(lost, Phase::BeforeOutput),
             None => self.bare_failure("no_available_account", ""),
         };
+        failed.retry_at = ending.retry_at.map(|at| at.millis());
         let pool = self.sidecar.pool();
         let (kind, message) = match ending.kind {
             EndingKind::LastFailure => return failed,
@@ -246,7 +247,6 @@ impl Completion {
         };
         kind.clone_into(&mut failed.kind);
         message.clone_into(&mut failed.message);
-        failed.retry_at = ending.retry_at.map(|at| at.millis());
         failed.accounts = Some(view::standings(&pool, clock::now()));
         drop(pool);
         if ending.kind != EndingKind::AccountUnavailable {

@@ -156,6 +156,7 @@ impl Sidecar {
         if let Some(why_not) = self.why_not(&login, &self.with_its_accounts(seen.clone())) {
             return Ok(self.leave(why_not));
         }
+        let _turn = self.file_turn();
         let merged = self.merge_into_file(linked_account(&login))?;
         seen.last = Some(fingerprint(&login));
         Ok(self.take_merged(&merged))
@@ -197,6 +198,7 @@ impl Sidecar {
             linked.map(|account| (account.id.clone(), account.label.clone())).collect()
         };
         tracing::info!(accounts = ?linked, "pi was logged out; what it was logged in with is not linked any more");
+        let _turn = self.file_turn();
         self.accounts_file.change(|document| {
             for (_, label) in &linked {
                 // Whoever took it away meanwhile took the link with it.
@@ -218,6 +220,7 @@ impl Sidecar {
         on_a_thread(move || {
             let login = read()?;
             let id = login.id.clone();
+            let _turn = sidecar.file_turn();
             let merged = sidecar.merge_into_file(login)?;
             let mut answer = sidecar.take_merged(&merged);
             if !merged.records.iter().any(|record| record.id == merged.account && record.linked) {

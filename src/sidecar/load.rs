@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
 use super::Sidecar;
 use super::blocking::on_a_thread;
 use crate::auth;
@@ -16,8 +14,10 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::store::{
-    FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState, SettingsFile, StorageError,
+    self, FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile,
+    StorageError,
 };
+use crate::watch::Watch;
 
 impl Sidecar {
     /// The first reading; blocking, because nothing can be answered before it.
@@ -47,27 +47,51 @@ impl Sidecar {
         }
     }
 
-    /// Takes over what others write, until the watcher ends.
-    pub async fn run_watch(self: Arc<Self>, mut changed: mpsc::Receiver<PathBuf>) {
+    /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
+    /// beside the first requests; what changed meanwhile is read once it has begun.
+    pub async fn run_watch(self: Arc<Self>) {
+        let paths = &self.options.paths;
+        let watched = vec![
+            paths.accounts_file.clone(),
+            paths.settings_file.clone(),
+            paths.auth_file.clone(),
+            paths.state_dir.join(STATE_FILE),
+        ];
+        let every_file = watched.clone();
+        let started = on_a_thread(move || Watch::start(watched)).await;
+        let (_watch, mut changed) = match started {
+            Ok(watching) => watching,
+            Err(error) => {
+                tracing::warn!(%error, "files are not watched; changes by others are seen after a restart");
+                return;
+            }
+        };
+        for path in every_file {
+            self.clone().reload(path).await;
+        }
         while let Some(path) = changed.recv().await {
-            let sidecar = self.clone();
-            on_a_thread(move || {
-                let paths = &sidecar.options.paths;
-                if path == paths.accounts_file {
-                    sidecar.reload_accounts();
-                } else if path == paths.auth_file {
-                    sidecar.imports.soon();
-                } else if path == paths.settings_file {
-                    sidecar.load_settings();
-                } else {
-                    sidecar.reload_state();
-                }
-            })
-            .await;
+            self.clone().reload(path).await;
         }
     }
 
+    async fn reload(self: Arc<Self>, path: PathBuf) {
+        on_a_thread(move || {
+            let paths = &self.options.paths;
+            if path == paths.accounts_file {
+                self.reload_accounts();
+            } else if path == paths.settings_file {
+                self.load_settings();
+            } else if path == paths.auth_file {
+                self.imports.soon();
+            } else {
+                self.reload_state();
+            }
+        })
+        .await;
+    }
+
     fn reload_accounts(&self) {
+        let _turn = self.file_turn();
         let before = self.pool().revision();
         if let Err(error) = self.read_accounts_again() {
             return self.warn_unreadable(&error);
@@ -131,6 +155,9 @@ impl Sidecar {
             });
         }
         if let PermissionFinding::Wide { mode } = loaded.permissions {
+            if let Err(error) = store::narrow(&self.options.paths.accounts_file) {
+                tracing::warn!(%error, "the permissions could not be narrowed");
+            }
             self.notifier.warn(Warning {
                 kind: WarningKind::Permissions,
                 message: format!("codex-accounts.json had mode {mode:04o}, so others could read or write it; it was narrowed"),

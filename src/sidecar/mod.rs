@@ -60,6 +60,8 @@ pub struct Sidecar {
     options: Options,
     pool: Mutex<Pool>,
     accounts_file: AccountsFile,
+    /// Held by whoever takes the accounts file into the pool, or changes both.
+    file_turn: Mutex<()>,
     state_file: StateFile,
     imports: Imports,
     http: HttpClient,
@@ -86,6 +88,7 @@ impl Sidecar {
         let sidecar = Arc::new(Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
             accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
+            file_turn: Mutex::default(),
             state_file: StateFile::new(&options.paths.state_dir),
             imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
@@ -107,6 +110,11 @@ impl Sidecar {
     /// The pool, for one decision. A panic while it was held leaves plain data behind, so poisoning is ignored.
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken on threads that may block, never on the runtime's.
+    fn file_turn(&self) -> MutexGuard<'_, ()> {
+        self.file_turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something about accounts changed: clients are told, and what was learned is kept.

@@ -180,13 +180,18 @@ impl Sidecar {
         failure
     }
 
-    /// Runs file work off the runtime's thread.
+    /// Runs work on the accounts file off the runtime's thread, one at a time: what it tells the pool is not undone by
+    /// a reading from before.
     pub(super) async fn on_accounts_file<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&AccountsFile) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let sidecar = self.clone();
-        on_a_thread(move || work(&sidecar.accounts_file)).await
+        on_a_thread(move || {
+            let _turn = sidecar.file_turn();
+            work(&sidecar.accounts_file)
+        })
+        .await
     }
 }
 

@@ -72,3 +72,6 @@ impl AccountsFile {
         })
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -113,6 +113,7 @@ impl Document {
             self.set_active(Some(new));
         }
         self.members_of(label)?.set("email", new);
+        self.reconsider();
         Ok(())
     }
 
@@ -123,6 +124,7 @@ impl Document {
             self.set_active(None);
         }
         self.entries.remove(index);
+        self.reconsider();
         Ok(())
     }
 
@@ -183,6 +185,16 @@ impl Document {
 
     fn is_active(&self, label: &str) -> bool {
         self.active_email().is_some_and(|active| active.to_lowercase() == label.to_lowercase())
+    }
+
+    /// A second entry of a label is usable once the first has gone, here as for the next reader of the file.
+    fn reconsider(&mut self) {
+        let mut labels = self.accounts().map(|account| account.email.to_lowercase()).collect();
+        for entry in &mut self.entries {
+            if let Entry::Bad { raw, .. } = entry {
+                *entry = Entry::new(raw.clone(), &mut labels);
+            }
+        }
     }
 
     fn usable(&self) -> impl Iterator<Item = (usize, FileAccount, Vec<&'static str>)> {
@@ -310,3 +322,8 @@ impl<'de> Deserialize<'de> for Document {
         deserializer.deserialize_map(File)
     }
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

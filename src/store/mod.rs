@@ -20,7 +20,6 @@ mod permissions;
 mod reading;
 mod settings;
 mod state;
-mod state_wire;
 
 pub use accounts_file::{AccountsFile, Loaded};
 pub use atomic::write_atomically;

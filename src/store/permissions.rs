@@ -2,7 +2,6 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::StorageError;
@@ -34,6 +33,17 @@ pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
         set_mode(path, mode & 0o700).map_err(|error| StorageError::writing(path, error))?;
     }
     Ok(found)
+}
+
+/// Opens a log to append to, readable for its owner only wherever it lies.
+pub fn open_log(path: &Path) -> Result<File, StorageError> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|error| StorageError::writing(path, error))?;
+    narrow(path)?;
+    Ok(file)
 }
 
 /// Makes a directory of our own, and its missing ancestors, 0700. One that is there already is left as it is.
@@ -102,12 +112,4 @@ mod tests {
         assert_eq!(examine(&made).unwrap(), PermissionFinding::Wide { mode: 0o755 });
         assert_eq!(examine(&dir.path().join("c")).unwrap(), PermissionFinding::Missing);
     }
-}
-
-/// Opens a log to append to, readable for its owner only wherever it lies.
-pub fn open_log(path: &Path) -> Result<File, StorageError> {
-    let failed = |error| StorageError::writing(path, error);
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(file)
 }

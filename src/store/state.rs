@@ -1,11 +1,14 @@
 //! The state dir's `state.json`: what experience taught about the accounts, shared by all sidecars of the user. It may
 //! be deleted at any time; the cost is a cold start. Credentials do not belong here.
 
+mod convert;
+mod shape;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::reading::read_settled;
-use super::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, state_wire, write_atomically};
+use super::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, write_atomically};
 use crate::pool::{AccountId, At, Health};
 
 /// Its name in the state dir.
@@ -78,7 +81,7 @@ impl StateFile {
         let before = state.clone();
         let outcome = join(&mut state);
         if state != before || set_aside.is_some() {
-            write_atomically(&self.path, state_wire::to_json(&state).as_bytes(), &held)?;
+            write_atomically(&self.path, convert::to_json(&state).as_bytes(), &held)?;
         }
         Ok((outcome, set_aside))
     }
@@ -106,8 +109,11 @@ impl StateFile {
 
     fn read(&self) -> Result<Option<SavedState>, StorageError> {
         read_settled(&self.path, |text| {
-            state_wire::from_json(text)
+            convert::from_json(text)
                 .map_err(|error| StorageError::parsing(&self.path, &error, "the saved state of multicodex"))
         })
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

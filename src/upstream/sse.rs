@@ -27,7 +27,7 @@ pub struct SseSplitter {
 
 /// An event, or a line, grew over the limit. The stream cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event is larger than {0} bytes")]
+#[error("upstream sent an event that is larger than {0} bytes")]
 pub struct TooLarge(pub usize);
 
 #[derive(Debug)]

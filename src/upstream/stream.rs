@@ -36,7 +36,7 @@ pub enum StreamFault {
     Idle(Duration),
     #[error("upstream sent an event that is not JSON")]
     NotJson,
-    #[error("upstream sent an {0}")]
+    #[error("{0}")]
     TooLarge(TooLarge),
 }
 

@@ -39,6 +39,11 @@ impl Attached {
         Attached { watcher, dirs: BTreeMap::new(), refused: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn to_nothing() -> Self {
+        Attached { watcher: None, dirs: BTreeMap::new(), refused: None }
+    }
+
     /// Attaches what is needed for these files and lets go of the rest. Look at the files after this, not before.
     pub(super) fn follow<'a>(&mut self, files: impl Iterator<Item = &'a Path> + Clone) {
         if self.watcher.is_none() {

@@ -89,3 +89,35 @@ fn read(path: &Path) -> (Seen, Option<Signature>) {
     // Written all the time: whatever is there now differs from what was, and the next look sees the rest.
     (Seen::Unreadable, None)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// What a second write within the tick of the first leaves behind: the signature of now, the content of before.
+    fn overtaken(path: &Path, fresh: bool) -> Content {
+        Content { seen: Seen::Hash([0; 32]), signature: Signature::of(path), fresh }
+    }
+
+    #[test]
+    fn a_signature_is_trusted_only_once_it_has_been_the_same_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.json");
+        fs::write(&path, "x").unwrap();
+        assert!(overtaken(&path, true).changed(&path, false));
+        assert!(
+            !overtaken(&path, false).changed(&path, false),
+            "an unchanged file is not read again and again"
+        );
+        assert!(overtaken(&path, false).changed(&path, true), "a notice is reason enough to read");
+
+        let mut content = Content::of(&path);
+        assert!(content.fresh);
+        assert!(!content.changed(&path, false));
+        assert!(!content.fresh);
+        fs::write(&path, "longer").unwrap();
+        assert!(content.changed(&path, false));
+        assert!(content.fresh, "a change is looked at once more");
+    }
+}

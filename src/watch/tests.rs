@@ -10,6 +10,11 @@ use super::*;
 /// Longer than any report may take, so that only a missing one fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// One way of learning about changes, with the other out of its way.
+type Way = (Notices, Duration);
+const NOTICES: Way = (Notices::Wanted, Duration::from_secs(3600));
+const POLLING: Way = (Notices::Unwanted, Duration::from_millis(5));
+
 struct Bench {
     dir: tempfile::TempDir,
     _watch: Watch,
@@ -18,24 +23,25 @@ struct Bench {
 }
 
 impl Bench {
-    /// `prepare` runs before the watch starts; the watched file is `agent/f.json`.
-    fn new(prepare: impl FnOnce(&Path)) -> Bench {
+    /// `prepare` runs before the watch starts; the watched file is `pi/agent/f.json`.
+    fn new((notices, poll): Way, prepare: impl FnOnce(&Path)) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
-        let (watch, reports) = Watch::start(vec![dir.path().join("agent/f.json")]).unwrap();
+        let (watch, reports) =
+            Watch::start_with(vec![dir.path().join("pi/agent/f.json")], notices, poll).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Bench { dir, _watch: watch, reports, runtime }
     }
 
-    fn with_file() -> Bench {
-        Bench::new(|dir| {
-            fs::create_dir(dir.join("agent")).unwrap();
-            fs::write(dir.join("agent/f.json"), "first").unwrap();
+    fn with_file(way: Way) -> Bench {
+        Bench::new(way, |dir| {
+            fs::create_dir_all(dir.join("pi/agent")).unwrap();
+            fs::write(dir.join("pi/agent/f.json"), "first").unwrap();
         })
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.path().join("agent/f.json")
+        self.dir.path().join("pi/agent/f.json")
     }
 
     fn expect_report(&mut self, what: &str) {
@@ -69,11 +75,13 @@ fn replace(path: &Path, content: &str) {
 #[test]
 fn none_of_many_changes_is_missed_however_it_is_made() {
     fn check(name: &str, change: impl Fn(&Path, &str)) {
-        let mut bench = Bench::with_file();
-        for round in 0..20 {
-            let content = format!("{name} {round}");
-            change(&bench.file(), &content);
-            bench.expect_content(Some(&content), &content);
+        for (way, rounds) in [(NOTICES, 20), (POLLING, 20), ((Notices::Wanted, POLL), 5)] {
+            let mut bench = Bench::with_file(way);
+            for round in 0..rounds {
+                let content = format!("{name} {round}");
+                change(&bench.file(), &content);
+                bench.expect_content(Some(&content), &content);
+            }
         }
     }
     check("in place", |path, content| fs::write(path, content).unwrap());
@@ -105,77 +113,78 @@ fn none_of_many_changes_is_missed_however_it_is_made() {
 
 #[test]
 fn a_file_that_goes_has_changed() {
-    let mut bench = Bench::with_file();
-    fs::remove_file(bench.file()).unwrap();
-    bench.expect_content(None, "gone");
-}
-
-#[test]
-fn a_directory_may_be_missing_at_first_with_its_parents() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("a/b/c/f.json");
-    let (_watch, reports) = Watch::start(vec![file.clone()]).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let mut bench = Bench { dir, _watch, reports, runtime };
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, "there").unwrap();
-    let report =
-        bench.runtime.block_on(async { tokio::time::timeout(DEADLINE, bench.reports.recv()).await }).unwrap();
-    assert_eq!(report, Some(file));
-    assert!(bench.dir.path().exists());
-}
-
-#[test]
-fn the_target_of_a_link_is_watched_and_so_is_the_link() {
-    let mut bench = Bench::new(|dir| {
-        for name in ["agent", "elsewhere", "third"] {
-            fs::create_dir(dir.join(name)).unwrap();
-        }
-        fs::write(dir.join("elsewhere/real.json"), "first").unwrap();
-        fs::write(dir.join("third/real.json"), "third").unwrap();
-        symlink("../elsewhere/real.json", dir.join("agent/f.json")).unwrap();
-    });
-    let target = bench.dir.path().join("elsewhere/real.json");
-    replace(&target, "second");
-    bench.expect_content(Some("second"), "the target is replaced");
-
-    fs::remove_file(bench.file()).unwrap();
-    symlink("../third/real.json", bench.file()).unwrap();
-    bench.expect_content(Some("third"), "the link points elsewhere");
-    fs::write(bench.dir.path().join("third/real.json"), "fourth").unwrap();
-    bench.expect_content(Some("fourth"), "the new target is written");
-}
-
-#[test]
-fn the_same_content_reading_and_neighbours_are_not_reported() {
-    let mut bench = Bench::with_file();
-    fs::write(bench.file(), "first").unwrap();
-    fs::read(bench.file()).unwrap();
-    fs::write(bench.dir.path().join("agent/other.json"), "x").unwrap();
-    bench.expect_silence(Duration::from_millis(300));
-}
-
-#[test]
-fn polling_alone_sees_two_writes_within_one_tick_of_the_clock() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("f.json");
-    fs::write(&path, "one").unwrap();
-    let mut content = Content::of(&path);
-    for round in 0..200 {
-        let before = format!("{round:04}");
-        fs::write(&path, &before).unwrap();
-        assert!(content.changed(&path, false), "{round}");
-        let after = format!("{:04}", round + 5000);
-        fs::write(&path, &after).unwrap();
-        assert!(content.changed(&path, false), "{round}, the second write");
-        while content.changed(&path, false) {}
-        assert!(!content.changed(&path, false));
+    for way in [NOTICES, POLLING] {
+        let mut bench = Bench::with_file(way);
+        fs::remove_file(bench.file()).unwrap();
+        bench.expect_content(None, "gone");
     }
 }
 
 #[test]
+fn the_directory_and_its_parents_may_be_missing_at_first() {
+    for way in [NOTICES, POLLING] {
+        let mut bench = Bench::new(way, |_| ());
+        let dir = bench.file().parent().unwrap().to_owned();
+        for round in ["first", "second", "third"] {
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(bench.file(), round).unwrap();
+            bench.expect_content(Some(round), round);
+            fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+            bench.expect_content(None, round);
+        }
+    }
+}
+
+#[test]
+fn the_target_of_a_link_is_watched_and_so_is_the_link() {
+    for way in [NOTICES, POLLING] {
+        let mut bench = Bench::new(way, |dir| {
+            for name in ["pi/agent", "elsewhere", "third"] {
+                fs::create_dir_all(dir.join(name)).unwrap();
+            }
+            fs::write(dir.join("elsewhere/real.json"), "first").unwrap();
+            fs::write(dir.join("third/real.json"), "third").unwrap();
+            symlink("../../elsewhere/real.json", dir.join("pi/agent/f.json")).unwrap();
+        });
+        let target = bench.dir.path().join("elsewhere/real.json");
+        for content in ["second", "and again"] {
+            replace(&target, content);
+            bench.expect_content(Some(content), "the target is replaced");
+        }
+        fs::remove_file(bench.file()).unwrap();
+        symlink("../../third/real.json", bench.file()).unwrap();
+        bench.expect_content(Some("third"), "the link points elsewhere");
+        fs::write(bench.dir.path().join("third/real.json"), "fourth").unwrap();
+        bench.expect_content(Some("fourth"), "the new target is written");
+    }
+}
+
+#[test]
+fn the_same_content_reading_and_neighbours_are_not_reported() {
+    let mut bench = Bench::with_file(NOTICES);
+    replace(&bench.file(), "first");
+    fs::read(bench.file()).unwrap();
+    fs::write(bench.dir.path().join("pi/agent/other.json"), "x").unwrap();
+    bench.expect_silence(Duration::from_millis(300));
+}
+
+#[test]
+fn our_own_reading_wakes_nobody() {
+    fn check(kind: EventKind, expected: bool) {
+        assert_eq!(worth_waking(&Ok(notify::Event::new(kind))), expected, "{kind:?}");
+    }
+    check(EventKind::Access(AccessKind::Open(AccessMode::Any)), false);
+    check(EventKind::Access(AccessKind::Close(AccessMode::Read)), false);
+    check(EventKind::Access(AccessKind::Close(AccessMode::Write)), true);
+    check(EventKind::Modify(notify::event::ModifyKind::Any), true);
+    check(EventKind::Remove(notify::event::RemoveKind::File), true);
+    check(EventKind::Other, true);
+    assert!(worth_waking(&Err(notify::Error::generic("lost"))));
+}
+
+#[test]
 fn the_thread_ends_with_the_watch() {
-    let mut bench = Bench::with_file();
+    let mut bench = Bench::with_file(NOTICES);
     let Bench { _watch: watch, reports, runtime, .. } = &mut bench;
     let (other, _) = Watch::start(vec![]).unwrap();
     drop(std::mem::replace(watch, other));

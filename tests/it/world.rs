@@ -36,6 +36,11 @@ impl World {
         self.dir.path().join("codex-accounts.json")
     }
 
+    /// A text with the directory of this world named as a user's would be.
+    pub fn at_home(&self, text: &str) -> String {
+        text.replace(&self.dir.path().to_string_lossy().into_owned(), "/home/ada/.pi/agent")
+    }
+
     /// `multicodex serve` in this world.
     pub fn command(&self) -> Command {
         let mut command = peer::command(&["serve", "--agent-dir"]);

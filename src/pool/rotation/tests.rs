@@ -262,7 +262,6 @@ fn a_pin_that_is_drained_when_the_walk_begins_is_cleared_and_told_once() {
 fn a_session_stays_with_its_account_while_that_can_be_used() {
     let mut pool = pool_of(&["a", "b"]);
     let session = || Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-    walk_through(&mut Walk::new(Demand { account: Some(id("b")), ..Demand::default() }), &mut pool, &[]);
     let mut first = Walk::new(Demand { account: Some(id("b")), session: Some("s".into()), model: None });
     first.next(&mut pool, NOW);
     first.accepted(&mut pool, NOW);
@@ -305,6 +304,54 @@ fn waiting_for_the_first_account_to_come_back() {
     assert_eq!(walked[1], stop(EndingKind::NoAvailableAccount, Some(in_secs(61))));
     let walked = walk_through(&mut named("a"), &mut pool, &[quoting(30)]);
     assert_eq!(walked[1], stop(EndingKind::LastFailure, Some(in_secs(61))), "a longer report stands");
+}
+
+#[test]
+fn waiting_is_for_accounts_that_may_be_tried_again() {
+    let check = |max_attempts, failures: &[Failure], later: i64, expected: [Next; 2]| {
+        let mut pool = pool_of(&["a", "b"]);
+        let bound = Some(Duration::from_secs(60));
+        pool.set_settings(RotationSettings {
+            wait_for_reset: bound,
+            max_attempts,
+            ..RotationSettings::default()
+        });
+        let mut walk = Walk::new(Demand::default());
+        let last = walk_through(&mut walk, &mut pool, failures).pop().expect("a last word");
+        assert_eq!([last, walk.next(&mut pool, in_secs(later))], expected, "{failures:?}");
+    };
+    use FailureKind::*;
+    let cooled = Failure { resets_at: Some(in_secs(40)), ..limited() };
+    let denied = failure(WorkspaceDenied);
+    let wait = Next::Wait { until: in_secs(40) };
+    check(6, &[denied.clone(), cooled.clone()], 40, [wait.clone(), attempt("b", 3)]);
+    check(6, &[cooled.clone(), denied.clone()], 40, [wait, attempt("a", 3)]);
+    check(6, &[denied.clone(), denied], 40, [last_failure(), last_failure()]);
+    // Attempts are used up while an account remains: there is nothing to wait for.
+    check(1, &[cooled], 40, [last_failure(), last_failure()]);
+}
+
+#[test]
+fn an_account_that_denied_the_workspace_is_not_waited_for_even_when_it_cools() {
+    let mut pool = pool_of(&["a"]);
+    let bound = Some(Duration::from_secs(60));
+    pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
+    let mut walk = Walk::new(Demand::default());
+    walk.next(&mut pool, NOW);
+    walk.failed(&mut pool, &failure(FailureKind::WorkspaceDenied), NOW);
+    let cooled = Failure { resets_at: Some(in_secs(40)), ..limited() };
+    walk_through(&mut named("a"), &mut pool, &[cooled]);
+    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(40))));
+}
+
+#[test]
+fn the_one_more_try_is_not_for_an_account_that_needs_a_person_by_now() {
+    let mut pool = pool_of(&["a"]);
+    let mut walk = named("a");
+    walk.next(&mut pool, NOW);
+    walk.failed(&mut pool, &failure(FailureKind::Network), NOW);
+    pool.set_disabled(&id("a"), true);
+    assert_eq!(walk.next(&mut pool, NOW), last_failure());
 }
 
 #[test]

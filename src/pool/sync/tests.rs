@@ -94,6 +94,30 @@ fn pin_and_sessions_follow_a_record_that_turns_out_to_be_another_s_double() {
 }
 
 #[test]
+fn sessions_of_an_account_that_left_do_not_wait_for_it() {
+    let mut pool = pool_of(&["a", "b"]);
+    let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
+    walk.next(&mut pool, NOW);
+    walk.succeeded(&mut pool, NOW);
+    pool.sync(vec![account("b")], NOW);
+    pool.sync(vec![account("a"), account("b")], NOW);
+    assert_eq!(pool.session_account("s", NOW), None);
+}
+
+#[test]
+fn a_double_that_was_cooling_cools_the_one_kept() {
+    let vague_identity = Identity { workspace_id: Some("workspace-full".into()), user_id: None };
+    let vague = Account { id: id("vague"), identity: vague_identity, ..account("full") };
+    let mut pool = Pool::new(RotationSettings::default());
+    pool.sync(vec![vague.clone()], NOW);
+    let mut walk = Walk::new(Demand::default());
+    walk.next(&mut pool, NOW);
+    walk.failed(&mut pool, &limited(), NOW);
+    pool.sync(vec![vague, account("full")], NOW);
+    assert_eq!((pool.active(NOW), pool.accounts()[0].state(NOW)), (None, State::Cooling));
+}
+
+#[test]
 fn one_refresh_token_does_not_make_two_people_one() {
     let mut pool = Pool::new(RotationSettings::default());
     let other = Account { credential: credential("a", 1), ..account("b") };
@@ -121,6 +145,7 @@ fn any_record() -> impl Strategy<Value = Account> {
 }
 
 proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
     #[test]
     fn syncing_is_idempotent_and_loses_nothing(
         before in proptest::collection::vec(any_record(), 0..6),

@@ -1,8 +1,10 @@
-//! The JSON of `state.json`, and its conversion by hand from and to the pool's values, which know no serde. Members of
-//! later versions are ignored; evidence of a kind unknown here is dropped, and nothing else with it.
+//! Between the JSON of `state.json` and the pool's values, which know no serde. Evidence of a kind that is unknown here
+//! is dropped, and nothing else with it.
 
-use serde::{Deserialize, Serialize};
-
+use super::shape::{
+    Account, CreditsLeft, Evidence, Exclusion, Limit, LimitRest, Pause, Reading, Rest, Session, State,
+    UsageWindow,
+};
 use super::{SavedAccount, SavedSession, SavedState};
 use crate::pool::{
     AccountId, AdditionalLimit, At, Backoff, Certainty, Cooldown, Credits, FailureKind, Health, Mark,
@@ -16,135 +18,6 @@ pub(super) fn from_json(text: &str) -> Result<SavedState, serde_json::Error> {
 pub(super) fn to_json(state: &SavedState) -> String {
     #[expect(clippy::expect_used, reason = "string keys and derived types: nothing in it can fail")]
     serde_json::to_string(&State::from(state)).expect("the state can be written")
-}
-
-#[derive(Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct State {
-    accounts: Vec<Account>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pinned: Option<String>,
-    pin_changed_at: i64,
-    sessions: Vec<Session>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Session {
-    session: String,
-    account: String,
-    last_used_at: i64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Account {
-    id: String,
-    #[serde(default)]
-    disabled: bool,
-    #[serde(default)]
-    disabled_changed_at: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    needs_login: Option<Evidence>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deactivated: Option<Evidence>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cooldown: Option<Rest>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    limit_cooldowns: Vec<LimitRest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backoff: Option<Pause>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    model_exclusions: Vec<Exclusion>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Reading>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_used_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    withdrawn_at: Option<i64>,
-    reinstated_at: Option<i64>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Evidence {
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    message: String,
-    since: i64,
-    source: String,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rest {
-    until: i64,
-    certainty: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quoted_reset: Option<i64>,
-    why: Evidence,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LimitRest {
-    limit_id: String,
-    #[serde(flatten)]
-    rest: Rest,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Pause {
-    until: i64,
-    failures: u32,
-    why: Evidence,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Exclusion {
-    model: String,
-    until: i64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reading {
-    windows: Vec<UsageWindow>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    limits: Vec<Limit>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credits: Option<CreditsLeft>,
-    source: String,
-    fetched_at: i64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UsageWindow {
-    window_minutes: u32,
-    used_percent: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resets_at: Option<i64>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Limit {
-    limit_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    windows: Vec<UsageWindow>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CreditsLeft {
-    has_credits: bool,
-    unlimited: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<String>,
 }
 
 impl From<State> for SavedState {

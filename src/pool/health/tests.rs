@@ -1,0 +1,143 @@
+use super::*;
+use crate::pool::testing::{reading, window};
+use crate::pool::{Certainty, WEEK};
+use proptest::prelude::*;
+
+fn mark(since: i64, kind: FailureKind) -> Mark {
+    Mark { kind, code: None, message: String::new(), since: At(since), source: Source::ResponseBody }
+}
+
+fn any_mark() -> impl Strategy<Value = Mark> {
+    let kinds = prop_oneof![Just(FailureKind::UsageLimit), Just(FailureKind::Deactivated)];
+    (0..6i64, kinds).prop_map(|(since, kind)| mark(since, kind))
+}
+
+fn any_cooldown() -> impl Strategy<Value = Cooldown> {
+    let certainty =
+        prop_oneof![Just(Certainty::Guess), Just(Certainty::Prediction), Just(Certainty::Directive)];
+    (any_mark(), certainty, 0..4i64, proptest::option::of(0..2i64)).prop_map(
+        |(why, certainty, until, quoted)| Cooldown {
+            until: At(until),
+            certainty,
+            quoted_reset: quoted.map(At),
+            why,
+        },
+    )
+}
+
+/// Times are so few that evidence often is of the same age, and often older than what withdrew it.
+fn any_health() -> impl Strategy<Value = Health> {
+    use proptest::option::of;
+    let standing = prop_oneof![
+        Just(Standing::Good),
+        any_mark().prop_map(Standing::NeedsLogin),
+        any_mark().prop_map(Standing::Deactivated),
+    ];
+    let backoff = (any_mark(), 1..3u32, 0..3i64).prop_map(|(why, failures, until)| Backoff {
+        until: At(until),
+        failures,
+        why,
+    });
+    let usage = (0..3i64, 0..3u8)
+        .prop_map(|(at, used)| Usage::from(reading(&[window(WEEK, f64::from(used), None)], At(at))));
+    let times = (of(0..6i64), of(0..6i64), of(0..6i64));
+    let limits = proptest::collection::vec((prop_oneof![Just("x"), Just("y")], any_cooldown()), 0..3);
+    let models = proptest::collection::vec((prop_oneof![Just("m"), Just("n")], 0..5i64), 0..3);
+    (standing, of(any_cooldown()), limits, of(backoff), models, of(usage), times).prop_map(
+        |(standing, cooldown, limits, backoff, models, usage, (reinstated, used, withdrawn))| {
+            let mut health = Health {
+                standing,
+                reinstated_at: reinstated.map(At),
+                cooldown,
+                backoff,
+                usage,
+                last_used_at: used.map(At),
+                withdrawn_at: withdrawn.map(At),
+                ..Health::default()
+            };
+            for (limit, cooldown) in limits {
+                if let Err(slot) = health.limit_slot(limit) {
+                    health.limit_cooldowns.insert(slot, (limit.to_owned(), cooldown));
+                }
+            }
+            for (model, until) in models {
+                health.note_exclusion(model, At(until));
+            }
+            join(&Health::default(), &health)
+        },
+    )
+}
+
+fn join(a: &Health, b: &Health) -> Health {
+    let mut joined = a.clone();
+    joined.absorb(b);
+    joined
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn joining_is_commutative_associative_and_idempotent(a in any_health(), b in any_health(), c in any_health()) {
+        prop_assert_eq!(join(&a, &b), join(&b, &a));
+        prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+        prop_assert_eq!(join(&a, &a), a.clone());
+        prop_assert_eq!(join(&join(&a, &b), &b), join(&a, &b));
+    }
+}
+
+#[test]
+fn what_was_made_good_stays_good_until_newer_evidence() {
+    let mut mine = Health::default();
+    mine.needs_login(mark(5, FailureKind::Unauthorized));
+    let theirs = mine.clone();
+    assert!(mine.reinstate());
+    assert_eq!(join(&mine, &theirs).standing, Standing::Good);
+    assert_eq!(join(&theirs, &mine).standing, Standing::Good);
+    assert!(!mine.reinstate());
+    // Even by a clock that was set back.
+    mine.needs_login(mark(3, FailureKind::LoginRequired));
+    let joined = join(&theirs, &mine);
+    assert_eq!(joined.standing, Standing::NeedsLogin(mark(6, FailureKind::LoginRequired)));
+}
+
+#[test]
+fn a_refusal_after_a_withdrawal_outlives_it() {
+    let mut health = Health::default();
+    let cooldown = Cooldown {
+        until: At(1000),
+        certainty: Certainty::Prediction,
+        quoted_reset: None,
+        why: mark(10, FailureKind::UsageLimit),
+    };
+    health.cool(None, cooldown.clone(), At(10));
+    let mut remembered = health.clone();
+    assert!(health.withdraw(At(10)));
+    remembered.absorb(&health);
+    assert_eq!(remembered.cooldown, None);
+    health.cool(None, cooldown, At(10));
+    let joined = join(&health, &health.clone());
+    assert_eq!(joined.cooldown_of(None, At(11)).map(|cooldown| cooldown.until), Some(At(1000)));
+}
+
+#[test]
+fn only_so_many_refused_models_are_remembered() {
+    let mut health = Health::default();
+    for i in 0..=MAX_MODEL_EXCLUSIONS {
+        health.exclude_model(&format!("m{i}"), At(i64::try_from(i).unwrap_or(0)));
+    }
+    assert_eq!(health.model_exclusions.len(), MAX_MODEL_EXCLUSIONS);
+    assert_eq!(
+        (health.excluded_until("m0", At(1)), health.excluded_until("m1", At(1))),
+        (None, Some(At(3_600_001)))
+    );
+}
+
+#[test]
+fn a_success_ends_the_back_off_that_another_sidecar_remembers() {
+    let mut mine = Health::default();
+    mine.back_off(mark(10, FailureKind::Network), At(10));
+    let theirs = mine.clone();
+    mine.succeed(At(11));
+    assert_eq!(join(&mine, &theirs).backoff, None);
+    assert_eq!(join(&theirs, &mine).backoff, None);
+}

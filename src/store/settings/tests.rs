@@ -1,0 +1,120 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+fn load(content: &str) -> Result<Settings, StorageError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("settings.json");
+    std::fs::write(&path, content).unwrap();
+    SettingsFile::new(path).load()
+}
+
+#[test]
+fn nothing_said_is_all_defaults() {
+    assert_eq!(SettingsFile::new("/nowhere/settings.json").load().unwrap(), Settings::default());
+    for content in [
+        "{}",
+        r#"{"theme":"dark"}"#,
+        r#"{"pi-multicodex":{}}"#,
+        r#"{"pi-multicodex":{"rotation":null,"order":null}}"#,
+    ] {
+        assert_eq!(load(content).unwrap(), Settings::default(), "{content}");
+    }
+}
+
+#[test]
+fn every_value_is_read() {
+    let settings = load(
+        r#"{"theme":"dark","pi-multicodex":{"usageMode":"used","resetWindow":"5h","showAccount":false,
+        "showReset":false,"order":"usage-first","later":1,"rotation":{"strategy":"priority","affinity":"none",
+        "maxAttempts":3,"fallbackCooldownMs":60000,"reservePercent":12.5,"waitForResetMs":5000,
+        "priority":[{"account":"acc_1","priority":-100},{"account":"acc_2","priority":7}]}}}"#,
+    )
+    .unwrap();
+    let expected = Settings {
+        rotation: RotationSettings {
+            strategy: Strategy::Priority,
+            affinity: AffinityMode::None,
+            max_attempts: 3,
+            fallback_cooldown: Duration::from_secs(60),
+            reserve_percent: 12.5,
+            wait_for_reset: Some(Duration::from_secs(5)),
+            priority: HashMap::from([(AccountId::new("acc_1"), -100), (AccountId::new("acc_2"), 7)]),
+        },
+        footer: FooterPrefs {
+            usage_mode: UsageMode::Used,
+            reset_window: ResetWindow::FiveHours,
+            show_account: false,
+            show_reset: false,
+            order: FooterOrder::UsageFirst,
+        },
+        problems: vec![],
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn an_invalid_value_costs_only_itself() {
+    fn check(ours: &str, problems: &[&str]) {
+        let settings = load(&format!(r#"{{"pi-multicodex":{ours}}}"#)).unwrap();
+        let found: Vec<_> = settings.problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(found, problems, "{ours}");
+        assert_eq!(Settings { problems: vec![], ..settings }, Settings::default(), "{ours}");
+    }
+    check("[]", &["pi-multicodex"]);
+    check(r#"{"usageMode":"half"}"#, &["pi-multicodex.usageMode"]);
+    check(
+        r#"{"resetWindow":7,"showAccount":"yes","showReset":0,"order":"x"}"#,
+        &[
+            "pi-multicodex.resetWindow",
+            "pi-multicodex.showAccount",
+            "pi-multicodex.showReset",
+            "pi-multicodex.order",
+        ],
+    );
+    check(r#"{"rotation":3}"#, &["pi-multicodex.rotation"]);
+    for (name, value) in [
+        ("strategy", "\"best\""),
+        ("affinity", "true"),
+        ("maxAttempts", "0"),
+        ("maxAttempts", "1.5"),
+        ("fallbackCooldownMs", "0"),
+        ("fallbackCooldownMs", "-1"),
+        ("reservePercent", "100.5"),
+        ("waitForResetMs", "-1"),
+        ("priority", "{}"),
+    ] {
+        let path = format!("pi-multicodex.rotation.{name}");
+        check(&format!(r#"{{"rotation":{{"{name}":{value}}}}}"#), &[&path]);
+    }
+    check(
+        r#"{"rotation":{"priority":[{"account":"a","priority":101},{"priority":1},7]}}"#,
+        &[
+            "pi-multicodex.rotation.priority[0]",
+            "pi-multicodex.rotation.priority[1]",
+            "pi-multicodex.rotation.priority[2]",
+        ],
+    );
+}
+
+#[test]
+fn a_good_value_beside_a_bad_one_is_kept() {
+    let settings =
+        load(r#"{"pi-multicodex":{"order":"x","rotation":{"maxAttempts":2,"strategy":0}}}"#).unwrap();
+    assert_eq!((settings.rotation.max_attempts, settings.problems.len()), (2, 2));
+}
+
+#[test]
+fn a_file_that_does_not_parse_is_told_with_its_position() {
+    fn check(content: &str, expected: (usize, usize)) {
+        match load(content) {
+            Err(StorageError::Corrupt { line, column, .. }) => {
+                assert_eq!((line, column), expected, "{content}")
+            }
+            other => panic!("{content}: {other:?}"),
+        }
+    }
+    check("", (1, 0));
+    check("{\n  \"a\": nope}", (2, 9));
+    check("[]", (1, 0));
+}
