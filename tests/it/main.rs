@@ -5,6 +5,7 @@ mod examples;
 mod import;
 mod layers;
 mod peer;
+mod proper_lockfile;
 mod schema;
 mod script;
 mod script_pattern;
