@@ -66,6 +66,7 @@ pub struct ServeOptions {
     pub log_format: LogFormat,
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
+    pub upkeep_interval_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +201,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             ..config
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+        upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
     })
 }
 

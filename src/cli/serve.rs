@@ -35,6 +35,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
         upstream_url: options.upstream_url,
         auth_url: options.auth_url,
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+        upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
     });
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let build = |outbox: Outbox| {
@@ -44,6 +45,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     tokio::spawn(sidecar.clone().run_watch());
     tokio::spawn(sidecar.clone().run_persist());
     tokio::spawn(sidecar.clone().run_imports());
+    tokio::spawn(sidecar.clone().run_upkeep());
     let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }

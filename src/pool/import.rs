@@ -48,8 +48,8 @@ impl SeenLogins {
         let is = |seen: &Option<String>| seen.as_deref() == Some(fingerprint);
         match () {
             () if is(&self.removed) => Some(WhyNotImported::Removed),
-            () if is(&self.last) => Some(WhyNotImported::AsLastTime),
             () if consumed => Some(WhyNotImported::Consumed),
+            () if is(&self.last) => Some(WhyNotImported::AsLastTime),
             () => None,
         }
     }

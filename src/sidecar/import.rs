@@ -6,24 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::found_login::{fingerprint, linked_account, read_codex_copy, read_pi_copy};
 use super::load::record_of;
+use super::merged::write_merged;
 use crate::auth;
 use crate::clock;
-use crate::pool::{
-    Account, AccountId, At, Credential, Identity, Merged, SeenLogins, Standing, WhyNotImported, merge_login,
-};
+use crate::pool::{Account, AccountId, Merged, SeenLogins, WhyNotImported, merge_login};
 use crate::protocol::{
     ChangeReason, ErrorKind, ImportAnswer, ImportParams, ImportSource, RpcError, Warning, WarningKind,
 };
 use crate::secret::Secret;
-use crate::store::{
-    AuthFile, CodexLogin, Document, EditRefused, FileAccount, ImportsFile, LinkedCredential, NoReading,
-    SavedAccount, StorageError,
-};
+use crate::store::{AuthFile, ImportsFile, LinkedCredential, NoReading, SavedAccount, StorageError};
 
 /// How often a file that is being written is read again, and after how long each time.
 const RETRIES_MS: [u64; 6] = [10, 20, 50, 100, 300, 1000];
@@ -33,6 +30,17 @@ pub(super) struct Imports {
     pub(super) auth_file: AuthFile,
     seen: ImportsFile,
     wake: Notify,
+    /// How many wait for pi's lock.
+    waiting: watch::Sender<usize>,
+}
+
+/// Somebody waits for pi's lock until this is dropped.
+pub(super) struct Waiting(watch::Sender<usize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
 }
 
 impl Imports {
@@ -41,12 +49,24 @@ impl Imports {
             auth_file: AuthFile::new(auth_file),
             seen: ImportsFile::new(state_dir, auth_file),
             wake: Notify::new(),
+            waiting: watch::Sender::new(0),
         }
     }
 
     /// The files may have changed: pi's login is merged soon.
     pub(super) fn soon(&self) {
         self.wake.notify_one();
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        Waiting(self.waiting.clone())
+    }
+
+    /// Ends once somebody waits for pi's lock.
+    pub(super) async fn is_waited_for(&self) {
+        // The sender lives as long as this does.
+        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
     }
 }
 
@@ -66,7 +86,7 @@ pub(super) async fn import(sidecar: Arc<Sidecar>, params: ImportParams) -> Resul
     match params.from.unwrap_or_default() {
         ImportSource::Pi => match path.filter(|path| !is_same_file(path, &paths.auth_file)) {
             None => sidecar.import_from_pi().await,
-            Some(path) => sidecar.import_copy(move || read_pi_copy(path)).await,
+            Some(path) => sidecar.import_copy(move || read_pi_copy(&path)).await,
         },
         ImportSource::Codex => {
             let path = path.unwrap_or_else(|| paths.codex_auth_file.clone());
@@ -137,12 +157,14 @@ impl Sidecar {
     fn merge_pi_login(&self) -> Result<ImportAnswer, NotMerged> {
         let login = self.imports.auth_file.read()?;
         // Nearly always there is nothing to do, and finding that out takes no lock.
-        let why_not = match &login {
-            Some(login) => self.why_not(login, &self.seen_logins()?),
-            None => (!self.is_linked()).then_some(WhyNotImported::AsLastTime),
-        };
-        if let Some(why_not) = why_not {
-            return Ok(self.leave(why_not));
+        match &login {
+            Some(login) => {
+                if let Some(why_not) = self.why_not(login, &self.seen_logins()?) {
+                    return Ok(self.leave(why_not));
+                }
+            }
+            None if !self.is_linked() => return Ok(ImportAnswer::default()),
+            None => {}
         }
         // Of two merges at once the later one also reads later, so that no older login comes on top.
         self.imports.seen.change(clock::now(), |seen| self.merge_seen(seen))?
@@ -177,11 +199,34 @@ impl Sidecar {
     }
 
     fn why_not(&self, login: &LinkedCredential, seen: &SeenLogins) -> Option<WhyNotImported> {
-        seen.why_not(&fingerprint(login), false)
+        seen.why_not(&fingerprint(login), self.is_consumed(&login.refresh))
+    }
+
+    fn is_consumed(&self, refresh: &Secret) -> bool {
+        match self.redeems.file.load(clock::now()) {
+            Ok(reading) => self.take_ledger(reading).is_consumed(&auth::token_hash(refresh)),
+            Err(error) => {
+                tracing::warn!(%error, "which tokens are consumed cannot be read");
+                false
+            }
+        }
     }
 
     fn leave(&self, why_not: WhyNotImported) -> ImportAnswer {
         tracing::debug!(?why_not, "pi's login is left where it is");
+        if why_not == WhyNotImported::Consumed {
+            let warning = consumed();
+            self.notifier.warn(warning.clone());
+            return ImportAnswer { warning: Some(warning), ..ImportAnswer::default() };
+        }
+        if why_not == WhyNotImported::AsLastTime && !self.is_linked() {
+            // Another sidecar has merged it since the accounts were read here.
+            let _turn = self.file_turn();
+            if let Err(error) = self.read_accounts_again() {
+                self.warn_unreadable(&error);
+            }
+            self.changed(ChangeReason::External);
+        }
         let pool = self.pool();
         let unchanged = pool.accounts().iter().filter(|account| account.linked);
         ImportAnswer {
@@ -220,6 +265,9 @@ impl Sidecar {
         on_a_thread(move || {
             let login = read()?;
             let id = login.id.clone();
+            if sidecar.is_consumed(&login.credential.refresh) {
+                return Ok(sidecar.leave(WhyNotImported::Consumed));
+            }
             let _turn = sidecar.file_turn();
             let merged = sidecar.merge_into_file(login)?;
             let mut answer = sidecar.take_merged(&merged);
@@ -303,90 +351,13 @@ impl Sidecar {
     }
 }
 
-fn fingerprint(login: &LinkedCredential) -> String {
-    auth::fingerprint(&login.credential(), login.account_id.as_deref())
-}
-
-fn linked_account(login: &LinkedCredential) -> Account {
-    let mut account = account_of(login.credential(), None, login.account_id.clone());
-    account.linked = true;
-    account
-}
-
-fn read_pi_copy(path: PathBuf) -> Result<Account, RpcError> {
-    let refused = |message: String| RpcError::new(ErrorKind::Storage, message);
-    match AuthFile::new(&path).read() {
-        Ok(Some(login)) => Ok(account_of(login.credential(), None, login.account_id)),
-        Ok(None) => Err(refused(format!("{} holds no ChatGPT login", path.display()))),
-        Err(error) => Err(refused(error.to_string())),
+fn consumed() -> Warning {
+    Warning {
+        kind: WarningKind::ConsumedCredential,
+        message: "the login that was found has been redeemed before and is not taken over".to_owned(),
+        account: None,
+        hint: Some("an old copy of the file may have been put back; log in again".to_owned()),
     }
-}
-
-fn read_codex_copy(path: &Path) -> Result<Account, RpcError> {
-    let login = CodexLogin::read(path)?;
-    // Without a date in the token it counts as expired, so that it is renewed before it is used.
-    let expires_at = auth::claims(&login.access).expires_at.unwrap_or(At(0));
-    let credential = Credential { access: login.access, refresh: login.refresh, expires_at };
-    Ok(account_of(credential, login.id_token.as_ref(), login.account_id))
-}
-
-/// Who a credential belongs to, by its access token first. The label is chosen by the merge.
-fn account_of(credential: Credential, id_token: Option<&Secret>, account_id: Option<String>) -> Account {
-    let claims = auth::claims(&credential.access);
-    let more = id_token.map(auth::claims).unwrap_or_default();
-    let identity = Identity {
-        workspace_id: claims.identity.workspace_id.or(account_id).or(more.identity.workspace_id),
-        user_id: claims.identity.user_id.or(more.identity.user_id),
-    };
-    let email = claims.email.or(more.email);
-    // Of a login that names nobody the credential itself is the name.
-    let fallback = auth::fingerprint(&credential, None);
-    let id = auth::account_id(&identity, &fallback);
-    let mut account = Account::new(id, identity, String::new(), credential);
-    account.email = email;
-    account.plan = claims.plan.or(more.plan);
-    account
-}
-
-/// Brings the file's entries to what was merged, by the labels they bear.
-fn write_merged(document: &mut Document, merged: &Merged) -> Result<(), EditRefused> {
-    let Some(account) = merged.records.iter().find(|record| record.id == merged.account) else {
-        return Ok(());
-    };
-    let was_active = |label: &str| {
-        document.active_email().is_some_and(|active| active.to_lowercase() == label.to_lowercase())
-    };
-    let active = merged.folded.iter().any(|label| was_active(label));
-    for label in &merged.folded {
-        document.remove(label)?;
-    }
-    for label in &merged.unlinked {
-        document.set_linked(label, false)?;
-    }
-    let mut entry = FileAccount {
-        email: account.label.clone(),
-        access: account.credential.access.clone(),
-        refresh: account.credential.refresh.clone(),
-        expires_at: account.credential.expires_at,
-        account_id: account.identity.workspace_id.clone(),
-        last_used_at: None,
-        quota_exhausted_until: None,
-        linked: account.linked,
-        needs_reauth: matches!(account.health.standing, Standing::NeedsLogin(_)),
-    };
-    if let Some(before) = &merged.label_before {
-        document.rename(before, &account.label)?;
-        if let Some(known) = document.accounts().find(|known| known.email == account.label) {
-            entry.last_used_at = known.last_used_at;
-            entry.quota_exhausted_until = known.quota_exhausted_until;
-            entry.account_id = entry.account_id.or(known.account_id);
-        }
-    }
-    document.put(&entry);
-    if active {
-        document.set_active(Some(&account.label));
-    }
-    Ok(())
 }
 
 fn shared(account: &AccountId) -> Warning {

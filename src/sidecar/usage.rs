@@ -30,14 +30,17 @@ impl Sidecar {
     /// Asks for one account's usage without anyone waiting for it.
     pub(super) fn fetch_usage_soon(self: &Arc<Self>, id: &AccountId) {
         let (sidecar, id) = (self.clone(), id.clone());
-        tokio::spawn(async move { sidecar.fetch_usage(&id).await });
+        tokio::spawn(async move { sidecar.fetch_usage(&id).await.ok() });
     }
 
     /// Asks for every usable account's usage, a few at a time.
     pub(super) async fn fetch_all_usage(self: &Arc<Self>) {
         let ids: Vec<AccountId> = self.pool().accounts().iter().map(|account| account.id.clone()).collect();
         futures_util::stream::iter(ids)
-            .for_each_concurrent(AT_ONCE, |id| async move { self.fetch_usage(&id).await })
+            .for_each_concurrent(AT_ONCE, |id| async move {
+                // Already logged; usage that cannot be read is simply not news.
+                self.fetch_usage(&id).await.ok();
+            })
             .await;
     }
 
@@ -46,22 +49,30 @@ impl Sidecar {
         self.changed(ChangeReason::Usage);
     }
 
-    async fn fetch_usage(self: &Arc<Self>, id: &AccountId) {
+    /// Nothing is asked while somebody else is asking.
+    pub(super) async fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Result<(), Failure> {
         if !self.usage_fetches.under_way().insert(id.clone()) {
-            return;
+            return Ok(());
         }
-        match self.ask_usage(id).await {
-            Ok(reading) => self.apply_usage(id, reading),
-            Err(failure) => tracing::info!(
-                account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
-            ),
-        }
+        let asked = self.ask_usage(id).await;
         self.usage_fetches.under_way().remove(id);
+        match asked {
+            Ok(reading) => {
+                self.apply_usage(id, reading);
+                Ok(())
+            }
+            Err(failure) => {
+                tracing::info!(
+                    account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
+                );
+                Err(failure)
+            }
+        }
     }
 
     /// A 401 here is one redeem and one more try, as for a completion.
     async fn ask_usage(self: &Arc<Self>, id: &AccountId) -> Result<UsageReading, Failure> {
-        let token = self.token(id, Need::Usable).await?;
+        let token = self.token(id, Need::USABLE).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         match self.upstream.usage(&bearer).await {
             Err(failure) if failure.kind == FailureKind::Unauthorized => {

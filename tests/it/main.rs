@@ -1,17 +1,22 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 #![expect(clippy::expect_used, reason = "tests")]
 
+mod canary;
 mod examples;
 mod import;
+mod killed;
 mod layers;
+mod linked;
 mod peer;
 mod proper_lockfile;
+mod redeem;
 mod schema;
 mod script;
 mod script_pattern;
 mod script_peer;
 mod scripts;
 mod sim;
+mod stage;
 mod streaming;
 mod transport;
 mod world;

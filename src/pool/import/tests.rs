@@ -45,7 +45,7 @@ fn a_login_is_left_where_it_is_for_a_reason() {
     check(seen("", ""), false, None);
     check(seen("e", "g"), false, None);
     check(seen("f", ""), false, Some(WhyNotImported::AsLastTime));
-    check(seen("f", ""), true, Some(WhyNotImported::AsLastTime));
+    check(seen("f", ""), true, Some(WhyNotImported::Consumed));
     check(seen("", "f"), false, Some(WhyNotImported::Removed));
     check(seen("f", "f"), false, Some(WhyNotImported::Removed));
     check(seen("e", "g"), true, Some(WhyNotImported::Consumed));
