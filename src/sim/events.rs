@@ -66,8 +66,18 @@ pub(super) fn completed(asked: &Asked, text: &str, deltas: usize) -> Value {
     response
 }
 
+/// The closing events of a long answer repeat only so much of its text, or they would be larger together than all
+/// that goes before them.
+const REPEATED: usize = 64 * 1024;
+
 fn message(asked: &Asked, deltas: Vec<String>) -> Vec<String> {
-    let text = deltas.concat();
+    let mut text = String::new();
+    for delta in &deltas {
+        if text.len() + delta.len() > REPEATED {
+            break;
+        }
+        text.push_str(delta);
+    }
     let item_id = format!("msg_{}", asked.id);
     let part = |text: &str| json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] });
     let at = json!({ "item_id": item_id, "output_index": 0, "content_index": 0 });

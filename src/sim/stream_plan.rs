@@ -31,7 +31,7 @@ pub enum Spoken {
     /// An answer to the last user message, word by word.
     #[default]
     Model,
-    /// So many deltas of so many characters.
+    /// So many deltas of so many characters. The closing events repeat at most 64 KiB of them.
     Deltas { count: usize, size: usize },
     /// `phase` (text in two messages) or `tool` (reasoning and a function call).
     Recorded(String),

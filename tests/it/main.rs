@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod canary;
+mod command_line;
 mod examples;
 mod import;
 mod killed;
@@ -16,6 +17,7 @@ mod script_pattern;
 mod script_peer;
 mod scripts;
 mod sim;
+mod sim_bench;
 mod stage;
 mod streaming;
 mod transport;

@@ -32,6 +32,8 @@ pub enum Step {
     Settings(String),
     /// The account order of the settings file is not made up.
     NoOrder,
+    /// Notifications of this method are none of the script's business.
+    Ignore(String),
     /// Flags of the command line.
     Flags(Vec<String>),
     /// See [`rule`]; as text with holes.
@@ -122,6 +124,7 @@ fn step(line: &str) -> Result<Step, String> {
         }
         "settings" => Step::Settings(rest.to_owned()),
         "unordered" => Step::NoOrder,
+        "ignore" => Step::Ignore(rest.to_owned()),
         "flags" => Step::Flags(rest.split_whitespace().map(str::to_owned).collect()),
         "upstream" => {
             // A mistake in the line is told as one of the script, not of its play; holes stand in strings only.

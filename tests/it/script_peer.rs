@@ -15,12 +15,15 @@ use crate::script_pattern::{Names, Pattern};
 
 pub struct Peer {
     child: Child,
-    stdin: ChildStdin,
+    /// None once it was closed.
+    stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
     /// Received and not yet expected.
     unread: Vec<(Lane, Value)>,
     /// Every string that was a result so far: the subscriptions are among them.
     answered: HashSet<String>,
+    /// Notifications of these methods are dropped.
+    ignored: Vec<String>,
 }
 
 /// Messages that have an order among each other.
@@ -33,19 +36,20 @@ enum Lane {
 }
 
 impl Peer {
-    pub fn start(mut command: Command) -> Result<Self, String> {
+    pub fn start(mut command: Command, ignored: Vec<String>) -> Result<Self, String> {
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child = started.map_err(|error| error.to_string())?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the child has no pipes".to_owned());
         };
         let stdout = BufReader::new(stdout).lines();
-        Ok(Peer { child, stdin, stdout, unread: Vec::new(), answered: HashSet::new() })
+        Ok(Peer { child, stdin: Some(stdin), stdout, unread: Vec::new(), answered: HashSet::new(), ignored })
     }
 
     pub async fn send(&mut self, text: &str) -> Result<(), String> {
         let line = format!("{text}\n");
-        self.stdin.write_all(line.as_bytes()).await.map_err(|error| format!("stdin: {error}"))
+        let stdin = self.stdin.as_mut().ok_or("stdin is closed")?;
+        stdin.write_all(line.as_bytes()).await.map_err(|error| format!("stdin: {error}"))
     }
 
     pub async fn expect(
@@ -82,20 +86,12 @@ impl Peer {
 
     /// Closes stdin; the process has to end well and say nothing more.
     pub async fn end(mut self, patience: Duration) -> Result<(), String> {
-        drop(self.stdin);
-        loop {
-            let line = timeout(patience, self.stdout.next_line()).await;
-            match line.map_err(|_| "the process does not end")?.map_err(|error| error.to_string())? {
-                None => break,
-                Some(line) => self.unread.push((Lane::Batch, Value::String(line))),
-            }
-        }
+        self.stdin = None;
+        while self.receive(patience).await?.is_some() {}
         let ended = timeout(patience, self.child.wait()).await.map_err(|_| "the process does not end")?;
         let ended = ended.map_err(|error| error.to_string())?;
         if !self.unread.is_empty() {
-            let unread: Vec<String> =
-                self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
-            return Err(format!("messages that were not expected:\n{}", unread.join("\n")));
+            return Err(format!("messages that were not expected:\n{}", self.told_unread()));
         }
         if ended.success() { Ok(()) } else { Err(format!("the process ended with {ended}")) }
     }
@@ -106,31 +102,39 @@ impl Peer {
             if let Some(at) = self.unread.iter().position(|(of, _)| of == lane) {
                 return Ok(at);
             }
-            let line = timeout(patience, self.stdout.next_line()).await;
-            let line = line.map_err(|_| {
-                let unread: Vec<String> =
-                    self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
-                format!("nothing came in {lane:?}\n{}", unread.join("\n"))
-            })?;
-            let Some(line) = line.map_err(|error| error.to_string())? else {
-                return Err("the process ended its output".to_owned());
-            };
-            let message: Value =
-                serde_json::from_str(&line).map_err(|error| format!("{error}\n  got ← {line}"))?;
-            if !message.is_array() && message["jsonrpc"] != "2.0" {
-                return Err(format!("no jsonrpc member\n  got ← {line}"));
-            }
-            let lane = lane_of(&message).ok_or_else(|| format!("no message of ours\n  got ← {line}"))?;
-            if let Some(result) = message["result"].as_str() {
-                self.answered.insert(result.to_owned());
-            }
-            match &lane {
-                Lane::Subscription(id) if !id.as_str().is_some_and(|id| self.answered.contains(id)) => {
-                    return Err(format!("a notification before the answer to its request\n  got ← {line}"));
-                }
-                _ => self.unread.push((lane, without_jsonrpc(message))),
+            match self.receive(patience).await {
+                Ok(Some(())) => {}
+                Ok(None) => return Err("the process ended its output".to_owned()),
+                Err(why) => return Err(format!("{why}, waiting in {lane:?}\n{}", self.told_unread())),
             }
         }
+    }
+
+    /// One more message, or none at the end of the output.
+    async fn receive(&mut self, patience: Duration) -> Result<Option<()>, String> {
+        let line = timeout(patience, self.stdout.next_line()).await.map_err(|_| "nothing came")?;
+        let Some(line) = line.map_err(|error| error.to_string())? else { return Ok(None) };
+        let bad = |why: &str| format!("{why}\n  got ← {line}");
+        let message: Value = serde_json::from_str(&line).map_err(|error| bad(&error.to_string()))?;
+        if !message.is_array() && message["jsonrpc"] != "2.0" {
+            return Err(bad("no jsonrpc member"));
+        }
+        if let Some(result) = message["result"].as_str() {
+            self.answered.insert(result.to_owned());
+        }
+        match lane_of(&message).ok_or_else(|| bad("no message of ours"))? {
+            Lane::Subscription(id) if !id.as_str().is_some_and(|id| self.answered.contains(id)) => {
+                return Err(bad("a notification before the answer to its request"));
+            }
+            Lane::Notification(method) if self.ignored.contains(&method) => {}
+            lane => self.unread.push((lane, without_jsonrpc(message))),
+        }
+        Ok(Some(()))
+    }
+
+    fn told_unread(&self) -> String {
+        let told: Vec<String> = self.unread.iter().map(|(_, message)| format!("  got ← {message}")).collect();
+        told.join("\n")
     }
 }
 

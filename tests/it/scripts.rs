@@ -66,8 +66,9 @@ async fn the_readme_tells_the_truth() {
     let readme = include_str!("../../README.md");
     let session =
         readme.split("```rpc\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a session");
-    let text =
-        format!("account ada\naccount bob\nupstream ada always usage_limit\n{session}\n= posts ada 1, bob 1");
+    let text = format!(
+        "account ada\naccount bob\nignore accounts/changed\nupstream ada always usage_limit\n{session}\n= posts ada 1, bob 1"
+    );
     let script = Script::parse("README.md".to_owned(), &text).expect("a script");
     assert!(script.steps.len() > 10, "{} steps", script.steps.len());
     play_script(script).await.unwrap_or_else(|failure| panic!("{failure}"));
@@ -109,6 +110,7 @@ struct Stage {
     settings: Value,
     ordered: bool,
     flags: Vec<String>,
+    ignored: Vec<String>,
     peer: Option<Peer>,
 }
 
@@ -125,6 +127,7 @@ impl Stage {
             settings: json!({}),
             ordered: true,
             flags: Vec::new(),
+            ignored: Vec::new(),
             peer: None,
         })
     }
@@ -151,6 +154,7 @@ impl Stage {
                 self.settings = serde_json::from_str(&text).map_err(|error| error.to_string())?;
             }
             Step::NoOrder => self.ordered = false,
+            Step::Ignore(method) => self.ignored.push(method.clone()),
             Step::Flags(flags) => self.flags.clone_from(flags),
             Step::Upstream(text) => self.handle.add_rule(rule(&filled(text, &self.names, now)?)?),
             Step::Usage { account, usage } => self.handle.set_usage(account, usage.clone()),
@@ -221,7 +225,8 @@ impl Stage {
     fn started(&mut self) -> Result<&mut Peer, String> {
         if self.peer.is_none() {
             self.write_files().map_err(|error| error.to_string())?;
-            self.peer = Some(Peer::start(self.command().map_err(|error| error.to_string())?)?);
+            let command = self.command().map_err(|error| error.to_string())?;
+            self.peer = Some(Peer::start(command, self.ignored.clone())?);
         }
         self.peer.as_mut().ok_or_else(|| "not started".to_owned())
     }
