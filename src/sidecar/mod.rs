@@ -13,6 +13,7 @@ mod complete;
 mod discover;
 mod error;
 mod exchange;
+mod findings;
 mod found_login;
 mod import;
 mod initialize;
@@ -135,9 +136,11 @@ impl Sidecar {
     /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
     /// time.
     pub async fn finish(self: &Arc<Self>) {
-        // First, because a slow token endpoint may use up all the time there is.
-        self.flush().await;
-        self.redeems.settle().await;
+        if self.redeems.are_under_way() {
+            // A slow token endpoint may use up all the time there is.
+            self.flush().await;
+            self.redeems.settle().await;
+        }
         self.flush().await;
     }
 }

@@ -45,6 +45,10 @@ impl Redeems {
         }
     }
 
+    pub(super) fn are_under_way(&self) -> bool {
+        !self.flights().is_empty()
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
