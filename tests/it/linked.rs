@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use multicodex::protocol::{AccountState, Import, ImportParams};
-use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
+use multicodex::sim::{SimAccount, SimLogin};
 use multicodex::store::LockDirectory;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::proper_lockfile;
 use crate::stage::{Stage, eventually, expired, expiring};
 
 fn auth_file(stage: &Stage) -> PathBuf {
@@ -135,9 +136,6 @@ async fn five_sidecars_redeem_pi_s_token_once() {
 #[tokio::test]
 async fn another_login_that_pi_got_meanwhile_stays() {
     let stage = with_pi(expired("ada")).await;
-    stage
-        .sim
-        .add_rule(Rule::always(Behaviour::row("token_slow").unwrap_or(Behaviour::Normal)).on(Route::Token));
     let sidecar = stage.sidecar().await;
     write_login(&stage, &stage.sim.add_account(SimAccount::named("cleo")));
     let token = sidecar.token("ada").await.expect("a token").access_token;
@@ -182,5 +180,27 @@ async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_redeem_
         stage.read_accounts()["accounts"][1]["accessToken"]
     );
     assert_eq!(stage.sim.reused(), 0);
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn pi_s_own_edits_and_ours_both_survive() {
+    let Some(module) = proper_lockfile::module() else { return };
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    let edits = 60;
+    let mut pi = proper_lockfile::node(module, &auth_file(&stage), "edit", edits).spawn().expect("node runs");
+    let mut redeemed = 0;
+    while pi.try_wait().expect("a child").is_none() {
+        let answer = sidecar.refresh(Some("ada"), true).await;
+        assert!(answer.results[0].ok, "{answer:?}");
+        redeemed += 1;
+    }
+    assert!(pi.wait().expect("a child").success());
+    let file = login_of_pi(&stage);
+    assert_eq!(file["count"], edits);
+    assert_eq!(file["openai-codex"]["access"], stage.read_accounts()["accounts"][1]["accessToken"]);
+    assert!(redeemed > 1, "they were at it at the same time");
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (redeemed, 0));
     sidecar.end().await;
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Installed once into cargo's directory for temporary files, and kept there for the next run.
-fn module() -> Option<&'static Path> {
+pub fn module() -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let module = MODULE.get_or_init(|| {
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("proper-lockfile");
@@ -46,7 +46,7 @@ fn module() -> Option<&'static Path> {
     module.as_deref()
 }
 
-fn node(module: &Path, file: &Path, task: &str, number: u32) -> Command {
+pub fn node(module: &Path, file: &Path, task: &str, number: u32) -> Command {
     let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/proper_lockfile/worker.js");
     let mut command = Command::new("node");
     command.arg(worker).arg(module).arg(file).arg(task).arg(number.to_string());

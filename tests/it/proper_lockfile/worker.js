@@ -18,6 +18,17 @@ const tasks = {
       await release();
     }
   },
+  // Adds one to a member of its own, so many times, in place as pi writes; every reading has to parse.
+  async edit() {
+    for (let turn = 0; turn < Number(number); turn++) {
+      const release = await lock();
+      const file_ = JSON.parse(fs.readFileSync(file, "utf8"));
+      file_.count = (file_.count ?? 0) + 1;
+      fs.writeFileSync(file, JSON.stringify(file_, null, 2));
+      await release();
+      await pause(5);
+    }
+  },
   // Takes the lock, says so, and lets go when its input ends.
   async hold() {
     const release = await lock();
