@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use multicodex::protocol::{AccountState, Import, ImportParams};
 use multicodex::sim::{SimAccount, SimLogin};
-use multicodex::store::LockDirectory;
+use multicodex::store::{LockDirectory, LockGuard};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -75,6 +75,9 @@ async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched
 async fn what_pi_renewed_is_adopted_and_not_redeemed() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
+    // Whoever merges waits for this one, so that only the look under pi's lock can find the new login.
+    let imports = stage.state_dir().join("imports.json.lock");
+    let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
     // pi holds its lock while it renews, and writes before it lets go.
     let held = LockDirectory::acquire(&auth_file(&stage), Duration::ZERO).expect("free");
     let (asked, ()) = tokio::join!(sidecar.token("ada"), async {
@@ -85,6 +88,11 @@ async fn what_pi_renewed_is_adopted_and_not_redeemed() {
     let token = asked.expect("pi's token").access_token;
     assert_eq!(login_of_pi(&stage)["openai-codex"]["access"], json!(token));
     assert_eq!(stage.sim.redeems("ada"), 0);
+    drop(blind);
+    eventually("the accounts file follows", async || {
+        stage.read_accounts()["accounts"][1]["accessToken"] == token
+    })
+    .await;
     sidecar.end().await;
 }
 
