@@ -1,12 +1,14 @@
 //! Credentials of ChatGPT accounts: what a token says about its owner, redeeming refresh tokens, and logging in. Whether and when
 //! a token is redeemed, and where the result is kept, is decided elsewhere.
 
+mod fingerprint;
 mod jwt;
 mod login;
 mod redeem;
 mod token_endpoint;
 mod token_hash;
 
+pub use fingerprint::fingerprint;
 pub use jwt::{Claims, account_id, claims};
 pub use login::{
     BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page, Paste, PasteError,

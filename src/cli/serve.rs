@@ -40,6 +40,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     };
     tokio::spawn(sidecar.clone().run_watch());
     tokio::spawn(sidecar.clone().run_persist());
+    tokio::spawn(sidecar.clone().run_imports());
     tokio::spawn(sidecar.clone().run_upkeep());
     let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))

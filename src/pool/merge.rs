@@ -44,7 +44,7 @@ pub(super) fn take_newer(held: &mut Credential, filed: Credential) -> bool {
 }
 
 /// A label that was made for want of an e-mail, `OpenAI Codex` and 8 characters of the workspace id.
-fn is_made_up(label: &str) -> bool {
+pub(super) fn is_made_up(label: &str) -> bool {
     label.strip_prefix("OpenAI Codex ").is_some_and(|rest| rest.chars().count() == 8)
 }
 
@@ -83,10 +83,10 @@ pub(super) fn may_be_one(a: &Identity, b: &Identity) -> bool {
 }
 
 /// Returns the id and the label that gave way.
-fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
+pub(super) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
     let Account { id, identity, label, email, plan, credential, linked, disabled, doubt, health } = other;
     let (mut gone_id, mut gone_label) = (id, label);
-    if parts(&identity) > parts(&survivor.identity) {
+    if more_known(&identity, &survivor.identity) {
         std::mem::swap(&mut survivor.id, &mut gone_id);
         survivor.identity = identity;
     }
@@ -105,6 +105,11 @@ fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
     survivor.disabled |= disabled;
     survivor.health.absorb(&health);
     (gone_id, gone_label)
+}
+
+/// Whether `a` tells more about who it is than `b` does.
+pub(super) fn more_known(a: &Identity, b: &Identity) -> bool {
+    parts(a) > parts(b)
 }
 
 fn parts(identity: &Identity) -> usize {

@@ -1,9 +1,9 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `sign_in`, `affinity`, `reading`,
-//! `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion (`verdict`,
-//! `rotation`, `hold_back`), and whether a refresh token may be sent (`ledger`).
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `affinity`,
+//! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion
+//! (`verdict`, `rotation`, `hold_back`), and whether a refresh token may be sent (`ledger`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -16,6 +16,7 @@ mod glance;
 mod health;
 mod hold_back;
 mod identity;
+mod import;
 mod ledger;
 mod merge;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use failure::{Failure, FailureKind, Source};
 pub use health::{Health, Mark, ModelExclusion, Standing};
 pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
+pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use ledger::{
     Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
 };

@@ -130,7 +130,7 @@ struct Place {
     drawbacks: u8,
     /// By strategy, see [`Merit`].
     preference: (i64, i64),
-    /// Never used comes first.
+    /// Never used comes first. Joining counts as a use.
     last_used_at: Option<At>,
     nth_by_id: u32,
 }
@@ -240,7 +240,7 @@ impl<'a> Lookout<'a> {
             place.has(EXHAUSTED).then_some(Reason::Exhausted),
             first,
             second,
-            Some(place.last_used_at.map_or(Reason::NeverUsed, Reason::LastUsed)),
+            Some(account.health.last_used_at.map_or(Reason::NeverUsed, Reason::LastUsed)),
         ]
         .into_iter()
         .flatten()

@@ -22,6 +22,8 @@ pub struct Pool {
     pub(super) by_id: HashMap<AccountId, usize>,
     pub(super) pin: Option<AccountId>,
     pub(super) affinity: Affinity,
+    /// When accounts joined that had to queue last: it counts as a use when nothing else tells accounts apart.
+    pub(super) joined: HashMap<AccountId, At>,
     /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
     model_limits: Vec<(String, String)>,
     choices: u64,
@@ -238,12 +240,18 @@ impl Pool {
     }
 
     pub(super) fn look_again(&mut self) {
-        let both = self.accounts.iter().zip(&self.chosen);
-        self.glances = both.map(|(account, chosen)| Glance::of(account, &self.settings, *chosen)).collect();
+        self.glances = (0..self.accounts.len()).map(|index| self.glance(index)).collect();
     }
 
     pub(super) fn look_again_at(&mut self, index: usize) {
-        self.glances[index] = Glance::of(&self.accounts[index], &self.settings, self.chosen[index]);
+        self.glances[index] = self.glance(index);
+    }
+
+    fn glance(&self, index: usize) -> Glance {
+        let account = &self.accounts[index];
+        let mut glance = Glance::of(account, &self.settings, self.chosen[index]);
+        glance.last_used_at = glance.last_used_at.max(self.joined.get(&account.id).copied());
+        glance
     }
 }
 

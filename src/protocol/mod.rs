@@ -9,6 +9,7 @@ mod complete;
 mod credentials;
 mod error;
 mod handshake;
+mod import;
 mod login;
 mod manage;
 mod method;
@@ -31,6 +32,7 @@ pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
     LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
 };
+pub use import::{Import, ImportAnswer, ImportParams, ImportSource};
 pub use login::{
     Login, LoginCancel, LoginCancelled, LoginCompleted, LoginFailure, LoginFlow, LoginIdParams, LoginParams,
     LoginStarted, LoginSubmit, LoginSubmitParams, LoginWait, Reauth, ReauthParams,

@@ -27,6 +27,8 @@ pub struct AccountsChanged {
 pub enum ChangeReason {
     /// An account was added or renewed by a login.
     Login,
+    /// The login of another program was merged.
+    Import,
     /// An account was removed.
     Removed,
     /// The account in use changed, or the pin.
@@ -62,6 +64,7 @@ pub enum WarningKind {
     LoginRequired,
     PinCleared,
     NoAvailableAccount,
+    SharedCredential,
     Permissions,
     CorruptEntry,
     CorruptFile,

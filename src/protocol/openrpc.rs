@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
-    Failed, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice,
-    PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, Use,
+    Failed, Import, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method,
+    Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, Use,
     Warning,
 };
 
@@ -90,6 +90,7 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Disable>(schemas),
         method::<Enable>(schemas),
         method::<Label>(schemas),
+        method::<Import>(schemas),
         method::<Login>(schemas),
         method::<Reauth>(schemas),
         method::<LoginSubmit>(schemas),

@@ -9,7 +9,7 @@ use super::token::{Need, Token};
 use super::view::EXPIRING;
 use super::{Sidecar, error, view};
 use crate::clock;
-use crate::pool::{AccountId, Demand};
+use crate::pool::{AccountId, Demand, Failure};
 use crate::protocol::{
     AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError,
     TokenAnswer, TokenParams,
@@ -54,6 +54,11 @@ pub(super) async fn use_account(
 
 /// The file first: an account that is still in the file would be back at the next reading.
 pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<Removed, RpcError> {
+    let id = sidecar.find(&params.account)?;
+    let linked = sidecar.pool().get(&id).is_some_and(|account| account.linked);
+    if linked {
+        sidecar.forget_pi_login().await?;
+    }
     sidecar
         .edit(move |sidecar| {
             let id = sidecar.find(&params.account)?;
@@ -91,18 +96,27 @@ pub(super) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<
     let need = || Need::ValidFor(params.min_valid_ms.map_or(EXPIRING, Duration::from_millis));
     if let Some(selector) = &params.account {
         let id = sidecar.find(selector)?;
-        let token = sidecar.token(&id, need()).await.map_err(|failure| error::token(&id, &failure))?;
+        let token = promptly(&sidecar, &id, need()).await.map_err(|failure| error::token(&id, &failure))?;
         return Ok(token_answer(&id, &token));
     }
     let (mut tried, mut last) = (Vec::new(), None);
     loop {
         let best = sidecar.pool().best(&Demand::default(), &tried, clock::now());
         let Some(id) = best else { return Err(last.unwrap_or_else(|| error::no_account(&sidecar.pool()))) };
-        match sidecar.token(&id, need()).await {
+        match promptly(&sidecar, &id, need()).await {
             Ok(token) => return Ok(token_answer(&id, &token)),
             Err(failure) => last = Some(error::token(&id, &failure)),
         }
         tried.push(id);
+    }
+}
+
+/// pi may be holding its lock while it waits for this answer, so the wait for that lock is short.
+async fn promptly(sidecar: &Arc<Sidecar>, id: &AccountId, need: Need) -> Result<Token, Failure> {
+    tokio::select! {
+        biased;
+        token = sidecar.token(id, need) => token,
+        busy = sidecar.pi_stays_busy(id) => Err(busy),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::linked::{PiLogin, changed_hands};
 use super::token::gone;
 use crate::auth::{self, RedeemError, Redeemed};
 use crate::clock;
@@ -34,20 +35,22 @@ impl Sidecar {
         seen: &Secret,
         urge: Urge,
     ) -> Result<Credential, Failure> {
+        let account = self.pool().get(id).cloned().ok_or_else(gone)?;
+        let pi = if account.linked && !is_other(&account.credential, seen) {
+            Some(self.lock_pi_login(&account).await?)
+        } else {
+            None
+        };
         let _turn = self.redeems.turn.lock().await;
         let account = self.pool().get(id).cloned().ok_or_else(gone)?;
         if is_other(&account.credential, seen) {
             return Ok(account.credential);
         }
-        if account.linked {
-            return Err(Failure::new(
-                FailureKind::TokenUnavailable,
-                Source::File,
-                "this credential belongs to pi's auth.json, which holds no newer one; start pi once to renew it",
-            ));
+        if account.linked && pi.is_none() {
+            return Err(changed_hands());
         }
         let mut turn = self.enter_lane(id).await?;
-        let held = self.re_read(&account, &turn.ledger).await?;
+        let held = self.re_read(&account, pi.as_ref(), &turn.ledger).await?;
         let hash = auth::token_hash(&held.refresh);
         turn.ledger.supersede(id, &hash);
         let unknown_since = turn.ledger.unknown_since(&hash);
@@ -62,6 +65,9 @@ impl Sidecar {
             return Err(self.not_sent(&account, &why_not));
         }
         self.make_sure_it_can_be_stored().await.map_err(|error| storage(&error))?;
+        if pi.is_some() {
+            self.make_sure_pi_can_have_it().await.map_err(|error| storage(&error))?;
+        }
         tokio::time::sleep(turn.ledger.lane_rest(self.options.redeem_spacing, clock::now())).await;
         if self.redeems.is_closing() {
             let why = "the sidecar is ending";
@@ -72,7 +78,7 @@ impl Sidecar {
         tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "redeeming");
         let answer = auth::redeem(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
         match answer {
-            Ok(redeemed) => self.redeemed(turn, &account, &held, &hash, redeemed).await,
+            Ok(redeemed) => self.redeemed(turn, pi, &account, &held, &hash, redeemed).await,
             Err(error) => Err(self.refused(turn, &account, &hash, &error).await),
         }
     }
@@ -88,10 +94,11 @@ impl Sidecar {
         Ok(Turn { lane: Arc::new(lane), ledger: self.take_ledger(reading) })
     }
 
-    /// The credential as the file has it now, or as memory has it when that is better. Memory follows.
+    /// The credential as the files have it now, or as memory has it when that is better. Memory follows.
     async fn re_read(
         self: &Arc<Self>,
         account: &Account,
+        pi: Option<&PiLogin>,
         ledger: &RedeemLedger,
     ) -> Result<Credential, Failure> {
         let loaded = self.on_accounts_file(AccountsFile::load).await.map_err(|error| storage(&error))?;
@@ -102,13 +109,14 @@ impl Sidecar {
         let in_file =
             loaded.accounts.iter().filter(|entry| is_entry_of(entry, account)).map(FileAccount::credential);
         let spent = |credential: &Credential| ledger.is_consumed(&auth::token_hash(&credential.refresh));
-        // Of equal ones the last counts, which is the file's.
+        // Of equal ones the last counts, which is the owner's.
         let best = std::iter::once(account.credential.clone())
             .chain(in_file)
+            .chain(pi.and_then(PiLogin::credential))
             .max_by_key(|credential| (!spent(credential), credential.expires_at))
             .unwrap_or_else(|| account.credential.clone());
         if best != account.credential {
-            tracing::info!(account = %account.id, "adopted a newer credential from the accounts file");
+            tracing::info!(account = %account.id, "adopted a newer credential from a file");
             self.pool().set_credential(&account.id, best.clone());
             self.changed(ChangeReason::External);
         }
@@ -128,6 +136,7 @@ impl Sidecar {
     async fn redeemed(
         self: &Arc<Self>,
         mut turn: Turn,
+        pi: Option<PiLogin>,
         account: &Account,
         old: &Credential,
         hash: &TokenHash,
@@ -144,6 +153,9 @@ impl Sidecar {
             return Err(failure);
         }
         let credential = redeemed.credential;
+        if let Some(pi) = pi {
+            self.write_back(pi, account, &credential).await;
+        }
         let (label, old, stored) = (account.label.clone(), old.refresh.clone(), credential.clone());
         let written = self
             .on_accounts_file(move |file| {
@@ -255,7 +267,7 @@ fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
 
 /// Whether a token with these claims may belong to the account: what both name must agree, what one leaves out may not
 /// contradict.
-fn is_of(account: &Identity, claimed: &Identity) -> bool {
+pub(super) fn is_of(account: &Identity, claimed: &Identity) -> bool {
     let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
         (Some(known), Some(claimed)) => known == claimed,
         _ => true,
@@ -263,7 +275,7 @@ fn is_of(account: &Identity, claimed: &Identity) -> bool {
     agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
 }
 
-fn storage(error: &StorageError) -> Failure {
+pub(super) fn storage(error: &StorageError) -> Failure {
     let mut failure = Failure::new(FailureKind::Storage, Source::File, error.to_string());
     failure.code = error.retryable().then(|| "locked".to_owned());
     failure

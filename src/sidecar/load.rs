@@ -15,7 +15,7 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, WarningKind};
 use crate::store::{
-    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile,
+    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile, StorageError,
 };
 use crate::watch::Watch;
 
@@ -46,8 +46,12 @@ impl Sidecar {
     /// beside the first requests; what changed meanwhile is read once it has begun.
     pub async fn run_watch(self: Arc<Self>) {
         let paths = &self.options.paths;
-        let watched =
-            vec![paths.accounts_file.clone(), paths.settings_file.clone(), paths.state_dir.join(STATE_FILE)];
+        let watched = vec![
+            paths.accounts_file.clone(),
+            paths.settings_file.clone(),
+            paths.auth_file.clone(),
+            paths.state_dir.join(STATE_FILE),
+        ];
         let every_file = watched.clone();
         let started = on_a_thread(move || Watch::start(watched)).await;
         let (_watch, mut changed) = match started {
@@ -72,6 +76,8 @@ impl Sidecar {
                 self.reload_accounts();
             } else if path == paths.settings_file {
                 self.reload_settings();
+            } else if path == paths.auth_file {
+                self.imports.soon();
             } else {
                 self.reload_state();
             }
@@ -82,10 +88,11 @@ impl Sidecar {
     fn reload_accounts(&self) {
         let _turn = self.file_turn();
         let before = self.pool().revision();
-        match self.accounts_file.load() {
-            Ok(loaded) => self.take_accounts(loaded, &self.read_state()),
-            Err(error) => return self.warn_unreadable(&error),
+        if let Err(error) = self.read_accounts_again() {
+            return self.warn_unreadable(&error);
         }
+        // A login that could not be merged while the file was unusable, or whose account went away with it, can be now.
+        self.imports.soon();
         if self.pool().revision() != before {
             self.changed(ChangeReason::External);
         }
@@ -99,6 +106,12 @@ impl Sidecar {
         }
     }
 
+    pub(super) fn read_accounts_again(&self) -> Result<(), StorageError> {
+        let loaded = self.accounts_file.load()?;
+        self.take_accounts(loaded, &self.read_state());
+        Ok(())
+    }
+
     fn reload_state(&self) {
         let before = self.pool().revision();
         self.take_state(self.read_state());
@@ -107,7 +120,7 @@ impl Sidecar {
         }
     }
 
-    fn read_state(&self) -> SavedState {
+    pub(super) fn read_state(&self) -> SavedState {
         let reading = match self.state_file.load(clock::now()) {
             Ok(reading) => reading,
             Err(error) => {
@@ -136,7 +149,7 @@ impl Sidecar {
             .into_iter()
             .map(|entry| {
                 let marks = Marks::of_file(&entry);
-                (account(entry, &known, now), marks)
+                (record_of(entry, &known, now), marks)
             })
             .collect();
         self.note_choices(now);
@@ -153,7 +166,7 @@ impl Sidecar {
 /// The labels of all records in the file that are of this account.
 pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
     let mut alone = Pool::default();
-    let accounts = entries.map(|entry| account(entry, &HashMap::new(), now)).collect();
+    let accounts = entries.map(|entry| record_of(entry, &HashMap::new(), now)).collect();
     let folded = alone.sync(accounts, now).folded;
     let kept = alone.get(id).map(|account| account.label.clone());
     let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
@@ -177,7 +190,7 @@ pub(super) fn identified(entry: &FileAccount) -> Account {
 
 /// The same, with what the state dir remembers. The file is the truth about `needsReauth`: the
 /// ancestor clears it there when a login repaired the account.
-fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+pub(super) fn record_of(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
     let mut account = identified(&entry);
     if let Some(saved) = known.get(&account.id) {
         account.health = saved.health.clone();

@@ -16,10 +16,14 @@ mod error;
 mod exchange;
 mod file_warnings;
 mod findings;
+mod found_login;
+mod import;
 mod initialize;
+mod linked;
 mod load;
 mod login;
 mod logins;
+mod merged;
 mod module;
 mod notifier;
 mod paths;
@@ -47,6 +51,7 @@ pub use logins::LoginOptions;
 pub use module::methods;
 
 use complete::Completions;
+use import::Imports;
 use initialize::Session;
 use logins::Logins;
 use notifier::Notifier;
@@ -77,6 +82,7 @@ pub struct Sidecar {
     /// Held through a change that the user asked for. Whoever waits for it is served in the order of asking.
     edits: Arc<tokio::sync::Mutex<()>>,
     state_file: StateFile,
+    imports: Imports,
     http: HttpClient,
     upstream: Upstream,
     session: Session,
@@ -105,6 +111,7 @@ impl Sidecar {
             file_turn: Mutex::default(),
             edits: Arc::default(),
             state_file: StateFile::new(&options.paths.state_dir),
+            imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,
             session: Session::default(),
@@ -119,6 +126,7 @@ impl Sidecar {
         sidecar.load_settings();
         sidecar.load_everything();
         sidecar.look_for_unknown_outcomes();
+        sidecar.merge_at_start();
         sidecar
     }
 

@@ -7,10 +7,13 @@ use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
-use super::{Sidecar, accounts, collect, complete, discover, initialize, login, paths, refresh, reset};
+use super::{
+    Sidecar, accounts, collect, complete, discover, import, initialize, login, paths, refresh, reset,
+};
 use crate::protocol::{
-    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Login, LoginCancel,
-    LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover, RpcError, Use,
+    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Import, Initialize, Label, Login,
+    LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover,
+    RpcError, Use,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -29,6 +32,7 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
     on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
     on_waiting::<Label, _, _>(&mut module, accounts::label)?;
+    on_waiting::<Import, _, _>(&mut module, import::import)?;
     on_waiting::<Login, _, _>(&mut module, login::login)?;
     on_waiting::<Reauth, _, _>(&mut module, login::reauth)?;
     on_waiting::<LoginSubmit, _, _>(&mut module, login::submit)?;

@@ -1,5 +1,7 @@
 //! pi's `auth.json`: reads the one entry that is ours to know. Refuses to take a moment's half-written content for a
-//! logout, and never writes.
+//! logout. [`write`] puts a redeemed credential back.
+
+mod write;
 
 use std::path::{Path, PathBuf};
 

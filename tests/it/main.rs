@@ -4,11 +4,14 @@
 mod canary;
 mod command_line;
 mod examples;
+mod import;
 mod killed;
 mod layers;
+mod linked;
 mod login;
 mod notices;
 mod peer;
+mod proper_lockfile;
 mod redeem;
 mod schema;
 mod script;

@@ -1,0 +1,148 @@
+//! The account that belongs to pi: its credential is redeemed under pi's own lock and written back where pi finds it.
+//! An entry that is of someone else meanwhile, or newer, is never overwritten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Sidecar;
+use super::blocking::on_a_thread;
+use super::exchange::{is_of, storage};
+use super::found_login::identity_of;
+use crate::clock;
+use crate::pool::{Account, AccountId, Credential, Failure, FailureKind, Source};
+use crate::protocol::{Warning, WarningKind};
+use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, probe_writable};
+
+/// pi holds its lock for as long as its own request takes, 15 s at most.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// pi holds its lock while it asks us for a token, so a client is not kept waiting for it: protocol section 8.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a write is tried whose lock was taken from us.
+const WRITES: u32 = 3;
+
+/// pi's lock, and the login it had when the lock was taken.
+pub(super) struct PiLogin {
+    lock: LockDirectory,
+    /// None when pi is logged out, or with another account by now.
+    login: Option<LinkedCredential>,
+}
+
+impl PiLogin {
+    pub(super) fn credential(&self) -> Option<Credential> {
+        self.login.as_ref().map(LinkedCredential::credential)
+    }
+}
+
+impl Sidecar {
+    /// Waits for pi's lock and reads pi's login under it. Before any other lock: whoever holds pi's may take its time,
+    /// and the other accounts shall not wait for that.
+    pub(super) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {
+        let (sidecar, account) = (self.clone(), account.clone());
+        let waiting = self.imports.waiting();
+        let locked = on_a_thread(move || {
+            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), LOCK_PATIENCE)?;
+            drop(waiting);
+            sidecar.read_pi_login(lock, &account)
+        });
+        locked.await.map_err(|error| storage(&error))
+    }
+
+    /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
+    pub(super) async fn pi_stays_busy(&self, id: &AccountId) -> Failure {
+        let depends_on_pi = self
+            .pool()
+            .get(id)
+            .is_some_and(|account| account.linked && account.credential.expires_at <= clock::now());
+        if !depends_on_pi {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(CLIENT_PATIENCE).await;
+        self.imports.is_waited_for().await;
+        storage(&StorageError::Locked { path: self.options.paths.auth_file.clone() })
+    }
+
+    /// Whether the new credential of a linked account could be stored, found out before the old one is sent.
+    pub(super) async fn make_sure_pi_can_have_it(self: &Arc<Self>) -> Result<(), StorageError> {
+        let path = self.options.paths.auth_file.clone();
+        on_a_thread(move || probe_writable(&path)).await
+    }
+
+    /// Writes the new credential into pi's file. When that fails pi keeps one that is consumed, and a person has to
+    /// know; the next redeem puts it right.
+    pub(super) async fn write_back(
+        self: &Arc<Self>,
+        pi: PiLogin,
+        account: &Account,
+        credential: &Credential,
+    ) {
+        let (sidecar, id) = (self.clone(), account.id.clone());
+        let (account, credential) = (account.clone(), credential.clone());
+        let written = on_a_thread(move || sidecar.write_back_blocking(pi, &account, &credential)).await;
+        if let Err(error) = written {
+            self.notifier.warn(Warning {
+                kind: WarningKind::CorruptFile,
+                message: format!("a redeemed credential could not be written to pi's auth.json: {error}"),
+                account: Some(id.to_string()),
+                hint: Some(
+                    "make auth.json writable, then `refresh` this account with `force` before pi renews it"
+                        .to_owned(),
+                ),
+            });
+        }
+    }
+
+    fn write_back_blocking(
+        &self,
+        mut pi: PiLogin,
+        account: &Account,
+        credential: &Credential,
+    ) -> Result<(), StorageError> {
+        let file = &self.imports.auth_file;
+        let mut tried = 0;
+        loop {
+            let is_older = |login: &LinkedCredential| login.expires_at <= credential.expires_at;
+            if !pi.login.as_ref().is_some_and(is_older) {
+                tracing::info!(account = %account.id, "pi has another login by now, which stays");
+                return Ok(());
+            }
+            match file.set_credential(credential, &pi.lock) {
+                Err(StorageError::Locked { .. }) if tried < WRITES => {
+                    tried += 1;
+                    tracing::warn!(account = %account.id, tried, "pi's lock was taken from us; reading again");
+                    drop(pi);
+                    let lock = LockDirectory::acquire(file.path(), LOCK_PATIENCE)?;
+                    pi = self.read_pi_login(lock, account)?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn read_pi_login(&self, lock: LockDirectory, account: &Account) -> Result<PiLogin, StorageError> {
+        let mut login = self.imports.auth_file.read();
+        // Under pi's lock only someone who does not know of it can be writing.
+        for _ in 0..5 {
+            let Err(NoReading::HalfWritten { .. }) = login else { break };
+            std::thread::sleep(Duration::from_millis(20));
+            login = self.imports.auth_file.read();
+        }
+        let login = match login {
+            Ok(login) => login.filter(|login| is_of(&account.identity, &identity_of(login))),
+            Err(NoReading::Missing { .. } | NoReading::Unusable { .. }) => None,
+            Err(NoReading::HalfWritten { path, line, column, message }) => {
+                return Err(StorageError::Corrupt { path, line, column, message });
+            }
+            Err(NoReading::Unreadable(error)) => return Err(error),
+        };
+        Ok(PiLogin { lock, login })
+    }
+}
+
+/// The account stopped being pi's, or became pi's, while pi's lock was waited for.
+pub(super) fn changed_hands() -> Failure {
+    Failure::new(
+        FailureKind::TokenUnavailable,
+        Source::File,
+        "the account's login changed meanwhile; try again",
+    )
+}

@@ -1,0 +1,214 @@
+//! The account that belongs to pi, at the real boundary: it is redeemed under pi's lock and written back, and what pi
+//! does meanwhile counts.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use multicodex::protocol::{AccountState, Import, ImportParams};
+use multicodex::sim::{SimAccount, SimLogin};
+use multicodex::store::{LockDirectory, LockGuard};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::proper_lockfile;
+use crate::stage::{Stage, eventually, expired, expiring};
+
+fn auth_file(stage: &Stage) -> PathBuf {
+    stage.accounts_file().with_file_name("auth.json")
+}
+
+fn write_login(stage: &Stage, login: &SimLogin) {
+    let entry = json!({
+        "type": "oauth",
+        "access": login.access_token,
+        "refresh": login.refresh_token,
+        "expires": login.expires_at,
+        "accountId": login.account.workspace_id,
+        "unknown": [1.50],
+    });
+    let file = json!({ "anthropic": { "type": "api_key", "key": "kept" }, "openai-codex": entry });
+    fs::write(auth_file(stage), format!("{file:#}")).expect("written");
+    fs::set_permissions(auth_file(stage), fs::Permissions::from_mode(0o600)).expect("its mode is set");
+}
+
+fn login_of_pi(stage: &Stage) -> Value {
+    let text = fs::read_to_string(auth_file(stage)).expect("auth.json is there");
+    serde_json::from_str(&text).expect("auth.json is never torn")
+}
+
+/// Bob in the accounts file, and pi logged in as ada.
+async fn with_pi(ada: SimAccount) -> Stage {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    write_login(&stage, &stage.sim.add_account(ada));
+    stage
+}
+
+#[tokio::test]
+async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    let before = login_of_pi(&stage);
+    let token = sidecar.token("ada").await.expect("a token").access_token;
+    let after = login_of_pi(&stage);
+    assert_eq!(after["openai-codex"]["access"], json!(token));
+    assert_ne!(after["openai-codex"]["refresh"], before["openai-codex"]["refresh"]);
+    assert!(after["openai-codex"]["expires"].as_i64() > before["openai-codex"]["expires"].as_i64());
+    for kept in ["type", "accountId", "unknown"] {
+        assert_eq!(after["openai-codex"][kept], before["openai-codex"][kept]);
+    }
+    assert_eq!(after["anthropic"], before["anthropic"]);
+    let mode = fs::metadata(auth_file(&stage)).expect("there").permissions().mode() & 0o777;
+    assert_eq!((mode, auth_file(&stage).with_file_name("auth.json.lock").exists()), (0o600, false));
+    let entry = &stage.read_accounts()["accounts"][1];
+    assert_eq!((&entry["accessToken"], &entry["importSource"]), (&json!(token), &json!("pi-openai-codex")));
+    // Our own write is no news.
+    let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    assert!(!answer.changed, "{answer:?}");
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn what_pi_renewed_is_adopted_and_not_redeemed() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    // Whoever merges waits for this one, so that only the look under pi's lock can find the new login.
+    let imports = stage.state_dir().join("imports.json.lock");
+    let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
+    // pi holds its lock while it renews, and writes before it lets go.
+    let held = LockDirectory::acquire(&auth_file(&stage), Duration::ZERO).expect("free");
+    let (asked, ()) = tokio::join!(sidecar.token("ada"), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        write_login(&stage, &stage.sim.sign_in("ada").expect("known"));
+        drop(held);
+    });
+    let token = asked.expect("pi's token").access_token;
+    assert_eq!(login_of_pi(&stage)["openai-codex"]["access"], json!(token));
+    assert_eq!(stage.sim.redeems("ada"), 0);
+    drop(blind);
+    eventually("the accounts file follows", async || {
+        stage.read_accounts()["accounts"][1]["accessToken"] == token
+    })
+    .await;
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
+    for (ada, answered) in [(expiring("ada"), true), (expired("ada"), false)] {
+        let stage = with_pi(ada).await;
+        let sidecar = stage.sidecar().await;
+        let old = login_of_pi(&stage)["openai-codex"]["access"].clone();
+        let held = LockDirectory::acquire(&auth_file(&stage), Duration::ZERO).expect("free");
+        let asked = Instant::now();
+        let answer = sidecar.token("ada").await;
+        let waited = asked.elapsed();
+        assert!((1_900..4_000).contains(&waited.as_millis()), "{waited:?}");
+        match answer {
+            Ok(token) => assert_eq!((json!(token.access_token), answered), (old, true)),
+            Err(refused) => {
+                assert_eq!((refused.code, answered), (-32016, false), "{refused:?}");
+                assert_eq!(refused.data["retryable"], true, "{refused:?}");
+            }
+        }
+        assert_eq!(stage.sim.redeems("ada"), 0);
+        // Others are not held up by it.
+        sidecar.token("bob").await.expect("bob has nothing to do with pi");
+        drop(held);
+        // What was begun goes on: pi's file has the new token without anyone asking again.
+        eventually("redeemed once the lock is free", async || stage.sim.redeems("ada") == 1).await;
+        eventually("pi has the new token", async || {
+            stage.read_accounts()["accounts"][1]["accessToken"]
+                == login_of_pi(&stage)["openai-codex"]["access"]
+        })
+        .await;
+        sidecar.end().await;
+    }
+}
+
+#[tokio::test]
+async fn five_sidecars_redeem_pi_s_token_once() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecars = join_all((0..5).map(|_| stage.sidecar())).await;
+    let tokens = join_all(sidecars.iter().map(|sidecar| sidecar.token("ada"))).await;
+    for token in tokens {
+        let token = token.expect("a token").access_token;
+        assert_eq!(login_of_pi(&stage)["openai-codex"]["access"], json!(token));
+    }
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+}
+
+#[tokio::test]
+async fn another_login_that_pi_got_meanwhile_stays() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    write_login(&stage, &stage.sim.add_account(SimAccount::named("cleo")));
+    let token = sidecar.token("ada").await.expect("a token").access_token;
+    assert_eq!(login_of_pi(&stage)["openai-codex"]["accountId"], "ws-cleo");
+    eventually("ada is on its own and cleo is pi's", async || {
+        let accounts = sidecar.accounts().await;
+        accounts.iter().map(|account| account.linked).collect::<Vec<_>>() == [false, false, true]
+    })
+    .await;
+    assert_eq!(stage.read_accounts()["accounts"][1]["accessToken"], json!(token));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_token_whose_result_pi_could_not_get_is_not_sent() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    fs::write(auth_file(&stage), "{\"openai-codex\": {\"type\":").expect("written");
+    let refused = sidecar.token("ada").await.expect_err("the file cannot be written");
+    assert_eq!(refused.code, -32016, "{refused:?}");
+    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(sidecar.account("ada").await.state, AccountState::Ready);
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_redeem_puts_it_right() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    let old = fs::read(auth_file(&stage)).expect("read");
+    let token = sidecar.token("ada").await.expect("a token").access_token;
+    // An old copy is put back. Its refresh token is consumed.
+    fs::write(auth_file(&stage), &old).expect("written");
+    let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    let warning = answer.warning.expect("a warning");
+    assert_eq!(serde_json::to_value(warning.kind).expect("JSON"), "consumed_credential");
+    assert_eq!(stage.read_accounts()["accounts"][1]["accessToken"], json!(token));
+    let renewed = sidecar.refresh(Some("ada"), true).await;
+    assert!(renewed.results[0].ok, "{renewed:?}");
+    assert_eq!(
+        login_of_pi(&stage)["openai-codex"]["access"],
+        stage.read_accounts()["accounts"][1]["accessToken"]
+    );
+    assert_eq!(stage.sim.reused(), 0);
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn pi_s_own_edits_and_ours_both_survive() {
+    let Some(module) = proper_lockfile::module() else { return };
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    let edits = 60;
+    let mut pi = proper_lockfile::node(module, &auth_file(&stage), "edit", edits).spawn().expect("node runs");
+    let mut redeemed = 0;
+    while pi.try_wait().expect("a child").is_none() {
+        let answer = sidecar.refresh(Some("ada"), true).await;
+        assert!(answer.results[0].ok, "{answer:?}");
+        redeemed += 1;
+    }
+    assert!(pi.wait().expect("a child").success());
+    let file = login_of_pi(&stage);
+    assert_eq!(file["count"], edits);
+    assert_eq!(file["openai-codex"]["access"], stage.read_accounts()["accounts"][1]["accessToken"]);
+    assert!(redeemed > 1, "they were at it at the same time");
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (redeemed, 0));
+    sidecar.end().await;
+}
