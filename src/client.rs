@@ -64,6 +64,15 @@ impl Client {
         self.rpc.subscribe(Complete::NAME, Named::new(params)?, CompleteCancel::NAME).await
     }
 
+    /// The params of every notification of this name from now on, e.g. `accounts/changed`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is listened to already, or the connection is gone.
+    pub async fn notifications(&self, name: &str) -> Result<Subscription<serde_json::Value>, Error> {
+        self.rpc.subscribe_to_method(name).await
+    }
+
     /// Closes the connection and waits for the sidecar to end.
     ///
     /// # Errors

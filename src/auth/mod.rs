@@ -4,7 +4,9 @@
 mod jwt;
 mod redeem;
 mod token_endpoint;
+mod token_hash;
 
 pub use jwt::{Claims, account_id, claims};
 pub use redeem::{Redeemed, redeem};
 pub use token_endpoint::{CLIENT_ID, RedeemError};
+pub use token_hash::token_hash;

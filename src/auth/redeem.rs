@@ -68,7 +68,7 @@ pub async fn redeem(
     };
     let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
     answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| match error {
-        RequestTokenError::Request(error) => error,
+        RequestTokenError::Request(error) => error.without(refresh),
         // What is left never shows the answer: a parse error of the crate holds the raw body.
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             RedeemError::Transient {

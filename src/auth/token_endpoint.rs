@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::{BaseUrl, HttpClient, explain};
 use crate::pool::{Failure, FailureKind, Source};
+use crate::secret::Secret;
 
 /// The public client of Codex and pi; it has no secret.
 pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -57,6 +58,23 @@ impl RedeemError {
             RedeemError::OutcomeUnknown { .. } => (FailureKind::OutcomeUnknown, None, None, None),
         };
         Failure { status, code, retry_after, ..Failure::new(kind, Source::TokenEndpoint, self.to_string()) }
+    }
+
+    /// An endpoint that repeats what it was sent must not get a token into messages and logs by way of the code.
+    pub(super) fn without(self, sent: &Secret) -> Self {
+        let sent = sent.expose().to_ascii_lowercase();
+        let repeats = |text: &str| text.contains(&sent) || sent.contains(text);
+        match self {
+            RedeemError::Terminal { code: Some(code), status, .. } if repeats(&code) => {
+                RedeemError::Terminal { code: None, status, message: bare(status) }
+            }
+            RedeemError::Transient { status: Some(status), message, retry_after }
+                if message.split(' ').next().is_some_and(repeats) =>
+            {
+                RedeemError::Transient { status: Some(status), message: bare(status), retry_after }
+            }
+            other => other,
+        }
     }
 
     fn transient(message: impl Into<String>) -> Self {
@@ -119,7 +137,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RedeemError 
         || (status == StatusCode::BAD_REQUEST && listed(&FOR_GOOD_WITH_400));
     let message = match &code {
         Some(code) => format!("{code} (HTTP {})", status.as_u16()),
-        None => format!("HTTP {}", status.as_u16()),
+        None => bare(status.as_u16()),
     };
     if terminal {
         return RedeemError::Terminal { code, status: status.as_u16(), message };
@@ -130,6 +148,10 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RedeemError 
         message,
         retry_after: seconds.map(Duration::from_secs),
     }
+}
+
+fn bare(status: u16) -> String {
+    format!("HTTP {status}")
 }
 
 /// `{"error":{"code"}}`, `{"error":"code"}` or `{"code"}`, in lower case. Nothing but a plain word counts: it ends up
@@ -176,6 +198,22 @@ fn regular_answer(body: &[u8]) -> Option<Vec<u8>> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_that_is_the_token_is_not_repeated() {
+        let check = |status: u16, code: &str, expected: &str| {
+            let body = json!({"error": {"code": code}}).to_string();
+            let refusal = refusal(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes());
+            let failure = refusal.without(&Secret::new("RT_1_secret")).failure();
+            assert!(failure.message.ends_with(expected), "{failure:?}");
+            assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
+        };
+        check(401, "rt_1_secret", "for good: HTTP 401");
+        check(401, "x_RT_1_SECRET", "for good: HTTP 401");
+        check(500, "rt_1_secret", "for now: HTTP 500");
+        check(500, "_secret", "for now: HTTP 500");
+        check(401, "invalid_grant", "for good: invalid_grant (HTTP 401)");
+    }
 
     #[test]
     fn only_a_closed_list_is_for_good() {

@@ -1,15 +1,18 @@
 //! The command line: options in, exit code out. The only place that prints.
 #![expect(clippy::print_stdout, reason = "this is the command line; `serve` itself prints nothing")]
 
+mod ask;
 #[cfg(feature = "sim")]
 mod bench;
 #[cfg(feature = "sim")]
 mod demo;
 mod options;
 mod serve;
+mod table;
 
 use std::process::ExitCode;
 
+pub use ask::{Asked, ask};
 pub use options::{Command, Environment, LogFormat, ServeOptions, UsageError, parse};
 pub use serve::serve;
 

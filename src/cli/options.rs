@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use lexopt::Arg;
 
+use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::rpc;
 use crate::store::{PathOptions, Paths, Surroundings};
@@ -14,6 +15,9 @@ pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
+       multicodex accounts              list the accounts
+       multicodex refresh [account]     renew tokens that expire, and read the usage
+       multicodex token [account]       print a valid access token
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
        multicodex bench                 measure what the sidecar costs beside direct requests
@@ -29,6 +33,10 @@ Options of serve (each also an environment variable):
   --log-format FORMAT      MULTICODEX_LOG_FORMAT         text or json, default text
   --max-requests N         MULTICODEX_MAX_REQUESTS       default 1024
   --max-message-bytes N    MULTICODEX_MAX_MESSAGE_BYTES  default 67108864 (64 MiB)
+
+Options of accounts and refresh, beside those of serve:
+  --json                   the answer of the protocol's method
+  --force                  (refresh) renew every token, and try once more what was refused or lost
 
 Options of simulate:
   --port N                 default: a free one
@@ -60,6 +68,8 @@ const DEFAULT_AUTH: &str = "https://auth.openai.com";
 #[derive(Debug)]
 pub enum Command {
     Serve(Box<ServeOptions>),
+    /// One method, for a person.
+    Ask(Box<ServeOptions>, Asked),
     Help,
     Version,
     #[cfg(feature = "sim")]
@@ -80,6 +90,7 @@ pub struct ServeOptions {
     pub log_format: LogFormat,
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
+    pub upkeep_interval_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +118,12 @@ pub fn parse(
     let mut parser = lexopt::Parser::from_args(args);
     let mut flags = Flags::default();
     let mut subcommand: Option<String> = None;
+    let mut account: Option<String> = None;
     while let Some(arg) = parser.next().map_err(usage)? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
+            Arg::Long(name @ ("json" | "force")) => flags.1.push(name.to_owned()),
             Arg::Long(name) => {
                 let name = name.to_owned();
                 // Before its value is asked for, which an unknown one may not have.
@@ -123,8 +136,27 @@ pub fn parse(
             Arg::Value(value) if subcommand.is_none() => {
                 subcommand = Some(value.to_string_lossy().into_owned());
             }
+            Arg::Value(value)
+                if account.is_none() && matches!(subcommand.as_deref(), Some("refresh" | "token")) =>
+            {
+                account = Some(value.to_string_lossy().into_owned());
+            }
             other => return Err(usage(other.unexpected())),
         }
+    }
+    let asked = match subcommand.as_deref() {
+        Some("accounts") => Some(Asked::Accounts { json: flags.switch("json") }),
+        Some("refresh") => {
+            Some(Asked::Refresh { account, force: flags.switch("force"), json: flags.switch("json") })
+        }
+        Some("token") => Some(Asked::Token { account }),
+        _ => None,
+    };
+    if let Some(switch) = flags.1.first() {
+        return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
+    }
+    if let Some(asked) = asked {
+        return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
@@ -139,12 +171,20 @@ pub fn parse(
     }
 }
 
+/// Options with their values, and switches.
 #[derive(Default)]
-struct Flags(Vec<(String, OsString)>);
+struct Flags(Vec<(String, OsString)>, Vec<String>);
 
 impl Flags {
     fn get(&self, name: &str) -> Option<OsString> {
         self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
+    }
+
+    /// Whether the switch was given; what is left in the end was given in vain.
+    fn switch(&mut self, name: &str) -> bool {
+        let given = self.1.iter().any(|switch| switch == name);
+        self.1.retain(|switch| switch != name);
+        given
     }
 
     fn only(&self, known: &[&str]) -> Result<(), UsageError> {
@@ -207,6 +247,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             ..config
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+        upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
     })
 }
 

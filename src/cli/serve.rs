@@ -31,12 +31,8 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
     let (input, output) = rpc::stdio().map_err(|error| format!("stdin or stdout cannot be used: {error}"))?;
     let terminate = rpc::asked_to_end().map_err(|error| format!("signals cannot be handled: {error}"))?;
-    let sidecar = Sidecar::start(sidecar::Options {
-        paths: options.paths,
-        upstream_url: options.upstream_url,
-        auth_url: options.auth_url,
-        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
-    });
+    let rpc_config = options.rpc.clone();
+    let sidecar = Sidecar::start(sidecar_options(options));
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let build = |outbox: Outbox| {
         tokio::spawn(sidecar.clone().run_notifier(outbox));
@@ -44,7 +40,8 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     };
     tokio::spawn(sidecar.clone().run_watch());
     tokio::spawn(sidecar.clone().run_persist());
-    let ended = rpc::serve(input, output, options.rpc, build, terminate, sidecar.finish()).await;
+    tokio::spawn(sidecar.clone().run_upkeep());
+    let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }
 
@@ -58,7 +55,18 @@ fn refuse_no_directory(dir: &Path) -> Result<(), String> {
     }
 }
 
-fn start_logging(options: &ServeOptions) -> Result<(), String> {
+/// The sidecar's share of the options.
+pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
+    sidecar::Options {
+        paths: options.paths,
+        upstream_url: options.upstream_url,
+        auth_url: options.auth_url,
+        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+        upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
+    }
+}
+
+pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
     let filter = EnvFilter::try_new(&options.log).map_err(|error| format!("--log: {error}"))?;
     match &options.paths.log_file {
         Some(path) => {

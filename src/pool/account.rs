@@ -35,6 +35,8 @@ pub struct Account {
     pub linked: bool,
     /// Taken out of rotation by the user.
     pub disabled: bool,
+    /// The refresh token was sent and no answer arrived, so it may be consumed.
+    pub doubt: Option<Mark>,
     pub health: Health,
 }
 
@@ -50,6 +52,7 @@ impl Account {
             credential,
             linked: false,
             disabled: false,
+            doubt: None,
             health: Health::default(),
         }
     }
@@ -64,14 +67,17 @@ impl Account {
         }
     }
 
-    /// The evidence behind [`Account::state`], or behind a back-off when it is ready. None for a disabled account:
+    /// The evidence behind [`Account::state`], or behind a back-off or a doubt when it is ready. None for a disabled account:
     /// that was the user's own wish.
     pub fn reason(&self, now: At) -> Option<&Mark> {
         match (self.state(now), &self.health.standing) {
             (State::Disabled, _) => None,
             (_, Standing::NeedsLogin(mark) | Standing::Deactivated(mark)) => Some(mark),
             (State::Cooling, Standing::Good) => self.health.cooldown.as_ref().map(|cooldown| &cooldown.why),
-            (_, Standing::Good) => self.backoff_until(now).and(self.health.backoff.as_ref()).map(|b| &b.why),
+            (_, Standing::Good) => {
+                let backed_off = self.backoff_until(now).and(self.health.backoff.as_ref());
+                backed_off.map(|backoff| &backoff.why).or(self.doubt.as_ref())
+            }
         }
     }
 

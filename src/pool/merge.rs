@@ -84,7 +84,7 @@ fn may_be_one(a: &Identity, b: &Identity) -> bool {
 
 /// Returns the id and the label that gave way.
 fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
-    let Account { id, identity, label, email, plan, credential, linked, disabled, health } = other;
+    let Account { id, identity, label, email, plan, credential, linked, disabled, doubt, health } = other;
     let (mut gone_id, mut gone_label) = (id, label);
     if parts(&identity) > parts(&survivor.identity) {
         std::mem::swap(&mut survivor.id, &mut gone_id);
@@ -95,6 +95,7 @@ fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
     }
     if credential.expires_at > survivor.credential.expires_at {
         survivor.credential = credential;
+        survivor.doubt = doubt;
         survivor.plan = plan.or(survivor.plan.take());
     } else {
         survivor.plan = survivor.plan.take().or(plan);

@@ -2,8 +2,8 @@
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `affinity`, `reading`, `reset`), which
-//! account is used (`eligibility`, `glance`, `ranking`), and what becomes of one completion (`verdict`, `rotation`,
-//! `hold_back`).
+//! account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion (`verdict`, `rotation`,
+//! `hold_back`), and whether a refresh token may be sent (`ledger`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -16,6 +16,7 @@ mod glance;
 mod health;
 mod hold_back;
 mod identity;
+mod ledger;
 mod merge;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
@@ -42,6 +43,9 @@ pub use failure::{Failure, FailureKind, Source};
 pub use health::{Health, Mark, ModelExclusion, Standing};
 pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
+pub use ledger::{
+    Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
+};
 pub use ranking::{Demand, Ranked, Reason};
 pub use reading::UsageEffect;
 pub use reset::{ResetReport, ResetScope};

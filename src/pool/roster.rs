@@ -130,9 +130,15 @@ impl Pool {
             let changed = replace(&mut account.credential, credential);
             if changed {
                 account.health.reinstate();
+                account.doubt = None;
             }
             changed
         });
+    }
+
+    /// Whether it is known what became of the refresh token that the account holds.
+    pub fn set_doubt(&mut self, id: &AccountId, doubt: Option<Mark>) {
+        self.update(id, |account| replace(&mut account.doubt, doubt));
     }
 
     pub fn mark_needs_login(&mut self, id: &AccountId, mark: Mark) {

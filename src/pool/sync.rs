@@ -86,6 +86,7 @@ impl Pool {
         kept.health.absorb(&gone.health);
         if gone.credential.expires_at > kept.credential.expires_at {
             kept.credential = gone.credential;
+            kept.doubt = gone.doubt;
         }
         kept.disabled |= gone.disabled;
         if self.pin.as_ref() == Some(&fold.gone) {
@@ -102,6 +103,7 @@ fn take_record(account: &mut Account, record: Account) -> bool {
     let renewed = merge::take_newer(&mut account.credential, record.credential);
     if renewed {
         account.health.reinstate();
+        account.doubt = None;
         // Whoever wrote the newer credential knew best what it is good for.
         if record.health.standing != Standing::Good {
             account.health.absorb(&record.health);

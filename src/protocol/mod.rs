@@ -6,6 +6,7 @@
 
 mod account;
 mod complete;
+mod credentials;
 mod error;
 mod handshake;
 mod manage;
@@ -19,6 +20,10 @@ pub use account::{
 pub use complete::{
     AccountStanding, CancelComplete, Collect, Collected, Complete, CompleteCancel, CompleteParams, Failed,
     Notice, Outcome, Phase, RotatedReason, SubscriptionId, Timing,
+};
+pub use credentials::{
+    AccountsToken, Refresh, RefreshAnswer, RefreshError, RefreshParams, RefreshProgress, Refreshed,
+    TokenAnswer, TokenParams,
 };
 pub use error::{ErrorData, ErrorKind, RpcError};
 pub use handshake::{

@@ -65,6 +65,10 @@ pub enum WarningKind {
     CorruptFile,
     SettingsInvalid,
     OutcomeUnknown,
+    /// A refresh token that was redeemed before came back, e.g. with an old copy of the file.
+    ConsumedCredential,
+    /// Upstream revoked several logins, so no token is redeemed for a while.
+    RedeemPaused,
 }
 
 impl Notification for AccountsChanged {

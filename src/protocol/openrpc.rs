@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::notification::Notification;
 use super::{
-    Accounts, AccountsChanged, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData, Failed,
-    Initialize, Label, Method, Notice, PROTOCOL_VERSION, PathsResult, Remove, Reset, RpcDiscover, Use,
-    Warning,
+    Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
+    Failed, Initialize, Label, Method, Notice, PROTOCOL_VERSION, PathsResult, Refresh, RefreshProgress,
+    Remove, Reset, RpcDiscover, Use, Warning,
 };
 
 /// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
@@ -89,6 +89,8 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Disable>(schemas),
         method::<Enable>(schemas),
         method::<Label>(schemas),
+        method::<AccountsToken>(schemas),
+        method::<Refresh>(schemas),
         method::<Reset>(schemas),
         method::<PathsResult>(schemas),
         complete,
@@ -130,7 +132,13 @@ fn notifications(schemas: &mut Schemas) -> Vec<Value> {
         "summary": "Ends the process: exit code 0 after `shutdown`, else 1.",
         "params": {"type": "object"},
     });
-    vec![one::<AccountsChanged>(schemas), one::<Warning>(schemas), cancel, exit]
+    vec![
+        one::<AccountsChanged>(schemas),
+        one::<Warning>(schemas),
+        one::<RefreshProgress>(schemas),
+        cancel,
+        exit,
+    ]
 }
 
 /// Two generators over one set of definitions: what a client sends may leave out members that have defaults, what the

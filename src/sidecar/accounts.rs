@@ -1,15 +1,18 @@
 //! `accounts` and `accounts/…`: the list, and what a user does to one account.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::blocking::on_a_thread;
 use super::load::labels_of;
-use super::token::Need;
+use super::token::{Need, Token};
+use super::view::EXPIRING;
 use super::{Sidecar, error, view};
 use crate::clock;
-use crate::pool::AccountId;
+use crate::pool::{AccountId, Demand};
 use crate::protocol::{
     AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError,
+    TokenAnswer, TokenParams,
 };
 use crate::store::StorageError;
 
@@ -27,7 +30,7 @@ pub(super) async fn use_account(
     params: AccountParams,
 ) -> Result<AccountAnswer, RpcError> {
     let id = sidecar.find(&params.account)?;
-    sidecar.token(&id, Need::Usable).await.map_err(|failure| error::token(&id, &failure))?;
+    sidecar.token(&id, Need::USABLE).await.map_err(|failure| error::token(&id, &failure))?;
     {
         let mut pool = sidecar.pool();
         pool.set_disabled(&id, false);
@@ -81,6 +84,35 @@ pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<
             Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
         })
         .await
+}
+
+/// The one method that answers a secret. Without a selector an account whose token cannot be had gives way to the next.
+pub(super) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<TokenAnswer, RpcError> {
+    let need = || Need::ValidFor(params.min_valid_ms.map_or(EXPIRING, Duration::from_millis));
+    if let Some(selector) = &params.account {
+        let id = sidecar.find(selector)?;
+        let token = sidecar.token(&id, need()).await.map_err(|failure| error::token(&id, &failure))?;
+        return Ok(token_answer(&id, &token));
+    }
+    let (mut tried, mut last) = (Vec::new(), None);
+    loop {
+        let best = sidecar.pool().best(&Demand::default(), &tried, clock::now());
+        let Some(id) = best else { return Err(last.unwrap_or_else(|| error::no_account(&sidecar.pool()))) };
+        match sidecar.token(&id, need()).await {
+            Ok(token) => return Ok(token_answer(&id, &token)),
+            Err(failure) => last = Some(error::token(&id, &failure)),
+        }
+        tried.push(id);
+    }
+}
+
+fn token_answer(id: &AccountId, token: &Token) -> TokenAnswer {
+    TokenAnswer {
+        access_token: token.access.expose().to_owned(),
+        workspace_id: token.workspace_id.clone(),
+        expires_at: token.expires_at.millis(),
+        account: id.to_string(),
+    }
 }
 
 async fn set_disabled(

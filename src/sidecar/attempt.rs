@@ -68,7 +68,7 @@ impl Completion {
         account: &AccountId,
         attempt: u32,
     ) -> Result<AttemptEnd, Gone> {
-        let mut need = Need::Usable;
+        let mut need = Need::USABLE;
         loop {
             let (refused, sent) = match self.sidecar.token(account, need).await {
                 Ok(token) => {

@@ -1,7 +1,8 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
 use super::{Sidecar, view};
-use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
+use crate::clock;
+use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError, State};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::store::StorageError;
 
@@ -53,13 +54,24 @@ pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
             rpc.data.hint = Some("log this account in again".to_owned());
             rpc
         }
-        FailureKind::Storage => RpcError::new(ErrorKind::Storage, failure.message.clone()),
+        FailureKind::Storage => {
+            let mut rpc = RpcError::new(ErrorKind::Storage, failure.message.clone());
+            rpc.data.retryable = failure.code.as_deref() == Some("locked");
+            rpc
+        }
+        FailureKind::OutcomeUnknown => {
+            let mut rpc = RpcError::new(ErrorKind::Upstream, failure.message.clone());
+            rpc.data.hint = Some("`refresh` with `force` tries it once more".to_owned());
+            rpc
+        }
         _ => {
             let mut rpc = RpcError::new(ErrorKind::Upstream, failure.message.clone());
-            rpc.data.retryable = true;
+            rpc.data.retryable = failure.kind != FailureKind::Deactivated;
             rpc
         }
     };
+    rpc.data.cause = Some(failure.kind.name().to_owned());
+    rpc.data.retry_at = failure.retry_after.map(|rest| (clock::now() + rest).millis());
     rpc.data.account = Some(account.to_string());
     rpc.data.status = failure.status;
     rpc.data.code = failure.code.clone();
@@ -70,6 +82,22 @@ pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
 pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
     let mut rpc = RpcError::from(error);
     rpc.data.account = Some(account.to_string());
+    rpc
+}
+
+/// No account can be used now.
+pub(super) fn no_account(pool: &Pool) -> RpcError {
+    let now = clock::now();
+    let accounts = pool.accounts();
+    if !accounts.is_empty() && accounts.iter().all(|account| account.state(now) == State::NeedsLogin) {
+        return RpcError::new(ErrorKind::LoginRequired, "every account needs login");
+    }
+    let message =
+        if accounts.is_empty() { "there are no accounts yet" } else { "no account can be used now" };
+    let mut rpc = RpcError::new(ErrorKind::NoAvailableAccount, message);
+    let earliest = accounts.iter().filter_map(|account| account.cooldown_until(now)).min();
+    rpc.data.retryable = earliest.is_some();
+    rpc.data.retry_at = earliest.map(At::millis);
     rpc
 }
 

@@ -13,7 +13,9 @@ mod collect;
 mod complete;
 mod discover;
 mod error;
+mod exchange;
 mod file_warnings;
+mod findings;
 mod initialize;
 mod load;
 mod module;
@@ -22,8 +24,10 @@ mod paths;
 mod persist;
 mod redact;
 mod redeem;
+mod refresh;
 mod reset;
 mod token;
+mod upkeep;
 mod usage;
 mod view;
 
@@ -33,7 +37,7 @@ use std::time::Duration;
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{Pool, RotationSettings};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, Paths, StateFile};
+use crate::store::{AccountsFile, Paths, RedeemFile, StateFile};
 use crate::upstream::Upstream;
 
 pub use module::methods;
@@ -53,6 +57,8 @@ pub struct Options {
     pub auth_url: BaseUrl,
     /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
     pub redeem_spacing: Duration,
+    /// How often accounts that nobody uses are looked after.
+    pub upkeep_interval: Duration,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -97,13 +103,14 @@ impl Sidecar {
             session: Session::default(),
             notifier: Notifier::default(),
             persist: Persist::default(),
-            redeems: Redeems::default(),
+            redeems: Redeems::new(RedeemFile::new(options.paths.state_dir.clone())),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
             options,
         });
         sidecar.load_settings();
         sidecar.load_everything();
+        sidecar.look_for_unknown_outcomes();
         sidecar
     }
 
@@ -126,7 +133,11 @@ impl Sidecar {
     /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
     /// time.
     pub async fn finish(self: &Arc<Self>) {
-        self.redeems.settle().await;
+        if self.redeems.are_under_way() {
+            // A slow token endpoint may use up all the time there is.
+            self.flush().await;
+            self.redeems.settle().await;
+        }
         self.flush().await;
     }
 }

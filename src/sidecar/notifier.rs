@@ -1,7 +1,7 @@
 //! What the sidecar says unasked: held back until `initialize`, coalesced, and never at the cost of memory.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ pub(super) struct Notifier {
     state: Mutex<State>,
     wake: Notify,
     changes: Notify,
+    outbox: OnceLock<Outbox>,
 }
 
 #[derive(Default)]
@@ -106,9 +107,26 @@ impl Notifier {
 }
 
 impl Sidecar {
-    /// Sends notifications until the connection is gone. A client that does not read makes this wait, while changes
-    /// go on being coalesced into one.
-    pub async fn run_notifier(self: Arc<Self>, outbox: Outbox) {
+    /// Sends one notification in order with the answers, when the client wants it.
+    pub(super) async fn notify_now<N: Notification>(&self, params: &N::Params) {
+        let wanted = {
+            let state = self.notifier.state();
+            state.open && !state.opted_out.contains(N::NAME)
+        };
+        if let (true, Some(outbox)) = (wanted, self.notifier.outbox.get()) {
+            // A client that is gone misses nothing.
+            let _ = outbox.notify(N::NAME, params).await;
+        }
+    }
+
+    /// Connects the notifications to the client, from this call on, and sends them until the connection is gone. A
+    /// client that does not read makes this wait, while changes go on being coalesced into one.
+    pub fn run_notifier(self: Arc<Self>, outbox: Outbox) -> impl Future<Output = ()> + Send {
+        let _ = self.notifier.outbox.set(outbox.clone());
+        self.send_notifications(outbox)
+    }
+
+    async fn send_notifications(self: Arc<Self>, outbox: Outbox) {
         let mut told = None;
         loop {
             self.notifier.wake.notified().await;

@@ -1,74 +1,94 @@
 //! A token for one attempt: the one in memory while it is good, else a redeemed one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Sidecar;
 use super::view::EXPIRING;
 use crate::clock;
-use crate::pool::{AccountId, Credential, Failure, FailureKind, Source, Standing};
+use crate::pool::{AccountId, At, Credential, Failure, FailureKind, Source, Standing, Urge};
 use crate::secret::Secret;
+
+/// While the token at hand still lives, nobody waits longer than this for a new one: the token endpoint may be slow,
+/// and whoever holds a lock may be, too.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How good the token has to be.
 pub(super) enum Need {
-    /// Good for five more minutes; when that cannot be had, one that is still good now will do.
-    Usable,
+    /// Good for so much longer; when that cannot be had, one that is still good now will do.
+    ValidFor(Duration),
     /// Another one than the token that upstream has just refused.
     NewerThan(Secret),
+    /// A newly redeemed one, whatever is known about the account: the user wants it.
+    Forced,
+}
+
+impl Need {
+    /// Good enough for a request.
+    pub(super) const USABLE: Need = Need::ValidFor(EXPIRING);
 }
 
 /// An access token and the workspace it belongs to.
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) access: Secret,
+    pub(super) expires_at: At,
     pub(super) workspace_id: Option<String>,
 }
 
 impl Sidecar {
     /// # Errors
     ///
-    /// `login_required` when only a login helps, `token_unavailable` and the like when waiting may help. The account
-    /// itself is not marked here: the rotation walk does that, from the failure.
+    /// `login_required` when only a login helps, `token_unavailable` and the like when waiting may help.
     pub(super) async fn token(self: &Arc<Self>, id: &AccountId, need: Need) -> Result<Token, Failure> {
-        let (credential, workspace_id, standing) = {
+        let (held, workspace_id, standing) = {
             let pool = self.pool();
             let account = pool.get(id).ok_or_else(gone)?;
-            (
-                account.credential.clone(),
-                account.identity.workspace_id.clone(),
-                account.health.standing.clone(),
-            )
+            let workspace_id = account.identity.workspace_id.clone();
+            (account.credential.clone(), workspace_id, account.health.standing.clone())
         };
-        if let Standing::NeedsLogin(mark) = standing {
-            let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
-            failure.code = mark.code;
-            return Err(failure);
-        }
-        let good = match &need {
-            Need::Usable => credential.expires_at > clock::now() + EXPIRING,
-            Need::NewerThan(refused) => credential.access != *refused,
+        let credential = match need {
+            Need::Forced => self.redeem(id, &held.access, Urge::Forced).await?,
+            _ if let Standing::NeedsLogin(mark) = standing => {
+                let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
+                failure.code = mark.code;
+                return Err(failure);
+            }
+            Need::ValidFor(life) if held.expires_at > clock::now() + life => held,
+            Need::ValidFor(_) => self.renewed(id, held).await?,
+            Need::NewerThan(refused) if held.access != refused => held,
+            Need::NewerThan(refused) => {
+                let renewed = self.redeem(id, &refused, Urge::Needed).await?;
+                if renewed.access != refused {
+                    renewed
+                } else {
+                    // The flight that was joined had set out with an older token, and found the refused one.
+                    self.redeem(id, &refused, Urge::Needed).await?
+                }
+            }
         };
-        let credential = if good { credential } else { self.redeemed(id, credential, &need).await? };
-        Ok(Token { access: credential.access, workspace_id })
+        Ok(Token { access: credential.access, expires_at: credential.expires_at, workspace_id })
     }
 
-    async fn redeemed(
-        self: &Arc<Self>,
-        id: &AccountId,
-        old: Credential,
-        need: &Need,
-    ) -> Result<Credential, Failure> {
-        match self.redeem(id).await {
-            Err(failure)
-                if matches!(need, Need::Usable)
-                    && failure.kind != FailureKind::LoginRequired
-                    && old.expires_at > clock::now() =>
-            {
-                tracing::info!(account = %id, kind = failure.kind.name(), "going on with the old token while it lives");
-                Ok(old)
-            }
-            result => result,
+    /// A new credential, or the old one when that lives and a new one cannot be had, or not soon.
+    async fn renewed(self: &Arc<Self>, id: &AccountId, old: Credential) -> Result<Credential, Failure> {
+        let redeeming = self.redeem(id, &old.access, Urge::Needed);
+        if old.expires_at <= clock::now() {
+            return redeeming.await;
         }
+        let why = match tokio::time::timeout(PATIENCE, redeeming).await {
+            Ok(Ok(credential)) => return Ok(credential),
+            Ok(Err(failure)) if is_final(&failure) || old.expires_at <= clock::now() => return Err(failure),
+            Ok(Err(failure)) => failure.kind.name(),
+            Err(_) => "slow",
+        };
+        tracing::info!(account = %id, why, "going on with the old token while it lives");
+        Ok(old)
     }
+}
+
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::LoginRequired | FailureKind::Deactivated)
 }
 
 pub(super) fn gone() -> Failure {

@@ -35,7 +35,7 @@ fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// The file a chain of links ends at, which need not exist yet.
-fn follow_links(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..MOST_LINKS {
         match fs::read_link(&target) {

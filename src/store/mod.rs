@@ -14,7 +14,10 @@ mod lock;
 mod members;
 mod paths;
 mod permissions;
+mod probe;
 mod reading;
+mod redeem_file;
+mod redeem_record;
 mod settings;
 mod state;
 
@@ -27,6 +30,8 @@ pub use error::StorageError;
 pub use lock::{LOCK_DEADLINE, LockGuard};
 pub use paths::{PathError, PathOptions, Paths, Surroundings};
 pub use permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
+pub use probe::probe_writable;
+pub use redeem_file::{LedgerReading, RedeemFile, RedeemLane};
 pub use settings::{
     FooterOrder, FooterPrefs, ResetWindow, SettingProblem, Settings, SettingsFile, UsageMode,
 };

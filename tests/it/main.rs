@@ -1,11 +1,15 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 #![expect(clippy::expect_used, reason = "tests")]
 
+mod canary;
 mod command_line;
 mod examples;
+mod killed;
 mod layers;
 mod notices;
+mod options;
 mod peer;
+mod redeem;
 mod schema;
 mod script;
 mod script_pattern;
@@ -14,6 +18,7 @@ mod scripts;
 mod shared_files;
 mod sim;
 mod sim_bench;
+mod stage;
 mod streaming;
 mod transport;
 mod usage;

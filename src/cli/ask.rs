@@ -1,0 +1,110 @@
+//! `multicodex accounts`, `refresh` and `token`: one method of the protocol, asked in this process, for people without a
+//! client at hand.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use jsonrpsee::core::traits::ToRpcParams;
+use jsonrpsee::{Methods, MethodsError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::options::ServeOptions;
+use super::serve::{sidecar_options, start_logging};
+use super::table;
+use crate::protocol::{
+    Accounts, AccountsParams, AccountsToken, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams,
+};
+use crate::sidecar::{self, Sidecar};
+use crate::store::make_private_dir;
+
+/// What is asked, and how the answer is to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Accounts { json: bool },
+    Refresh { account: Option<String>, force: bool, json: bool },
+    Token { account: Option<String> },
+}
+
+/// Exit code 0, or 1 when an account could not be refreshed or the method answered an error.
+pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
+    start_logging(&options)?;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    let code = runtime.block_on(async {
+        let sidecar = Sidecar::start(sidecar_options(options));
+        let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
+        let told = tell(&methods, asked).await;
+        sidecar.finish().await;
+        Ok(told.unwrap_or_else(|message| {
+            eprintln!("multicodex: {message}");
+            ExitCode::FAILURE
+        }))
+    });
+    runtime.shutdown_background();
+    code
+}
+
+async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match asked {
+        Asked::Accounts { json } => {
+            let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
+            if *json { print_json(&list)? } else { print!("{}", table::accounts(&list.accounts, colour)) }
+        }
+        Asked::Refresh { account, force, json } => {
+            let params = RefreshParams { account: account.clone(), force: Some(*force) };
+            let answer = call::<Refresh>(methods, &params).await?;
+            if *json {
+                print_json(&answer)?
+            } else {
+                print_refreshed(&answer, colour)
+            }
+            if answer.results.iter().any(|result| !result.ok) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Asked::Token { account } => {
+            let params = TokenParams { account: account.clone(), min_valid_ms: None };
+            println!("{}", call::<AccountsToken>(methods, &params).await?.access_token);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn call<M: Method>(methods: &Methods, params: &M::Params) -> Result<M::Result, String>
+where
+    M::Params: Serialize,
+    M::Result: DeserializeOwned,
+{
+    struct Named(Box<RawValue>);
+    impl ToRpcParams for Named {
+        fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+            Ok(Some(self.0))
+        }
+    }
+    let params = Named(to_raw_value(params).map_err(|error| error.to_string())?);
+    methods.call(M::NAME, params).await.map_err(|error| match error {
+        MethodsError::JsonRpc(answer) => answer.message().to_owned(),
+        other => other.to_string(),
+    })
+}
+
+fn print_json(answer: &impl Serialize) -> Result<(), String> {
+    println!("{}", serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn print_refreshed(answer: &RefreshAnswer, colour: bool) {
+    let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
+    print!("{}", table::accounts(&accounts, colour));
+    for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
+        let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        println!("{}: {}{hint}", result.account.label, error.message);
+    }
+}

@@ -1,0 +1,146 @@
+//! Methods about tokens: `accounts/token`, the one that answers a secret, and `refresh`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Account, ErrorKind, Method, Notification, RpcError};
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TokenParams {
+    /// An account's id, label or e-mail; the account that rotation would use now when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// How much longer the token has to live, five minutes when absent. Beyond the life of any token it is redeemed
+    /// once, and the freshest is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_valid_ms: Option<u64>,
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenAnswer {
+    /// Secret.
+    pub access_token: String,
+    /// To be sent as `chatgpt-account-id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    pub expires_at: i64,
+    /// Account id.
+    pub account: String,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RefreshParams {
+    /// An account's id, label or e-mail, or `all`, which is the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Redeem also when the token is still good, and once more what was refused or whose answer was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshAnswer {
+    /// In the order of `accounts`.
+    pub results: Vec<Refreshed>,
+    /// How many of these accounts need a login.
+    pub needs_login: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Refreshed {
+    /// As it is afterwards.
+    pub account: Account,
+    /// Its token is good.
+    pub ok: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RefreshError>,
+}
+
+/// Why one account could not be refreshed: what a request for it alone would have been answered.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshError {
+    pub kind: ErrorKind,
+    pub message: String,
+    pub retryable: bool,
+    /// By the kinds of `complete`'s `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Upstream's HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Upstream's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// One more account of a `refresh` is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RefreshProgress {
+    pub done: u32,
+    pub total: u32,
+    /// Account id.
+    pub account: String,
+}
+
+/// The token does not belong into a log.
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenAnswer").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+impl From<RpcError> for RefreshError {
+    fn from(error: RpcError) -> Self {
+        let data = *error.data;
+        RefreshError {
+            kind: error.kind,
+            message: error.message,
+            retryable: data.retryable,
+            cause: data.cause,
+            retry_at: data.retry_at,
+            hint: data.hint,
+            status: data.status,
+            code: data.code,
+        }
+    }
+}
+
+/// `accounts/token`
+#[derive(Debug)]
+pub struct AccountsToken;
+
+impl Method for AccountsToken {
+    const NAME: &'static str = "accounts/token";
+    const SUMMARY: &'static str = "A valid access token: the one method that answers a secret.";
+    type Params = TokenParams;
+    type Result = TokenAnswer;
+}
+
+/// `refresh`
+#[derive(Debug)]
+pub struct Refresh;
+
+impl Method for Refresh {
+    const NAME: &'static str = "refresh";
+    const SUMMARY: &'static str =
+        "Makes sure that tokens are good, and asks for usage; of one account or of all.";
+    type Params = RefreshParams;
+    type Result = RefreshAnswer;
+}
+
+impl Notification for RefreshProgress {
+    const NAME: &'static str = "refresh/progress";
+    const SUMMARY: &'static str = "One more account of a `refresh` is done; before its answer.";
+    type Params = Self;
+}
