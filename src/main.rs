@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let environment = |name: &str| std::env::var_os(name);
     let ended = match cli::parse(std::env::args_os().skip(1), &environment, std::io::stdin().is_terminal()) {
         Ok(Command::Serve(options)) => cli::serve(*options),
+        Ok(Command::Login(command)) => cli::login(*command),
         Ok(Command::Ask(options, asked)) => cli::ask(*options, &asked),
         Ok(Command::Help) => cli::help(),
         Ok(Command::Version) => cli::version(),

@@ -34,15 +34,26 @@ pub struct Redeemed {
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct IdToken {
+pub(super) struct IdToken {
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }
 
 impl ExtraTokenFields for IdToken {}
 
-type Answer = StandardTokenResponse<IdToken, BasicTokenType>;
-type OauthClient = Client<
+/// What the token endpoint handed out, for whichever grant.
+pub(super) struct Issued {
+    pub access: Secret,
+    pub refresh: Option<Secret>,
+    pub expires_at: At,
+    /// Of the access token; e-mail and plan from the id token when it tells more.
+    pub claims: Claims,
+    /// Of the id token, when there is one.
+    pub id_claims: Claims,
+}
+
+pub(super) type Answer = StandardTokenResponse<IdToken, BasicTokenType>;
+pub(super) type OauthClient = Client<
     BasicErrorResponse,
     Answer,
     BasicTokenIntrospectionResponse,
@@ -67,9 +78,30 @@ pub async fn redeem(
         async move { send(&http, &auth_base, request).await }
     };
     let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
-    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| match error {
-        RequestTokenError::Request(error) => error.without(refresh),
-        // What is left never shows the answer: a parse error of the crate holds the raw body.
+    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| told(error).without(refresh))
+}
+
+pub(super) fn issued(answer: &Answer, now: At) -> Issued {
+    let access = Secret::new(answer.access_token().secret().as_str());
+    let mut found = claims(&access);
+    let id_token = answer.extra_fields().id_token.as_deref();
+    let id_claims = id_token.map(|token| claims(&Secret::new(token))).unwrap_or_default();
+    found.email = found.email.or_else(|| id_claims.email.clone());
+    found.plan = found.plan.or_else(|| id_claims.plan.clone());
+    let expires_at = answer.expires_in().map(|lifetime| now + lifetime);
+    Issued {
+        access,
+        refresh: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
+        expires_at: expires_at.or(found.expires_at).unwrap_or(now + UNKNOWN_LIFETIME),
+        claims: found,
+        id_claims,
+    }
+}
+
+/// What is left of the crate's errors never shows the answer: a parse error of the crate holds the raw body.
+pub(super) fn told(error: RequestTokenError<RedeemError, BasicErrorResponse>) -> RedeemError {
+    match error {
+        RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             RedeemError::Transient {
                 status: None,
@@ -77,25 +109,16 @@ pub async fn redeem(
                 retry_after: None,
             }
         }
-    })
+    }
 }
 
 fn redeemed(answer: &Answer, old: &Secret, now: At) -> Redeemed {
-    let access = Secret::new(answer.access_token().secret().as_str());
-    let refresh = answer.refresh_token().map(|token| Secret::new(token.secret().as_str()));
+    let Issued { access, refresh, expires_at, claims, .. } = issued(answer, now);
     let refresh = refresh.unwrap_or_else(|| old.clone());
-    let mut claims_found = claims(&access);
-    if let Some(id_token) = &answer.extra_fields().id_token {
-        let more = claims(&Secret::new(id_token.as_str()));
-        claims_found.email = claims_found.email.or(more.email);
-        claims_found.plan = claims_found.plan.or(more.plan);
-    }
-    let expires_at = answer.expires_in().map(|lifetime| now + lifetime);
-    let expires_at = expires_at.or(claims_found.expires_at).unwrap_or(now + UNKNOWN_LIFETIME);
     Redeemed {
         refresh_replaced: refresh != *old,
         credential: Credential { access, refresh, expires_at },
-        claims: claims_found,
+        claims,
     }
 }
 

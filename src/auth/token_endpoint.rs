@@ -156,7 +156,7 @@ fn bare(status: u16) -> String {
 
 /// `{"error":{"code"}}`, `{"error":"code"}` or `{"code"}`, in lower case. Nothing but a plain word counts: it ends up
 /// in messages and logs.
-fn error_code(body: &[u8]) -> Option<String> {
+pub(super) fn error_code(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let code = match body.get("error") {
         Some(Value::Object(error)) => error.get("code"),

@@ -14,7 +14,8 @@ use super::options::ServeOptions;
 use super::serve::{sidecar_options, start_logging};
 use super::table;
 use crate::protocol::{
-    Accounts, AccountsParams, AccountsToken, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams,
+    Accounts, AccountsParams, AccountsToken, ErrorData, Method, Refresh, RefreshAnswer, RefreshParams,
+    TokenParams,
 };
 use crate::sidecar::{self, Sidecar};
 use crate::store::make_private_dir;
@@ -77,7 +78,8 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn call<M: Method>(methods: &Methods, params: &M::Params) -> Result<M::Result, String>
+/// One method, called in this process; the error is what a person is told.
+pub(super) async fn call<M: Method>(methods: &Methods, params: &M::Params) -> Result<M::Result, String>
 where
     M::Params: Serialize,
     M::Result: DeserializeOwned,
@@ -90,7 +92,13 @@ where
     }
     let params = Named(to_raw_value(params).map_err(|error| error.to_string())?);
     methods.call(M::NAME, params).await.map_err(|error| match error {
-        MethodsError::JsonRpc(answer) => answer.message().to_owned(),
+        MethodsError::JsonRpc(answer) => {
+            let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
+            match data.and_then(|data| data.hint) {
+                Some(hint) => format!("{}; {hint}", answer.message()),
+                None => answer.message().to_owned(),
+            }
+        }
         other => other.to_string(),
     })
 }

@@ -6,6 +6,7 @@ mod ask;
 mod bench;
 #[cfg(feature = "sim")]
 mod demo;
+mod login;
 mod options;
 mod serve;
 mod table;
@@ -13,7 +14,8 @@ mod table;
 use std::process::ExitCode;
 
 pub use ask::{Asked, ask};
-pub use options::{Command, Environment, LogFormat, ServeOptions, UsageError, parse};
+pub use login::login;
+pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, UsageError, parse};
 pub use serve::serve;
 
 #[cfg(feature = "sim")]

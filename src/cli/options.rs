@@ -3,18 +3,22 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::Arg;
 
 use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
+use crate::protocol::{LoginWait, Method};
 use crate::rpc;
+use crate::sidecar::LoginOptions;
 use crate::store::{PathOptions, Paths, Surroundings};
 
 pub const HELP: &str = "\
 multicodex - a JSON-RPC sidecar that manages several ChatGPT/Codex accounts
 
 Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
+       multicodex login [options]       add an account, or log a known one in again
        multicodex accounts              list the accounts
        multicodex refresh [account]     renew tokens that expire, and read the usage
        multicodex token [account]       print a valid access token
@@ -34,6 +38,10 @@ Options of serve (each also an environment variable):
   --max-requests N         MULTICODEX_MAX_REQUESTS       default 1024
   --max-message-bytes N    MULTICODEX_MAX_MESSAGE_BYTES  default 67108864 (64 MiB)
 
+Options of login (and those of serve that name files, addresses and logs):
+  --device       log in with a code that is typed on another device
+  --label NAME   what a new account is to be called; default its e-mail
+  --no-open      do not open a browser
 Options of accounts and refresh, beside those of serve:
   --json                   the answer of the protocol's method
   --force                  (refresh) renew every token, and try once more what was refused or lost
@@ -47,7 +55,7 @@ Options of simulate:
   -V, --version  the version
 ";
 
-const SERVE_FLAGS: [&str; 10] = [
+const SERVE_FLAGS: &[&str] = &[
     "agent-dir",
     "state-dir",
     "codex-home",
@@ -59,7 +67,8 @@ const SERVE_FLAGS: [&str; 10] = [
     "max-requests",
     "max-message-bytes",
 ];
-const SIMULATE_FLAGS: [&str; 3] = ["port", "accounts", "agent-dir"];
+const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
+const LOGIN_FLAGS: &[&str] = &["label"];
 
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
@@ -68,6 +77,7 @@ const DEFAULT_AUTH: &str = "https://auth.openai.com";
 #[derive(Debug)]
 pub enum Command {
     Serve(Box<ServeOptions>),
+    Login(Box<LoginCommand>),
     /// One method, for a person.
     Ask(Box<ServeOptions>, Asked),
     Help,
@@ -91,6 +101,16 @@ pub struct ServeOptions {
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
     pub upkeep_interval_ms: u64,
+    pub login: LoginOptions,
+}
+
+/// `multicodex login`
+#[derive(Debug)]
+pub struct LoginCommand {
+    pub sidecar: ServeOptions,
+    pub label: Option<String>,
+    pub device: bool,
+    pub open: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,11 +143,11 @@ pub fn parse(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long(name @ ("json" | "force")) => flags.1.push(name.to_owned()),
+            Arg::Long(name @ ("json" | "force" | "device" | "no-open")) => flags.1.push(name.to_owned()),
             Arg::Long(name) => {
                 let name = name.to_owned();
                 // Before its value is asked for, which an unknown one may not have.
-                if !SERVE_FLAGS.contains(&&*name) && !SIMULATE_FLAGS.contains(&&*name) {
+                if ![SERVE_FLAGS, SIMULATE_FLAGS, LOGIN_FLAGS].concat().contains(&&*name) {
                     return Err(unknown_option(&name));
                 }
                 let value = parser.value().map_err(usage)?;
@@ -152,15 +172,27 @@ pub fn parse(
         Some("token") => Some(Asked::Token { account }),
         _ => None,
     };
+    let is_login = subcommand.as_deref() == Some("login");
+    let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
     if let Some(switch) = flags.1.first() {
         return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
     }
     if let Some(asked) = asked {
+        flags.only(SERVE_FLAGS)?;
         return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
-        None | Some("serve") => serve(&flags, env).map(|options| Command::Serve(Box::new(options))),
+        None | Some("serve") => {
+            flags.only(SERVE_FLAGS)?;
+            serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
+        }
+        Some("login") => {
+            flags.only(&[SERVE_FLAGS, LOGIN_FLAGS].concat())?;
+            let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
+            let sidecar = serve(&flags, env)?;
+            Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
+        }
         #[cfg(feature = "sim")]
         Some("bench") => flags.only(&[]).map(|()| Command::Bench),
         #[cfg(feature = "sim")]
@@ -196,7 +228,6 @@ impl Flags {
 }
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
-    flags.only(&SERVE_FLAGS)?;
     let choose = |flag: &'static str, variable: &'static str| {
         let set = flags.get(flag).map(|value| (format!("--{flag}"), value));
         set.or_else(|| {
@@ -244,16 +275,36 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
                 choose("max-message-bytes", "MULTICODEX_MAX_MESSAGE_BYTES"),
                 config.max_message_bytes,
             )?,
-            ..config
+            uncounted: &[LoginWait::NAME],
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
         upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
+        login: login_options(&|variable| choose("", variable))?,
     })
+}
+
+/// Only tests choose anything but the defaults: ports that are free, and lives that end while they look on.
+fn login_options(
+    choose: &dyn Fn(&'static str) -> Option<(String, OsString)>,
+) -> Result<LoginOptions, UsageError> {
+    let mut options = LoginOptions::default();
+    if let Some((name, value)) = choose("MULTICODEX_TEST_CALLBACK_PORTS") {
+        let ports = value.to_string_lossy();
+        options.callback_ports = ports
+            .split(',')
+            .map(|port| number(Some((name.clone(), port.into())), 0))
+            .collect::<Result<_, _>>()?;
+    }
+    if let Some(chosen) = choose("MULTICODEX_TEST_LOGIN_LIVES_MS") {
+        options.browser_lives = Duration::from_millis(number(Some(chosen), 0)?);
+        options.device_lives = options.browser_lives;
+    }
+    Ok(options)
 }
 
 #[cfg(feature = "sim")]
 fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
-    flags.only(&SIMULATE_FLAGS)?;
+    flags.only(SIMULATE_FLAGS)?;
     let named = |flag: &str| flags.get(flag).map(|value| (format!("--{flag}"), value));
     Ok(crate::sim::SimulateOptions {
         port: number(named("port"), 0)?,

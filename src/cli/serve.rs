@@ -62,6 +62,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         upstream_url: options.upstream_url,
         auth_url: options.auth_url,
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+        login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
     }
 }

@@ -77,7 +77,7 @@ fn first_of_same(loaded: &[Account]) -> Vec<usize> {
 }
 
 /// Whether nothing that both know tells them apart.
-fn may_be_one(a: &Identity, b: &Identity) -> bool {
+pub(super) fn may_be_one(a: &Identity, b: &Identity) -> bool {
     let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
     agree(&a.workspace_id, &b.workspace_id) && agree(&a.user_id, &b.user_id)
 }

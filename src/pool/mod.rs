@@ -1,9 +1,9 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `affinity`, `reading`, `reset`), which
-//! account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion (`verdict`, `rotation`,
-//! `hold_back`), and whether a refresh token may be sent (`ledger`).
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `sign_in`, `affinity`, `reading`,
+//! `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion (`verdict`,
+//! `rotation`, `hold_back`), and whether a refresh token may be sent (`ledger`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -28,6 +28,7 @@ mod roster;
 mod rotation;
 mod select;
 mod settings;
+mod sign_in;
 mod sync;
 #[cfg(test)]
 mod testing;
@@ -53,6 +54,7 @@ pub use roster::{LabelError, Pool};
 pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
 pub use select::SelectError;
 pub use settings::{AffinityMode, RotationSettings, Strategy};
+pub use sign_in::{NotPlaced, Place, Purpose, place};
 pub use sync::SyncReport;
 pub use time::At;
 pub use usage::{

@@ -18,6 +18,10 @@ pub enum ErrorKind {
     LoginRequired,
     NoAvailableAccount,
     AccountUnavailable,
+    LoginFailed,
+    LoginExpired,
+    LoginCancelled,
+    IdentityMismatch,
     Upstream,
     Storage,
 }
@@ -33,6 +37,10 @@ impl ErrorKind {
             ErrorKind::AccountAmbiguous => -32011,
             ErrorKind::LoginRequired => -32012,
             ErrorKind::NoAvailableAccount | ErrorKind::AccountUnavailable => -32013,
+            ErrorKind::LoginFailed
+            | ErrorKind::LoginExpired
+            | ErrorKind::LoginCancelled
+            | ErrorKind::IdentityMismatch => -32014,
             ErrorKind::Upstream => -32015,
             ErrorKind::Storage => -32016,
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Method, NoParams};
+use super::{LoginFlow, Method, NoParams};
 
 /// The version of the protocol that this sidecar speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -60,8 +60,8 @@ pub struct CompleteCapability {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoginCapability {
-    /// Login flows on offer. Empty as long as this version has none.
-    pub flows: Vec<String>,
+    /// Login flows on offer: `browser`, `device`.
+    pub flows: Vec<LoginFlow>,
 }
 
 /// The files this sidecar reads and writes, as absolute paths.

@@ -9,6 +9,7 @@ mod complete;
 mod credentials;
 mod error;
 mod handshake;
+mod login;
 mod manage;
 mod method;
 mod notification;
@@ -29,6 +30,10 @@ pub use error::{ErrorData, ErrorKind, RpcError};
 pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
     LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
+};
+pub use login::{
+    Login, LoginCancel, LoginCancelled, LoginCompleted, LoginFailure, LoginFlow, LoginIdParams, LoginParams,
+    LoginStarted, LoginSubmit, LoginSubmitParams, LoginWait, Reauth, ReauthParams,
 };
 pub use manage::{
     AccountAnswer, AccountList, AccountParams, Accounts, AccountsParams, Disable, Enable, Label, LabelParams,

@@ -25,6 +25,8 @@ pub struct AccountsChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeReason {
+    /// An account was added or renewed by a login.
+    Login,
     /// An account was removed.
     Removed,
     /// The account in use changed, or the pin.

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
-    Failed, Initialize, Label, Method, Notice, PROTOCOL_VERSION, PathsResult, Refresh, RefreshProgress,
-    Remove, Reset, RpcDiscover, Use, Warning,
+    Failed, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice,
+    PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, Use,
+    Warning,
 };
 
 /// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
@@ -89,6 +90,11 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Disable>(schemas),
         method::<Enable>(schemas),
         method::<Label>(schemas),
+        method::<Login>(schemas),
+        method::<Reauth>(schemas),
+        method::<LoginSubmit>(schemas),
+        method::<LoginWait>(schemas),
+        method::<LoginCancel>(schemas),
         method::<AccountsToken>(schemas),
         method::<Refresh>(schemas),
         method::<Reset>(schemas),
@@ -134,6 +140,7 @@ fn notifications(schemas: &mut Schemas) -> Vec<Value> {
     });
     vec![
         one::<AccountsChanged>(schemas),
+        one::<LoginCompleted>(schemas),
         one::<Warning>(schemas),
         one::<RefreshProgress>(schemas),
         cancel,

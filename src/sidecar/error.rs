@@ -1,6 +1,7 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
 use super::{Sidecar, view};
+use crate::auth::{LoginError, RedeemError};
 use crate::clock;
 use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError, State};
 use crate::protocol::{ErrorKind, RpcError};
@@ -82,6 +83,27 @@ pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
 pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
     let mut rpc = RpcError::from(error);
     rpc.data.account = Some(account.to_string());
+    rpc
+}
+
+/// A login that came to nothing before there was anything to store.
+pub(super) fn login(error: &LoginError) -> RpcError {
+    let kind = match error {
+        LoginError::Expired => ErrorKind::LoginExpired,
+        _ => ErrorKind::LoginFailed,
+    };
+    let mut rpc = RpcError::new(kind, error.to_string());
+    match error {
+        LoginError::Server { status, .. } => rpc.data.status = *status,
+        LoginError::Exchange(RedeemError::Terminal { status, code, .. }) => {
+            rpc.data.status = Some(*status);
+            rpc.data.code.clone_from(code);
+        }
+        LoginError::Exchange(RedeemError::Transient { status, .. }) => rpc.data.status = *status,
+        LoginError::NoDeviceLogins => rpc.data.hint = Some("use the flow `browser`".to_owned()),
+        _ => {}
+    }
+    rpc.data.hint.get_or_insert_with(|| "begin the login anew".to_owned());
     rpc
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::Sidecar;
 use crate::protocol::{
     Capabilities, ClientInfo, CompleteCapability, ErrorKind, InitializeParams, InitializeResult,
-    LoginCapability, PROTOCOL_VERSION, RpcError, ServerInfo,
+    LoginCapability, LoginFlow, PROTOCOL_VERSION, RpcError, ServerInfo,
 };
 
 /// What the handshake settled, once per process.
@@ -36,7 +36,7 @@ pub(super) fn initialize(
         protocol_version: PROTOCOL_VERSION,
         capabilities: Capabilities {
             complete: CompleteCapability { transports: vec!["sse".to_owned()] },
-            login: LoginCapability { flows: Vec::new() },
+            login: LoginCapability { flows: vec![LoginFlow::Browser, LoginFlow::Device] },
         },
         paths: sidecar.paths(),
     })

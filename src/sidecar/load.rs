@@ -11,8 +11,7 @@ use super::persist::Marks;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Pool, Source,
-    Standing,
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Pool, Source, Standing,
 };
 use crate::protocol::{ChangeReason, WarningKind};
 use crate::store::{
@@ -161,21 +160,25 @@ pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccoun
     kept.into_iter().chain(folded).collect()
 }
 
-/// An account as the file tells it, with what the state dir remembers. The file is the truth about `needsReauth`: the
-/// ancestor clears it there when a login repaired the account.
-fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+/// An account as its entry in the file tells it, and nothing more.
+pub(super) fn identified(entry: &FileAccount) -> Account {
     let claims = auth::claims(&entry.access);
     let identity = Identity {
-        workspace_id: claims.identity.workspace_id.or(entry.account_id),
+        workspace_id: claims.identity.workspace_id.or_else(|| entry.account_id.clone()),
         user_id: claims.identity.user_id,
     };
     let id = auth::account_id(&identity, &entry.email);
-    let credential =
-        Credential { access: entry.access, refresh: entry.refresh, expires_at: entry.expires_at };
-    let mut account = Account::new(id, identity, entry.email, credential);
+    let mut account = Account::new(id, identity, entry.email.clone(), entry.credential());
     account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
     account.plan = claims.plan;
     account.linked = entry.linked;
+    account
+}
+
+/// The same, with what the state dir remembers. The file is the truth about `needsReauth`: the
+/// ancestor clears it there when a login repaired the account.
+fn account(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+    let mut account = identified(&entry);
     if let Some(saved) = known.get(&account.id) {
         account.health = saved.health.clone();
         account.plan = saved.plan.clone().or(account.plan);

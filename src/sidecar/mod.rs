@@ -18,6 +18,8 @@ mod file_warnings;
 mod findings;
 mod initialize;
 mod load;
+mod login;
+mod logins;
 mod module;
 mod notifier;
 mod paths;
@@ -26,6 +28,7 @@ mod redact;
 mod redeem;
 mod refresh;
 mod reset;
+mod sign_in;
 mod token;
 mod upkeep;
 mod usage;
@@ -40,10 +43,12 @@ use crate::protocol::ChangeReason;
 use crate::store::{AccountsFile, Paths, RedeemFile, StateFile};
 use crate::upstream::Upstream;
 
+pub use logins::LoginOptions;
 pub use module::methods;
 
 use complete::Completions;
 use initialize::Session;
+use logins::Logins;
 use notifier::Notifier;
 use persist::Persist;
 use redeem::Redeems;
@@ -57,6 +62,7 @@ pub struct Options {
     pub auth_url: BaseUrl,
     /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
     pub redeem_spacing: Duration,
+    pub login: LoginOptions,
     /// How often accounts that nobody uses are looked after.
     pub upkeep_interval: Duration,
 }
@@ -77,6 +83,7 @@ pub struct Sidecar {
     notifier: Notifier,
     persist: Persist,
     redeems: Redeems,
+    logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
 }
@@ -104,6 +111,7 @@ impl Sidecar {
             notifier: Notifier::default(),
             persist: Persist::default(),
             redeems: Redeems::new(RedeemFile::new(options.paths.state_dir.clone())),
+            logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
             options,
@@ -138,6 +146,7 @@ impl Sidecar {
             self.flush().await;
             self.redeems.settle().await;
         }
+        self.logins.settle().await;
         self.flush().await;
     }
 }

@@ -7,10 +7,10 @@ use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
-use super::{Sidecar, accounts, collect, complete, discover, initialize, paths, refresh, reset};
+use super::{Sidecar, accounts, collect, complete, discover, initialize, login, paths, refresh, reset};
 use crate::protocol::{
-    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Method,
-    PathsResult, Refresh, Remove, Reset, RpcDiscover, RpcError, Use,
+    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Initialize, Label, Login, LoginCancel,
+    LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover, RpcError, Use,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -30,6 +30,11 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
     on_waiting::<Label, _, _>(&mut module, accounts::label)?;
     on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
+    on_waiting::<Login, _, _>(&mut module, login::login)?;
+    on_waiting::<Reauth, _, _>(&mut module, login::reauth)?;
+    on_waiting::<LoginSubmit, _, _>(&mut module, login::submit)?;
+    on_waiting::<LoginWait, _, _>(&mut module, login::wait)?;
+    on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
     on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
     on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::Sidecar;
 use crate::clock;
 use crate::pool::AccountId;
-use crate::protocol::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
+use crate::protocol::{AccountsChanged, ChangeReason, LoginCompleted, Notification, Warning, WarningKind};
 use crate::rpc::Outbox;
 
 /// A burst of changes shorter than this becomes one notification.
@@ -32,6 +32,8 @@ struct State {
     opted_out: HashSet<String>,
     changed: Option<ChangeReason>,
     warnings: VecDeque<Warning>,
+    /// As many as there were logins; none before `initialize`.
+    logins: Vec<LoginCompleted>,
     /// What was said about (kind, subject), so that one cause is one warning until it changes.
     said: HashMap<(WarningKind, Option<String>), String>,
 }
@@ -51,6 +53,14 @@ impl Notifier {
         self.state().changed = Some(reason);
         self.wake.notify_one();
         self.changes.notify_waiters();
+    }
+
+    pub(super) fn login_completed(&self, completed: LoginCompleted) {
+        let mut state = self.state();
+        if state.open {
+            state.logins.push(completed);
+            self.wake.notify_one();
+        }
     }
 
     /// Resolves at the next change from this call on, whether or not it was polled before that.
@@ -131,19 +141,24 @@ impl Sidecar {
         loop {
             self.notifier.wake.notified().await;
             tokio::time::sleep(COALESCE).await;
-            let (changed, warnings) = {
+            let (changed, warnings, logins) = {
                 let mut state = self.notifier.state();
                 if !state.open {
                     continue;
                 }
                 let wanted = |name: &str| !state.opted_out.contains(name);
                 let (tell_changes, tell_warnings) = (wanted(AccountsChanged::NAME), wanted(Warning::NAME));
+                let tell_logins = wanted(LoginCompleted::NAME);
                 let changed = state.changed.take().filter(|_| tell_changes);
                 let mut warnings = std::mem::take(&mut state.warnings);
                 if !tell_warnings {
                     warnings.clear();
                 }
-                (changed, warnings)
+                let mut logins = std::mem::take(&mut state.logins);
+                if !tell_logins {
+                    logins.clear();
+                }
+                (changed, warnings, logins)
             };
             let changed = changed.map(|reason| {
                 let pool = self.pool();
@@ -156,6 +171,11 @@ impl Sidecar {
             });
             for warning in warnings {
                 if outbox.notify(Warning::NAME, &warning).await.is_err() {
+                    return;
+                }
+            }
+            for completed in logins {
+                if outbox.notify(LoginCompleted::NAME, &completed).await.is_err() {
                     return;
                 }
             }

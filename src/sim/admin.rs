@@ -2,6 +2,7 @@
 //!
 //! - `GET log`, `GET rows`, `GET accounts`
 //! - `POST account` (members of an account; at least `name`) answers its tokens
+//! - `POST visitor` (`{account}`, who is signed in at the authorize and device pages)
 //! - `POST behaviour` (a rule), `POST usage` (`{account, usage}`), `POST revoke_access` (`{account}`), `POST reset`
 
 use std::sync::Arc;
@@ -66,6 +67,11 @@ fn change(shared: &Arc<Shared>, what: &str, received: &Received, now: At) -> Res
             let Named { account } = body(received)?;
             known(shared, &account)?;
             handle.revoke_access(&account);
+        }
+        "visitor" => {
+            let Named { account } = body(received)?;
+            known(shared, &account)?;
+            handle.set_visitor(Some(&account));
         }
         "reset" => handle.reset(),
         other => return Err(format!("there is no {other}")),

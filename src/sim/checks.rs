@@ -9,10 +9,15 @@ use super::server::Shared;
 use super::tokens::BearerFault;
 use crate::pool::At;
 
-/// The refusal, when there is one. The token endpoint checks for itself.
+/// The refusal, when there is one. The endpoints of logins and tokens check for themselves.
 pub(super) fn refuse(shared: &Shared, route: Route, received: &Received, now: At) -> Option<Answer> {
     match route {
-        Route::Token | Route::Revoke => None,
+        Route::Token
+        | Route::Revoke
+        | Route::Authorize
+        | Route::DeviceCode
+        | Route::DevicePoll
+        | Route::DevicePage => None,
         Route::Responses => bearer(shared, received, now).or_else(|| request(received)),
         _ => bearer(shared, received, now),
     }

@@ -21,7 +21,7 @@ use super::sse_body::{Body, played, whole};
 use super::state::{Tracked, Turn, begin};
 use super::steps::Step;
 use super::stream_plan::StreamPlan;
-use super::{admin, checks, oauth, responses, wham};
+use super::{admin, checks, login, oauth, responses, wham};
 use crate::clock;
 use crate::pool::At;
 
@@ -126,6 +126,10 @@ fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, beh
             _ => oauth::token(shared, received, &Issue::default(), now),
         },
         Route::Revoke => oauth::revoke(shared, turn.owner),
+        Route::Authorize => login::authorize(shared, received),
+        Route::DeviceCode => login::device_code(shared, received),
+        Route::DevicePoll => login::device_poll(shared, received),
+        Route::DevicePage => login::device_page(shared, received),
         Route::Usage => wham::usage(&shared.state().accounts[owner], now),
         Route::AccountsCheck => wham::accounts_check(&shared.state().accounts[owner]),
         Route::ResetCredits => wham::reset_credits(),

@@ -32,6 +32,23 @@ impl SimHandle {
         Some(state.issue(owner, clock::now()))
     }
 
+    /// Who is signed in at the authorize and device pages; the pages ask when it is nobody.
+    pub fn set_visitor(&self, name: Option<&str>) {
+        let mut state = self.shared.state();
+        state.logins.visitor = name.and_then(|name| state.owner_of(name));
+    }
+
+    /// The account's owner types this code. False when nobody waits for it.
+    pub fn grant_device(&self, user_code: &str, name: &str) -> bool {
+        let mut state = self.shared.state();
+        state.owner_of(name).is_some_and(|owner| state.logins.grant_device(user_code, owner))
+    }
+
+    /// How often devices are to ask, in seconds.
+    pub fn set_device_interval(&self, seconds: u32) {
+        self.shared.state().logins.device_interval = Some(seconds);
+    }
+
     /// What the account's completions meet from now on.
     pub fn set_behaviour(&self, name: &str, behaviour: Behaviour) {
         self.add_rule(Rule::always(behaviour).of(name));

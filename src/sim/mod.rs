@@ -1,4 +1,4 @@
-//! The simulated ChatGPT backend: token endpoint, usage, models and responses on loopback, with every fault that
+//! The simulated ChatGPT backend: logins, token endpoint, usage, models and responses on loopback, with every fault that
 //! upstream is known for, switchable per account and per request. For the tests, the demonstration and authors of
 //! clients (`multicodex simulate`). It checks what upstream checks, and refuses to be reached from another machine.
 //!
@@ -22,6 +22,7 @@ mod framing;
 mod handle;
 mod jwt;
 mod log;
+mod login;
 mod oauth;
 mod on_thread;
 mod received;

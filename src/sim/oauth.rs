@@ -1,11 +1,13 @@
-//! The token endpoint: redeeming refresh tokens, and revoking them. It refuses other grants.
+//! The token endpoint: redeeming refresh tokens and the codes of logins, and revoking. It refuses other grants.
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::behaviour::Issue;
+use super::login;
 use super::received::Received;
 use super::server::Shared;
+use super::state::State;
 use super::tokens::{Owner, RefreshFault};
 use crate::pool::At;
 
@@ -13,6 +15,7 @@ use crate::pool::At;
 pub(super) fn token(shared: &Shared, received: &Received, issue: &Issue, now: At) -> Answer {
     match received.member("grant_type").as_deref() {
         Some("refresh_token") => redeem(shared, received, issue, now),
+        Some("authorization_code") => redeem_code(shared, received, issue, now),
         _ => Answer::json(400, json!({ "error": "unsupported_grant_type" })),
     }
 }
@@ -36,7 +39,7 @@ fn redeem(shared: &Shared, received: &Received, issue: &Issue, now: At) -> Answe
         _ => state.tokens.redeem(&refresh),
     };
     let owner = match redeemed {
-        Ok(owner) => issue.identity_of.as_deref().and_then(|name| state.owner_of(name)).unwrap_or(owner),
+        Ok(owner) => owner,
         Err(RefreshFault::Reused) => {
             return refused(
                 401,
@@ -54,7 +57,20 @@ fn redeem(shared: &Shared, received: &Received, issue: &Issue, now: At) -> Answe
             );
         }
     };
-    let login = state.issue(owner, now);
+    handed_out(&mut state, owner, issue, now)
+}
+
+fn redeem_code(shared: &Shared, received: &Received, issue: &Issue, now: At) -> Answer {
+    let mut state = shared.state();
+    match login::redeem_code(&mut state, received) {
+        Ok(owner) => handed_out(&mut state, owner, issue, now),
+        Err(refused) => refused,
+    }
+}
+
+fn handed_out(state: &mut State, owner: Owner, issue: &Issue, now: At) -> Answer {
+    let other = issue.identity_of.as_deref().and_then(|name| state.owner_of(name));
+    let login = state.issue(other.unwrap_or(owner), now);
     let mut body = json!({
         "access_token": login.access_token,
         "refresh_token": login.refresh_token,

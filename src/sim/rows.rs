@@ -188,6 +188,16 @@ pub const ROWS: &[Row] = &[
         r#"{"lost":"hang"}"#),
     row("token_keeps_refresh", "200 without a refresh token: the old one stays valid",
         r#"{"issue":{"omit":["refresh_token"]}}"#),
+
+    // Logins.
+    row("device_off", "404, no device logins for this server",
+        r#"{"answer":{"status":404,"body":{"detail":"Not Found"}}}"#),
+    row("device_slow_down", "400 slow_down",
+        r#"{"answer":{"status":400,"body":{"error":"slow_down"}}}"#),
+    row("device_expired", "400 expired_token",
+        r#"{"answer":{"status":400,"body":{"error":"expired_token"}}}"#),
+    row("device_denied", "403 access_denied",
+        r#"{"answer":{"status":403,"body":{"error":"access_denied"}}}"#),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::account::{SimAccount, SimLogin, SimUsage};
 use super::behaviour::Behaviour;
 use super::log::{LoggedRequest, RequestEnd};
+use super::login::Logins;
 use super::received::Received;
 use super::rule::{Route, Rule, Rules};
 use super::server::Shared;
@@ -16,6 +17,7 @@ use crate::pool::At;
 pub(super) struct State {
     pub(super) accounts: Vec<Member>,
     pub(super) tokens: Tokens,
+    pub(super) logins: Logins,
     pub(super) rules: Rules,
     pub(super) log: Vec<LoggedRequest>,
     counts: HashMap<(Option<Owner>, Option<Route>), u32>,
@@ -110,7 +112,11 @@ impl State {
     /// Whose request it is, as far as its tokens, or else its workspace header, tell.
     fn owner_of_request(&self, route: Option<Route>, received: &Received) -> Option<Owner> {
         match route {
-            Some(Route::Token) => self.tokens.owner_of_refresh(&received.member("refresh_token")?),
+            Some(Route::Token) => match received.member("code") {
+                Some(code) => self.logins.owner_of_code(&code),
+                None => self.tokens.owner_of_refresh(&received.member("refresh_token")?),
+            },
+            Some(Route::DevicePoll) => self.logins.owner_of_device(&received.member("device_auth_id")?),
             Some(Route::Revoke) => self.tokens.owner_of_refresh(&received.member("token")?),
             _ => received.bearer().and_then(|bearer| self.tokens.owner_of_access(bearer)).or_else(|| {
                 let workspace = received.header("chatgpt-account-id")?;

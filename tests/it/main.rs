@@ -6,6 +6,7 @@ mod command_line;
 mod examples;
 mod killed;
 mod layers;
+mod login;
 mod notices;
 mod options;
 mod peer;

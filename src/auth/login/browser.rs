@@ -1,0 +1,164 @@
+//! The browser flow: authorization code with PKCE (S256), its answer taken from the callback or from what a person
+//! pastes, whichever comes first.
+
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::callback::{CALLBACK_PATH, Callbacks, Expected, Visitor};
+use super::redirect::Redirect;
+use super::{CALLBACK_PORTS, Grant, LoginError};
+use crate::auth::redeem::OauthClient;
+use crate::auth::token_endpoint::CLIENT_ID;
+use crate::http::BaseUrl;
+use crate::secret::Secret;
+
+/// As pi asks for them (upstream.md 1.2). Codex also asks for connectors, which are not used here.
+const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+const STATE_BYTES: u32 = 32;
+const VERIFIER_BYTES: u32 = 64;
+/// No code that was ever seen is anywhere near.
+const MAX_CODE_BYTES: usize = 4096;
+
+/// A login that waits for the browser to come back.
+#[derive(Debug)]
+pub struct BrowserLogin {
+    url: Url,
+    verifier: Secret,
+    redirect_uri: Url,
+    expected: Expected,
+    pasted: mpsc::Receiver<Result<Secret, LoginError>>,
+    paste: Paste,
+}
+
+/// Where a person's paste for one login goes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Paste {
+    state: Secret,
+    answers: mpsc::Sender<Result<Secret, LoginError>>,
+}
+
+/// What was pasted is not what this login waits for, which goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasteError {
+    #[error("nothing was pasted")]
+    Empty,
+    #[error("this address belongs to another login: its state is a different one")]
+    WrongState,
+    #[error("there is no code in it; paste the whole address that the browser ended up at")]
+    NoCode,
+}
+
+impl BrowserLogin {
+    /// Takes a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
+    /// behalf this is.
+    pub async fn begin(
+        auth_base: &BaseUrl,
+        originator: &str,
+        callbacks: &Callbacks,
+        ports: &[u16],
+    ) -> Result<Self, LoginError> {
+        let state = CsrfToken::new_random_len(STATE_BYTES);
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256_len(VERIFIER_BYTES);
+        let secret_state = Secret::new(state.secret().as_str());
+        let expected = callbacks.expect(&secret_state, ports).await;
+        let port = expected.port.unwrap_or(CALLBACK_PORTS[0]);
+        let redirect_uri = Url::parse(&format!("http://127.0.0.1:{port}{CALLBACK_PATH}"))
+            .map_err(|error| LoginError::server(error.to_string()))?;
+        let client = OauthClient::new(ClientId::new(CLIENT_ID.to_owned()))
+            .set_auth_uri(AuthUrl::from_url(auth_base.join("oauth/authorize")))
+            .set_redirect_uri(RedirectUrl::from_url(redirect_uri.clone()));
+        let (url, _) = client
+            .authorize_url(|| state)
+            .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
+            .set_pkce_challenge(challenge)
+            .add_extra_param("id_token_add_organizations", "true")
+            .add_extra_param("codex_cli_simplified_flow", "true")
+            .add_extra_param("originator", originator)
+            .url();
+        let (answers, pasted) = mpsc::channel(1);
+        Ok(BrowserLogin {
+            url,
+            verifier: Secret::new(verifier.secret().as_str()),
+            redirect_uri,
+            expected,
+            pasted,
+            paste: Paste { state: secret_state, answers },
+        })
+    }
+
+    /// To be opened in a browser. It holds no secret: the verifier is not in it.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// Whether the browser can come back by itself.
+    pub fn has_callback(&self) -> bool {
+        self.expected.port.is_some()
+    }
+
+    pub fn paste(&self) -> Paste {
+        self.paste.clone()
+    }
+
+    /// Waits for the answer, and gives the browser that brought it, if one did. The port is free again afterwards.
+    pub async fn grant(mut self) -> (Result<Grant, LoginError>, Option<Visitor>) {
+        let (answer, visitor) = tokio::select! {
+            arrival = self.expected.arrival() => (arrival.answer, Some(arrival.visitor)),
+            // It cannot be closed: a sender of it is in `self`.
+            Some(answer) = self.pasted.recv() => (answer, None),
+        };
+        tracing::debug!(pasted = visitor.is_none(), refused = answer.is_err(), "a login was answered");
+        let BrowserLogin { verifier, redirect_uri, .. } = self;
+        (answer.map(|code| Grant { code, verifier, redirect_uri }), visitor)
+    }
+}
+
+impl Paste {
+    /// Takes a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
+    /// state. Once one was taken the login is about to end, and what comes after makes no difference.
+    pub fn submit(&self, input: &str) -> Result<(), PasteError> {
+        let answer = self.read(input)?;
+        // Full or closed: another answer was faster.
+        let _ = self.answers.try_send(answer);
+        Ok(())
+    }
+
+    fn read(&self, input: &str) -> Result<Result<Secret, LoginError>, PasteError> {
+        let input = input.trim().trim_matches(['"', '\'', '<', '>']);
+        if input.is_empty() {
+            return Err(PasteError::Empty);
+        }
+        if let Some(query) = query_of(input) {
+            let redirect = Redirect::from_query(query);
+            return match (redirect.state, redirect.answer) {
+                (Some(state), Some(answer)) if state == self.state => Ok(answer),
+                (_, None) => Err(PasteError::NoCode),
+                (_, Some(_)) => Err(PasteError::WrongState),
+            };
+        }
+        let code = match input.split_once('#') {
+            Some((code, state)) if state.split('.').next() == Some(self.state.expose()) => code,
+            Some(_) => return Err(PasteError::WrongState),
+            None => input,
+        };
+        let plausible = !code.is_empty()
+            && code.len() <= MAX_CODE_BYTES
+            && code.bytes().all(|byte| byte.is_ascii_graphic());
+        plausible.then(|| Ok(Secret::new(code))).ok_or(PasteError::NoCode)
+    }
+}
+
+/// The query of an address, or a query by itself.
+fn query_of(input: &str) -> Option<&str> {
+    if input.starts_with("http://") || input.starts_with("https://") {
+        let rest = input.split_once('?').map_or("", |(_, rest)| rest);
+        return Some(rest.split('#').next().unwrap_or_default());
+    }
+    let bare = input.trim_start_matches('?');
+    let is_query = ["code=", "state=", "error="].iter().any(|member| bare.starts_with(member));
+    is_query.then_some(bare)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! What the authorization server sent the browser back with: a code, or a refusal. Read from the callback's query and
+//! from whatever a person pasted. Believed only with the state of the login it is for.
+
+use url::form_urlencoded;
+
+use super::LoginError;
+use crate::secret::Secret;
+
+/// The members of a redirect that matter.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Redirect {
+    pub state: Option<Secret>,
+    /// Absent when there is neither a code nor an error.
+    pub answer: Option<Result<Secret, LoginError>>,
+}
+
+impl Redirect {
+    pub(super) fn from_query(query: &str) -> Self {
+        let mut redirect = Redirect::default();
+        let (mut error, mut description) = (None, String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                // Codex appends hints to it, like `.onboarding_entrypoint=…`; a state of ours has no dot.
+                "state" => redirect.state = value.split('.').next().map(Secret::new),
+                "code" if !value.is_empty() => redirect.answer = Some(Ok(Secret::new(value))),
+                "error" => error = Some(value.into_owned()),
+                "error_description" => description = value.into_owned(),
+                _ => {}
+            }
+        }
+        if let Some(error) = error {
+            redirect.answer = Some(Err(denial(&error, &description)));
+        }
+        redirect
+    }
+}
+
+fn denial(error: &str, description: &str) -> LoginError {
+    if description.contains("missing_codex_entitlement") {
+        return LoginError::NotEntitled;
+    }
+    // Whatever else an address holds does not belong into messages and logs.
+    let is_word = !error.is_empty()
+        && error.len() <= 64
+        && error.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    LoginError::Denied(if is_word { error.to_owned() } else { "no reason given".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_a_code_or_a_refusal() {
+        let check = |query: &str, state: Option<&str>, answer: Option<Result<&str, LoginError>>| {
+            let expected =
+                Redirect { state: state.map(Secret::new), answer: answer.map(|code| code.map(Secret::new)) };
+            assert_eq!(Redirect::from_query(query), expected, "{query}");
+        };
+        check("code=ac_1&state=s", Some("s"), Some(Ok("ac_1")));
+        check("state=s.onboarding_entrypoint=life_sciences&code=a%2Bb", Some("s"), Some(Ok("a+b")));
+        check("state=s&scope=x", Some("s"), None);
+        check("code=&state=s", Some("s"), None);
+        check("", None, None);
+        check(
+            "error=access_denied&state=s",
+            Some("s"),
+            Some(Err(LoginError::Denied("access_denied".to_owned()))),
+        );
+        // A code beside an error is not to be trusted.
+        check("error=x&code=a&state=s", Some("s"), Some(Err(LoginError::Denied("x".to_owned()))));
+        check(
+            "error=<script>&state=s",
+            Some("s"),
+            Some(Err(LoginError::Denied("no reason given".to_owned()))),
+        );
+        check(
+            "error=access_denied&error_description=missing_codex_entitlement&state=s",
+            Some("s"),
+            Some(Err(LoginError::NotEntitled)),
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! `multicodex login`: the same login as a client's, for a person at a terminal. The address and the code are shown,
+//! a browser is opened, and what is typed is taken as a paste.
+
+use std::process::ExitCode;
+
+use jsonrpsee::Methods;
+use tokio::sync::mpsc;
+
+use super::ask::call;
+use super::options::LoginCommand;
+use super::serve::{sidecar_options, start_logging};
+use crate::protocol::{
+    Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
+    LoginSubmitParams, LoginWait,
+};
+use crate::sidecar::{self, Sidecar};
+use crate::store::make_private_dir;
+
+/// Exit code 0 when an account was logged in, 1 when the login failed.
+pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
+    start_logging(&command.sidecar)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    runtime.block_on(run(command))
+}
+
+async fn run(command: LoginCommand) -> Result<ExitCode, String> {
+    let LoginCommand { sidecar: options, label, device, open } = command;
+    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    let sidecar = Sidecar::start(sidecar_options(options));
+    let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
+    let flow = if device { LoginFlow::Device } else { LoginFlow::Browser };
+    let params = LoginParams { label, flow: Some(flow), open: Some(open) };
+    let ended = match call::<Login>(&methods, &params).await {
+        Ok(started) => {
+            show(&started);
+            finish(&methods, started).await
+        }
+        Err(message) => Err(message),
+    };
+    sidecar.finish().await;
+    match ended {
+        Ok(account) => {
+            let plan = account.plan.map(|plan| format!(" ({plan})")).unwrap_or_default();
+            println!("Logged in: {}{plan}", account.label);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(message) => {
+            eprintln!("multicodex: {message}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn show(started: &LoginStarted) {
+    match started.opened {
+        Some(true) => println!("A browser was opened at this address:\n\n  {}\n", started.url),
+        _ => println!("Open this address in a browser:\n\n  {}\n", started.url),
+    }
+    match &started.user_code {
+        Some(code) => println!("and type this code there: {code}\n"),
+        None => println!(
+            "On another machine, or when the page cannot be shown: paste the address that the browser ends up at.\n"
+        ),
+    }
+}
+
+/// Waits for the login, and hands in each line that is typed meanwhile.
+async fn finish(methods: &Methods, started: LoginStarted) -> Result<Account, String> {
+    let (lines, mut typed) = mpsc::channel(1);
+    if started.flow == LoginFlow::Browser {
+        std::thread::spawn(move || read_lines(&lines));
+    }
+    let waited = LoginIdParams { login_id: started.login_id.clone() };
+    let wait = call::<LoginWait>(methods, &waited);
+    tokio::pin!(wait);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+            Some(input) = typed.recv() => {
+                let submit = LoginSubmitParams { login_id: started.login_id.clone(), input };
+                tokio::select! {
+                    biased;
+                    ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+                    // A mistake in what was pasted: it is told, and another try awaited.
+                    Err(message) = call::<LoginSubmit>(methods, &submit) => eprintln!("{message}"),
+                }
+            }
+        }
+    }
+}
+
+/// On a thread of its own, which ends with the process: a read of a terminal cannot be taken back.
+fn read_lines(lines: &mpsc::Sender<String>) {
+    for line in std::io::stdin().lines() {
+        let Ok(line) = line else { return };
+        if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
+            return;
+        }
+    }
+}
