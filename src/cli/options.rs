@@ -67,6 +67,7 @@ const SERVE_FLAGS: &[&str] = &[
     "max-requests",
     "max-message-bytes",
 ];
+const LOGIN_FLAGS: &[&str] = &["label"];
 #[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
@@ -188,7 +189,7 @@ pub fn parse(
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
         }
         Some("login") => {
-            flags.only(&[SERVE_FLAGS, &["label"]].concat())?;
+            flags.only(&[SERVE_FLAGS, LOGIN_FLAGS].concat())?;
             let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
             let sidecar = serve(&flags, env)?;
             Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
@@ -209,7 +210,7 @@ fn is_known(name: &str) -> bool {
     if SIMULATE_FLAGS.contains(&name) {
         return true;
     }
-    name == "label" || SERVE_FLAGS.contains(&name)
+    LOGIN_FLAGS.contains(&name) || SERVE_FLAGS.contains(&name)
 }
 
 /// Options with their values, and switches.

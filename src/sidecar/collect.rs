@@ -50,7 +50,15 @@ fn failed(failed: Failed) -> RpcError {
     };
     let mut error = RpcError::new(kind, failed.message);
     error.data.retryable = failed.retry_at.is_some()
-        || matches!(failed.kind.as_str(), "overloaded" | "server_error" | "network" | "token_unavailable");
+        || matches!(
+            failed.kind.as_str(),
+            "overloaded"
+                | "server_error"
+                | "network"
+                | "stream_interrupted"
+                | "idle_timeout"
+                | "token_unavailable"
+        );
     error.data.account = failed.account;
     error.data.retry_at = failed.retry_at;
     error.data.status = failed.status;

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::Sidecar;
 use super::token::Need;
 use crate::clock;
-use crate::pool::{AccountId, Failure, FailureKind, UsageReading};
+use crate::pool::{AccountId, Failure, FailureKind, Source, UsageReading};
 use crate::protocol::ChangeReason;
 use crate::upstream::Bearer;
 
@@ -52,7 +52,8 @@ impl Sidecar {
         self.changed(ChangeReason::Usage);
     }
 
-    /// The question is asked by a task of its own: a caller that goes away does not stop it for the others.
+    /// Whoever asks while this is asked gets the same answer. A task of its own asks, so that a caller that goes away
+    /// does not stop it for the others.
     pub(super) fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Fetch {
         let begin = || {
             let (sidecar, id) = (self.clone(), id.clone());
@@ -61,20 +62,25 @@ impl Sidecar {
                 sidecar.usage_fetches.under_way().remove(&id);
                 asked
             });
-            // A panic was reported by its hook, and usage stays as it was.
-            task.map(|asked| asked.ok().and_then(Result::ok).unwrap_or(Ok(()))).boxed().shared()
+            // The panic hook has reported it.
+            let panicked =
+                || Failure::new(FailureKind::Network, Source::UsageEndpoint, "asking for usage broke off");
+            let asked =
+                task.map(move |ended| ended.ok().and_then(Result::ok).unwrap_or_else(|| Err(panicked())));
+            asked.boxed().shared()
         };
         self.usage_fetches.under_way().entry(id.clone()).or_insert_with(begin).clone()
     }
 
     async fn take_usage(self: &Arc<Self>, id: &AccountId) -> Result<(), Failure> {
-        let reading = self.ask_usage(id).await.inspect_err(|failure| {
-            tracing::info!(
+        let asked = self.ask_usage(id).await;
+        match &asked {
+            Ok(reading) => self.apply_usage(id, reading.clone()),
+            Err(failure) => tracing::info!(
                 account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
-            );
-        })?;
-        self.apply_usage(id, reading);
-        Ok(())
+            ),
+        }
+        asked.map(drop)
     }
 
     /// A 401 here is one redeem and one more try, as for a completion.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use multicodex::sim::SimAccount;
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -142,4 +142,24 @@ fn removing_an_account_removes_every_record_of_it() {
     drop(peer);
     let list = world.peer().call("accounts", json!({})).expect("a list");
     assert_eq!(list["accounts"].as_array().map(Vec::len), Some(2), "{list}");
+}
+
+#[test]
+fn a_token_redeemed_while_its_account_is_renamed_is_stored() {
+    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
+    let mut peer = world.peer();
+    let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
+    let completion = peer.request("complete/collect", params);
+    let until = Instant::now() + DEADLINE;
+    while world.sim().redeems("ada") == 0 && Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    peer.call("accounts/label", json!({"account": "ada@example.com", "label": "work"})).expect("renamed");
+    peer.expect_response(completion).expect("an answer");
+    drop(peer);
+    let file: Value =
+        serde_json::from_str(&fs::read_to_string(world.accounts_file()).expect("readable")).expect("JSON");
+    assert_eq!(file["accounts"][0]["email"], "work");
+    assert_ne!(file["accounts"][0]["refreshToken"], "rt_sim_ada_1", "the redeemed token is lost");
 }
