@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Sidecar;
 use super::audience::{Audience, Collector};
-use super::complete::Completion;
+use super::order::Order;
 use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
 
 /// The part of a terminal event that is the answer.
@@ -17,7 +17,7 @@ struct TerminalEvent {
 }
 
 pub(super) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
-    let completion = Completion::new(&sidecar, params)?;
+    let completion = Order::new(&sidecar, params)?.begin().await;
     let Audience::Collect(collector) =
         completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
     else {

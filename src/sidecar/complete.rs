@@ -14,17 +14,15 @@ use tokio::time::Instant;
 
 use super::attempt::{AttemptEnd, Lost};
 use super::audience::{Audience, Gone};
+use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;
-use crate::pool::{AccountId, Demand, Ending, EndingKind, Next, Walk};
+use crate::pool::{AccountId, Ending, EndingKind, Next, Walk};
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
-use crate::upstream::{self, HeaderRefusal, Originator, ResponsesRequest};
-
-/// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+use crate::upstream::ResponsesRequest;
 
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -42,7 +40,7 @@ pub(super) struct Completion {
     pub(super) started: Instant,
     /// When the first event was handed on; from then on nothing is replayed.
     pub(super) first_event: Option<Duration>,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// How a completion ended.
@@ -66,18 +64,18 @@ pub(super) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
         Complete::NAME,
         CompleteCancel::NAME,
         |params, pending, sidecar, _| {
-            let completion = module::parse::<CompleteParams>(&params)
-                .and_then(|params| Completion::new(&sidecar, params))
+            let order = module::parse::<CompleteParams>(&params)
+                .and_then(|params| Order::new(&sidecar, params))
                 .map_err(ErrorObjectOwned::from);
             tokio::spawn(async move {
-                let completion = match completion {
-                    Ok(completion) => completion,
+                let order = match order {
+                    Ok(order) => order,
                     Err(error) => return pending.reject(error).await,
                 };
                 let Ok(sink) = pending.accept().await else { return };
                 let id = name(&sink.subscription_id());
                 let cancelled = sidecar.completions.begin(&id);
-                completion.run(Audience::Stream(sink), cancelled).await;
+                order.begin().await.run(Audience::Stream(sink), cancelled).await;
                 sidecar.completions.end(&id);
             });
         },
@@ -113,36 +111,6 @@ impl Completions {
 }
 
 impl Completion {
-    /// Everything that can be refused is refused here, before an id is answered.
-    pub(super) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
-        let body = upstream::prepare(&params.request, params.session_id.as_deref())
-            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.to_string()))?;
-        let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
-        let demand = Demand { account, session: params.session_id.clone(), model: Some(body.model.clone()) };
-        let client = sidecar.session.client();
-        let default = Originator::default();
-        let originator = Originator {
-            name: client.and_then(|client| client.name.as_deref()).unwrap_or(default.name),
-            version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
-        };
-        let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
-        let headers =
-            upstream::request_headers(originator, params.session_id.as_deref(), own).map_err(|refusal| {
-                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
-                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
-            })?;
-        let started = Instant::now();
-        Ok(Completion {
-            sidecar: sidecar.clone(),
-            walk: Walk::new(demand),
-            request: ResponsesRequest::new(&body, headers),
-            idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
-            started,
-            first_event: None,
-            deadline: params.deadline_ms.and_then(|ms| started.checked_add(Duration::from_millis(ms))),
-        })
-    }
-
     /// Runs to the terminal notice and gives the audience back. Dropping the future aborts the upstream request.
     pub(super) async fn run(
         mut self,

@@ -26,6 +26,7 @@ mod logins;
 mod merged;
 mod module;
 mod notifier;
+mod order;
 mod paths;
 mod persist;
 mod redact;
