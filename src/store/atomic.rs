@@ -3,8 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
 
 use super::{LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
+
+/// Writing takes milliseconds, so a temporary file of this age is no one's any more.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
 /// Links deeper than this are a loop.
 const MOST_LINKS: usize = 40;
@@ -27,11 +33,30 @@ pub fn write_atomically(
 }
 
 fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = tempfile::Builder::new().prefix(".multicodex-").suffix(".tmp").tempfile_in(dir)?;
+    let mut temporary = temporary_beside(target, dir)?;
     temporary.write_all(content)?;
     temporary.as_file().sync_all()?;
     temporary.persist(target).map_err(|error| error.error)?;
     sync_dir(dir)
+}
+
+/// A new file for what is to take the target's place, 0600. One that a killed process left behind, which may hold
+/// credentials, is removed; one that is younger may be somebody's who holds another lock.
+pub(super) fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".multicodex-{name}-");
+    for entry in fs::read_dir(dir)?.flatten() {
+        let left_behind = entry.file_name().to_string_lossy().starts_with(&prefix)
+            && entry
+                .metadata()
+                .and_then(|found| found.modified())
+                .is_ok_and(|written| written.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        if left_behind {
+            // Whoever else sees it removes it as well.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+    tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(dir)
 }
 
 /// The file a chain of links ends at, which need not exist yet.
@@ -62,7 +87,6 @@ fn sync_dir(_: &Path) -> io::Result<()> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::time::Duration;
 
     use super::*;
 
@@ -92,6 +116,32 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_eq!(names(path.parent().unwrap()), ["f.json"]);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_behind_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |name: &str, age: Duration| {
+            let file = File::create(dir.path().join(name)).unwrap();
+            let modified = file.metadata().unwrap().modified().unwrap() - age;
+            file.set_modified(modified).unwrap();
+        };
+        let old = LEFT_BEHIND + Duration::from_secs(5);
+        make(".multicodex-f.json-old.tmp", old);
+        make(".multicodex-f.json-young.tmp", Duration::ZERO);
+        make(".multicodex-g.json-old.tmp", old);
+        make("f.json-old.tmp", old);
+        write_atomically(&dir.path().join("f.json"), b"new", &held(dir.path())).unwrap();
+        assert_eq!(
+            names(dir.path()),
+            [
+                ".multicodex-f.json-young.tmp",
+                ".multicodex-g.json-old.tmp",
+                "f.json",
+                "f.json-old.tmp",
+                "state"
+            ]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{AuthFile, ENTRY};
 use crate::pool::Credential;
+use crate::store::atomic::temporary_beside;
 use crate::store::members::Members;
 use crate::store::reading::read_text;
 use crate::store::{LockDirectory, StorageError};
@@ -69,7 +70,7 @@ impl Serialize for WithEntry<'_> {
 fn replace(target: &Path, content: &[u8], held: &LockDirectory) -> io::Result<Result<(), StorageError>> {
     let dir = target.parent().unwrap_or(Path::new("/"));
     let mode = fs::metadata(target).map_or(MODE, |found| found.permissions().mode() & 0o7777);
-    let mut temporary = tempfile::Builder::new().prefix(".multicodex-").suffix(".tmp").tempfile_in(dir)?;
+    let mut temporary = temporary_beside(target, dir)?;
     temporary.write_all(content)?;
     temporary.as_file().set_permissions(Permissions::from_mode(mode))?;
     temporary.as_file().sync_all()?;
