@@ -1,4 +1,4 @@
-//! `multicodex accounts`, `refresh` and `token`: one method of the protocol, asked in this process, for people without a
+//! `multicodex accounts`, `refresh`, `token` and `import`: one method of the protocol, asked in this process, for people without a
 //! client at hand.
 
 use std::io::IsTerminal;
@@ -14,8 +14,8 @@ use super::options::ServeOptions;
 use super::serve::{sidecar_options, start_logging};
 use super::table;
 use crate::protocol::{
-    Accounts, AccountsParams, AccountsToken, ErrorData, Method, Refresh, RefreshAnswer, RefreshParams,
-    TokenParams,
+    Account, Accounts, AccountsParams, AccountsToken, ErrorData, Import, ImportAnswer, ImportParams,
+    ImportSource, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams, Warning, WarningKind,
 };
 use crate::sidecar::{self, Sidecar};
 use crate::store::make_private_dir;
@@ -26,9 +26,10 @@ pub enum Asked {
     Accounts { json: bool },
     Refresh { account: Option<String>, force: bool, json: bool },
     Token { account: Option<String> },
+    Import { from: ImportSource, path: Option<String>, json: bool },
 }
 
-/// Exit code 0, or 1 when an account could not be refreshed or the method answered an error.
+/// Exit code 0, or 1 when an account could not be refreshed, a login not be taken over, or the method answered an error.
 pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     start_logging(&options)?;
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -38,7 +39,10 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
         .build()
         .map_err(|error| format!("the runtime did not start: {error}"))?;
     let code = runtime.block_on(async {
-        let sidecar = Sidecar::start(sidecar_options(options));
+        // What `import` answers is what it did, and not what the start has just done.
+        let merge_at_start = !matches!(asked, Asked::Import { .. });
+        let options = sidecar::Options { merge_at_start, ..sidecar_options(options) };
+        let sidecar = Sidecar::start(options);
         let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
         let told = tell(&methods, asked).await;
         sidecar.finish().await;
@@ -74,6 +78,20 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             let params = TokenParams { account: account.clone(), min_valid_ms: None };
             println!("{}", call::<AccountsToken>(methods, &params).await?.access_token);
         }
+        Asked::Import { from, path, json } => {
+            let params = ImportParams { from: Some(*from), path: path.clone() };
+            let answer = call::<Import>(methods, &params).await?;
+            let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
+            if *json {
+                print_json(&answer)?
+            } else {
+                print_imported(&answer, &list.accounts)
+            }
+            let refused = |warning: &Warning| warning.kind == WarningKind::ConsumedCredential;
+            if answer.warning.as_ref().is_some_and(refused) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -106,6 +124,29 @@ where
 fn print_json(answer: &impl Serialize) -> Result<(), String> {
     println!("{}", serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?);
     Ok(())
+}
+
+fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
+    let label = |id: &String| {
+        let known = accounts.iter().find(|account| account.id == *id);
+        known.map_or_else(|| id.clone(), |account| account.label.clone())
+    };
+    let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
+    for (what, ids) in became {
+        for id in ids {
+            println!("{what}: {}", label(id));
+        }
+    }
+    match &answer.warning {
+        Some(warning) => {
+            let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            println!("warning: {}{hint}", warning.message);
+        }
+        None if became.iter().all(|(_, ids)| ids.is_empty()) => {
+            println!("nothing to import: pi holds no login, or its account was removed here");
+        }
+        None => {}
+    }
 }
 
 fn print_refreshed(answer: &RefreshAnswer, colour: bool) {

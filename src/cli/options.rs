@@ -1,6 +1,6 @@
 //! Flags and environment variables, one table of both: flag beats variable beats default.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use lexopt::Arg;
 
 use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
-use crate::protocol::{LoginWait, Method};
+use crate::protocol::{ImportSource, LoginWait, Method};
 use crate::rpc;
 use crate::sidecar::LoginOptions;
 use crate::store::{PathOptions, Paths, Surroundings};
@@ -22,6 +22,7 @@ Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex accounts              list the accounts
        multicodex refresh [account]     renew tokens that expire, and read the usage
        multicodex token [account]       print a valid access token
+       multicodex import [options]      take over the login of pi, or a copy of the Codex CLI's
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
        multicodex bench                 measure what the sidecar costs beside direct requests
@@ -42,7 +43,10 @@ Options of login (and those of serve that name files, addresses and logs):
   --device       log in with a code that is typed on another device
   --label NAME   what a new account is to be called; default its e-mail
   --no-open      do not open a browser
-Options of accounts and refresh, beside those of serve:
+Options of import (and those of serve that name files, addresses and logs):
+  --from WHOSE   pi or codex, default pi
+  --path FILE    another file than the usual one; the login in it is copied
+Options of accounts, refresh and import, beside those of serve:
   --json                   the answer of the protocol's method
   --force                  (refresh) renew every token, and try once more what was refused or lost
 
@@ -68,6 +72,7 @@ const SERVE_FLAGS: &[&str] = &[
     "max-message-bytes",
 ];
 const LOGIN_FLAGS: &[&str] = &["label"];
+const IMPORT_FLAGS: &[&str] = &["from", "path"];
 #[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
@@ -171,6 +176,11 @@ pub fn parse(
             Some(Asked::Refresh { account, force: flags.switch("force"), json: flags.switch("json") })
         }
         Some("token") => Some(Asked::Token { account }),
+        Some("import") => Some(Asked::Import {
+            from: import_source(flags.get("from"))?,
+            path: flags.get("path").map(text).transpose()?,
+            json: flags.switch("json"),
+        }),
         _ => None,
     };
     let is_login = subcommand.as_deref() == Some("login");
@@ -179,7 +189,10 @@ pub fn parse(
         return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
     }
     if let Some(asked) = asked {
-        flags.only(SERVE_FLAGS)?;
+        match asked {
+            Asked::Import { .. } => flags.only(&[SERVE_FLAGS, IMPORT_FLAGS].concat())?,
+            _ => flags.only(SERVE_FLAGS)?,
+        }
         return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
@@ -210,7 +223,21 @@ fn is_known(name: &str) -> bool {
     if SIMULATE_FLAGS.contains(&name) {
         return true;
     }
-    LOGIN_FLAGS.contains(&name) || SERVE_FLAGS.contains(&name)
+    [LOGIN_FLAGS, IMPORT_FLAGS, SERVE_FLAGS].iter().any(|flags| flags.contains(&name))
+}
+
+fn import_source(value: Option<OsString>) -> Result<ImportSource, UsageError> {
+    match value.as_deref().map(OsStr::to_string_lossy).as_deref() {
+        None | Some("pi") => Ok(ImportSource::Pi),
+        Some("codex") => Ok(ImportSource::Codex),
+        Some(other) => Err(UsageError(format!("--from: \"{other}\" is neither pi nor codex"))),
+    }
+}
+
+/// The protocol's paths are JSON strings.
+fn text(path: OsString) -> Result<String, UsageError> {
+    path.into_string()
+        .map_err(|path| UsageError(format!("--path: \"{}\" is not UTF-8", path.to_string_lossy())))
 }
 
 /// Options with their values, and switches.

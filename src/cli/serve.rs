@@ -55,6 +55,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
+        merge_at_start: true,
     }
 }
 

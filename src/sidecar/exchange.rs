@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::linked::{PiLogin, changed_hands};
+use super::linked::{Origin, PiLogin, changed_hands};
 use super::token::gone;
 use crate::auth::{self, RedeemError, Redeemed};
 use crate::clock;
@@ -154,7 +154,7 @@ impl Sidecar {
         }
         let credential = redeemed.credential;
         if let Some(pi) = pi {
-            self.write_back(pi, account, &credential).await;
+            self.write_back(pi, account, &credential, Origin::Redeemed).await;
         }
         let (label, old, stored) = (account.label.clone(), old.refresh.clone(), credential.clone());
         let written = self

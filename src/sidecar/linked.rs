@@ -1,5 +1,5 @@
-//! The account that belongs to pi: its credential is redeemed under pi's own lock and written back where pi finds it.
-//! An entry that is of someone else meanwhile, or newer, is never overwritten.
+//! The account that belongs to pi: its credential is renewed under pi's own lock and written back where pi finds it.
+//! An entry that is of someone else meanwhile is never overwritten, and a newer one only by a login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,14 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a write is tried whose lock was taken from us.
 const WRITES: u32 = 3;
+
+/// How a credential was come by that pi is to have, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Redeemed,
+    /// A person logged in, because what there was is no good, however long it would have lived.
+    Login,
+}
 
 /// pi's lock, and the login it had when the lock was taken.
 pub(super) struct PiLogin {
@@ -47,6 +55,20 @@ impl Sidecar {
         locked.await.map_err(|error| storage(&error))
     }
 
+    /// Whether pi's file can be locked, read and written now, so that nobody goes through a login that pi would not get.
+    pub(super) async fn make_sure_pi_can_follow(
+        self: &Arc<Self>,
+        account: &Account,
+    ) -> Result<(), StorageError> {
+        self.make_sure_pi_can_have_it().await?;
+        let (sidecar, account) = (self.clone(), account.clone());
+        on_a_thread(move || {
+            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), CLIENT_PATIENCE)?;
+            sidecar.read_pi_login(lock, &account).map(drop)
+        })
+        .await
+    }
+
     /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
     pub(super) async fn pi_stays_busy(&self, id: &AccountId) -> Failure {
         let depends_on_pi = self
@@ -67,28 +89,40 @@ impl Sidecar {
         on_a_thread(move || probe_writable(&path)).await
     }
 
-    /// Writes the new credential into pi's file. When that fails pi keeps one that is consumed, and a person has to
-    /// know; the next redeem puts it right.
+    /// Writes the new credential into pi's file. When that fails pi keeps an old one, and a person has to know; the next
+    /// redeem puts it right.
     pub(super) async fn write_back(
         self: &Arc<Self>,
         pi: PiLogin,
         account: &Account,
         credential: &Credential,
+        origin: Origin,
     ) {
         let (sidecar, id) = (self.clone(), account.id.clone());
         let (account, credential) = (account.clone(), credential.clone());
-        let written = on_a_thread(move || sidecar.write_back_blocking(pi, &account, &credential)).await;
-        if let Err(error) = written {
-            self.notifier.warn(Warning {
-                kind: WarningKind::CorruptFile,
-                message: format!("a redeemed credential could not be written to pi's auth.json: {error}"),
-                account: Some(id.to_string()),
-                hint: Some(
-                    "make auth.json writable, then `refresh` this account with `force` before pi renews it"
-                        .to_owned(),
-                ),
-            });
+        let work = move || sidecar.write_back_blocking(pi, &account, &credential, origin);
+        if let Err(error) = on_a_thread(work).await {
+            self.warn_pi_has_the_old(&id, origin, &error.to_string());
         }
+    }
+
+    pub(super) fn warn_pi_has_the_old(&self, id: &AccountId, origin: Origin, why: &str) {
+        let (what, hint) = match origin {
+            Origin::Redeemed => (
+                "a redeemed credential",
+                "make auth.json writable, then `refresh` this account with `force` before pi renews it",
+            ),
+            Origin::Login => (
+                "a login that is stored in codex-accounts.json",
+                "make auth.json writable, then `refresh` this account with `force`, or log in with pi: /login",
+            ),
+        };
+        self.notifier.warn(Warning {
+            kind: WarningKind::CorruptFile,
+            message: format!("{what} could not be written to pi's auth.json: {why}"),
+            account: Some(id.to_string()),
+            hint: Some(hint.to_owned()),
+        });
     }
 
     fn write_back_blocking(
@@ -96,13 +130,19 @@ impl Sidecar {
         mut pi: PiLogin,
         account: &Account,
         credential: &Credential,
+        origin: Origin,
     ) -> Result<(), StorageError> {
         let file = &self.imports.auth_file;
+        let found = pi.login.clone();
         let mut tried = 0;
         loop {
-            let is_older = |login: &LinkedCredential| login.expires_at <= credential.expires_at;
-            if !pi.login.as_ref().is_some_and(is_older) {
-                tracing::info!(account = %account.id, "pi has another login by now, which stays");
+            // What came while pi's lock was not ours may be what somebody redeemed this very login for.
+            let gives_way = |login: &LinkedCredential| {
+                login.expires_at <= credential.expires_at
+                    || (origin == Origin::Login && found.as_ref() == Some(login))
+            };
+            if !pi.login.as_ref().is_some_and(gives_way) {
+                tracing::info!(account = %account.id, ?origin, "pi has another login by now, which stays");
                 return Ok(());
             }
             match file.set_credential(credential, &pi.lock) {

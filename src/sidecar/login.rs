@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::logins::{Beginning, MAX_OPEN};
-use super::sign_in::refuse_linked;
 use super::{Sidecar, error, view};
 use crate::auth::{BrowserLogin, DeviceLogin, open_in_browser};
 use crate::clock;
@@ -26,8 +25,9 @@ pub(super) async fn reauth(sidecar: Arc<Sidecar>, params: ReauthParams) -> Resul
         Some(selector) => sidecar.find(selector)?,
         None => the_one_to_renew(&sidecar)?,
     };
-    if sidecar.pool().get(&id).is_some_and(|account| account.linked) {
-        return Err(refuse_linked(&id));
+    let linked = sidecar.pool().get(&id).filter(|account| account.linked).cloned();
+    if let Some(account) = linked {
+        sidecar.make_sure_pi_can_follow(&account).await.map_err(|error| error::storage(&id, error))?;
     }
     begin(&sidecar, Purpose::Renew(id), params.flow, params.open).await
 }

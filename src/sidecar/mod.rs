@@ -71,6 +71,8 @@ pub struct Options {
     pub login: LoginOptions,
     /// How often accounts that nobody uses are looked after.
     pub upkeep_interval: Duration,
+    /// Whether pi's login is merged before anything is answered.
+    pub merge_at_start: bool,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -127,7 +129,9 @@ impl Sidecar {
         sidecar.load_settings();
         sidecar.load_everything();
         sidecar.look_for_unknown_outcomes();
-        sidecar.merge_at_start();
+        if sidecar.options.merge_at_start {
+            sidecar.merge_at_start();
+        }
         sidecar
     }
 

@@ -1,10 +1,12 @@
-//! Keeping what a login brought: in the accounts file first, then in the pool. Nothing is stored for the wrong account.
+//! Keeping what a login brought: in the accounts file first, then in the pool, and with pi when the account is linked.
+//! Nothing is stored for the wrong account.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::linked::Origin;
 use super::load::identified;
 use crate::auth::{self, SignedIn};
 use crate::pool::{Account, AccountId, NotPlaced, Place, Purpose, place};
@@ -21,36 +23,74 @@ struct Stored {
     label: String,
 }
 
+/// The account became pi's while its login was being stored: pi's lock has to be taken first.
+struct BecamePis;
+
 impl Sidecar {
     /// The account that the login is now the credential of.
+    ///
+    /// The accounts file comes first and pi's auth.json second. Whatever fails or is killed in between, the login is
+    /// then stored where every sidecar finds it, while pi keeps what it had, which an import does not put over a newer
+    /// one; and the watcher, which looks at auth.json after that, finds nothing in it that is new. A login is not
+    /// thrown away because pi's file cannot be had: a person went through it.
     pub(super) async fn store_login(
         self: &Arc<Self>,
         signed_in: SignedIn,
         purpose: &Purpose,
     ) -> Result<AccountId, RpcError> {
-        let mut account = as_account(signed_in);
+        let account = as_account(signed_in);
         let id = account.id.clone();
-        let slot = match purpose {
-            Purpose::Renew(slot) => slot.clone(),
-            Purpose::Add { .. } => id.clone(),
+        let mut pis = self.is_pis(&account, purpose);
+        let renewed = loop {
+            // pi's lock before all others: see `lock_pi_login`.
+            let pi = if pis { Some(self.lock_pi_login(&account).await) } else { None };
+            let quiet = self.while_nobody_redeems(slot(&account, purpose)).await;
+            let Ok(renewed) = self.store_in_accounts_file(&account, purpose, pis).await? else {
+                pis = true;
+                continue;
+            };
+            match pi {
+                Some(Ok(pi)) => self.write_back(pi, &account, &account.credential, Origin::Login).await,
+                Some(Err(failure)) => self.warn_pi_has_the_old(&id, Origin::Login, &failure.message),
+                None => {}
+            }
+            drop(quiet);
+            break renewed;
         };
-        let _quiet = self.while_nobody_redeems(slot).await;
-        let (sidecar, purpose) = (self.clone(), purpose.clone());
-        let renewed = self
-            .on_accounts_file(move |file| {
-                let stored = file.change(|document| store(document, &account, &purpose))?;
-                Ok(stored.map(|Stored { was, label }| {
-                    account.label = label;
-                    sidecar.pool().sign_in(was.as_ref(), account);
-                    was.is_some()
-                }))
-            })
-            .await??;
         self.notifier.settled(WarningKind::LoginRequired, Some(&id));
         self.notifier.settled(WarningKind::OutcomeUnknown, Some(&id));
-        tracing::info!(account = %id, renewed, "a login was stored");
+        tracing::info!(account = %id, renewed, pis, "a login was stored");
         self.changed(ChangeReason::Login);
         Ok(id)
+    }
+
+    /// Whether the login will go to the account that is linked to pi, as far as memory knows.
+    fn is_pis(&self, account: &Account, purpose: &Purpose) -> bool {
+        let pool = self.pool();
+        match place(pool.accounts(), account, purpose) {
+            Ok(Place::Known(index)) => pool.accounts()[index].linked,
+            Ok(Place::New { .. }) | Err(_) => false,
+        }
+    }
+
+    /// Into the file, then into the pool. Says whether an account was renewed, or that pi has to be asked first.
+    async fn store_in_accounts_file(
+        self: &Arc<Self>,
+        account: &Account,
+        purpose: &Purpose,
+        pis: bool,
+    ) -> Result<Result<bool, BecamePis>, RpcError> {
+        let (sidecar, mut account, purpose) = (self.clone(), account.clone(), purpose.clone());
+        self.on_accounts_file(move |file| {
+            let stored = file.change(|document| store(document, &account, &purpose, pis))?;
+            Ok(stored.map(|stored| {
+                let Stored { was, label } = stored?;
+                account.label = label;
+                sidecar.pool().sign_in(was.as_ref(), account);
+                Ok(was.is_some())
+            }))
+        })
+        .await?
     }
 }
 
@@ -77,29 +117,31 @@ impl Sidecar {
     }
 }
 
-/// Both the reader of the error and the log are told what to do: pi would go on with the credential of its own.
-pub(super) fn refuse_linked(id: &AccountId) -> RpcError {
-    let mut error = RpcError::new(
-        ErrorKind::LoginFailed,
-        "this account belongs to pi's auth.json and is not renewed here",
-    );
-    error.data.account = Some(id.to_string());
-    error.data.hint = Some("log it in with pi: /login, OpenAI Codex".to_owned());
-    error
+/// Whose turn to redeem is waited for.
+fn slot(account: &Account, purpose: &Purpose) -> AccountId {
+    match purpose {
+        Purpose::Renew(slot) => slot.clone(),
+        Purpose::Add { .. } => account.id.clone(),
+    }
 }
 
 /// Decided on what the file holds now, under its lock: it may have changed since the login began.
-fn store(document: &mut Document, who: &Account, purpose: &Purpose) -> Result<Stored, RpcError> {
+fn store(
+    document: &mut Document,
+    who: &Account,
+    purpose: &Purpose,
+    pis: bool,
+) -> Result<Result<Stored, BecamePis>, RpcError> {
     let entries: Vec<FileAccount> = document.accounts().collect();
     let records: Vec<Account> = entries.iter().map(identified).collect();
     match place(&records, who, purpose).map_err(|why| not_placed(why, &records, purpose))? {
         Place::Known(index) => {
             let (entry, record) = (&entries[index], &records[index]);
-            if entry.linked {
-                return Err(refuse_linked(&record.id));
+            if entry.linked && !pis {
+                return Ok(Err(BecamePis));
             }
             document.put(&FileAccount { needs_reauth: false, ..with_credential_of(entry.clone(), who) });
-            Ok(Stored { was: Some(record.id.clone()), label: entry.email.clone() })
+            Ok(Ok(Stored { was: Some(record.id.clone()), label: entry.email.clone() }))
         }
         Place::New { label } => {
             let blank = FileAccount {
@@ -114,7 +156,7 @@ fn store(document: &mut Document, who: &Account, purpose: &Purpose) -> Result<St
                 needs_reauth: false,
             };
             document.put(&with_credential_of(blank, who));
-            Ok(Stored { was: None, label })
+            Ok(Ok(Stored { was: None, label }))
         }
     }
 }

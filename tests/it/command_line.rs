@@ -1,7 +1,9 @@
-//! `multicodex accounts`, `refresh` and `token`, as a person runs them.
+//! `multicodex accounts`, `refresh`, `token` and `import`, as a person runs them.
 
-use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
-use serde_json::Value;
+use std::fs;
+
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
+use serde_json::{Value, json};
 
 use crate::stage::{Stage, email, expired};
 
@@ -64,9 +66,83 @@ async fn token_prints_a_token_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn import_takes_over_pi_s_login_and_says_what_became_of_it() {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    let import = |told: &'static str| {
+        let stage = &stage;
+        async move {
+            assert_eq!(run(stage, &["import"]).await, (0, format!("{told}\n"), String::new()));
+        }
+    };
+    import("nothing to import: pi holds no login, or its account was removed here").await;
+    let auth_file = stage.accounts_file().with_file_name("auth.json");
+    let write = |login: &SimLogin| {
+        let entry = json!({
+            "type": "oauth", "access": login.access_token, "refresh": login.refresh_token,
+            "expires": login.expires_at,
+        });
+        fs::write(&auth_file, json!({"openai-codex": entry}).to_string()).expect("written");
+    };
+    let mut login = stage.sim.add_account(expired("ada"));
+    write(&login);
+    import("added: ada@example.com").await;
+    import("unchanged: ada@example.com").await;
+    let accounts = stage.read_accounts();
+    assert_eq!(accounts["accounts"][1]["importSource"], "pi-openai-codex");
+    assert_eq!(accounts["accounts"][1]["accessToken"], login.access_token.as_str());
+    login = stage.sim.sign_in("ada").expect("known");
+    login.expires_at += 60_000;
+    write(&login);
+    import("updated: ada@example.com").await;
+
+    fs::write(&auth_file, "{\"openai-codex\": 7}").expect("written");
+    let (code, told, errors) = run(&stage, &["import"]).await;
+    assert_eq!((code, told.as_str()), (1, ""));
+    assert!(errors.starts_with("multicodex: ") && errors.contains("auth.json"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_copy_of_codex_s_login_is_taken_with_a_warning() {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    let (code, told, errors) = run(&stage, &["import", "--from", "codex"]).await;
+    assert_eq!((code, told.as_str()), (1, ""));
+    assert!(errors.contains("codex/auth.json"), "{errors}");
+    let login = stage.sim.add_account(SimAccount::named("ada"));
+    let tokens = json!({
+        "access_token": login.access_token, "refresh_token": login.refresh_token, "id_token": login.id_token,
+    });
+    let elsewhere = stage.accounts_file().with_file_name("copy.json");
+    let path = elsewhere.to_str().expect("UTF-8");
+    fs::write(&elsewhere, json!({"tokens": tokens}).to_string()).expect("written");
+    let (code, told, errors) = run(&stage, &["import", "--from", "codex", "--path", path]).await;
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!((code, lines.len(), lines[0]), (0, 2, "added: ada@example.com"), "{told}{errors}");
+    assert!(lines[1].starts_with("warning: ") && lines[1].contains("`reauth`"), "{told}");
+    let (code, told, _) = run(&stage, &["import", "--from=codex", "--path", path, "--json"]).await;
+    let answer: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((code, &answer["warning"]["kind"]), (0, &json!("shared_credential")));
+    assert_eq!((&answer["changed"], answer["unchanged"].as_array().map(Vec::len)), (&json!(false), Some(1)));
+
+    // Once it is redeemed here, the copy that is still there is not taken over.
+    assert_eq!(run(&stage, &["refresh", &email("ada"), "--force"]).await.0, 0);
+    let before = stage.read_accounts();
+    let (code, told, _) = run(&stage, &["import", "--from", "codex", "--path", path]).await;
+    assert_eq!((code, told.starts_with("warning: ")), (1, true), "{told}");
+    assert_eq!(stage.read_accounts(), before);
+}
+
+#[tokio::test]
 async fn a_switch_that_means_nothing_is_refused() {
     let stage = Stage::with([]).await;
-    for arguments in [&["token", "--json"][..], &["accounts", "--force"], &["accounts", "ada"]] {
+    for arguments in [
+        &["token", "--json"][..],
+        &["accounts", "--force"],
+        &["accounts", "ada"],
+        &["accounts", "--from", "pi"],
+        &["import", "--force"],
+        &["import", "ada"],
+        &["import", "--from", "claude"],
+    ] {
         let (code, told, errors) = run(&stage, arguments).await;
         assert_eq!((code, told.as_str()), (2, ""), "{arguments:?}");
         assert!(errors.starts_with("multicodex: "), "{errors}");

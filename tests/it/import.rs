@@ -17,12 +17,12 @@ fn agent_dir(world: &World) -> PathBuf {
     world.accounts_file().parent().expect("a directory").to_owned()
 }
 
-fn auth_file(world: &World) -> PathBuf {
+pub fn auth_file(world: &World) -> PathBuf {
     agent_dir(world).join("auth.json")
 }
 
 /// As pi writes it.
-fn auth_json(login: &SimLogin) -> String {
+pub fn auth_json(login: &SimLogin) -> String {
     let entry = json!({
         "type": "oauth",
         "access": login.access_token,

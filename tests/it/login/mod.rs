@@ -2,6 +2,7 @@
 //! accounts. The browser is played here, the authorization server is the simulator.
 
 mod endings;
+mod pi;
 mod surroundings;
 
 use std::fs;
@@ -281,21 +282,6 @@ fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
     let submit = json!({"loginId": started["loginId"], "input": callback.as_str()});
     let submitted = peer.call("login/submit", submit).expect("an account");
     assert_eq!(peer.expect_response(wait), Ok(submitted));
-}
-
-#[test]
-fn an_account_of_pi_is_not_renewed_behind_its_back() {
-    let world = World::new([SimAccount::named("ada")]);
-    let mut linked = file(&world);
-    linked["accounts"][0]["importSource"] = json!("pi-openai-codex");
-    fs::write(world.accounts_file(), linked.to_string()).expect("our own file");
-    let mut peer = peer(&world);
-    let error = peer.call("reauth", json!({})).expect_err("pi's own");
-    assert_eq!(kind(&error), (-32014, "login_failed"));
-    let started = peer.call("login", json!({})).expect("a login");
-    get(redirect(&world, &started, "ada").as_str());
-    assert_eq!(completed(&mut peer)["error"]["kind"], "login_failed");
-    assert_eq!(file(&world), linked);
 }
 
 #[test]
