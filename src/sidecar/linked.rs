@@ -100,12 +100,17 @@ impl Sidecar {
         let file = &self.imports.auth_file;
         let mut tried = 0;
         loop {
-            let is_older = |login: &LinkedCredential| login.expires_at <= credential.expires_at;
-            if !pi.login.as_ref().is_some_and(is_older) {
+            let is_older = |login: &&LinkedCredential| login.expires_at <= credential.expires_at;
+            let Some(old) = pi.login.as_ref().filter(is_older) else {
                 tracing::info!(account = %account.id, "pi has another login by now, which stays");
                 return Ok(());
-            }
-            match file.set_credential(credential, &pi.lock) {
+            };
+            let new = old.renewed(credential);
+            self.keep_removed(old, &new);
+            let written = file.set_credential(credential, &pi.lock);
+            // Removed between the two, it was noted with the old credential.
+            self.keep_removed(old, &new);
+            match written {
                 Err(StorageError::Locked { .. }) if tried < WRITES => {
                     tried += 1;
                     tracing::warn!(account = %account.id, tried, "pi's lock was taken from us; reading again");
