@@ -114,6 +114,11 @@ impl Walk {
         }
     }
 
+    /// The only account that will do, when the client named one.
+    pub fn named(&self) -> Option<&AccountId> {
+        self.demand.account.as_ref()
+    }
+
     /// Attempts handed out so far. A replay after a 401 is part of its attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts

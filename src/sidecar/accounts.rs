@@ -54,15 +54,14 @@ pub(super) async fn use_account(
 
 /// The file first: an account that is still in the file would be back at the next reading.
 pub(super) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<Removed, RpcError> {
-    let id = sidecar.find(&params.account)?;
-    let linked = sidecar.pool().get(&id).is_some_and(|account| account.linked);
-    if linked {
-        sidecar.forget_pi_login().await?;
-    }
     sidecar
         .edit(move |sidecar| {
             let id = sidecar.find(&params.account)?;
             let removed = sidecar.account_view(&id, clock::now())?;
+            let linked = sidecar.pool().get(&id).filter(|account| account.linked).cloned();
+            if let Some(account) = linked {
+                sidecar.forget_pi_login(&account).map_err(|error| error::storage(&id, error))?;
+            }
             sidecar.forget(&id).map_err(|error| error::storage(&id, error))?;
             tracing::info!(account = %id, "removed by the user");
             sidecar.changed(ChangeReason::Removed);

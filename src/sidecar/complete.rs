@@ -197,7 +197,8 @@ impl Completion {
         failed.status = lost.failure.status;
         failed.code = lost.failure.code.clone();
         if let Some(body) = &lost.body {
-            failed.body = Some(redact::redact(&pool, &body.text).into_owned());
+            let redact = if body.truncated { redact::redact_cut } else { redact::redact };
+            failed.body = Some(redact(&pool, &body.text).into_owned());
             failed.body_truncated = body.truncated;
         }
         failed
@@ -214,6 +215,7 @@ impl Completion {
         let (kind, message) = match ending.kind {
             EndingKind::LastFailure => return failed,
             EndingKind::AccountUnavailable => {
+                failed.account = self.walk.named().map(ToString::to_string);
                 ("account_unavailable", "the account asked for cannot be used now")
             }
             EndingKind::LoginRequired => ("login_required", "every account needs login"),

@@ -17,7 +17,7 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
-use crate::store::{AccountsFile, FileAccount, RedeemLane, StorageError, probe_writable};
+use crate::store::{AccountsFile, EditRefused, FileAccount, RedeemLane, StorageError, probe_writable};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -156,14 +156,20 @@ impl Sidecar {
         if let Some(pi) = pi {
             self.write_back(pi, account, &credential, Origin::Redeemed).await;
         }
-        let (label, old, stored) = (account.label.clone(), old.refresh.clone(), credential.clone());
+        let (sidecar, holder) = (self.clone(), id.clone());
+        let (old, stored) = (old.refresh.clone(), credential.clone());
         let written = self
             .on_accounts_file(move |file| {
                 file.change(|document| {
-                    // Someone may have given it another label meanwhile; the token it had still tells which it is.
-                    let mut entries = document.accounts();
-                    let label = entries.find(|entry| entry.refresh == old).map_or(label, |entry| entry.email);
-                    drop(entries);
+                    // Someone may have given it another label meanwhile, and its label to another account; the token it
+                    // had still tells which it is, or failing that who it is of.
+                    let holder = sidecar.pool().get(&holder).cloned();
+                    let is_its =
+                        |entry: &&FileAccount| holder.as_ref().is_some_and(|it| is_entry_of(entry, it));
+                    let entries: Vec<FileAccount> = document.accounts().collect();
+                    let held = entries.iter().find(|entry| entry.refresh == old);
+                    let held = held.or_else(|| entries.iter().find(is_its));
+                    let label = held.map(|entry| entry.email.clone()).ok_or(EditRefused::NoSuchLabel)?;
                     document.set_credential(&label, &stored)?;
                     document.set_needs_reauth(&label, false)
                 })

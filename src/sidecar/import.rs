@@ -10,7 +10,8 @@ use tokio::sync::{Notify, watch};
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::found_login::{fingerprint, linked_account, read_codex_copy, read_pi_copy};
+use super::exchange::is_of;
+use super::found_login::{fingerprint, identity_of, linked_account, read_codex_copy, read_pi_copy};
 use super::load::record_of;
 use super::merged::write_merged;
 use crate::auth;
@@ -118,15 +119,31 @@ impl Sidecar {
         }
     }
 
-    /// The user removed the account that pi is logged in with: it does not come back until pi holds another login.
-    pub(super) async fn forget_pi_login(self: &Arc<Self>) -> Result<(), StorageError> {
-        let sidecar = self.clone();
-        on_a_thread(move || {
-            let Ok(Some(login)) = sidecar.imports.auth_file.read() else { return Ok(()) };
-            let removed = fingerprint(&login);
-            sidecar.imports.seen.change(clock::now(), |seen| seen.removed = Some(removed))
-        })
-        .await
+    /// The user removed the account that pi is logged in with: it does not come back until pi holds another login. One
+    /// that pi has by now and that is of somebody else may come. Blocks.
+    pub(super) fn forget_pi_login(&self, removed: &Account) -> Result<(), StorageError> {
+        let Ok(Some(login)) = self.imports.auth_file.read() else { return Ok(()) };
+        if !is_of(&removed.identity, &identity_of(&login)) {
+            return Ok(());
+        }
+        let removed = fingerprint(&login);
+        self.imports.seen.change(clock::now(), |seen| seen.removed = Some(removed))
+    }
+
+    /// We give pi a new credential for an old one. When the user has removed the account meanwhile, it stays away with
+    /// the new one too. Blocks.
+    pub(super) fn keep_removed(&self, old: &LinkedCredential, new: &LinkedCredential) {
+        let old = Some(fingerprint(old));
+        let followed = self.imports.seen.load().and_then(|seen| {
+            if seen.removed != old {
+                return Ok(());
+            }
+            let follow = |seen: &mut SeenLogins| seen.removed = Some(fingerprint(new));
+            self.imports.seen.change(clock::now(), follow)
+        });
+        if let Err(error) = followed {
+            tracing::warn!(%error, "an account of pi that was removed may come back");
+        }
     }
 
     async fn import_from_pi(self: &Arc<Self>) -> Result<ImportAnswer, RpcError> {
@@ -199,7 +216,26 @@ impl Sidecar {
     }
 
     fn why_not(&self, login: &LinkedCredential, seen: &SeenLogins) -> Option<WhyNotImported> {
-        seen.why_not(&fingerprint(login), self.is_consumed(&login.refresh))
+        let why_not = seen.why_not(&fingerprint(login), self.is_consumed(&login.refresh))?;
+        // pi's login is merged and nobody is linked: another program wrote the accounts file without the link. Redeemed
+        // like any other, its token would be burned in pi's file.
+        let is_lost = why_not == WhyNotImported::AsLastTime && !self.is_linked() && !self.is_linked_in_file();
+        (!is_lost).then_some(why_not)
+    }
+
+    /// Whether the file links an account that was not linked here; another sidecar may have merged since it was read.
+    /// One that cannot be read may.
+    fn is_linked_in_file(&self) -> bool {
+        let _turn = self.file_turn();
+        if let Err(error) = self.read_accounts_again() {
+            self.warn_unreadable(&error);
+            return true;
+        }
+        let linked = self.is_linked();
+        if linked {
+            self.changed(ChangeReason::External);
+        }
+        linked
     }
 
     fn is_consumed(&self, refresh: &Secret) -> bool {
@@ -218,14 +254,6 @@ impl Sidecar {
             let warning = consumed();
             self.notifier.warn(warning.clone());
             return ImportAnswer { warning: Some(warning), ..ImportAnswer::default() };
-        }
-        if why_not == WhyNotImported::AsLastTime && !self.is_linked() {
-            // Another sidecar has merged it since the accounts were read here.
-            let _turn = self.file_turn();
-            if let Err(error) = self.read_accounts_again() {
-                self.warn_unreadable(&error);
-            }
-            self.changed(ChangeReason::External);
         }
         let pool = self.pool();
         let unchanged = pool.accounts().iter().filter(|account| account.linked);

@@ -137,15 +137,20 @@ impl Sidecar {
         let mut tried = 0;
         loop {
             // What came while pi's lock was not ours may be what somebody redeemed this very login for.
-            let gives_way = |login: &LinkedCredential| {
+            let gives_way = |login: &&LinkedCredential| {
                 login.expires_at <= credential.expires_at
-                    || (origin == Origin::Login && found.as_ref() == Some(login))
+                    || (origin == Origin::Login && found.as_ref() == Some(*login))
             };
-            if !pi.login.as_ref().is_some_and(gives_way) {
+            let Some(old) = pi.login.as_ref().filter(gives_way) else {
                 tracing::info!(account = %account.id, ?origin, "pi has another login by now, which stays");
                 return Ok(());
-            }
-            match file.set_credential(credential, &pi.lock) {
+            };
+            let new = old.renewed(credential);
+            self.keep_removed(old, &new);
+            let written = file.set_credential(credential, &pi.lock);
+            // Removed between the two, it was noted with the old credential.
+            self.keep_removed(old, &new);
+            match written {
                 Err(StorageError::Locked { .. }) if tried < WRITES => {
                     tried += 1;
                     tracing::warn!(account = %account.id, tried, "pi's lock was taken from us; reading again");

@@ -4,19 +4,20 @@ use std::borrow::Cow;
 
 use crate::pool::Pool;
 
-const REDACTED: &str = "[redacted]";
-
 /// `text` with every access and refresh token of the pool replaced.
 pub(super) fn redact<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
-    let mut text = Cow::Borrowed(text);
-    for account in pool.accounts() {
-        for secret in [&account.credential.access, &account.credential.refresh] {
-            if !secret.is_empty() && text.contains(secret.expose()) {
-                text = Cow::Owned(text.replace(secret.expose(), REDACTED));
-            }
-        }
-    }
-    text
+    strike_out(pool, text, false)
+}
+
+/// The same for a text of which only the beginning is left: it may end within a token.
+pub(super) fn redact_cut<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
+    strike_out(pool, text, true)
+}
+
+fn strike_out<'a>(pool: &Pool, text: &'a str, cut: bool) -> Cow<'a, str> {
+    let credentials = pool.accounts().iter().map(|account| &account.credential);
+    let secrets = credentials.flat_map(|credential| [&credential.access, &credential.refresh]);
+    secrets.fold(Cow::Borrowed(text), |text, secret| secret.strike_out(text, cut))
 }
 
 #[cfg(test)]
@@ -41,5 +42,6 @@ mod tests {
             r#"{"a":"Bearer [redacted]","b":"[redacted]"}"#
         );
         assert!(matches!(redact(&pool, "nothing"), Cow::Borrowed("nothing")));
+        assert_eq!(redact(&pool, "up to canary-"), "up to canary-");
     }
 }

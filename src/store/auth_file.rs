@@ -47,6 +47,12 @@ impl LinkedCredential {
     pub fn credential(&self) -> Credential {
         Credential { access: self.access.clone(), refresh: self.refresh.clone(), expires_at: self.expires_at }
     }
+
+    /// The same login with the credential that its own was redeemed for.
+    pub fn renewed(&self, credential: &Credential) -> Self {
+        let Credential { access, refresh, expires_at } = credential.clone();
+        LinkedCredential { access, refresh, expires_at, account_id: self.account_id.clone() }
+    }
 }
 
 impl AuthFile {

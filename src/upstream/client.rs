@@ -124,7 +124,7 @@ impl Upstream {
         let body = read_body(response, MAX_USAGE_BYTES).await;
         let asked = Asked { requested_at, answered_at: clock::now() };
         if status != StatusCode::OK {
-            let text = redacted(&body.bytes, bearer);
+            let text = redacted(&body, bearer);
             return Err(classify(status, &headers, &text, Source::UsageEndpoint, asked.answered_at));
         }
         if let Some(fault) = body.fault {
@@ -168,15 +168,22 @@ struct ReadBody {
     fault: Option<String>,
 }
 
+impl ReadBody {
+    /// Whether there was more than this.
+    fn is_cut(&self) -> bool {
+        self.truncated || self.fault.is_some()
+    }
+}
+
 async fn refusal(response: reqwest::Response, bearer: &Bearer<'_>, shown: AnswerHeaders, now: At) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let body = read_body(response, MAX_REFUSAL_BYTES).await;
-    let text = redacted(&body.bytes, bearer);
+    let text = redacted(&body, bearer);
     Answer::Refused {
         failure: classify(status, &headers, &text, Source::ResponseBody, now),
         status: status.as_u16(),
         headers: shown,
-        truncated: body.truncated || body.fault.is_some(),
+        truncated: body.is_cut(),
         body: text,
     }
 }
@@ -209,12 +216,9 @@ async fn read_body(mut response: reqwest::Response, max: usize) -> ReadBody {
 }
 
 /// Text with the token out of it, in case upstream quotes it.
-fn redacted(body: &[u8], bearer: &Bearer<'_>) -> String {
-    let text = String::from_utf8_lossy(body).into_owned();
-    match bearer.token.expose() {
-        token if !token.is_empty() && text.contains(token) => text.replace(token, "[redacted]"),
-        _ => text,
-    }
+fn redacted(body: &ReadBody, bearer: &Bearer<'_>) -> String {
+    let text = String::from_utf8_lossy(&body.bytes);
+    bearer.token.strike_out(text, body.is_cut()).into_owned()
 }
 
 fn network(message: String) -> Failure {

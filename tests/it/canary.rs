@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::stage::{Stage, email, expired, expiring};
+use crate::world::World;
 
 #[tokio::test]
 async fn no_token_is_seen_outside_the_files_and_accounts_token() {
@@ -127,6 +128,28 @@ async fn wide_permissions_are_narrowed() {
     assert_eq!(sidecar.accounts().await.len(), 1);
     let mode = fs::metadata(stage.accounts_file()).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
+}
+
+#[test]
+fn a_token_is_not_seen_in_part_where_a_long_answer_is_cut() {
+    let world = World::new([SimAccount::named("ada")]);
+    let file = fs::read_to_string(world.accounts_file()).expect("the accounts file");
+    let file: Value = serde_json::from_str(&file).expect("it parses");
+    let token = file["accounts"][0]["accessToken"].as_str().expect("text");
+    // 64 KiB end within the token.
+    let error = json!({"code": "invalid_prompt", "message": format!("{} {token}", "x".repeat(65_400))});
+    let mut peer = world.peer();
+    for (status, body) in
+        [(400, json!({ "error": error })), (200, json!({ "status": "failed", "error": error }))]
+    {
+        let answer = Answer::json(status, body);
+        world.sim().add_rule(Rule::next(1, Behaviour::Answer(answer)).of("ada").on(Route::Responses));
+        let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
+        let refused = peer.call("complete/collect", params).expect_err("it is refused");
+        let body = refused["data"]["body"].as_str().expect("upstream's words");
+        assert!(refused["data"]["bodyTruncated"] == true && body.len() > 65_000, "{status}: {}", body.len());
+        assert!(!body.contains(&token[..8]), "{status}: {}", &body[65_000..]);
+    }
 }
 
 fn tokens(file: &Value) -> BTreeSet<String> {

@@ -1,6 +1,7 @@
 //! The integration tests, one crate: modules by subject. All that can runs against the real binary.
 #![expect(clippy::expect_used, reason = "tests")]
 
+mod between;
 mod canary;
 mod command_line;
 mod examples;

@@ -1,0 +1,111 @@
+//! Two things at once that were each right alone: what a redeem, an import and the user do to one account at the same
+//! time, at the real boundary.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use multicodex::protocol::{AccountParams, Import, ImportParams, Label, LabelParams, Remove, Removed};
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
+use serde_json::{Value, json};
+
+use crate::stage::{Sidecar, Stage, email, eventually, expired};
+
+fn auth_file(stage: &Stage) -> PathBuf {
+    stage.accounts_file().with_file_name("auth.json")
+}
+
+fn log_pi_in(stage: &Stage, login: &SimLogin) {
+    let entry = json!({
+        "type": "oauth",
+        "access": login.access_token,
+        "refresh": login.refresh_token,
+        "expires": login.expires_at,
+        "accountId": login.account.workspace_id,
+    });
+    fs::write(auth_file(stage), json!({ "openai-codex": entry }).to_string()).expect("written");
+    fs::set_permissions(auth_file(stage), fs::Permissions::from_mode(0o600)).expect("its mode is set");
+}
+
+fn login_of_pi(stage: &Stage) -> Value {
+    let text = fs::read_to_string(auth_file(stage)).expect("auth.json is there");
+    serde_json::from_str::<Value>(&text).expect("auth.json is never torn")["openai-codex"].clone()
+}
+
+async fn remove(sidecar: &Sidecar, name: &str) -> Removed {
+    sidecar.client.request::<Remove>(&AccountParams { account: email(name) }).await.expect("removed")
+}
+
+fn slow_to_renew(stage: &Stage, name: &str) {
+    stage.sim.add_rule(Rule::always(Behaviour::Normal).of(name).on(Route::Token).delayed(1_000));
+}
+
+async fn labels(sidecar: &Sidecar) -> Vec<(String, bool)> {
+    sidecar.accounts().await.into_iter().map(|account| (account.label, account.linked)).collect()
+}
+
+#[tokio::test]
+async fn a_label_that_went_to_another_account_during_a_redeem_does_not_cost_that_one_its_login() {
+    let stage = Stage::with([expired("ada"), SimAccount::named("bob")]).await;
+    slow_to_renew(&stage, "ada");
+    let sidecar = stage.sidecar().await;
+    let bob = stage.read_accounts()["accounts"][1]["refreshToken"].clone();
+    let (_, ()) = tokio::join!(sidecar.token("ada"), async {
+        eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
+        remove(&sidecar, "ada").await;
+        let params = LabelParams { account: email("bob"), label: email("ada") };
+        sidecar.client.request::<Label>(&params).await.expect("the label is free");
+    });
+    let accounts = &stage.read_accounts()["accounts"];
+    assert_eq!((accounts.as_array().map(Vec::len), &accounts[0]["refreshToken"]), (Some(1), &bob));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_link_that_another_program_left_out_of_the_file_is_put_back() {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    let sidecar = stage.sidecar().await;
+    let linked = [(email("bob"), false), (email("ada"), true)];
+    assert_eq!(labels(&sidecar).await, linked);
+    let mut file = stage.read_accounts();
+    file["accounts"][1].as_object_mut().expect("an entry").remove("importSource").expect("it was linked");
+    stage.write_accounts(&file.to_string());
+    eventually("it is linked again, in the file too", async || {
+        stage.read_accounts()["accounts"][1]["importSource"] == "pi-openai-codex"
+    })
+    .await;
+    eventually("and in the pool", async || labels(&sidecar).await == linked).await;
+    let token = sidecar.token("ada").await.expect("a token").access_token;
+    assert_eq!(login_of_pi(&stage)["access"], json!(token), "pi's own copy is not burned");
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn an_account_of_pi_that_was_removed_during_its_redeem_stays_away() {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    slow_to_renew(&stage, "ada");
+    let sidecar = stage.sidecar().await;
+    let old = login_of_pi(&stage);
+    let (_, ()) = tokio::join!(sidecar.token("ada"), async {
+        eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
+        remove(&sidecar, "ada").await;
+    });
+    assert_ne!(login_of_pi(&stage)["refresh"], old["refresh"], "what was redeemed is pi's all the same");
+    sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    assert_eq!(labels(&sidecar).await, [(email("bob"), false)]);
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn removing_what_pi_was_logged_in_with_does_not_keep_its_next_login_away() {
+    let stage = Stage::with([SimAccount::named("bob")]).await;
+    log_pi_in(&stage, &stage.sim.add_account(SimAccount::named("ada")));
+    let sidecar = stage.sidecar().await;
+    log_pi_in(&stage, &stage.sim.add_account(SimAccount::named("cleo")));
+    remove(&sidecar, "ada").await;
+    let expected = [(email("bob"), false), (email("cleo"), true)];
+    eventually("cleo is here", async || labels(&sidecar).await == expected).await;
+    sidecar.end().await;
+}
