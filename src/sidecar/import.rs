@@ -166,7 +166,14 @@ impl Sidecar {
                 {
                     tokio::time::sleep(Duration::from_millis(*pause)).await;
                 }
-                merged => return merged,
+                merged => {
+                    if merged.as_ref().is_ok_and(|answer| answer.warning.is_none()) {
+                        let path = self.options.paths.auth_file.to_string_lossy();
+                        self.notifier.settled_about(WarningKind::CorruptFile, path);
+                        self.notifier.settled(WarningKind::ConsumedCredential, None);
+                    }
+                    return merged;
+                }
             }
         }
     }
@@ -368,14 +375,15 @@ impl Sidecar {
     }
 
     fn warn_not_merged(&self, error: &NotMerged) {
-        self.notifier.warn(Warning {
+        let warning = Warning {
             kind: WarningKind::CorruptFile,
             message: format!("pi's login is not taken over: {error}"),
             account: None,
             hint: Some(
                 "the accounts stay as they are; it is looked at again when the file changes".to_owned(),
             ),
-        });
+        };
+        self.notifier.warn_about(self.options.paths.auth_file.to_string_lossy(), warning);
     }
 }
 

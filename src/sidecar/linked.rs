@@ -79,7 +79,7 @@ impl Sidecar {
         let (account, credential) = (account.clone(), credential.clone());
         let written = on_a_thread(move || sidecar.write_back_blocking(pi, &account, &credential)).await;
         if let Err(error) = written {
-            self.notifier.warn(Warning {
+            self.notifier.tell(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!("a redeemed credential could not be written to pi's auth.json: {error}"),
                 account: Some(id.to_string()),
