@@ -118,6 +118,7 @@ impl Sidecar {
         if best != account.credential {
             tracing::info!(account = %account.id, "adopted a newer credential from a file");
             self.pool().set_credential(&account.id, best.clone());
+            self.notifier.settled(WarningKind::LoginRequired, Some(&account.id));
             self.changed(ChangeReason::External);
         }
         Ok(best)
@@ -180,13 +181,14 @@ impl Sidecar {
         self.pool().set_credential(id, credential.clone());
         self.notifier.settled(WarningKind::LoginRequired, Some(id));
         self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
+        self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
         self.notifier.settled(WarningKind::RedeemPaused, None);
         self.changed(ChangeReason::Refresh);
         if let Ok(Err(refused)) = &written {
             tracing::warn!(account = %id, %refused, "the account left the file while its token was redeemed");
         }
         if let Err(error) = written {
-            self.notifier.warn(Warning {
+            self.notifier.tell(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!(
                     "a redeemed credential could not be stored and lives in memory only: {error}"

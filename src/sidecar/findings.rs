@@ -89,6 +89,7 @@ impl Sidecar {
     pub(super) fn set_doubt(&self, id: &AccountId, unknown_since: Option<At>) {
         let Some(since) = unknown_since else {
             self.pool().set_doubt(id, None);
+            self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
             return;
         };
         let message = "a refresh token was sent and no answer arrived; it may be consumed".to_owned();

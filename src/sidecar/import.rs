@@ -10,8 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::exchange::is_of;
-use super::found_login::{fingerprint, identity_of, linked_account, read_codex_copy, read_pi_copy};
+use super::found_login::{fingerprint, linked_account, read_codex_copy, read_pi_copy};
 use super::load::record_of;
 use super::merged::write_merged;
 use crate::auth;
@@ -29,7 +28,7 @@ const RETRIES_MS: [u64; 6] = [10, 20, 50, 100, 300, 1000];
 /// pi's login and what is known about it.
 pub(super) struct Imports {
     pub(super) auth_file: AuthFile,
-    seen: ImportsFile,
+    pub(super) seen: ImportsFile,
     wake: Notify,
     /// How many wait for pi's lock.
     waiting: watch::Sender<usize>,
@@ -119,33 +118,6 @@ impl Sidecar {
         }
     }
 
-    /// The user removed the account that pi is logged in with: it does not come back until pi holds another login. One
-    /// that pi has by now and that is of somebody else may come. Blocks.
-    pub(super) fn forget_pi_login(&self, removed: &Account) -> Result<(), StorageError> {
-        let Ok(Some(login)) = self.imports.auth_file.read() else { return Ok(()) };
-        if !is_of(&removed.identity, &identity_of(&login)) {
-            return Ok(());
-        }
-        let removed = fingerprint(&login);
-        self.imports.seen.change(clock::now(), |seen| seen.removed = Some(removed))
-    }
-
-    /// We give pi a new credential for an old one. When the user has removed the account meanwhile, it stays away with
-    /// the new one too. Blocks.
-    pub(super) fn keep_removed(&self, old: &LinkedCredential, new: &LinkedCredential) {
-        let old = Some(fingerprint(old));
-        let followed = self.imports.seen.load().and_then(|seen| {
-            if seen.removed != old {
-                return Ok(());
-            }
-            let follow = |seen: &mut SeenLogins| seen.removed = Some(fingerprint(new));
-            self.imports.seen.change(clock::now(), follow)
-        });
-        if let Err(error) = followed {
-            tracing::warn!(%error, "an account of pi that was removed may come back");
-        }
-    }
-
     async fn import_from_pi(self: &Arc<Self>) -> Result<ImportAnswer, RpcError> {
         match self.merge_settled().await {
             Ok(answer) => Ok(answer),
@@ -166,7 +138,14 @@ impl Sidecar {
                 {
                     tokio::time::sleep(Duration::from_millis(*pause)).await;
                 }
-                merged => return merged,
+                merged => {
+                    if merged.as_ref().is_ok_and(|answer| answer.warning.is_none()) {
+                        let path = self.options.paths.auth_file.to_string_lossy();
+                        self.notifier.settled_about(WarningKind::CorruptFile, path);
+                        self.notifier.settled(WarningKind::ConsumedCredential, None);
+                    }
+                    return merged;
+                }
             }
         }
     }
@@ -368,14 +347,15 @@ impl Sidecar {
     }
 
     fn warn_not_merged(&self, error: &NotMerged) {
-        self.notifier.warn(Warning {
+        let warning = Warning {
             kind: WarningKind::CorruptFile,
             message: format!("pi's login is not taken over: {error}"),
             account: None,
             hint: Some(
                 "the accounts stay as they are; it is looked at again when the file changes".to_owned(),
             ),
-        });
+        };
+        self.notifier.warn_about(self.options.paths.auth_file.to_string_lossy(), warning);
     }
 }
 

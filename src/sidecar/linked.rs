@@ -117,7 +117,7 @@ impl Sidecar {
                 "make auth.json writable, then `refresh` this account with `force`, or log in with pi: /login",
             ),
         };
-        self.notifier.warn(Warning {
+        self.notifier.tell(Warning {
             kind: WarningKind::CorruptFile,
             message: format!("{what} could not be written to pi's auth.json: {why}"),
             account: Some(id.to_string()),

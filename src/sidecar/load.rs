@@ -114,6 +114,8 @@ impl Sidecar {
 
     fn reload_state(&self) {
         let before = self.pool().revision();
+        // What was chosen here and is not saved yet is newer than what others have saved.
+        self.note_choices(clock::now());
         self.take_state(self.read_state());
         if self.pool().revision() != before {
             self.notifier.accounts_changed(ChangeReason::External);
@@ -156,10 +158,23 @@ impl Sidecar {
         self.persist.first_read(accounts.iter().map(|(account, marks)| (&account.id, *marks)));
         let accounts = accounts.into_iter().map(|(account, _)| account).collect();
         let report = self.pool().sync(accounts, now);
+        self.settle_repaired(&report.updated);
         self.restore_choices(&report.added);
         tracing::info!(?report, "accounts file taken in");
         let path = self.accounts_file.path();
         self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
+    }
+}
+
+impl Sidecar {
+    /// Accounts that someone else logged in again: should they need it once more, it is said once more.
+    fn settle_repaired(&self, updated: &[AccountId]) {
+        let pool = self.pool();
+        let is_good = |id: &&AccountId| pool.get(id).is_some_and(|it| it.health.standing == Standing::Good);
+        for id in updated.iter().filter(is_good) {
+            self.notifier.settled(WarningKind::LoginRequired, Some(id));
+            self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod persist;
 mod redact;
 mod redeem;
 mod refresh;
+mod removed_login;
 mod reset;
 mod sign_in;
 mod token;

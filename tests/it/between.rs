@@ -4,10 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use multicodex::protocol::{AccountParams, Import, ImportParams, Label, LabelParams, Remove, Removed};
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
+use multicodex::store::LockGuard;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::stage::{Sidecar, Stage, email, eventually, expired};
 
@@ -108,4 +111,38 @@ async fn removing_what_pi_was_logged_in_with_does_not_keep_its_next_login_away()
     let expected = [(email("bob"), false), (email("cleo"), true)];
     eventually("cleo is here", async || labels(&sidecar).await == expected).await;
     sidecar.end().await;
+}
+
+#[tokio::test]
+async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_pi() {
+    let stage = Stage::with([SimAccount::named("bob"), expired("cleo")]).await;
+    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    stage.sim.add_rule(Rule::always(Behaviour::Hang).on(Route::Token));
+    stage.sim.add_rule(Rule::always(Behaviour::Hang).on(Route::Usage));
+    let sidecar = stage.sidecar().await;
+    let edit = LabelParams { account: email("bob"), label: "bob".to_owned() };
+    let lock = stage.state_dir().join("codex-accounts.json.lock");
+    let mut held = None;
+    let asked = async {
+        let label = async {
+            eventually("a token is on its way", async || stage.sim.redeems("ada") == 1).await;
+            held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("free"));
+            sidecar.client.request::<Label>(&edit).await
+        };
+        let ada = sidecar.token("ada");
+        let cleo = async {
+            eventually("a token is on its way", async || stage.sim.redeems("ada") == 1).await;
+            sidecar.token("cleo").await
+        };
+        let _ = tokio::join!(label, ada, cleo);
+    };
+    tokio::select! {
+        () = asked => panic!("nothing can be answered"),
+        () = tokio::time::sleep(Duration::from_millis(500)) => {}
+    }
+    let started = Instant::now();
+    sidecar.end().await;
+    assert!(started.elapsed() < Duration::from_millis(2_900), "{:?}", started.elapsed());
+    assert!(!auth_file(&stage).with_file_name("auth.json.lock").exists());
+    drop(held);
 }

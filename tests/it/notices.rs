@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use multicodex::sim::{Behaviour, Rule, SimAccount, StreamFault, StreamPlan};
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount, StreamFault, StreamPlan};
 use serde_json::{Value, json};
 
 use crate::peer::Peer;
@@ -120,4 +120,57 @@ fn a_token_that_upstream_quotes_in_an_event_is_shown_nowhere() {
     let state = world.accounts_file().with_file_name("state").join("state.json");
     let state = fs::read_to_string(state).expect("the state was saved");
     assert!(state.contains("[redacted]") && !state.contains(&token), "{state}");
+}
+
+fn expect_warning(peer: &mut Peer, kind: &str) -> Value {
+    loop {
+        let warning = peer.expect_notification("warning");
+        if warning["kind"] == kind {
+            return warning;
+        }
+    }
+}
+
+#[test]
+fn a_login_that_died_is_told_again_when_the_next_one_dies() {
+    let world = World::new([SimAccount::named("ada")]);
+    let refused = || Behaviour::row("refresh_token_expired").expect("a row");
+    world.sim().add_rule(Rule::always(refused()).of("ada").on(Route::Token));
+    let mut peer = initialized(&world);
+    peer.ignore("accounts/changed");
+    peer.ignore("refresh/progress");
+    for _ in 0..2 {
+        let answer = peer.call("refresh", json!({"force": true})).expect("an answer");
+        assert_eq!(answer["needsLogin"], 1);
+        expect_warning(&mut peer, "login_required");
+        // The extension logs it in again.
+        let login = world.sim().sign_in("ada").expect("known");
+        world.rewrite_accounts(|file| {
+            let entry = &mut file["accounts"][0];
+            entry["accessToken"] = login.access_token.clone().into();
+            entry["refreshToken"] = login.refresh_token.clone().into();
+            entry["expiresAt"] = (login.expires_at + 60_000).into();
+            entry.as_object_mut().expect("an entry").remove("needsReauth");
+        });
+        let deadline = std::time::Duration::from_secs(10);
+        let started = tokio::time::Instant::now();
+        while peer.call("accounts", json!({})).expect("accounts")["accounts"][0]["state"] != "ready" {
+            assert!(started.elapsed() < deadline, "the new login is not taken over");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_of_pi_is_told_again_when_it_is_damaged_again() {
+    let world = World::new([SimAccount::named("ada")]);
+    let auth = world.accounts_file().with_file_name("auth.json");
+    let mut peer = initialized(&world);
+    peer.ignore("accounts/changed");
+    for _ in 0..2 {
+        fs::write(&auth, "{").expect("written");
+        expect_warning(&mut peer, "corrupt_file");
+        fs::write(&auth, "{}").expect("written");
+        peer.call("accounts/import", json!({})).expect("it parses");
+    }
 }
