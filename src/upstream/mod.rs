@@ -16,6 +16,6 @@ mod usage_reading;
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
-pub use headers::{AnswerHeaders, HeaderRefusal, Originator, check_client_header, request_headers};
+pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers};
 pub use stream::{EventStream, StreamFault};
 pub use usage_reading::Asked;

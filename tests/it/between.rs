@@ -12,6 +12,7 @@ use multicodex::store::LockGuard;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::import::auth_json;
 use crate::stage::{Sidecar, Stage, email, eventually, expired};
 
 fn auth_file(stage: &Stage) -> PathBuf {
@@ -19,14 +20,7 @@ fn auth_file(stage: &Stage) -> PathBuf {
 }
 
 fn log_pi_in(stage: &Stage, login: &SimLogin) {
-    let entry = json!({
-        "type": "oauth",
-        "access": login.access_token,
-        "refresh": login.refresh_token,
-        "expires": login.expires_at,
-        "accountId": login.account.workspace_id,
-    });
-    fs::write(auth_file(stage), json!({ "openai-codex": entry }).to_string()).expect("written");
+    fs::write(auth_file(stage), auth_json(login)).expect("written");
     fs::set_permissions(auth_file(stage), fs::Permissions::from_mode(0o600)).expect("its mode is set");
 }
 
