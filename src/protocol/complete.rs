@@ -40,6 +40,7 @@ pub type SubscriptionId = String;
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Notice<'a> {
     /// An attempt failed before any output. `to` is absent when no account takes over (yet).
+    #[schemars(title = "RotatedNotice")]
     Rotated {
         attempt: u32,
         from: &'a str,
@@ -50,6 +51,7 @@ pub enum Notice<'a> {
         to: Option<&'a str>,
     },
     /// This account answers.
+    #[schemars(title = "AcceptedNotice")]
     Accepted {
         attempt: u32,
         account: &'a str,
@@ -59,11 +61,13 @@ pub enum Notice<'a> {
         headers: BTreeMap<&'a str, &'a str>,
     },
     /// One upstream event, raw.
+    #[schemars(title = "EventNotice")]
     Event {
         #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
         event: &'a RawValue,
     },
     /// The completion ended well.
+    #[schemars(title = "DoneNotice")]
     Done {
         outcome: Outcome,
         account: &'a str,
@@ -74,10 +78,11 @@ pub enum Notice<'a> {
         usage: Option<&'a RawValue>,
         timing: Timing,
     },
-    Error {
-        error: Failed,
-    },
+    /// It did not end well.
+    #[schemars(title = "ErrorNotice")]
+    Error { error: Failed },
     /// After `complete/cancel`.
+    #[schemars(title = "CancelledNotice")]
     Cancelled,
 }
 
