@@ -1,7 +1,7 @@
 //! A login that another program holds joins the accounts: the merge rules of `schema/protocol.md` ("Import") over plain
 //! records. It reads no file and decides nothing about locks.
 
-use super::merge::{is_made_up, may_be_one, more_known, take_in, take_newer};
+use super::merge::{first_of_same, is_made_up, more_known, take_in, take_newer};
 use super::{Account, AccountId, At, Identity, Pool};
 
 /// The records of the accounts file with a login merged in, and what that did to them.
@@ -64,15 +64,16 @@ pub fn made_up_label(identity: &Identity, id: &AccountId) -> String {
     }
 }
 
-/// Merges `login` into the records. A record of the same identity, or with the same refresh token, takes its credential
-/// unless it holds a newer one, and other such records are folded into it. A `linked` login makes its account the only
+/// Merges `login` into the records. A record of the same account (by its identity, its refresh token, or through another
+/// record) takes its credential unless it holds a newer one, and other such records are folded into it. A `linked` login makes its account the only
 /// linked one; one that is not linked leaves a linked account as it is, whose credential has an owner already. The
 /// login's own label does not count: a new account is called by its e-mail.
 pub fn merge_login(mut records: Vec<Account>, login: Account) -> Merged {
     let before = records.clone();
-    let ids: Vec<AccountId> =
-        records.iter().filter(|record| is_same(record, &login)).map(|record| record.id.clone()).collect();
-    let same: Vec<usize> = (0..records.len()).filter(|&index| ids.contains(&records[index].id)).collect();
+    records.push(login);
+    let first = first_of_same(&records);
+    let same: Vec<usize> = (0..before.len()).filter(|&index| first[index] == first[before.len()]).collect();
+    let login = records.remove(before.len());
     let linked = login.linked;
     let (index, account, label_before) = match same.split_first() {
         None => {
@@ -149,14 +150,6 @@ impl Pool {
         self.joined.insert(id.clone(), now);
         self.note_choice(id);
     }
-}
-
-fn is_same(record: &Account, login: &Account) -> bool {
-    let same_identity = record.identity.workspace_id.is_some() && record.identity == login.identity;
-    let same_token = !login.credential.refresh.is_empty()
-        && record.credential.refresh == login.credential.refresh
-        && may_be_one(&record.identity, &login.identity);
-    record.id == login.id || same_identity || same_token
 }
 
 fn take_login(records: &mut [Account], index: usize, login: Account) {

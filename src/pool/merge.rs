@@ -48,32 +48,68 @@ pub(super) fn is_made_up(label: &str) -> bool {
     label.strip_prefix("OpenAI Codex ").is_some_and(|rest| rest.chars().count() == 8)
 }
 
-/// For each record the first one that is of the same account, which may be itself.
-fn first_of_same(loaded: &[Account]) -> Vec<usize> {
+/// For each record the first one that is of the same account, which may be itself. Two that have nothing in common may be
+/// of one account through a third. Ids and identities decide first, so that a shared token never makes two people one.
+pub(super) fn first_of_same(records: &[Account]) -> Vec<usize> {
+    let mut groups = Groups::of(records);
     let mut by_id: HashMap<&AccountId, usize> = HashMap::new();
     let mut by_identity: HashMap<&Identity, usize> = HashMap::new();
-    let mut by_refresh: HashMap<&str, usize> = HashMap::new();
-    let mut first = Vec::with_capacity(loaded.len());
-    for (index, account) in loaded.iter().enumerate() {
-        let identity = Some(&account.identity).filter(|identity| identity.workspace_id.is_some());
-        let refresh = Some(account.credential.refresh.expose()).filter(|refresh| !refresh.is_empty());
-        let shares_token = |&&other: &&usize| may_be_one(&loaded[other].identity, &account.identity);
-        let same = by_id
-            .get(&account.id)
-            .or_else(|| identity.and_then(|identity| by_identity.get(identity)))
-            .or_else(|| refresh.and_then(|refresh| by_refresh.get(refresh)).filter(shares_token))
-            .copied()
-            .unwrap_or(index);
-        by_id.entry(&account.id).or_insert(same);
-        if let Some(identity) = identity {
-            by_identity.entry(identity).or_insert(same);
+    for (index, record) in records.iter().enumerate() {
+        groups.unite(*by_id.entry(&record.id).or_insert(index), index);
+        if record.identity.workspace_id.is_some() {
+            groups.unite(*by_identity.entry(&record.identity).or_insert(index), index);
         }
-        if let Some(refresh) = refresh {
-            by_refresh.entry(refresh).or_insert(same);
-        }
-        first.push(same);
     }
-    first
+    let mut by_refresh: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        let refresh = record.credential.refresh.expose();
+        if refresh.is_empty() {
+            continue;
+        }
+        let holders = by_refresh.entry(refresh).or_default();
+        match holders.iter().find(|&&holder| groups.may_be_one(holder, index)) {
+            Some(&holder) => groups.unite(holder, index),
+            None => holders.push(index),
+        }
+    }
+    (0..records.len()).map(|index| groups.first(index)).collect()
+}
+
+/// Records that were found to be of one account.
+struct Groups<'a> {
+    /// A record of the same group that comes earlier, or the record itself when it is the first.
+    earlier: Vec<usize>,
+    /// The most that is known about who the group is; true of the first.
+    identity: Vec<&'a Identity>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(records: &'a [Account]) -> Self {
+        Groups {
+            earlier: (0..records.len()).collect(),
+            identity: records.iter().map(|record| &record.identity).collect(),
+        }
+    }
+
+    fn first(&self, mut index: usize) -> usize {
+        while self.earlier[index] != index {
+            index = self.earlier[index];
+        }
+        index
+    }
+
+    fn unite(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.first(a), self.first(b));
+        let (first, other) = (a.min(b), a.max(b));
+        if more_known(self.identity[other], self.identity[first]) {
+            self.identity[first] = self.identity[other];
+        }
+        self.earlier[other] = first;
+    }
+
+    fn may_be_one(&self, a: usize, b: usize) -> bool {
+        may_be_one(self.identity[self.first(a)], self.identity[self.first(b)])
+    }
 }
 
 /// Whether nothing that both know tells them apart.

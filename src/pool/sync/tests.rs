@@ -118,6 +118,26 @@ fn a_double_that_was_cooling_cools_the_one_kept() {
 }
 
 #[test]
+fn records_are_of_one_account_through_a_third_but_one_token_does_not_join_two_people() {
+    let holding = |token: &str, expires_at, record: Account| Account {
+        credential: credential(token, expires_at),
+        ..record
+    };
+    let vague = |name: &str| Account { id: id(name), identity: Identity::default(), ..account(name) };
+    let mut pool = Pool::new(RotationSettings::default());
+    let loaded = vec![
+        holding("old", 1, account("a")),
+        holding("new", 4, vague("vague")),
+        holding("new", 4, account("a")),
+        holding("new", 5, account("b")),
+    ];
+    let report = pool.sync(loaded, NOW);
+    let ids: Vec<&AccountId> = pool.accounts().iter().map(|account| &account.id).collect();
+    assert_eq!((ids, report.folded.len()), (vec![&id("a"), &id("b")], 2));
+    assert_eq!(pool.accounts()[0].credential, credential("new", 4));
+}
+
+#[test]
 fn one_refresh_token_does_not_make_two_people_one() {
     let mut pool = Pool::new(RotationSettings::default());
     let other = Account { credential: credential("a", 1), ..account("b") };
