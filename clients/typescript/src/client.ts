@@ -1,0 +1,272 @@
+import { findBinary } from "./binary.ts";
+import { Completion, type Progress } from "./completion.ts";
+import { Connection } from "./connection.ts";
+import { SidecarGoneError } from "./errors.ts";
+import type {
+  ClientInfo,
+  CompleteParams,
+  InitializeResult,
+  Methods,
+  Notice,
+  Notifications,
+} from "./generated.ts";
+
+/** Of the protocol, as `initialize` states it. */
+const PROTOCOL_VERSION = 1;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+/** A process that lived this long did not fail at its start. */
+const SETTLED_MS = 30_000;
+/** So many processes in a row that ended early, and only a request starts another. */
+const TRIES = 5;
+const HANDSHAKE_MS = 30_000;
+
+export interface MulticodexOptions {
+  /** Who asks; becomes the `originator` upstream. */
+  client: ClientInfo;
+  /** Where the sidecar is; by default `MULTICODEX_BIN`, the package for this platform, or `PATH`. */
+  binary?: string | undefined;
+  /** Flags for the sidecar beside those below, e.g. `["--log", "debug"]`. */
+  args?: readonly string[];
+  /** `--agent-dir` */
+  agentDir?: string | undefined;
+  /** `--state-dir` */
+  stateDir?: string | undefined;
+  /** The whole environment of the process; by default this one's. */
+  env?: Record<string, string | undefined>;
+  /** Notifications that the sidecar need not send. */
+  optOutNotifications?: (keyof Notifications)[];
+  /** The sidecar's log. Without this it is dropped, but for its end, which is part of a `SidecarGoneError`. */
+  onStderr?: (text: string) => void;
+  /** A process was started: the first one, or one that replaces a process that died. */
+  onStart?: (server: InitializeResult) => void;
+  /** A process ended that nobody had closed. Another is started after a pause. */
+  onGone?: (why: SidecarGoneError) => void;
+}
+
+export interface RequestOptions {
+  /** Aborting rejects at once, with the signal's reason, and cancels the request in the sidecar. */
+  signal?: AbortSignal | undefined;
+}
+
+type Listener = (params: never) => void;
+/** Methods whose params may be left out. */
+type Params<M extends keyof Methods> = Methods[M]["params"];
+
+/** A sidecar that is started when it is first needed, and started again when it dies. */
+export class Multicodex {
+  readonly #options: MulticodexOptions;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  #completions = new Map<string, Completion>();
+  #running: Promise<Running> | undefined;
+  #live: Connection | undefined;
+  #failures = 0;
+  #notBefore = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: MulticodexOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the sidecar now, if it is not running, and answers what it said of itself. */
+  async start(): Promise<InitializeResult> {
+    return (await this.#connected()).server;
+  }
+
+  async request<M extends keyof Methods>(
+    method: M,
+    params?: Params<M>,
+    { signal }: RequestOptions = {},
+  ): Promise<Methods[M]["result"]> {
+    signal?.throwIfAborted();
+    const { connection } = await unlessAborted(this.#connected(), signal);
+    return ask(connection, method, params, signal) as Promise<Methods[M]["result"]>;
+  }
+
+  /**
+   * Yields what happens: `rotated` for each account that could not answer, `accepted`, each upstream `event`, `done`. Throws
+   * `CompletionError` when it fails, the signal's reason when that aborts, `SidecarGoneError` when the process dies. Leaving
+   * the loop early cancels the completion. What is not read is kept in memory.
+   */
+  async *complete(
+    params: CompleteParams,
+    { signal }: RequestOptions = {},
+  ): AsyncGenerator<Progress, void, undefined> {
+    signal?.throwIfAborted();
+    const { connection } = await unlessAborted(this.#connected(), signal);
+    const completion = new Completion();
+    let subscription: string | undefined;
+    const cancel = () => connection.send("complete/cancel", { subscription }, ignore, ignore);
+    connection.send(
+      "complete",
+      params,
+      (id) => {
+        subscription = id as string;
+        if (completion.over) cancel();
+        else this.#completions.set(subscription, completion);
+      },
+      (error) => completion.fail(error),
+    );
+    const onAbort = () => {
+      completion.abort(signal?.reason);
+      if (subscription !== undefined) cancel();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      yield* completion.read();
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      if (!completion.over) {
+        completion.abort(undefined);
+        if (subscription !== undefined) cancel();
+      }
+      // After a restart the same id may be someone else's.
+      if (subscription !== undefined && this.#completions.get(subscription) === completion) {
+        this.#completions.delete(subscription);
+      }
+    }
+  }
+
+  /** Answers the function that ends the listening. */
+  on<N extends keyof Notifications>(name: N, listener: (params: Notifications[N]) => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** Of the process, while one runs. */
+  get pid(): number | undefined {
+    return this.#live?.pid;
+  }
+
+  /** Ends the sidecar, within about two seconds. Requests from now on are refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#live?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #connected(): Promise<Running> {
+    if (this.#closed) return Promise.reject(new SidecarGoneError("this client is closed"));
+    this.#running ??= this.#begin();
+    return this.#running;
+  }
+
+  async #begin(): Promise<Running> {
+    clearTimeout(this.#timer);
+    const pause = this.#notBefore - performance.now();
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    if (this.#closed) throw new SidecarGoneError("this client is closed");
+    const { client, agentDir, stateDir, args = [], optOutNotifications } = this.#options;
+    const startedAt = performance.now();
+    let opened = false;
+    try {
+      const connection = new Connection({
+        binary: findBinary(this.#options.binary),
+        args: [
+          ...(agentDir === undefined ? [] : ["--agent-dir", agentDir]),
+          ...(stateDir === undefined ? [] : ["--state-dir", stateDir]),
+          ...args,
+        ],
+        env: this.#options.env ?? process.env,
+        onNotification: (method, params) => this.#notified(method, params),
+        onStderr: (text) => this.#options.onStderr?.(text),
+        onEnd: (why) => this.#ended(why, opened, performance.now() - startedAt),
+      });
+      this.#live = connection;
+      const tooLate = setTimeout(() => connection.kill(), HANDSHAKE_MS);
+      const hello = {
+        client,
+        protocolVersion: PROTOCOL_VERSION,
+        ...(optOutNotifications && { optOutNotifications }),
+      };
+      const server = (await ask(connection, "initialize", hello).finally(() =>
+        clearTimeout(tooLate),
+      )) as InitializeResult;
+      opened = true;
+      this.#options.onStart?.(server);
+      return { connection, server };
+    } catch (error) {
+      this.#live?.kill();
+      this.#running = undefined;
+      throw error;
+    }
+  }
+
+  #ended(why: SidecarGoneError, opened: boolean, livedMs: number): void {
+    // One that never opened is forgotten by its own `#begin`, which might otherwise forget its successor.
+    if (opened) this.#running = undefined;
+    this.#live = undefined;
+    const completions = [...this.#completions.values()];
+    this.#completions.clear();
+    for (const completion of completions) completion.fail(why);
+    if (this.#closed) return;
+    this.#failures = livedMs >= SETTLED_MS ? 1 : this.#failures + 1;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LONGEST_PAUSE_MS);
+    this.#notBefore = performance.now() + pause;
+    if (!opened) return;
+    this.#options.onGone?.(why);
+    if (this.#failures >= TRIES) return;
+    this.#timer = setTimeout(() => this.#connected().catch(ignore), pause);
+    this.#timer.unref();
+  }
+
+  #notified(method: string, params: unknown): void {
+    if (method === "complete") {
+      const { subscription, result } = params as { subscription: string; result: Notice };
+      this.#completions.get(subscription)?.take(result);
+      return;
+    }
+    for (const listener of this.#listeners.get(method) ?? []) listener(params as never);
+  }
+}
+
+interface Running {
+  connection: Connection;
+  server: InitializeResult;
+}
+
+function ask(
+  connection: Connection,
+  method: string,
+  params: unknown,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const settled = () => signal?.removeEventListener("abort", onAbort);
+    const id = connection.send(
+      method,
+      params,
+      (result) => {
+        settled();
+        resolve(result);
+      },
+      (error) => {
+        settled();
+        reject(error);
+      },
+    );
+    function onAbort() {
+      connection.forget(id);
+      reject(signal?.reason);
+    }
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** What many wait for is not given up because one of them does. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function ignore(): void {}
