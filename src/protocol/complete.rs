@@ -157,7 +157,7 @@ pub struct AccountStanding {
 }
 
 /// A completion as one answer.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Collected {
     /// The terminal `response` object, raw.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]

@@ -10,6 +10,7 @@ mod killed;
 mod layers;
 mod linked;
 mod login;
+mod network;
 mod notices;
 mod options;
 mod peer;

@@ -44,6 +44,11 @@ impl Stage {
         self.dir.path().join("state")
     }
 
+    /// Where the simulated backend listens, e.g. `127.0.0.1:4000`.
+    pub fn sim_address(&self) -> String {
+        self.server.auth_url().trim_start_matches("http://").to_owned()
+    }
+
     pub fn write_accounts(&self, text: &str) {
         let new = self.dir.path().join("new");
         fs::write(&new, text).expect("written");
