@@ -1,33 +1,15 @@
 //! Two things at once that were each right alone: what a redeem, an import and the user do to one account at the same
 //! time, at the real boundary.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use multicodex::protocol::{AccountParams, Import, ImportParams, Label, LabelParams, Remove, Removed};
-use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use multicodex::store::LockGuard;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
-use crate::import::auth_json;
 use crate::stage::{Sidecar, Stage, email, eventually, expired};
-
-fn auth_file(stage: &Stage) -> PathBuf {
-    stage.accounts_file().with_file_name("auth.json")
-}
-
-fn log_pi_in(stage: &Stage, login: &SimLogin) {
-    fs::write(auth_file(stage), auth_json(login)).expect("written");
-    fs::set_permissions(auth_file(stage), fs::Permissions::from_mode(0o600)).expect("its mode is set");
-}
-
-fn login_of_pi(stage: &Stage) -> Value {
-    let text = fs::read_to_string(auth_file(stage)).expect("auth.json is there");
-    serde_json::from_str::<Value>(&text).expect("auth.json is never torn")["openai-codex"].clone()
-}
 
 async fn remove(sidecar: &Sidecar, name: &str) -> Removed {
     sidecar.client.request::<Remove>(&AccountParams { account: email(name) }).await.expect("removed")
@@ -61,7 +43,7 @@ async fn a_label_that_went_to_another_account_during_a_redeem_does_not_cost_that
 #[tokio::test]
 async fn a_link_that_another_program_left_out_of_the_file_is_put_back() {
     let stage = Stage::with([SimAccount::named("bob")]).await;
-    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    stage.log_pi_in(&stage.sim.add_account(expired("ada")));
     let sidecar = stage.sidecar().await;
     let linked = [(email("bob"), false), (email("ada"), true)];
     assert_eq!(labels(&sidecar).await, linked);
@@ -74,22 +56,22 @@ async fn a_link_that_another_program_left_out_of_the_file_is_put_back() {
     .await;
     eventually("and in the pool", async || labels(&sidecar).await == linked).await;
     let token = sidecar.token("ada").await.expect("a token").access_token;
-    assert_eq!(login_of_pi(&stage)["access"], json!(token), "pi's own copy is not burned");
+    assert_eq!(stage.login_of_pi()["access"], json!(token), "pi's own copy is not burned");
     sidecar.end().await;
 }
 
 #[tokio::test]
 async fn an_account_of_pi_that_was_removed_during_its_redeem_stays_away() {
     let stage = Stage::with([SimAccount::named("bob")]).await;
-    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    stage.log_pi_in(&stage.sim.add_account(expired("ada")));
     slow_to_renew(&stage, "ada");
     let sidecar = stage.sidecar().await;
-    let old = login_of_pi(&stage);
+    let old = stage.login_of_pi();
     let (_, ()) = tokio::join!(sidecar.token("ada"), async {
         eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
         remove(&sidecar, "ada").await;
     });
-    assert_ne!(login_of_pi(&stage)["refresh"], old["refresh"], "what was redeemed is pi's all the same");
+    assert_ne!(stage.login_of_pi()["refresh"], old["refresh"], "what was redeemed is pi's all the same");
     sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
     assert_eq!(labels(&sidecar).await, [(email("bob"), false)]);
     sidecar.end().await;
@@ -98,9 +80,9 @@ async fn an_account_of_pi_that_was_removed_during_its_redeem_stays_away() {
 #[tokio::test]
 async fn removing_what_pi_was_logged_in_with_does_not_keep_its_next_login_away() {
     let stage = Stage::with([SimAccount::named("bob")]).await;
-    log_pi_in(&stage, &stage.sim.add_account(SimAccount::named("ada")));
+    stage.log_pi_in(&stage.sim.add_account(SimAccount::named("ada")));
     let sidecar = stage.sidecar().await;
-    log_pi_in(&stage, &stage.sim.add_account(SimAccount::named("cleo")));
+    stage.log_pi_in(&stage.sim.add_account(SimAccount::named("cleo")));
     remove(&sidecar, "ada").await;
     let expected = [(email("bob"), false), (email("cleo"), true)];
     eventually("cleo is here", async || labels(&sidecar).await == expected).await;
@@ -110,7 +92,7 @@ async fn removing_what_pi_was_logged_in_with_does_not_keep_its_next_login_away()
 #[tokio::test]
 async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_pi() {
     let stage = Stage::with([SimAccount::named("bob"), expired("cleo")]).await;
-    log_pi_in(&stage, &stage.sim.add_account(expired("ada")));
+    stage.log_pi_in(&stage.sim.add_account(expired("ada")));
     stage.sim.add_rule(Rule::always(Behaviour::Hang).on(Route::Token));
     stage.sim.add_rule(Rule::always(Behaviour::Hang).on(Route::Usage));
     let sidecar = stage.sidecar().await;
@@ -137,6 +119,6 @@ async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_p
     let started = Instant::now();
     sidecar.end().await;
     assert!(started.elapsed() < Duration::from_millis(2_900), "{:?}", started.elapsed());
-    assert!(!auth_file(&stage).with_file_name("auth.json.lock").exists());
+    assert!(!stage.auth_file().with_file_name("auth.json.lock").exists());
     drop(held);
 }

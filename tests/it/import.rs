@@ -29,6 +29,7 @@ pub fn auth_json(login: &SimLogin) -> String {
         "refresh": login.refresh_token,
         "expires": login.expires_at,
         "accountId": login.account.workspace_id,
+        "unknown": [1.5],
     });
     format!("{:#}", json!({ "anthropic": { "type": "api_key", "key": "kept" }, "openai-codex": entry }))
 }

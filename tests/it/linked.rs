@@ -3,46 +3,22 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use multicodex::protocol::{AccountState, Import, ImportParams};
-use multicodex::sim::{SimAccount, SimLogin};
+use multicodex::sim::SimAccount;
 use multicodex::store::{LockDirectory, LockGuard};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::proper_lockfile;
 use crate::stage::{Stage, eventually, expired, expiring};
 
-fn auth_file(stage: &Stage) -> PathBuf {
-    stage.accounts_file().with_file_name("auth.json")
-}
-
-fn write_login(stage: &Stage, login: &SimLogin) {
-    let entry = json!({
-        "type": "oauth",
-        "access": login.access_token,
-        "refresh": login.refresh_token,
-        "expires": login.expires_at,
-        "accountId": login.account.workspace_id,
-        "unknown": [1.50],
-    });
-    let file = json!({ "anthropic": { "type": "api_key", "key": "kept" }, "openai-codex": entry });
-    fs::write(auth_file(stage), format!("{file:#}")).expect("written");
-    fs::set_permissions(auth_file(stage), fs::Permissions::from_mode(0o600)).expect("its mode is set");
-}
-
-fn login_of_pi(stage: &Stage) -> Value {
-    let text = fs::read_to_string(auth_file(stage)).expect("auth.json is there");
-    serde_json::from_str(&text).expect("auth.json is never torn")
-}
-
 /// Bob in the accounts file, and pi logged in as ada.
 async fn with_pi(ada: SimAccount) -> Stage {
     let stage = Stage::with([SimAccount::named("bob")]).await;
-    write_login(&stage, &stage.sim.add_account(ada));
+    stage.log_pi_in(&stage.sim.add_account(ada));
     stage
 }
 
@@ -50,9 +26,9 @@ async fn with_pi(ada: SimAccount) -> Stage {
 async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
-    let before = login_of_pi(&stage);
+    let before = stage.file_of_pi();
     let token = sidecar.token("ada").await.expect("a token").access_token;
-    let after = login_of_pi(&stage);
+    let after = stage.file_of_pi();
     assert_eq!(after["openai-codex"]["access"], json!(token));
     assert_ne!(after["openai-codex"]["refresh"], before["openai-codex"]["refresh"]);
     assert!(after["openai-codex"]["expires"].as_i64() > before["openai-codex"]["expires"].as_i64());
@@ -60,8 +36,8 @@ async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched
         assert_eq!(after["openai-codex"][kept], before["openai-codex"][kept]);
     }
     assert_eq!(after["anthropic"], before["anthropic"]);
-    let mode = fs::metadata(auth_file(&stage)).expect("there").permissions().mode() & 0o777;
-    assert_eq!((mode, auth_file(&stage).with_file_name("auth.json.lock").exists()), (0o600, false));
+    let mode = fs::metadata(stage.auth_file()).expect("there").permissions().mode() & 0o777;
+    assert_eq!((mode, stage.auth_file().with_file_name("auth.json.lock").exists()), (0o600, false));
     let entry = &stage.read_accounts()["accounts"][1];
     assert_eq!((&entry["accessToken"], &entry["importSource"]), (&json!(token), &json!("pi-openai-codex")));
     // Our own write is no news.
@@ -79,14 +55,14 @@ async fn what_pi_renewed_is_adopted_and_not_redeemed() {
     let imports = stage.state_dir().join("imports.json.lock");
     let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
     // pi holds its lock while it renews, and writes before it lets go.
-    let held = LockDirectory::acquire(&auth_file(&stage), Duration::ZERO).expect("free");
+    let held = LockDirectory::acquire(&stage.auth_file(), Duration::ZERO).expect("free");
     let (asked, ()) = tokio::join!(sidecar.token("ada"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        write_login(&stage, &stage.sim.sign_in("ada").expect("known"));
+        stage.log_pi_in(&stage.sim.sign_in("ada").expect("known"));
         drop(held);
     });
     let token = asked.expect("pi's token").access_token;
-    assert_eq!(login_of_pi(&stage)["openai-codex"]["access"], json!(token));
+    assert_eq!(stage.file_of_pi()["openai-codex"]["access"], json!(token));
     assert_eq!(stage.sim.redeems("ada"), 0);
     drop(blind);
     eventually("the accounts file follows", async || {
@@ -101,8 +77,8 @@ async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
     for (ada, answered) in [(expiring("ada"), true), (expired("ada"), false)] {
         let stage = with_pi(ada).await;
         let sidecar = stage.sidecar().await;
-        let old = login_of_pi(&stage)["openai-codex"]["access"].clone();
-        let held = LockDirectory::acquire(&auth_file(&stage), Duration::ZERO).expect("free");
+        let old = stage.file_of_pi()["openai-codex"]["access"].clone();
+        let held = LockDirectory::acquire(&stage.auth_file(), Duration::ZERO).expect("free");
         let asked = Instant::now();
         let answer = sidecar.token("ada").await;
         let waited = asked.elapsed();
@@ -122,7 +98,7 @@ async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
         eventually("redeemed once the lock is free", async || stage.sim.redeems("ada") == 1).await;
         eventually("pi has the new token", async || {
             stage.read_accounts()["accounts"][1]["accessToken"]
-                == login_of_pi(&stage)["openai-codex"]["access"]
+                == stage.file_of_pi()["openai-codex"]["access"]
         })
         .await;
         sidecar.end().await;
@@ -136,7 +112,7 @@ async fn five_sidecars_redeem_pi_s_token_once() {
     let tokens = join_all(sidecars.iter().map(|sidecar| sidecar.token("ada"))).await;
     for token in tokens {
         let token = token.expect("a token").access_token;
-        assert_eq!(login_of_pi(&stage)["openai-codex"]["access"], json!(token));
+        assert_eq!(stage.file_of_pi()["openai-codex"]["access"], json!(token));
     }
     assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
 }
@@ -145,9 +121,9 @@ async fn five_sidecars_redeem_pi_s_token_once() {
 async fn another_login_that_pi_got_meanwhile_stays() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
-    write_login(&stage, &stage.sim.add_account(SimAccount::named("cleo")));
+    stage.log_pi_in(&stage.sim.add_account(SimAccount::named("cleo")));
     let token = sidecar.token("ada").await.expect("a token").access_token;
-    assert_eq!(login_of_pi(&stage)["openai-codex"]["accountId"], "ws-cleo");
+    assert_eq!(stage.file_of_pi()["openai-codex"]["accountId"], "ws-cleo");
     eventually("ada is on its own and cleo is pi's", async || {
         let accounts = sidecar.accounts().await;
         accounts.iter().map(|account| account.linked).collect::<Vec<_>>() == [false, false, true]
@@ -161,7 +137,7 @@ async fn another_login_that_pi_got_meanwhile_stays() {
 async fn a_token_whose_result_pi_could_not_get_is_not_sent() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
-    fs::write(auth_file(&stage), "{\"openai-codex\": {\"type\":").expect("written");
+    fs::write(stage.auth_file(), "{\"openai-codex\": {\"type\":").expect("written");
     let refused = sidecar.token("ada").await.expect_err("the file cannot be written");
     assert_eq!(refused.code, -32016, "{refused:?}");
     assert_eq!(stage.sim.redeems("ada"), 0);
@@ -173,10 +149,10 @@ async fn a_token_whose_result_pi_could_not_get_is_not_sent() {
 async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_redeem_puts_it_right() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
-    let old = fs::read(auth_file(&stage)).expect("read");
+    let old = fs::read(stage.auth_file()).expect("read");
     let token = sidecar.token("ada").await.expect("a token").access_token;
     // An old copy is put back. Its refresh token is consumed.
-    fs::write(auth_file(&stage), &old).expect("written");
+    fs::write(stage.auth_file(), &old).expect("written");
     let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
     let warning = answer.warning.expect("a warning");
     assert_eq!(serde_json::to_value(warning.kind).expect("JSON"), "consumed_credential");
@@ -184,7 +160,7 @@ async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_redeem_
     let renewed = sidecar.refresh(Some("ada"), true).await;
     assert!(renewed.results[0].ok, "{renewed:?}");
     assert_eq!(
-        login_of_pi(&stage)["openai-codex"]["access"],
+        stage.file_of_pi()["openai-codex"]["access"],
         stage.read_accounts()["accounts"][1]["accessToken"]
     );
     assert_eq!(stage.sim.reused(), 0);
@@ -197,7 +173,7 @@ async fn pi_s_own_edits_and_ours_both_survive() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
     let edits = 60;
-    let mut pi = proper_lockfile::node(module, &auth_file(&stage), "edit", edits).spawn().expect("node runs");
+    let mut pi = proper_lockfile::node(module, &stage.auth_file(), "edit", edits).spawn().expect("node runs");
     let mut redeemed = 0;
     while pi.try_wait().expect("a child").is_none() {
         let answer = sidecar.refresh(Some("ada"), true).await;
@@ -205,7 +181,7 @@ async fn pi_s_own_edits_and_ours_both_survive() {
         redeemed += 1;
     }
     assert!(pi.wait().expect("a child").success());
-    let file = login_of_pi(&stage);
+    let file = stage.file_of_pi();
     assert_eq!(file["count"], edits);
     assert_eq!(file["openai-codex"]["access"], stage.read_accounts()["accounts"][1]["accessToken"]);
     assert!(redeemed > 1, "they were at it at the same time");

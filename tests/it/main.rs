@@ -15,6 +15,7 @@ mod notices;
 mod options;
 mod peer;
 mod proper_lockfile;
+mod real_pi;
 mod redeem;
 mod schema;
 mod script;

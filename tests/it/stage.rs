@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::Instant;
+
+use crate::import::auth_json;
 
 pub struct Stage {
     pub sim: SimHandle,
@@ -34,6 +36,18 @@ impl Stage {
             accounts.into_iter().map(|account| stage.sim.add_account(account)).collect();
         stage.write_accounts(&accounts_json(&logins));
         stage
+    }
+
+    pub fn agent_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn upstream_url(&self) -> String {
+        self.server.upstream_url()
+    }
+
+    pub fn auth_url(&self) -> String {
+        self.server.auth_url()
     }
 
     pub fn accounts_file(&self) -> PathBuf {
@@ -59,6 +73,26 @@ impl Stage {
     pub fn read_accounts(&self) -> Value {
         let text = fs::read_to_string(self.accounts_file()).expect("the accounts file is there");
         serde_json::from_str(&text).expect("the accounts file parses")
+    }
+
+    /// pi's `auth.json`.
+    pub fn auth_file(&self) -> PathBuf {
+        self.dir.path().join("auth.json")
+    }
+
+    /// Written in place, as pi does.
+    pub fn log_pi_in(&self, login: &SimLogin) {
+        fs::write(self.auth_file(), auth_json(login)).expect("written");
+        fs::set_permissions(self.auth_file(), fs::Permissions::from_mode(0o600)).expect("its mode is set");
+    }
+
+    pub fn file_of_pi(&self) -> Value {
+        let text = fs::read_to_string(self.auth_file()).expect("auth.json is there");
+        serde_json::from_str(&text).expect("auth.json is never torn")
+    }
+
+    pub fn login_of_pi(&self) -> Value {
+        self.file_of_pi()["openai-codex"].clone()
     }
 
     /// The real binary with everything pointed at this stage, and no rest between redeems.
