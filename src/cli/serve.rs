@@ -36,6 +36,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let build = |outbox: Outbox| {
         tokio::spawn(sidecar.clone().run_notifier(outbox));
+        tokio::spawn(sidecar.clone().run_status());
         methods
     };
     tokio::spawn(sidecar.clone().run_watch());

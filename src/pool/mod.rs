@@ -12,6 +12,7 @@ mod affinity;
 mod cooldown;
 mod eligibility;
 mod failure;
+mod footer;
 mod glance;
 mod health;
 mod hold_back;
@@ -42,6 +43,9 @@ pub use affinity::{Affinity, Seat};
 pub use cooldown::{Backoff, Certainty, Cooldown};
 pub use eligibility::WhyNotEligible;
 pub use failure::{Failure, FailureKind, Source};
+pub use footer::{
+    Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
+};
 pub use health::{Health, Mark, ModelExclusion, Standing};
 pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
@@ -55,10 +59,11 @@ pub use reset::{ResetReport, ResetScope};
 pub use roster::{LabelError, Pool};
 pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
 pub use select::SelectError;
-pub use settings::{AffinityMode, RotationSettings, Strategy};
+pub use settings::{AffinityMode, PRIORITIES, RESERVES, RotationChange, RotationSettings, Strategy};
 pub use sign_in::{NotPlaced, Place, Purpose, place};
 pub use sync::SyncReport;
 pub use time::At;
 pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, STALE_AFTER, Usage, UsageReading, UsageSource, WEEK, Window,
+    window_name,
 };

@@ -119,6 +119,10 @@ impl Walk {
         self.demand.account.as_ref()
     }
 
+    pub fn session(&self) -> Option<&str> {
+        self.demand.session.as_deref()
+    }
+
     /// Attempts handed out so far. A replay after a 401 is part of its attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts

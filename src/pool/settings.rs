@@ -1,6 +1,7 @@
 //! How accounts are chosen, as the user set it (`rotation/set`).
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::AccountId;
@@ -14,11 +15,38 @@ pub enum Strategy {
     Priority,
 }
 
+impl Strategy {
+    pub const ALL: [Strategy; 4] =
+        [Strategy::ResetFirst, Strategy::LeastUsed, Strategy::RoundRobin, Strategy::Priority];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::ResetFirst => "reset-first",
+            Strategy::LeastUsed => "least-used",
+            Strategy::RoundRobin => "round-robin",
+            Strategy::Priority => "priority",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AffinityMode {
     #[default]
     Session,
     None,
+}
+
+impl AffinityMode {
+    pub const ALL: [AffinityMode; 2] = [AffinityMode::Session, AffinityMode::None];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AffinityMode::Session => "session",
+            AffinityMode::None => "none",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,9 +66,45 @@ pub struct RotationSettings {
 }
 
 impl RotationSettings {
+    /// The settings in words for the user.
+    pub fn policy(&self) -> String {
+        let strategy = match self.strategy {
+            Strategy::ResetFirst => "Untouched accounts first, then the one whose week ends soonest",
+            Strategy::LeastUsed => "The account of which the least is used",
+            Strategy::RoundRobin => "The accounts in turn",
+            Strategy::Priority => {
+                "The account of the highest priority, among equals untouched ones first, then the one whose week ends \
+                 soonest"
+            }
+        };
+        let affinity = match self.affinity {
+            AffinityMode::Session => "; a session keeps its account while that can be used",
+            AffinityMode::None => "",
+        };
+        format!("{strategy}{affinity}.")
+    }
+
     pub fn priority_of(&self, account: &AccountId) -> i32 {
         self.priority.get(account).copied().unwrap_or(0)
     }
+}
+
+/// What may be set for `reserve_percent`.
+pub const RESERVES: RangeInclusive<f64> = 0.0..=100.0;
+/// What may be set for an account's priority.
+pub const PRIORITIES: RangeInclusive<i32> = -100..=100;
+
+/// What the user wants to be different; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RotationChange {
+    pub strategy: Option<Strategy>,
+    pub affinity: Option<AffinityMode>,
+    pub max_attempts: Option<u32>,
+    pub fallback_cooldown: Option<Duration>,
+    pub reserve_percent: Option<f64>,
+    /// Zero is not to wait.
+    pub wait_for_reset: Option<Duration>,
+    pub priority: Vec<(AccountId, i32)>,
 }
 
 impl Default for RotationSettings {

@@ -49,6 +49,45 @@ impl fmt::Display for At {
     }
 }
 
+/// How long it is from `now` to a time: `2d3h`, `2h13m`, `13m`, `<1m`. What is cut off is never shown as more than is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Countdown {
+    pub to: At,
+    pub now: At,
+}
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+impl Countdown {
+    fn left(self) -> i64 {
+        self.to.0.saturating_sub(self.now.0).max(0)
+    }
+
+    /// Until then it reads the same; from then on it reads less, or there is nothing left.
+    pub fn good_until(self) -> At {
+        let unit = if self.left() >= DAY { HOUR } else { MINUTE };
+        match self.left() / unit {
+            0 => self.to,
+            whole => At(self.to.0 - whole * unit + 1),
+        }
+    }
+}
+
+impl fmt::Display for Countdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = self.left();
+        let (days, hours, minutes) = (left / DAY, left / HOUR % 24, left / MINUTE % 60);
+        match (days, hours, minutes) {
+            (0, 0, 0) => f.write_str("<1m"),
+            (0, 0, _) => write!(f, "{minutes}m"),
+            (0, _, _) => write!(f, "{hours}h{minutes}m"),
+            _ => write!(f, "{days}d{hours}h"),
+        }
+    }
+}
+
 /// Year, month and day of the proleptic Gregorian calendar. Years are counted from March, so that the leap day is
 /// the last one and the lengths of the months before it follow one formula.
 fn civil(days_since_epoch: i64) -> (i64, i64, i64) {

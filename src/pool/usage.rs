@@ -38,6 +38,18 @@ impl Window {
     }
 }
 
+/// `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
+pub fn window_name(minutes: u32) -> String {
+    const HOUR: u32 = 60;
+    const DAY: u32 = 24 * HOUR;
+    match minutes {
+        0 => "0m".to_owned(),
+        days if days.is_multiple_of(DAY) => format!("{}d", days / DAY),
+        hours if hours.is_multiple_of(HOUR) => format!("{}h", hours / HOUR),
+        minutes => format!("{minutes}m"),
+    }
+}
+
 /// The latest reset among the windows that are used up: the account is back only when all of them are (peers.md
 /// (b) 10). `None` when none is, or when none of those says when it resets.
 pub fn latest_exhausted_reset(windows: &[Window], now: At) -> Option<At> {
@@ -200,5 +212,14 @@ mod tests {
         ));
         assert_eq!(usage.windows, [window(FIVE_HOURS, 5.0, None)]);
         assert_eq!(usage.limits, [limit("b", 4.0)]);
+    }
+
+    #[test]
+    fn a_window_is_named_after_its_length() {
+        for (minutes, name) in
+            [(300, "5h"), (10080, "7d"), (43200, "30d"), (1440, "1d"), (90, "90m"), (60, "1h"), (0, "0m")]
+        {
+            assert_eq!(window_name(minutes), name);
+        }
     }
 }

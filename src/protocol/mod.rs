@@ -15,6 +15,8 @@ mod manage;
 mod method;
 mod notification;
 pub mod openrpc;
+mod rotation;
+mod status;
 
 pub use account::{
     Account, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState, Usage, UsageSource, Window,
@@ -43,3 +45,11 @@ pub use manage::{
 };
 pub use method::{Method, NoParams, RpcDiscover};
 pub use notification::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
+pub use rotation::{
+    AccountPriority, Affinity, RankedAccount, Rotation, RotationChange, RotationParams, RotationSettings,
+    SetRotation, ShowRotation, Strategy,
+};
+pub use status::{
+    Footer, FooterChange, FooterOrder, ResetWindow, SetFooter, Severity, ShowFooter, ShowStatus, Status,
+    StatusChanged, StatusParams, StatusRole, StatusSegment, UsageMode,
+};

@@ -9,8 +9,8 @@ use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
     Failed, Import, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method,
-    Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, Use,
-    Warning,
+    Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover,
+    SetFooter, SetRotation, ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Warning,
 };
 
 /// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
@@ -98,7 +98,12 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<LoginCancel>(schemas),
         method::<AccountsToken>(schemas),
         method::<Refresh>(schemas),
+        method::<ShowRotation>(schemas),
+        method::<SetRotation>(schemas),
         method::<Reset>(schemas),
+        method::<ShowStatus>(schemas),
+        method::<ShowFooter>(schemas),
+        method::<SetFooter>(schemas),
         method::<PathsResult>(schemas),
         complete,
         method::<CompleteCancel>(schemas),
@@ -141,6 +146,7 @@ fn notifications(schemas: &mut Schemas) -> Vec<Value> {
     });
     vec![
         one::<AccountsChanged>(schemas),
+        one::<StatusChanged>(schemas),
         one::<LoginCompleted>(schemas),
         one::<Warning>(schemas),
         one::<RefreshProgress>(schemas),

@@ -239,6 +239,8 @@ impl Completion {
             self.walk.accepted(&mut pool, clock::now());
             pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
         };
+        self.sidecar.shown.of_session(self.walk.session());
+        self.sidecar.notifier.look_at_status();
         let headers =
             answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         audience

@@ -30,6 +30,7 @@ pub(super) fn initialize(
     }
     // Building the TLS client costs milliseconds; from here on a completion is likely and would have to wait for it.
     sidecar.http.warm(&sidecar.options.upstream_url);
+    sidecar.begin_status();
     sidecar.notifier.open(params.opt_out_notifications.unwrap_or_default());
     Ok(InitializeResult {
         server: ServerInfo { name: "multicodex".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },

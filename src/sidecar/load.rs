@@ -15,7 +15,7 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, WarningKind};
 use crate::store::{
-    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, SettingsFile, StorageError,
+    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, StorageError,
 };
 use crate::watch::Watch;
 
@@ -28,18 +28,6 @@ impl Sidecar {
             Err(error) => self.warn_unreadable(&error),
         }
         self.take_state(saved);
-    }
-
-    pub(super) fn load_settings(&self) {
-        let path = &self.options.paths.settings_file;
-        match SettingsFile::new(path.clone()).load() {
-            Ok(settings) => {
-                self.warn_of_settings(&settings.problems);
-                self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
-                self.pool().set_settings(settings.rotation);
-            }
-            Err(error) => self.warn_unreadable(&error),
-        }
     }
 
     /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
@@ -95,14 +83,6 @@ impl Sidecar {
         self.imports.soon();
         if self.pool().revision() != before {
             self.changed(ChangeReason::External);
-        }
-    }
-
-    fn reload_settings(&self) {
-        let before = self.pool().revision();
-        self.load_settings();
-        if self.pool().revision() != before {
-            self.notifier.accounts_changed(ChangeReason::External);
         }
     }
 

@@ -16,6 +16,7 @@ mod error;
 mod exchange;
 mod file_warnings;
 mod findings;
+mod footer;
 mod found_login;
 mod import;
 mod initialize;
@@ -34,7 +35,10 @@ mod redeem;
 mod refresh;
 mod removed_login;
 mod reset;
+mod rotation;
+mod settings;
 mod sign_in;
+mod status;
 mod token;
 mod upkeep;
 mod usage;
@@ -46,7 +50,7 @@ use std::time::Duration;
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{Pool, RotationSettings};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, Paths, RedeemFile, StateFile};
+use crate::store::{AccountsFile, Paths, RedeemFile, SettingsFile, StateFile};
 use crate::upstream::Upstream;
 
 pub use logins::LoginOptions;
@@ -59,6 +63,8 @@ use logins::Logins;
 use notifier::Notifier;
 use persist::Persist;
 use redeem::Redeems;
+use settings::Preferences;
+use status::Shown;
 use usage::UsageFetches;
 
 /// Where everything is; decided once by the command line.
@@ -86,6 +92,7 @@ pub struct Sidecar {
     /// Held through a change that the user asked for. Whoever waits for it is served in the order of asking.
     edits: Arc<tokio::sync::Mutex<()>>,
     state_file: StateFile,
+    preferences: Preferences,
     imports: Imports,
     http: HttpClient,
     upstream: Upstream,
@@ -96,6 +103,7 @@ pub struct Sidecar {
     logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
+    shown: Shown,
 }
 
 impl std::fmt::Debug for Sidecar {
@@ -115,6 +123,7 @@ impl Sidecar {
             file_turn: Mutex::default(),
             edits: Arc::default(),
             state_file: StateFile::new(&options.paths.state_dir),
+            preferences: Preferences::new(SettingsFile::new(options.paths.settings_file.clone())),
             imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,
@@ -125,6 +134,7 @@ impl Sidecar {
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
+            shown: Shown::default(),
             options,
         });
         sidecar.load_settings();

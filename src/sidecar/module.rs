@@ -8,12 +8,13 @@ use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Sidecar, accounts, collect, complete, discover, import, initialize, login, paths, refresh, reset,
+    Sidecar, accounts, collect, complete, discover, footer, import, initialize, login, paths, refresh, reset,
+    rotation, status,
 };
 use crate::protocol::{
     Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Import, Initialize, Label, Login,
     LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover,
-    RpcError, Use,
+    RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation, ShowStatus, Use,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -40,7 +41,12 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
     on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
     on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
+    on::<ShowRotation>(&mut module, &sidecar, rotation::show)?;
+    on_waiting::<SetRotation, _, _>(&mut module, rotation::set)?;
     on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
+    on::<ShowStatus>(&mut module, &sidecar, status::show)?;
+    on::<ShowFooter>(&mut module, &sidecar, footer::show)?;
+    on_waiting::<SetFooter, _, _>(&mut module, footer::set)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;

@@ -24,6 +24,8 @@ pub(super) struct Notifier {
     wake: Notify,
     outbox: OnceLock<Outbox>,
     changes: Notify,
+    /// Something happened that the footer may show.
+    status: Notify,
 }
 
 #[derive(Default)]
@@ -47,12 +49,33 @@ impl Notifier {
         // Changes from before the handshake are in the first `accounts` anyway.
         state.changed = None;
         self.wake.notify_one();
+        self.status.notify_waiters();
     }
 
     pub(super) fn accounts_changed(&self, reason: ChangeReason) {
         self.state().changed = Some(reason);
         self.wake.notify_one();
         self.changes.notify_waiters();
+        self.status.notify_waiters();
+    }
+
+    pub(super) fn look_at_status(&self) {
+        self.status.notify_waiters();
+    }
+
+    /// Resolves at the next thing that the footer may show, counted from this call on.
+    pub(super) fn next_look_at_status(&self) -> impl Future<Output = ()> {
+        self.status.notified()
+    }
+
+    pub(super) async fn let_a_burst_pass(&self) {
+        tokio::time::sleep(COALESCE).await;
+    }
+
+    /// Whether a client is there that did not opt out of these.
+    pub(super) fn wants<N: Notification>(&self) -> bool {
+        let state = self.state();
+        state.open && !state.opted_out.contains(N::NAME)
     }
 
     pub(super) fn login_completed(&self, completed: LoginCompleted) {
@@ -119,11 +142,7 @@ impl Notifier {
 impl Sidecar {
     /// Sends one notification in order with the answers, when the client wants it.
     pub(super) async fn notify_now<N: Notification>(&self, params: &N::Params) {
-        let wanted = {
-            let state = self.notifier.state();
-            state.open && !state.opted_out.contains(N::NAME)
-        };
-        if let (true, Some(outbox)) = (wanted, self.notifier.outbox.get()) {
+        if let (true, Some(outbox)) = (self.notifier.wants::<N>(), self.notifier.outbox.get()) {
             // A client that is gone misses nothing.
             let _ = outbox.notify(N::NAME, params).await;
         }

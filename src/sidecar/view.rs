@@ -1,5 +1,8 @@
 //! From the pool's types to the wire's, in one place, so that what a client can see is read off one page.
 
+mod footer;
+mod rotation;
+
 use std::time::Duration;
 
 use crate::pool::{self, At, Pool};
@@ -7,6 +10,9 @@ use crate::protocol::{
     Account, AccountList, AccountStanding, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState,
     Usage, UsageSource, Window,
 };
+
+pub(super) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
+pub(super) use rotation::{affinity_of, rotation, strategy_of};
 
 /// A token with less than this left is `expiring` and is redeemed before it is used (upstream.md 1.5).
 pub(super) const EXPIRING: Duration = Duration::from_secs(5 * 60);
@@ -117,7 +123,7 @@ fn windows(windows: &[pool::Window]) -> Vec<Window> {
     windows
         .iter()
         .map(|window| Window {
-            name: window_name(window.window_minutes),
+            name: pool::window_name(window.window_minutes),
             used_percent: window.used_percent,
             window_minutes: window.window_minutes,
             resets_at: window.resets_at.map(At::millis),
@@ -125,30 +131,9 @@ fn windows(windows: &[pool::Window]) -> Vec<Window> {
         .collect()
 }
 
-/// `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
-fn window_name(minutes: u32) -> String {
-    const HOUR: u32 = 60;
-    const DAY: u32 = 24 * HOUR;
-    match minutes {
-        0 => "0m".to_owned(),
-        days if days.is_multiple_of(DAY) => format!("{}d", days / DAY),
-        hours if hours.is_multiple_of(HOUR) => format!("{}h", hours / HOUR),
-        minutes => format!("{minutes}m"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_window_is_named_after_its_length() {
-        for (minutes, name) in
-            [(300, "5h"), (10080, "7d"), (43200, "30d"), (1440, "1d"), (90, "90m"), (60, "1h"), (0, "0m")]
-        {
-            assert_eq!(window_name(minutes), name);
-        }
-    }
 
     #[test]
     fn a_token_expires_in_three_steps() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::{LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
+use super::{LockDirectory, LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
 
 /// Writing takes milliseconds, so a temporary file of this age is no one's any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
@@ -32,17 +32,52 @@ pub fn write_atomically(
     Ok(before)
 }
 
+/// Replaces the content of a file of pi's, which keeps its mode; one that is not there yet is made 0600. `held` is pi's
+/// lock on it: once that was taken from us nothing is written.
+pub(super) fn replace_under_lock(
+    path: &Path,
+    content: &[u8],
+    held: &LockDirectory,
+) -> Result<(), StorageError> {
+    let write = || -> io::Result<Result<(), StorageError>> {
+        let target = follow_links(path)?;
+        let dir = target.parent().unwrap_or(Path::new("/"));
+        let mode = fs::metadata(&target).ok().map(|found| found.permissions());
+        let temporary = written_beside(&target, dir, content, mode)?;
+        // As late as can be: between this look and the rename there is nothing that waits.
+        if !held.is_still_ours() {
+            return Ok(Err(StorageError::Locked { path: target }));
+        }
+        temporary.persist(&target).map_err(|error| error.error)?;
+        sync_dir(dir).map(Ok)
+    };
+    write().map_err(|error| StorageError::writing(path, error))?
+}
+
 fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
+    written_beside(target, dir, content, None)?.persist(target).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// 0600 unless another mode is asked for.
+fn written_beside(
+    target: &Path,
+    dir: &Path,
+    content: &[u8],
+    mode: Option<fs::Permissions>,
+) -> io::Result<NamedTempFile> {
     let mut temporary = temporary_beside(target, dir)?;
     temporary.write_all(content)?;
+    if let Some(mode) = mode {
+        temporary.as_file().set_permissions(mode)?;
+    }
     temporary.as_file().sync_all()?;
-    temporary.persist(target).map_err(|error| error.error)?;
-    sync_dir(dir)
+    Ok(temporary)
 }
 
 /// A new file for what is to take the target's place, 0600. One that a killed process left behind, which may hold
 /// credentials, is removed; one that is younger may be somebody's who holds another lock.
-pub(super) fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
+fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".multicodex-{name}-");
     for entry in fs::read_dir(dir)?.flatten() {

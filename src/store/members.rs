@@ -131,6 +131,30 @@ impl Serialize for Members {
     }
 }
 
+/// An object with one of its members written out anew: in its place, or at the end when it is not there yet.
+pub(super) struct WithMember<'a, T> {
+    pub(super) object: &'a Members,
+    pub(super) name: &'a str,
+    pub(super) value: &'a T,
+}
+
+impl<T: Serialize> Serialize for WithMember<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.object.iter() {
+            if name == self.name {
+                map.serialize_entry(name, self.value)?;
+            } else {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        if self.object.raw(self.name).is_none() {
+            map.serialize_entry(self.name, self.value)?;
+        }
+        map.end()
+    }
+}
+
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;

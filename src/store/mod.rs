@@ -38,7 +38,5 @@ pub use paths::{PathError, PathOptions, Paths, Surroundings};
 pub use permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
 pub use probe::probe_writable;
 pub use redeem_file::{LedgerReading, RedeemFile, RedeemLane};
-pub use settings::{
-    FooterOrder, FooterPrefs, ResetWindow, SettingProblem, Settings, SettingsFile, UsageMode,
-};
+pub use settings::{SettingProblem, Settings, SettingsFile};
 pub use state::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};

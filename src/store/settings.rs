@@ -1,5 +1,7 @@
 //! `settings.json`: reads the member `pi-multicodex`. A value that makes no sense falls back to its default, alone and
-//! with a word about it; the file as a whole is refused only when it does not parse.
+//! with a word about it; the file as a whole is refused only when it does not parse. [`write`] changes the member.
+
+mod write;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,8 +10,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::StorageError;
+use super::members::Members;
 use super::reading::read_settled;
-use crate::pool::{AccountId, AffinityMode, RotationSettings, Strategy};
+use crate::pool::{
+    AccountId, AffinityMode, FooterOrder, FooterPrefs, PRIORITIES, RESERVES, ResetWindow, RotationSettings,
+    Strategy, UsageMode,
+};
 
 const MEMBER: &str = "pi-multicodex";
 
@@ -25,53 +31,12 @@ pub struct Settings {
     pub problems: Vec<SettingProblem>,
 }
 
-/// How usage is shown. The defaults are the extension's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FooterPrefs {
-    pub usage_mode: UsageMode,
-    pub reset_window: ResetWindow,
-    pub show_account: bool,
-    pub show_reset: bool,
-    pub order: FooterOrder,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsageMode {
-    Left,
-    Used,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetWindow {
-    FiveHours,
-    SevenDays,
-    Both,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FooterOrder {
-    AccountFirst,
-    UsageFirst,
-}
-
 /// A value that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingProblem {
     /// Where, e.g. `pi-multicodex.rotation.strategy`.
     pub path: String,
     pub expected: &'static str,
-}
-
-impl Default for FooterPrefs {
-    fn default() -> Self {
-        FooterPrefs {
-            usage_mode: UsageMode::Left,
-            reset_window: ResetWindow::SevenDays,
-            show_account: true,
-            show_reset: true,
-            order: FooterOrder::AccountFirst,
-        }
-    }
 }
 
 impl SettingsFile {
@@ -85,30 +50,38 @@ impl SettingsFile {
 
     /// A missing file is all defaults.
     pub fn load(&self) -> Result<Settings, StorageError> {
-        let settings = read_settled(&self.path, |text| {
-            serde_json::from_str::<Map<String, Value>>(text)
-                .map(|file| read(&file))
-                .map_err(|error| StorageError::parsing(&self.path, &error, "an object"))
-        })?;
-        Ok(settings.unwrap_or_default())
+        Ok(self.members()?.map(|file| read(&file)).unwrap_or_default())
+    }
+
+    fn members(&self) -> Result<Option<Members>, StorageError> {
+        read_settled(&self.path, |text| {
+            serde_json::from_str(text).map_err(|error| StorageError::parsing(&self.path, &error, "an object"))
+        })
     }
 }
 
-fn read(file: &Map<String, Value>) -> Settings {
+fn read(file: &Members) -> Settings {
     let mut problems = Vec::new();
-    let mut top = Reader { path: String::new(), members: Some(file), problems: &mut problems };
+    let ours =
+        file.raw(MEMBER).map(|raw| (MEMBER.to_owned(), serde_json::from_str(raw.get()).unwrap_or_default()));
+    let ours: Map<String, Value> = ours.into_iter().collect();
+    let mut top = Reader { path: String::new(), members: Some(&ours), problems: &mut problems };
     let mut ours = top.object(MEMBER);
     let fallback = FooterPrefs::default();
     let footer = FooterPrefs {
-        usage_mode: ours.take("usageMode", "left or used", usage_mode).unwrap_or(fallback.usage_mode),
+        usage_mode: ours
+            .take("usageMode", "left or used", named(&UsageMode::ALL, UsageMode::name))
+            .unwrap_or(fallback.usage_mode),
         reset_window: ours
-            .take("resetWindow", "5h, 7d or both", reset_window)
+            .take("resetWindow", "5h, 7d or both", named(&ResetWindow::ALL, ResetWindow::name))
             .unwrap_or(fallback.reset_window),
         show_account: ours
             .take("showAccount", "true or false", Value::as_bool)
             .unwrap_or(fallback.show_account),
         show_reset: ours.take("showReset", "true or false", Value::as_bool).unwrap_or(fallback.show_reset),
-        order: ours.take("order", "account-first or usage-first", order).unwrap_or(fallback.order),
+        order: ours
+            .take("order", "account-first or usage-first", named(&FooterOrder::ALL, FooterOrder::name))
+            .unwrap_or(fallback.order),
     };
     let rotation = read_rotation(&mut ours.object("rotation"));
     Settings { rotation, footer, problems }
@@ -118,9 +91,15 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
     let fallback = RotationSettings::default();
     RotationSettings {
         strategy: members
-            .take("strategy", "reset-first, least-used, round-robin or priority", strategy)
+            .take(
+                "strategy",
+                "reset-first, least-used, round-robin or priority",
+                named(&Strategy::ALL, Strategy::name),
+            )
             .unwrap_or(fallback.strategy),
-        affinity: members.take("affinity", "session or none", affinity).unwrap_or(fallback.affinity),
+        affinity: members
+            .take("affinity", "session or none", named(&AffinityMode::ALL, AffinityMode::name))
+            .unwrap_or(fallback.affinity),
         max_attempts: members
             .take("maxAttempts", "a whole number from 1", |value| {
                 value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|&count| count >= 1)
@@ -133,7 +112,7 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
             .unwrap_or(fallback.fallback_cooldown),
         reserve_percent: members
             .take("reservePercent", "a number from 0 to 100", |value| {
-                value.as_f64().filter(|percent| (0.0..=100.0).contains(percent))
+                value.as_f64().filter(|percent| RESERVES.contains(percent))
             })
             .unwrap_or(fallback.reserve_percent),
         wait_for_reset: members.take("waitForResetMs", "milliseconds", millis).filter(|wait| !wait.is_zero()),
@@ -150,7 +129,7 @@ fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
         let account = entry.get("account").and_then(Value::as_str).filter(|id| !id.is_empty());
         let level = entry.get("priority").and_then(Value::as_i64).and_then(|level| i32::try_from(level).ok());
         match (account, level) {
-            (Some(account), Some(level)) if (-100..=100).contains(&level) => {
+            (Some(account), Some(level)) if PRIORITIES.contains(&level) => {
                 priority.insert(AccountId::new(account), level);
             }
             _ => members.report(&format!("priority[{index}]"), EXPECTED),
@@ -197,47 +176,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn usage_mode(value: &Value) -> Option<UsageMode> {
-    match value.as_str()? {
-        "left" => Some(UsageMode::Left),
-        "used" => Some(UsageMode::Used),
-        _ => None,
-    }
-}
-
-fn reset_window(value: &Value) -> Option<ResetWindow> {
-    match value.as_str()? {
-        "5h" => Some(ResetWindow::FiveHours),
-        "7d" => Some(ResetWindow::SevenDays),
-        "both" => Some(ResetWindow::Both),
-        _ => None,
-    }
-}
-
-fn order(value: &Value) -> Option<FooterOrder> {
-    match value.as_str()? {
-        "account-first" => Some(FooterOrder::AccountFirst),
-        "usage-first" => Some(FooterOrder::UsageFirst),
-        _ => None,
-    }
-}
-
-fn strategy(value: &Value) -> Option<Strategy> {
-    match value.as_str()? {
-        "reset-first" => Some(Strategy::ResetFirst),
-        "least-used" => Some(Strategy::LeastUsed),
-        "round-robin" => Some(Strategy::RoundRobin),
-        "priority" => Some(Strategy::Priority),
-        _ => None,
-    }
-}
-
-fn affinity(value: &Value) -> Option<AffinityMode> {
-    match value.as_str()? {
-        "session" => Some(AffinityMode::Session),
-        "none" => Some(AffinityMode::None),
-        _ => None,
-    }
+/// One of the values that users know by these names.
+fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> impl Fn(&Value) -> Option<T> {
+    move |value| all.iter().copied().find(|known| value.as_str() == Some(name(*known)))
 }
 
 fn millis(value: &Value) -> Option<Duration> {

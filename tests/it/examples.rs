@@ -26,7 +26,7 @@ fn a_completion_moves_to_the_next_account() {
         &world,
         &[
             json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "client": {"name": "example", "version": "1.0"}, "optOutNotifications": ["accounts/changed"]}}),
+            "client": {"name": "example", "version": "1.0"}, "optOutNotifications": ["accounts/changed", "status/changed"]}}),
             json!({"jsonrpc": "2.0", "id": 2, "method": "complete", "params": {
             "request": {"model": "gpt-6.1-sol", "input": [{"role": "user", "content": "Hello"}]},
             "sessionId": "s-1"}}),

@@ -42,7 +42,7 @@ fn sign_in(world: &World, name: &str) -> SimLogin {
 fn started(world: &World) -> Peer {
     let mut peer = world.peer();
     peer.ignore("accounts/changed");
-    peer.call("initialize", json!({})).expect("initialize");
+    peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("initialize");
     peer
 }
 
@@ -182,7 +182,7 @@ fn a_directory_that_comes_later_is_watched() {
     command.arg("--agent-dir").arg(&agent);
     let mut peer = Peer::spawn(command, crate::peer::Framing::Lines);
     peer.ignore("accounts/changed");
-    peer.call("initialize", json!({})).expect("initialize");
+    peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("initialize");
     fs::create_dir_all(&agent).expect("made");
     fs::write(agent.join("auth.json"), auth_json(&sign_in(&world, "ada"))).expect("written");
     eventually(&mut peer, "made later", &[("ada", true)]);

@@ -10,7 +10,7 @@ use crate::world::World;
 
 fn initialized(world: &World) -> Peer {
     let mut peer = world.peer();
-    peer.call("initialize", json!({})).expect("the handshake");
+    peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("the handshake");
     peer
 }
 

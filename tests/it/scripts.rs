@@ -67,7 +67,7 @@ async fn the_readme_tells_the_truth() {
     let session =
         readme.split("```rpc\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a session");
     let text = format!(
-        "account ada\naccount bob\nignore accounts/changed\nupstream ada always usage_limit\n{session}\n= posts ada 1, bob 1"
+        "account ada\naccount bob\nignore accounts/changed\nignore status/changed\nupstream ada always usage_limit\n{session}\n= posts ada 1, bob 1"
     );
     let script = Script::parse("README.md".to_owned(), &text).expect("a script");
     assert!(script.steps.len() > 10, "{} steps", script.steps.len());

@@ -39,7 +39,7 @@ fn choices_outlive_the_absence_of_their_accounts() {
     let whole = fs::read_to_string(world.accounts_file()).expect("readable");
     let mut peer = world.peer();
     choose(&mut peer);
-    peer.call("initialize", json!({})).expect("the handshake");
+    peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("the handshake");
     world.replace_accounts(r#"{"version":1,"accounts":[]}"#);
     peer.expect_notification("accounts/changed");
     assert_eq!(peer.call("accounts", json!({})).expect("a list")["accounts"], json!([]));

@@ -5,22 +5,12 @@
 //! reader sees the old content or the new, and pi, which compares inode, size and times before each request, finds a
 //! replaced file as well as a changed one.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use super::{AuthFile, ENTRY};
 use crate::pool::Credential;
-use crate::store::atomic::temporary_beside;
-use crate::store::members::Members;
+use crate::store::atomic::replace_under_lock;
+use crate::store::members::{Members, WithMember};
 use crate::store::reading::read_text;
 use crate::store::{LockDirectory, StorageError};
-
-/// pi makes the file with this mode.
-const MODE: u32 = 0o600;
 
 impl AuthFile {
     /// Replaces the tokens of the entry; `held` is pi's lock on this file. A file or an entry that is not there is not
@@ -39,53 +29,19 @@ impl AuthFile {
         entry.set("access", credential.access.expose());
         entry.set("refresh", credential.refresh.expose());
         entry.set("expires", credential.expires_at.millis());
-        let content =
-            serde_json::to_vec_pretty(&WithEntry { file: &file, entry: &entry }).map_err(corrupt)?;
+        let content = serde_json::to_vec_pretty(&WithMember { object: &file, name: ENTRY, value: &entry })
+            .map_err(corrupt)?;
         let content = zeroize::Zeroizing::new(content);
-        let target =
-            fs::canonicalize(&self.path).map_err(|error| StorageError::writing(&self.path, error))?;
-        replace(&target, &content, held).map_err(|error| StorageError::writing(&target, error))?
+        replace_under_lock(&self.path, &content, held)
     }
-}
-
-/// The file with one of its members written out anew, in its place.
-struct WithEntry<'a> {
-    file: &'a Members,
-    entry: &'a Members,
-}
-
-impl Serialize for WithEntry<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.file.len()))?;
-        for (name, value) in self.file.iter() {
-            match name {
-                ENTRY => map.serialize_entry(name, self.entry)?,
-                _ => map.serialize_entry(name, value)?,
-            }
-        }
-        map.end()
-    }
-}
-
-fn replace(target: &Path, content: &[u8], held: &LockDirectory) -> io::Result<Result<(), StorageError>> {
-    let dir = target.parent().unwrap_or(Path::new("/"));
-    let mode = fs::metadata(target).map_or(MODE, |found| found.permissions().mode() & 0o7777);
-    let mut temporary = temporary_beside(target, dir)?;
-    temporary.write_all(content)?;
-    temporary.as_file().set_permissions(Permissions::from_mode(mode))?;
-    temporary.as_file().sync_all()?;
-    // As late as can be: between this look and the rename there is nothing that waits.
-    if !held.is_still_ours() {
-        return Ok(Err(StorageError::Locked { path: PathBuf::from(target) }));
-    }
-    temporary.persist(target).map_err(|error| error.error)?;
-    File::open(dir)?.sync_all().map(Ok)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;

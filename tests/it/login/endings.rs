@@ -50,7 +50,7 @@ fn a_login_that_nobody_finishes_expires() {
     let mut command = command(&world);
     command.env("MULTICODEX_TEST_LOGIN_LIVES_MS", "200");
     let mut peer = Peer::spawn(command, Framing::Lines);
-    peer.call("initialize", json!({})).expect("a handshake");
+    peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("a handshake");
     for flow in ["browser", "device"] {
         let started = peer.call("login", json!({"flow": flow})).expect("a login");
         let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("too late");

@@ -29,7 +29,11 @@ fn command(world: &World) -> Command {
 fn peer(world: &World) -> Peer {
     let mut peer = Peer::spawn(command(world), Framing::Lines);
     peer.ignore("accounts/changed");
-    peer.call("initialize", json!({"client": {"name": "my editor"}})).expect("a handshake");
+    peer.call(
+        "initialize",
+        json!({"client": {"name": "my editor"}, "optOutNotifications": ["status/changed"]}),
+    )
+    .expect("a handshake");
     peer
 }
 

@@ -70,7 +70,7 @@ fn pi_gets_the_login_too_and_nothing_is_merged_after_it() {
         for method in ["reauth", "login"] {
             let world = with_pi(lives_ms);
             let mut peer = Peer::spawn(command(&world), Framing::Lines);
-            peer.call("initialize", json!({})).expect("a handshake");
+            peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("a handshake");
             let mine = json!({"account": "ada@example.com", "label": "mine"});
             peer.call("accounts/label", mine).expect("renamed");
             let renamed = peer.expect_notification("accounts/changed")["reason"].take();

@@ -48,7 +48,9 @@ fn no_code_verifier_or_token_is_ever_shown() {
     let mut command = command(&world);
     command.args(["--log", "trace"]);
     let mut peer = Peer::spawn(command, Framing::Lines);
-    let mut shown = vec![peer.call("initialize", json!({})).expect("a handshake")];
+    let mut shown = vec![
+        peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("a handshake"),
+    ];
     for (params, name) in [(json!({}), "ada"), (json!({"flow": "device"}), "bob"), (json!({}), "bob")] {
         let started = peer.call("login", params).expect("a login");
         match started["userCode"].as_str() {

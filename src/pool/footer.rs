@@ -1,0 +1,280 @@
+//! The footer: one line about the account in use, worked out once for all clients. It knows roles and severities, and
+//! no colour and no terminal.
+
+use super::time::Countdown;
+use super::usage::window_name;
+use super::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, State, WEEK, Window};
+
+const BRAND: &str = "Codex";
+const SEPARATOR: &str = "·";
+const DAY: u32 = 24 * 60;
+
+/// How the footer looks. The defaults are the extension's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FooterPrefs {
+    pub usage_mode: UsageMode,
+    pub reset_window: ResetWindow,
+    pub show_account: bool,
+    pub show_reset: bool,
+    pub order: FooterOrder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageMode {
+    Left,
+    Used,
+}
+
+/// Whose countdown is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetWindow {
+    FiveHours,
+    SevenDays,
+    Both,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FooterOrder {
+    AccountFirst,
+    UsageFirst,
+}
+
+/// What the user wants to be different; what is not named stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FooterChange {
+    pub usage_mode: Option<UsageMode>,
+    pub reset_window: Option<ResetWindow>,
+    pub show_account: Option<bool>,
+    pub show_reset: Option<bool>,
+    pub order: Option<FooterOrder>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footer {
+    /// The account that the next completion would use.
+    pub account: Option<AccountId>,
+    /// Separators included.
+    pub segments: Vec<Segment>,
+    /// Until then it reads the same if nothing happens.
+    pub good_until: Option<At>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub text: String,
+    pub role: Role,
+    pub severity: Option<Severity>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Brand,
+    Account,
+    Window,
+    /// The countdown of the window before it, or until the first account is back.
+    Reset,
+    Separator,
+    /// What is in the way of the next completion.
+    Notice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Success,
+    Notice,
+    Warning,
+    Error,
+    Unknown,
+}
+
+impl UsageMode {
+    pub const ALL: [UsageMode; 2] = [UsageMode::Left, UsageMode::Used];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            UsageMode::Left => "left",
+            UsageMode::Used => "used",
+        }
+    }
+}
+
+impl ResetWindow {
+    pub const ALL: [ResetWindow; 3] = [ResetWindow::FiveHours, ResetWindow::SevenDays, ResetWindow::Both];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ResetWindow::FiveHours => "5h",
+            ResetWindow::SevenDays => "7d",
+            ResetWindow::Both => "both",
+        }
+    }
+}
+
+impl FooterOrder {
+    pub const ALL: [FooterOrder; 2] = [FooterOrder::AccountFirst, FooterOrder::UsageFirst];
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FooterOrder::AccountFirst => "account-first",
+            FooterOrder::UsageFirst => "usage-first",
+        }
+    }
+}
+
+impl Default for FooterPrefs {
+    fn default() -> Self {
+        FooterPrefs {
+            usage_mode: UsageMode::Left,
+            reset_window: ResetWindow::SevenDays,
+            show_account: true,
+            show_reset: true,
+            order: FooterOrder::AccountFirst,
+        }
+    }
+}
+
+impl Footer {
+    /// Of the account that the next completion would use: of this session, or of one without a session.
+    pub fn of(pool: &Pool, prefs: &FooterPrefs, session: Option<&str>, now: At) -> Self {
+        let demand = Demand { session: session.map(str::to_owned), ..Demand::default() };
+        let account = pool.best(&demand, &[], now).and_then(|id| pool.get(&id));
+        let mut line = Line::new(prefs, now);
+        match account {
+            Some(account) => line.show(account),
+            None => line.excuse(pool),
+        }
+        let comes_back = |account: &Account| {
+            [account.cooldown_until(now), account.backoff_until(now)].into_iter().flatten().min()
+        };
+        let changes = pool.accounts().iter().filter_map(comes_back).min();
+        Footer {
+            account: account.map(|account| account.id.clone()),
+            segments: line.segments,
+            good_until: line.good_until.into_iter().chain(changes).min(),
+        }
+    }
+
+    /// The segments' texts, joined by spaces.
+    pub fn text(&self) -> String {
+        let texts: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
+        texts.join(" ")
+    }
+
+    /// Whether a reader would see no difference.
+    pub fn reads_like(&self, other: &Footer) -> bool {
+        self.account == other.account && self.segments == other.segments
+    }
+}
+
+/// A footer on its way.
+struct Line<'a> {
+    prefs: &'a FooterPrefs,
+    now: At,
+    segments: Vec<Segment>,
+    good_until: Option<At>,
+}
+
+impl<'a> Line<'a> {
+    fn new(prefs: &'a FooterPrefs, now: At) -> Self {
+        let mut line = Line { prefs, now, segments: Vec::new(), good_until: None };
+        line.push(BRAND, Role::Brand, None);
+        line
+    }
+
+    fn show(&mut self, account: &Account) {
+        let show_account = |line: &mut Self| {
+            if line.prefs.show_account {
+                line.begin(&account.label, Role::Account, None);
+            }
+        };
+        if self.prefs.order == FooterOrder::AccountFirst {
+            show_account(self);
+        }
+        let windows = account.health.usage.as_ref().map_or(&[][..], |usage| &usage.windows);
+        for minutes in [FIVE_HOURS, WEEK] {
+            self.window(minutes, windows.iter().find(|window| window.window_minutes == minutes));
+        }
+        for window in windows.iter().filter(|window| ![FIVE_HOURS, WEEK].contains(&window.window_minutes)) {
+            self.window(window.window_minutes, Some(window));
+        }
+        if self.prefs.order == FooterOrder::UsageFirst {
+            show_account(self);
+        }
+    }
+
+    /// Why there is no account to show.
+    fn excuse(&mut self, pool: &Pool) {
+        let accounts = pool.accounts();
+        if accounts.is_empty() {
+            return self.begin("no accounts", Role::Notice, Some(Severity::Warning));
+        }
+        let now = self.now;
+        let cooling = accounts.iter().filter(|account| account.state(now) == State::Cooling);
+        let back_at = cooling.filter_map(|account| account.cooldown_until(now)).min();
+        let needs_login = accounts.iter().any(|account| account.state(now) == State::NeedsLogin);
+        let notice = match (back_at, needs_login) {
+            (Some(_), _) => "all accounts out",
+            (None, true) => "login needed",
+            (None, false) => "no account in use",
+        };
+        self.begin(notice, Role::Notice, Some(Severity::Error));
+        if self.prefs.show_reset {
+            self.reset(back_at);
+        }
+    }
+
+    fn window(&mut self, minutes: u32, window: Option<&Window>) {
+        let name = window_name(minutes);
+        let Some(window) = window else {
+            return self.begin(&format!("{name}:--"), Role::Window, Some(Severity::Unknown));
+        };
+        // Rounded before it is judged and turned round, so that what is read, its tier, and both modes agree.
+        let used = window.used_at(self.now).clamp(0.0, 100.0).round();
+        let left = 100.0 - used;
+        let text = match self.prefs.usage_mode {
+            UsageMode::Left => format!("{name}:{left:.0}% left"),
+            UsageMode::Used => format!("{name}:{used:.0}% used"),
+        };
+        self.begin(&text, Role::Window, Some(severity(left)));
+        let is_shown = match self.prefs.reset_window {
+            ResetWindow::FiveHours => minutes <= DAY,
+            ResetWindow::SevenDays => minutes > DAY,
+            ResetWindow::Both => true,
+        };
+        let resets_at = window.next_reset(self.now);
+        if self.prefs.show_reset && is_shown {
+            self.reset(resets_at);
+        } else {
+            // The percentage is another one then.
+            self.good_until = self.good_until.into_iter().chain(resets_at).min();
+        }
+    }
+
+    fn reset(&mut self, at: Option<At>) {
+        let Some(at) = at else { return };
+        let countdown = Countdown { to: at, now: self.now };
+        self.push(&format!("(↺{countdown})"), Role::Reset, None);
+        self.good_until = self.good_until.into_iter().chain([countdown.good_until()]).min();
+    }
+
+    fn begin(&mut self, text: &str, role: Role, severity: Option<Severity>) {
+        self.push(SEPARATOR, Role::Separator, None);
+        self.push(text, role, severity);
+    }
+
+    fn push(&mut self, text: &str, role: Role, severity: Option<Severity>) {
+        self.segments.push(Segment { text: text.to_owned(), role, severity });
+    }
+}
+
+fn severity(left_percent: f64) -> Severity {
+    match left_percent {
+        left if left <= 10.0 => Severity::Error,
+        left if left <= 25.0 => Severity::Warning,
+        left if left <= 50.0 => Severity::Notice,
+        _ => Severity::Success,
+    }
+}

@@ -1,0 +1,71 @@
+//! How accounts are chosen, for the wire.
+
+use std::time::Duration;
+
+use crate::pool::{self, At, Demand, Pool};
+use crate::protocol;
+
+pub(in crate::sidecar) fn rotation(pool: &Pool, demand: &Demand, now: At) -> protocol::Rotation {
+    let order = pool.ranking(demand, now).into_iter().map(|ranked| protocol::RankedAccount {
+        label: pool.get(&ranked.account).map(|account| account.label.clone()).unwrap_or_default(),
+        account: ranked.account.to_string(),
+        eligible: ranked.rank.is_some(),
+        rank: ranked.rank,
+        reasons: ranked.reasons.iter().map(ToString::to_string).collect(),
+    });
+    let settings = pool.settings();
+    protocol::Rotation {
+        policy: settings.policy(),
+        settings: rotation_settings(settings),
+        order: order.collect(),
+    }
+}
+
+fn rotation_settings(settings: &pool::RotationSettings) -> protocol::RotationSettings {
+    let mut priority: Vec<_> = settings
+        .priority
+        .iter()
+        .map(|(account, priority)| protocol::AccountPriority {
+            account: account.to_string(),
+            priority: *priority,
+        })
+        .collect();
+    priority.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.account.cmp(&b.account)));
+    protocol::RotationSettings {
+        strategy: match settings.strategy {
+            pool::Strategy::ResetFirst => protocol::Strategy::ResetFirst,
+            pool::Strategy::LeastUsed => protocol::Strategy::LeastUsed,
+            pool::Strategy::RoundRobin => protocol::Strategy::RoundRobin,
+            pool::Strategy::Priority => protocol::Strategy::Priority,
+        },
+        affinity: match settings.affinity {
+            pool::AffinityMode::Session => protocol::Affinity::Session,
+            pool::AffinityMode::None => protocol::Affinity::None,
+        },
+        max_attempts: settings.max_attempts,
+        fallback_cooldown_ms: millis(settings.fallback_cooldown),
+        reserve_percent: settings.reserve_percent,
+        wait_for_reset_ms: settings.wait_for_reset.map_or(0, millis),
+        priority,
+    }
+}
+
+pub(in crate::sidecar) fn strategy_of(strategy: protocol::Strategy) -> pool::Strategy {
+    match strategy {
+        protocol::Strategy::ResetFirst => pool::Strategy::ResetFirst,
+        protocol::Strategy::LeastUsed => pool::Strategy::LeastUsed,
+        protocol::Strategy::RoundRobin => pool::Strategy::RoundRobin,
+        protocol::Strategy::Priority => pool::Strategy::Priority,
+    }
+}
+
+pub(in crate::sidecar) fn affinity_of(affinity: protocol::Affinity) -> pool::AffinityMode {
+    match affinity {
+        protocol::Affinity::Session => pool::AffinityMode::Session,
+        protocol::Affinity::None => pool::AffinityMode::None,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
