@@ -1,0 +1,16 @@
+"""Talk to the multicodex sidecar from asyncio: `Multicodex` is the client, `types` has the shapes."""
+
+from . import types
+from ._binary import find_binary
+from .client import Multicodex
+from .errors import BinaryNotFoundError, MulticodexError, RequestError, SidecarGoneError
+
+__all__ = [
+    "BinaryNotFoundError",
+    "Multicodex",
+    "MulticodexError",
+    "RequestError",
+    "SidecarGoneError",
+    "find_binary",
+    "types",
+]

@@ -1,0 +1,33 @@
+"""Where the sidecar's binary is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from .errors import BinaryNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOW_TO_GET_IT = "Install it from a checkout of multicodex with `cargo install --path .`"
+
+
+def find_binary(binary: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> str:
+    """Return the first of: the option, `MULTICODEX_BIN`, `multicodex` on `PATH`.
+
+    What is named explicitly and cannot be run is an error, not a reason to look further.
+    """
+    for named, by in ((binary, "the option `binary`"), (env.get("MULTICODEX_BIN"), "MULTICODEX_BIN")):
+        if named:
+            found = shutil.which(named, path=env.get("PATH"))
+            if found is None:
+                raise BinaryNotFoundError(f"{named}, named by {by}, is no program that can be run. {HOW_TO_GET_IT}.")
+            return found
+    found = shutil.which("multicodex", path=env.get("PATH"))
+    if found is None:
+        raise BinaryNotFoundError(
+            f"The multicodex sidecar is not on PATH. {HOW_TO_GET_IT}, or name it: option `binary`, or MULTICODEX_BIN."
+        )
+    return found

@@ -1,0 +1,195 @@
+"""The client: one sidecar, started when it is needed and started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from ._binary import find_binary
+from ._connection import Connection
+from ._lines import member
+from ._methods import Methods
+from .errors import MulticodexError, SidecarGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from . import types
+
+LOG = logging.getLogger("multicodex_client")
+
+PROTOCOL_VERSION = 1
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 30.0
+
+
+class Multicodex(Methods):
+    """A sidecar and what can be asked of it.
+
+    ::
+
+        async with Multicodex("my-tool", version="1.0") as multicodex:
+            for account in (await multicodex.accounts())["accounts"]:
+                print(account["label"], account["state"])
+
+    `name` is shown to upstream as the client that asks. A sidecar that dies fails what waits for it with
+    `SidecarGoneError` and is started again, the sooner the longer it lived.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        binary: str | os.PathLike[str] | None = None,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        opt_out_notifications: Sequence[str] = (),
+    ) -> None:
+        """Nothing is started yet.
+
+        `binary`: else MULTICODEX_BIN, else `multicodex` on PATH. `args`: further flags of `multicodex serve`.
+        `env`: the whole environment of the sidecar in place of this process's.
+        """
+        self._binary = binary
+        self._args = list(args)
+        self._env = env
+        self._handshake: types.InitializeParams = {
+            "client": {"name": name} if version is None else {"name": name, "version": version},
+            "protocolVersion": PROTOCOL_VERSION,
+            "optOutNotifications": list(opt_out_notifications),
+        }
+        self._handlers: dict[str, list[Callable[[Any], object]]] = {}
+        self._connection: Connection | None = None
+        self._starting: asyncio.Task[Connection] | None = None
+        self._delay = 0.0
+        self._started_at = 0.0
+        self._closed = False
+        self._server: types.InitializeResult | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start the sidecar, so that what is wrong with it is known at once."""
+        await self._connected()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the sidecar."""
+        await self.aclose()
+
+    @property
+    def server(self) -> types.InitializeResult | None:
+        """What the sidecar said of itself when it was started last."""
+        return self._server
+
+    async def request(self, method: str, params: Mapping[str, object] | None = None) -> Any:
+        """Send any request and return its result.
+
+        Cancelling the task cancels the request. Raises `RequestError` for an error, `SidecarGoneError` when the
+        sidecar dies meanwhile.
+        """
+        return await (await self._connected()).request(method, params)
+
+    async def complete(self, params: types.CompleteParams) -> AsyncGenerator[types.Notice, None]:
+        """Stream a completion: its notices, up to and with the one that ends it.
+
+        The answer is aborted upstream when the task is cancelled and when the iterator is closed; after a `break`
+        that is when it is garbage, so write `async with aclosing(multicodex.complete(…)) as notices:` to be sure.
+        """
+        subscription = await (await self._connected()).subscribe(params)
+        try:
+            async for notice, _ in subscription:
+                yield notice
+        finally:
+            subscription.cancel()
+
+    async def complete_raw(self, params: types.CompleteParams) -> AsyncGenerator[tuple[types.Notice, str | None], None]:
+        """Stream a completion as `complete` does, and with each event its JSON text as upstream wrote it.
+
+        Number spelling, key order and duplicate keys do not survive `json.loads`; the text has them.
+        """
+        subscription = await (await self._connected()).subscribe(params)
+        try:
+            async for notice, text in subscription:
+                yield notice, member(text, ("params", "result", "event")) if notice["type"] == "event" else None
+        finally:
+            subscription.cancel()
+
+    def on(self, notification: str, handler: Callable[[Any], object]) -> Callable[[], None]:
+        """Call `handler` with the params of each such notification; what is returned ends that."""
+        handlers = self._handlers.setdefault(notification, [])
+        handlers.append(handler)
+
+        def end() -> None:
+            if handler in handlers:
+                handlers.remove(handler)
+
+        return end
+
+    async def aclose(self) -> None:
+        """End the sidecar. Completions under way are aborted, what waits fails with `SidecarGoneError`."""
+        self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _connected(self) -> Connection:
+        if self._closed:
+            raise SidecarGoneError("this client of the multicodex sidecar was closed")
+        if self._connection is not None and self._connection.end is None:
+            return self._connection
+        # One start for all who wait; whoever stops waiting does not stop it.
+        return await asyncio.shield(self._start())
+
+    def _start(self) -> asyncio.Task[Connection]:
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._open())
+        return self._starting
+
+    async def _open(self) -> Connection:
+        await asyncio.sleep(self._delay)
+        self._delay = min(max(self._delay * 2, _FIRST_DELAY), _LONGEST_DELAY)
+        self._started_at = asyncio.get_running_loop().time()
+        command = [
+            find_binary(self._binary, os.environ if self._env is None else self._env),
+            "serve",
+            *self._args,
+        ]
+        connection = await Connection.open(command, self._env, self._notify, self._revive)
+        try:
+            self._server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _revive(self, connection: Connection) -> None:
+        """Start again at once, so that notifications go on."""
+        if connection is not self._connection or self._closed:
+            return
+        LOG.warning("%s", connection.end.error() if connection.end else "")
+        if asyncio.get_running_loop().time() - self._started_at > _LONGEST_DELAY:
+            self._delay = 0.0
+        self._start().add_done_callback(_log_failure)
+
+    def _notify(self, notification: str, params: Any) -> None:
+        handlers = list(self._handlers.get(notification, ()))
+        if not handlers and notification == "warning":
+            LOG.warning("%s", params["message"])
+        for handler in handlers:
+            try:
+                handler(params)
+            except Exception:
+                LOG.exception("a handler of %s failed", notification)
+
+
+def _log_failure(starting: asyncio.Task[Connection]) -> None:
+    if not starting.cancelled() and isinstance(error := starting.exception(), MulticodexError):
+        LOG.warning("the multicodex sidecar was not started again: %s", error)
