@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from multicodex_client import Multicodex, RequestError
+from multicodex_client import CompletionError, Multicodex, RequestError
 from simulator import LIMIT, SLOW, Simulator, said, until
 
 if TYPE_CHECKING:
@@ -46,14 +46,17 @@ async def test_the_next_account_answers_when_the_first_is_at_its_limit(simulator
     assert notices[-1]["type"] == "done"
 
 
-async def test_a_completion_that_fails_ends_with_an_error_notice(simulator: Simulator) -> None:
+async def test_a_completion_that_fails_is_an_exception(simulator: Simulator) -> None:
     simulator.behave(LIMIT)
+    notices: list[Notice] = []
     async with Multicodex("tests", env=simulator.env) as multicodex:
-        *rotated, last = [notice async for notice in multicodex.complete(HELLO)]
-    assert [notice["type"] for notice in rotated] == ["rotated"] * 3
-    assert last["type"] == "error"
-    assert last["error"]["kind"] == "no_available_account"
-    assert last["error"].get("status") == 429
+        with pytest.raises(CompletionError) as failed:
+            async for notice in multicodex.complete(HELLO):
+                notices.append(notice)
+    assert [notice["type"] for notice in notices] == ["rotated"] * 3
+    assert failed.value.failed["kind"] == "no_available_account"
+    assert failed.value.failed.get("status") == 429
+    assert "usage_limit_reached" in (failed.value.failed.get("body") or "")
 
 
 async def test_params_that_are_wrong_are_an_exception(simulator: Simulator) -> None:

@@ -3,10 +3,11 @@
 from . import types
 from ._binary import find_binary
 from .client import Multicodex
-from .errors import BinaryNotFoundError, MulticodexError, RequestError, SidecarGoneError
+from .errors import BinaryNotFoundError, CompletionError, MulticodexError, RequestError, SidecarGoneError
 
 __all__ = [
     "BinaryNotFoundError",
+    "CompletionError",
     "Multicodex",
     "MulticodexError",
     "RequestError",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ._process import LineProcess
-from .errors import MulticodexError, RequestError, SidecarGoneError
+from .errors import CompletionError, MulticodexError, RequestError, SidecarGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +64,9 @@ class Subscription:
         news = self._waiting.popleft()
         if isinstance(news, MulticodexError):
             raise news
+        notice, _ = news
+        if notice["type"] == "error":
+            raise CompletionError(notice["error"])
         return news
 
     def cancel(self) -> None:

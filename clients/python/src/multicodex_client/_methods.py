@@ -82,9 +82,29 @@ class Methods(ABC):
         """`refresh`: Makes sure that tokens are good, and asks for usage; of one account or of all."""
         return cast("types.RefreshAnswer", await self.request("refresh", params))
 
+    async def rotation(self, params: types.RotationParams | None = None) -> types.Rotation:
+        """`rotation`: How accounts are chosen, and which one would be used now and why."""
+        return cast("types.Rotation", await self.request("rotation", params))
+
+    async def rotation_set(self, params: types.RotationChange | None = None) -> types.Rotation:
+        """`rotation/set`: Changes how accounts are chosen, saved in settings.json."""
+        return cast("types.Rotation", await self.request("rotation/set", params))
+
     async def reset(self, params: types.ResetParams) -> types.ResetResult:
         """`reset`: Clears the pin, the cooldowns and back-offs, or both."""
         return cast("types.ResetResult", await self.request("reset", params))
+
+    async def status(self, params: types.StatusParams | None = None) -> types.Status:
+        """`status`: The footer: account, usage and countdowns, as text and as segments to colour."""
+        return cast("types.Status", await self.request("status", params))
+
+    async def footer(self) -> types.Footer:
+        """`footer`: How the footer is to look."""
+        return cast("types.Footer", await self.request("footer"))
+
+    async def footer_set(self, params: types.FooterChange | None = None) -> types.Footer:
+        """`footer/set`: Changes how the footer looks, saved at once in settings.json."""
+        return cast("types.Footer", await self.request("footer/set", params))
 
     async def paths(self) -> types.Paths:
         """`paths`: Where the files are."""
@@ -97,6 +117,10 @@ class Methods(ABC):
     def on_accounts_changed(self, handler: Callable[[types.AccountsChanged], object]) -> Callable[[], None]:
         """`accounts/changed`: Accounts changed; `accounts` has the news."""
         return self.on("accounts/changed", handler)
+
+    def on_status_changed(self, handler: Callable[[types.Status], object]) -> Callable[[], None]:
+        """`status/changed`: The footer reads differently than before."""
+        return self.on("status/changed", handler)
 
     def on_login_completed(self, handler: Callable[[types.LoginCompleted], object]) -> Callable[[], None]:
         """`login/completed`: A login ended, well or not."""

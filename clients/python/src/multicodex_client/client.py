@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("multicodex_client")
 
 PROTOCOL_VERSION = 1
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 30.0
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 10.0
+# A sidecar that lived this long did not fail at its start.
+_SETTLED = 30.0
+# So many in a row that ended early, and only a request starts another.
+_TRIES = 5
 
 
 class Multicodex(Methods):
@@ -36,7 +40,7 @@ class Multicodex(Methods):
                 print(account["label"], account["state"])
 
     `name` is shown to upstream as the client that asks. A sidecar that dies fails what waits for it with
-    `SidecarGoneError` and is started again, the sooner the longer it lived.
+    `SidecarGoneError` and is started again after a pause.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Multicodex(Methods):
         self._handlers: dict[str, list[Callable[[Any], object]]] = {}
         self._connection: Connection | None = None
         self._starting: asyncio.Task[Connection] | None = None
-        self._delay = 0.0
+        self._failures = 0
         self._started_at = 0.0
         self._closed = False
         self._server: types.InitializeResult | None = None
@@ -95,8 +99,9 @@ class Multicodex(Methods):
         return await (await self._connected()).request(method, params)
 
     async def complete(self, params: types.CompleteParams) -> AsyncGenerator[types.Notice, None]:
-        """Stream a completion: its notices, up to and with the one that ends it.
+        """Stream a completion: `rotated` for each account that could not answer, `accepted`, each `event`, `done`.
 
+        Raises `CompletionError` when it fails, `RequestError` for params that are wrong.
         The answer is aborted upstream when the task is cancelled and when the iterator is closed; after a `break`
         that is when it is garbage, so write `async with aclosing(multicodex.complete(…)) as notices:` to be sure.
         """
@@ -153,14 +158,11 @@ class Multicodex(Methods):
         return self._starting
 
     async def _open(self) -> Connection:
-        await asyncio.sleep(self._delay)
-        self._delay = min(max(self._delay * 2, _FIRST_DELAY), _LONGEST_DELAY)
+        command = [find_binary(self._binary, os.environ if self._env is None else self._env), "serve", *self._args]
+        if self._failures > 0:
+            await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+        self._failures += 1
         self._started_at = asyncio.get_running_loop().time()
-        command = [
-            find_binary(self._binary, os.environ if self._env is None else self._env),
-            "serve",
-            *self._args,
-        ]
         connection = await Connection.open(command, self._env, self._notify, self._revive)
         try:
             self._server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
@@ -175,9 +177,10 @@ class Multicodex(Methods):
         if connection is not self._connection or self._closed:
             return
         LOG.warning("%s", connection.end.error() if connection.end else "")
-        if asyncio.get_running_loop().time() - self._started_at > _LONGEST_DELAY:
-            self._delay = 0.0
-        self._start().add_done_callback(_log_failure)
+        if asyncio.get_running_loop().time() - self._started_at >= _SETTLED:
+            self._failures = 1
+        if self._failures < _TRIES:
+            self._start().add_done_callback(_log_failure)
 
     def _notify(self, notification: str, params: Any) -> None:
         handlers = list(self._handlers.get(notification, ()))

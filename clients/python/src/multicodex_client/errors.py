@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from .types import ErrorData
+    from .types import ErrorData, Failed
 
 
 class MulticodexError(Exception):
@@ -24,6 +24,15 @@ class SidecarGoneError(MulticodexError):
         super().__init__(f"{message}\n{stderr}" if stderr else message)
         self.exit_code = exit_code
         self.stderr = stderr
+
+
+class CompletionError(MulticodexError):
+    """A completion failed. `failed["status"]` and `failed["body"]` are upstream's own last answer."""
+
+    def __init__(self, failed: Failed) -> None:
+        """Take the notice's `error`."""
+        super().__init__(failed["message"])
+        self.failed = failed
 
 
 class RequestError(MulticodexError):

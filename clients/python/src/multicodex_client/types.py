@@ -12,6 +12,17 @@ class AccountParams(TypedDict):
     """
 
 
+class AccountPriority(TypedDict):
+    account: str
+    """
+    In params an id, a label or an e-mail; in answers the id.
+    """
+    priority: int
+    """
+    -100 to 100, higher first.
+    """
+
+
 AccountState: TypeAlias = Literal["ready", "cooling", "needs_login", "deactivated", "disabled"]
 
 
@@ -20,6 +31,9 @@ class AccountsParams(TypedDict):
     """
     Ask upstream for the usage of every account first.
     """
+
+
+Affinity: TypeAlias = Literal["none"] | Literal["session"]
 
 
 class CancelComplete(TypedDict):
@@ -177,6 +191,9 @@ ErrorKind: TypeAlias = Literal[
 """
 Why a request failed; the name on the wire is stable.
 """
+
+
+FooterOrder: TypeAlias = Literal["account-first", "usage-first"]
 
 
 ImportSource: TypeAlias = Literal["pi", "codex"]
@@ -342,6 +359,26 @@ class Paths(TypedDict):
 Phase: TypeAlias = Literal["before_output", "after_output"]
 
 
+class RankedAccount(TypedDict):
+    account: str
+    """
+    Account id.
+    """
+    eligible: bool
+    """
+    Whether a completion would try it.
+    """
+    label: str
+    rank: NotRequired[int | None]
+    """
+    From 1; absent when it is not eligible.
+    """
+    reasons: list[str]
+    """
+    For people, the most decisive first.
+    """
+
+
 class Reason(TypedDict):
     kind: str
     """
@@ -429,6 +466,9 @@ class ResetResult(TypedDict):
 ResetScope: TypeAlias = Literal["all"] | Literal["manual"] | Literal["quota"]
 
 
+ResetWindow: TypeAlias = Literal["5h", "7d", "both"]
+
+
 class RotatedReason(TypedDict):
     code: NotRequired[str | None]
     kind: str
@@ -436,9 +476,42 @@ class RotatedReason(TypedDict):
     status: NotRequired[int | None]
 
 
+class RotationParams(TypedDict):
+    """
+    Of which completion to tell; without members, of one that has no session.
+    """
+
+    model: NotRequired[str | None]
+    sessionId: NotRequired[str | None]
+
+
 class ServerInfo(TypedDict):
     name: str
     version: str
+
+
+Severity: TypeAlias = Literal["success", "unknown"] | Literal["notice"] | Literal["warning"] | Literal["error"]
+
+
+class StatusParams(TypedDict):
+    sessionId: NotRequired[str | None]
+    """
+    Of this session, instead of the one that a completion was made for last.
+    """
+
+
+StatusRole: TypeAlias = (
+    Literal["account", "separator"] | Literal["brand"] | Literal["window"] | Literal["reset"] | Literal["notice"]
+)
+
+
+class StatusSegment(TypedDict):
+    role: StatusRole
+    severity: NotRequired[Severity | None]
+    text: str
+
+
+Strategy: TypeAlias = Literal["reset-first", "least-used", "round-robin", "priority"]
 
 
 class Timing(TypedDict):
@@ -478,6 +551,9 @@ class TokenParams(TypedDict):
 
 
 TokenState: TypeAlias = Literal["valid", "expired"] | Literal["expiring"]
+
+
+UsageMode: TypeAlias = Literal["left", "used"]
 
 
 UsageSource: TypeAlias = Literal["usage_endpoint", "response_headers", "stream_event"]
@@ -568,6 +644,33 @@ class Failed(TypedDict):
     status: NotRequired[int | None]
 
 
+class Footer(TypedDict):
+    """
+    How the footer looks.
+    """
+
+    order: FooterOrder
+    resetWindow: ResetWindow
+    """
+    Whose countdown is shown; the percentages of both always are.
+    """
+    showAccount: bool
+    showReset: bool
+    usageMode: UsageMode
+
+
+class FooterChange(TypedDict):
+    """
+    What is absent stays as it is.
+    """
+
+    order: NotRequired[FooterOrder | None]
+    resetWindow: NotRequired[ResetWindow | None]
+    showAccount: NotRequired[bool | None]
+    showReset: NotRequired[bool | None]
+    usageMode: NotRequired[UsageMode | None]
+
+
 ImportParams = TypedDict(
     "ImportParams",
     {
@@ -645,6 +748,80 @@ The `result` of one `complete` notification. A completion sends, in this order: 
 
 class ResetParams(TypedDict):
     scope: ResetScope
+
+
+class RotationChange(TypedDict):
+    """
+    What is absent stays as it is.
+    """
+
+    affinity: NotRequired[Affinity | None]
+    fallbackCooldownMs: NotRequired[int | None]
+    """
+    Above 0.
+    """
+    maxAttempts: NotRequired[int | None]
+    """
+    From 1.
+    """
+    priority: NotRequired[list[AccountPriority] | None]
+    """
+    Of the accounts named; the others keep theirs.
+    """
+    reservePercent: NotRequired[float | None]
+    """
+    0 to 100.
+    """
+    strategy: NotRequired[Strategy | None]
+    waitForResetMs: NotRequired[int | None]
+    """
+    0 is not to wait.
+    """
+
+
+class RotationSettings(TypedDict):
+    affinity: Affinity
+    fallbackCooldownMs: int
+    """
+    Cooldown after a usage limit when nothing says when it ends.
+    """
+    maxAttempts: int
+    """
+    Accounts tried per completion; the first counts.
+    """
+    priority: list[AccountPriority]
+    """
+    Of the accounts that have one; 0 for all others.
+    """
+    reservePercent: float
+    """
+    Accounts with less than this share of any window left are kept for when nothing else is left.
+    """
+    strategy: Strategy
+    waitForResetMs: int
+    """
+    How long a completion waits for the first account to come back; 0 is not at all.
+    """
+
+
+class Status(TypedDict):
+    """
+    One line about the account in use.
+    """
+
+    account: NotRequired[str | None]
+    """
+    Id of the account that the next completion would use; absent when there is none.
+    """
+    segments: list[StatusSegment]
+    """
+    Separators included, so that `text` is their texts joined by spaces.
+    """
+    text: str
+    updatedAt: int
+    """
+    What the countdowns count from.
+    """
 
 
 class Token(TypedDict):
@@ -792,6 +969,18 @@ class Removed(TypedDict):
     The account that is active now.
     """
     removed: Account
+
+
+class Rotation(TypedDict):
+    order: list[RankedAccount]
+    """
+    In the order in which a completion would try the accounts now; those that it would not try come last.
+    """
+    policy: str
+    """
+    The settings in a sentence or two.
+    """
+    settings: RotationSettings
 
 
 class RefreshAnswer(TypedDict):
