@@ -12,6 +12,8 @@ use crate::pool::{At, Credential};
 use crate::secret::Secret;
 
 const ENTRY: &str = "openai-codex";
+/// What our own extension of pi lets pi store in place of tokens, for a login that is kept here.
+const KEPT_HERE: &str = "multicodex";
 
 #[derive(Clone, Debug)]
 pub struct AuthFile {
@@ -80,7 +82,8 @@ impl AuthFile {
         let unusable = |message| NoReading::Unusable { path: self.path.clone(), message };
         let entry: Members =
             serde_json::from_str(entry.get()).map_err(|_| unusable("it is not an object"))?;
-        read_entry(&entry).map(Some).map_err(unusable)
+        let login = read_entry(&entry).map_err(unusable)?;
+        Ok(Some(login).filter(|login| login.refresh.expose() != KEPT_HERE))
     }
 
     fn no_reading(&self, error: StorageError) -> NoReading {
@@ -162,6 +165,10 @@ mod tests {
         }
         check("{}", "gone");
         check(r#"{"anthropic":{}}"#, "gone");
+        check(
+            r#"{"openai-codex":{"type":"oauth","access":"multicodex","refresh":"multicodex","expires":7}}"#,
+            "gone",
+        );
         check("", "half-written");
         check(r#"{"openai-codex":{"type":"oauth","acc"#, "half-written");
         check("[]", "half-written");

@@ -152,7 +152,7 @@ export class Multicodex {
   }
 
   #connected(): Promise<Running> {
-    if (this.#closed) return Promise.reject(new SidecarGoneError("this client is closed"));
+    if (this.#closed) return Promise.reject(new SidecarGoneError("this client is closed", "closed"));
     this.#running ??= this.#begin();
     return this.#running;
   }
@@ -161,7 +161,7 @@ export class Multicodex {
     clearTimeout(this.#timer);
     const pause = this.#notBefore - performance.now();
     if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-    if (this.#closed) throw new SidecarGoneError("this client is closed");
+    if (this.#closed) throw new SidecarGoneError("this client is closed", "closed");
     const { client, agentDir, stateDir, args = [], optOutNotifications } = this.#options;
     const startedAt = performance.now();
     let opened = false;

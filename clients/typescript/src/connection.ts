@@ -61,12 +61,13 @@ export class Connection {
     });
     this.ended = new Promise((resolve) => {
       this.#child.on("error", (error) => {
-        this.#end(`cannot start ${start.binary}: ${error.message}`);
+        this.#end(`cannot start ${start.binary}: ${error.message}`, "not started");
         resolve();
       });
       this.#child.on("close", (code, signal) => {
         const said = this.#stderr.trim();
-        this.#end(`multicodex ended (${signal ?? `exit code ${code}`})${said === "" ? "" : `: ${said}`}`);
+        const how = signal ?? `exit code ${code}`;
+        this.#end(`multicodex ended (${how})${said === "" ? "" : `: ${said}`}`, how);
         resolve();
       });
     });
@@ -126,6 +127,7 @@ export class Connection {
     } catch {
       this.#end(
         `${this.#start.binary} wrote something that is not JSON; is it multicodex? ${line.slice(0, 200)}`,
+        "no protocol",
       );
       this.kill();
       return;
@@ -148,9 +150,9 @@ export class Connection {
     else waiting.answered(message.result);
   }
 
-  #end(why: string): void {
+  #end(why: string, how: string): void {
     if (this.#over) return;
-    this.#over = new SidecarGoneError(why);
+    this.#over = new SidecarGoneError(why, how);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) each.failed(this.#over);

@@ -34,6 +34,13 @@ export class CompletionError extends Error {
 /** The process ended, or could not be started, while something waited for it. The next request starts a new one. */
 export class SidecarGoneError extends Error {
   override readonly name = "SidecarGoneError";
+  /** In few words, e.g. `SIGKILL` or `exit code 2`; the message has the end of its log, too. */
+  readonly how: string;
+
+  constructor(message: string, how: string) {
+    super(message);
+    this.how = how;
+  }
 }
 
 /** There is no `multicodex` to start. */

@@ -13,6 +13,8 @@ export interface Methods {
   "complete": { params: CompleteParams; result: string };
   "complete/cancel": { params: CancelComplete; result: boolean };
   "complete/collect": { params: CompleteParams; result: Collected };
+  "footer": { params: NoParams; result: Footer };
+  "footer/set": { params: FooterChange; result: Footer };
   "initialize": { params: InitializeParams; result: InitializeResult };
   "login": { params: LoginParams; result: LoginStarted };
   "login/cancel": { params: LoginIdParams; result: LoginCancelled };
@@ -22,8 +24,11 @@ export interface Methods {
   "reauth": { params: ReauthParams; result: LoginStarted };
   "refresh": { params: RefreshParams; result: RefreshAnswer };
   "reset": { params: ResetParams; result: ResetResult };
+  "rotation": { params: RotationParams; result: Rotation };
+  "rotation/set": { params: RotationChange; result: Rotation };
   "rpc.discover": { params: NoParams; result: unknown };
   "shutdown": { params: undefined; result: null };
+  "status": { params: StatusParams; result: Status };
 }
 
 /** What the sidecar sends unasked, beside the notices of a completion. */
@@ -31,6 +36,7 @@ export interface Notifications {
   "accounts/changed": AccountsChanged;
   "login/completed": LoginCompleted;
   "refresh/progress": RefreshProgress;
+  "status/changed": Status;
   "warning": Warning;
 }
 
@@ -48,6 +54,7 @@ export type ChangeReason =
   | "external"
   | "edited"
   | "health";
+export type Affinity = "none" | "session";
 export type LoginFlow = "browser" | "device";
 /**
  * Why a request failed; the name on the wire is stable.
@@ -68,6 +75,9 @@ export type ErrorKind =
   | "upstream"
   | "storage";
 export type Phase = "before_output" | "after_output";
+export type FooterOrder = "account-first" | "usage-first";
+export type ResetWindow = "5h" | "7d" | "both";
+export type UsageMode = "left" | "used";
 export type WarningKind =
   | (
       | "login_required"
@@ -91,6 +101,9 @@ export type Notice =
   RotatedNotice | AcceptedNotice | EventNotice | DoneNotice | ErrorNotice | CancelledNotice;
 export type Outcome = "completed" | "incomplete";
 export type ResetScope = "all" | "manual" | "quota";
+export type Strategy = "reset-first" | "least-used" | "round-robin" | "priority";
+export type Severity = ("success" | "unknown") | "notice" | "warning" | "error";
+export type StatusRole = ("account" | "separator") | "brand" | "window" | "reset" | "notice";
 
 /**
  * One signed-in account.
@@ -211,6 +224,16 @@ export interface AccountParams {
    * An account's id, label or e-mail (the latter two case-insensitively).
    */
   account: string;
+}
+export interface AccountPriority {
+  /**
+   * In params an id, a label or an e-mail; in answers the id.
+   */
+  account: string;
+  /**
+   * -100 to 100, higher first.
+   */
+  priority: number;
 }
 export interface AccountStanding {
   account: string;
@@ -382,6 +405,26 @@ export interface Failed {
   phase: Phase;
   retryAt?: number | null;
   status?: number | null;
+}
+/**
+ * How the footer looks.
+ */
+export interface Footer {
+  order: FooterOrder;
+  resetWindow: ResetWindow;
+  showAccount: boolean;
+  showReset: boolean;
+  usageMode: UsageMode;
+}
+/**
+ * What is absent stays as it is.
+ */
+export interface FooterChange {
+  order?: FooterOrder | null;
+  resetWindow?: ResetWindow | null;
+  showAccount?: boolean | null;
+  showReset?: boolean | null;
+  usageMode?: UsageMode | null;
 }
 /**
  * Account ids, by what became of them.
@@ -622,6 +665,25 @@ export interface ErrorNotice {
 export interface CancelledNotice {
   type: "cancelled";
 }
+export interface RankedAccount {
+  /**
+   * Account id.
+   */
+  account: string;
+  /**
+   * Whether a completion would try it.
+   */
+  eligible: boolean;
+  label: string;
+  /**
+   * From 1; absent when it is not eligible.
+   */
+  rank?: number | null;
+  /**
+   * For people, the most decisive first.
+   */
+  reasons: string[];
+}
 export interface ReauthParams {
   /**
    * Id, label or e-mail; the active account when absent.
@@ -713,6 +775,104 @@ export interface ResetResult {
    */
   cooldownsCleared: number;
   unpinned: boolean;
+}
+export interface Rotation {
+  /**
+   * In the order in which a completion would try the accounts now; those that it would not try come last.
+   */
+  order: RankedAccount[];
+  /**
+   * The settings in a sentence or two.
+   */
+  policy: string;
+  settings: RotationSettings;
+}
+export interface RotationSettings {
+  affinity: Affinity;
+  /**
+   * Cooldown after a usage limit when nothing says when it ends.
+   */
+  fallbackCooldownMs: number;
+  /**
+   * Accounts tried per completion; the first counts.
+   */
+  maxAttempts: number;
+  /**
+   * Of the accounts that have one; 0 for all others.
+   */
+  priority: AccountPriority[];
+  /**
+   * Accounts with less than this share of any window left are kept for when nothing else is left.
+   */
+  reservePercent: number;
+  strategy: Strategy;
+  /**
+   * How long a completion waits for the first account to come back; 0 is not at all.
+   */
+  waitForResetMs: number;
+}
+/**
+ * What is absent stays as it is.
+ */
+export interface RotationChange {
+  affinity?: Affinity | null;
+  /**
+   * Above 0.
+   */
+  fallbackCooldownMs?: number | null;
+  /**
+   * From 1.
+   */
+  maxAttempts?: number | null;
+  /**
+   * Of the accounts named; the others keep theirs.
+   */
+  priority?: AccountPriority[] | null;
+  /**
+   * 0 to 100.
+   */
+  reservePercent?: number | null;
+  strategy?: Strategy | null;
+  /**
+   * 0 is not to wait.
+   */
+  waitForResetMs?: number | null;
+}
+/**
+ * Of which completion to tell; without members, of one that has no session.
+ */
+export interface RotationParams {
+  model?: string | null;
+  sessionId?: string | null;
+}
+/**
+ * One line about the account in use.
+ */
+export interface Status {
+  /**
+   * Id of the account that the next completion would use; absent when there is none.
+   */
+  account?: string | null;
+  /**
+   * Separators included, so that `text` is their texts joined by spaces.
+   */
+  segments: StatusSegment[];
+  text: string;
+  /**
+   * What the countdowns count from.
+   */
+  updatedAt: number;
+}
+export interface StatusSegment {
+  role: StatusRole;
+  severity?: Severity | null;
+  text: string;
+}
+export interface StatusParams {
+  /**
+   * Of this session, instead of the one that a completion was made for last.
+   */
+  sessionId?: string | null;
 }
 export interface TokenAnswer {
   /**

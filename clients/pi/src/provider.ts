@@ -1,0 +1,114 @@
+import type {
+  Api,
+  AssistantMessageEventStream,
+  Model,
+  SimpleStreamOptions,
+  TranscriptContext,
+} from "@mariozechner/pi-ai";
+import * as piAi from "@mariozechner/pi-ai";
+import type { ExtensionAPI } from "@mariozechner/pi-coding-agent";
+import { Loopback } from "./loopback.ts";
+import { oauth } from "./oauth.ts";
+import { sidecar } from "./sidecar.ts";
+import { respond } from "./transport.ts";
+
+export const PROVIDER = "openai-codex";
+const API = "openai-codex-responses";
+/** pi reads an account id out of a key. This one holds none but our name, and never leaves the process. */
+const PLACEHOLDER_KEY = [
+  { alg: "none" },
+  { "https://api.openai.com/auth": { chatgpt_account_id: "multicodex" } },
+]
+  .map((part) => btoa(JSON.stringify(part)))
+  .concat("unsigned")
+  .join(".");
+
+const { streamSimpleOpenAICodexResponses, createAssistantMessageEventStream } = piAi;
+/** Since pi 0.86 there is `normalizeContext`, and since 0.83 a stream can be given a `fetch`. */
+const takesFetch = "normalizeContext" in piAi;
+const loopback = new Loopback();
+
+type CodexModel = Model<"openai-codex-responses">;
+
+export function registerProvider(pi: ExtensionAPI): void {
+  pi.registerProvider(PROVIDER, {
+    name: "ChatGPT (multicodex)",
+    api: API,
+    apiKey: "multicodex",
+    oauth,
+    streamSimple: takesFetch ? streamBySidecar : streamByLoopback,
+  });
+}
+
+export function endLoopback(): Promise<void> {
+  return loopback.end();
+}
+
+/**
+ * pi's own stream function makes the body and reads the events; only the way between is ours. `options.apiKey` may hold a
+ * real token, of pi's login: it is replaced, not used.
+ */
+function streamBySidecar(
+  model: Model<Api>,
+  context: TranscriptContext,
+  options: SimpleStreamOptions = {},
+): AssistantMessageEventStream {
+  const { kept, onPayload } = keepBody(options);
+  return streamSimpleOpenAICodexResponses(model as CodexModel, context, {
+    ...options,
+    apiKey: PLACEHOLDER_KEY,
+    transport: "sse",
+    maxRetries: 0,
+    onPayload,
+    fetch: (_url, init) =>
+      respond(sidecar(), {
+        request: kept(),
+        sessionId: options.sessionId,
+        headers: new Headers(init?.headers),
+        signal: init?.signal ?? new AbortController().signal,
+      }),
+  });
+}
+
+/** An older pi hands every model of this API to us, also those of other providers, which are not ours to answer. */
+function streamByLoopback(
+  model: Model<Api>,
+  context: TranscriptContext,
+  options: SimpleStreamOptions = {},
+): AssistantMessageEventStream {
+  if (model.provider !== PROVIDER)
+    return streamSimpleOpenAICodexResponses(model as CodexModel, context, options);
+  const { kept, onPayload } = keepBody(options);
+  const relayed = createAssistantMessageEventStream();
+  void (async () => {
+    const { baseUrl, close } = await loopback.open((headers, signal) =>
+      respond(sidecar(), { request: kept(), sessionId: options.sessionId, headers, signal }),
+    );
+    try {
+      const stream = streamSimpleOpenAICodexResponses({ ...(model as CodexModel), baseUrl }, context, {
+        ...options,
+        apiKey: PLACEHOLDER_KEY,
+        transport: "sse",
+        onPayload,
+      });
+      for await (const event of stream) relayed.push(event);
+      relayed.end();
+    } finally {
+      close();
+    }
+  })();
+  return relayed;
+}
+
+/** The body as extensions may have changed it; what pi hands to `fetch` is compressed. */
+function keepBody(options: SimpleStreamOptions) {
+  let body: unknown;
+  return {
+    kept: () => body as Record<string, unknown>,
+    onPayload: async (payload: unknown, model: Model<Api>) => {
+      const replaced = await options.onPayload?.(payload, model);
+      body = replaced ?? payload;
+      return replaced;
+    },
+  };
+}
