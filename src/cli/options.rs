@@ -9,6 +9,7 @@ use lexopt::Arg;
 
 use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
+use crate::pool::STALE_AFTER;
 use crate::protocol::{ImportSource, LoginWait, Method};
 use crate::rpc;
 use crate::sidecar::LoginOptions;
@@ -107,6 +108,7 @@ pub struct ServeOptions {
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
     pub upkeep_interval_ms: u64,
+    pub usage_interval_ms: u64,
     pub login: LoginOptions,
 }
 
@@ -316,6 +318,10 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
         },
         redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
         upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
+        usage_interval_ms: number(
+            choose("", "MULTICODEX_TEST_USAGE_INTERVAL_MS"),
+            STALE_AFTER.as_millis() as u64,
+        )?,
         login: login_options(&|variable| choose("", variable))?,
     })
 }

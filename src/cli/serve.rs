@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::options::{LogFormat, ServeOptions};
+use crate::pool::Tempo;
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar};
 use crate::store::{make_private_dir, open_log};
@@ -43,6 +44,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     tokio::spawn(sidecar.clone().run_persist());
     tokio::spawn(sidecar.clone().run_imports());
     tokio::spawn(sidecar.clone().run_upkeep());
+    tokio::spawn(sidecar.clone().run_usage_polls());
     let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }
@@ -56,6 +58,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
+        usage_tempo: Tempo::every(Duration::from_millis(options.usage_interval_ms)),
         merge_at_start: true,
     }
 }

@@ -3,7 +3,8 @@
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `affinity`,
 //! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion
-//! (`verdict`, `rotation`, `hold_back`), and whether a refresh token may be sent (`ledger`).
+//! (`verdict`, `rotation`, `hold_back`), whether a refresh token may be sent (`ledger`), and whose usage is asked for
+//! when (`usage_asks`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -36,6 +37,7 @@ mod sync;
 mod testing;
 mod time;
 mod usage;
+mod usage_asks;
 mod verdict;
 
 pub use account::{Account, Credential, State};
@@ -67,3 +69,4 @@ pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, STALE_AFTER, Usage, UsageReading, UsageSource, WEEK, Window,
     window_name,
 };
+pub use usage_asks::{Ask, NextAsk, Tempo, UsageAsks, UsageTrouble};

@@ -74,6 +74,8 @@ pub enum WarningKind {
     ConsumedCredential,
     /// Upstream revoked several logins, so no token is redeemed for a while.
     RedeemPaused,
+    /// Usage could not be read several times in a row.
+    UsageUnavailable,
 }
 
 impl Notification for AccountsChanged {

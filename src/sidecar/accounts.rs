@@ -17,6 +17,7 @@ use crate::protocol::{
 use crate::store::StorageError;
 
 pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<AccountList, RpcError> {
+    sidecar.usage_polls.attended(clock::now());
     if params.refresh_usage == Some(true) {
         sidecar.fetch_all_usage().await;
     }

@@ -301,7 +301,7 @@ impl Completion {
             (account.label.clone(), account.health.standing.clone(), guessed)
         };
         if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
-            self.sidecar.fetch_usage_soon(&lost.account);
+            self.sidecar.date_cooldown_soon(&lost.account);
         }
         if let Standing::NeedsLogin(why) = &standing {
             self.sidecar.notifier.warn(Warning {

@@ -42,15 +42,17 @@ mod status;
 mod token;
 mod upkeep;
 mod usage;
+mod usage_poll;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::clock;
 use crate::http::{BaseUrl, HttpClient};
-use crate::pool::{Pool, RotationSettings};
+use crate::pool::{Pool, RotationSettings, Tempo};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, Paths, RedeemFile, SettingsFile, StateFile};
+use crate::store::{AccountsFile, Paths, RedeemFile, SettingsFile, StateFile, UsageAsksFile};
 use crate::upstream::Upstream;
 
 pub use logins::LoginOptions;
@@ -66,6 +68,7 @@ use redeem::Redeems;
 use settings::Preferences;
 use status::Shown;
 use usage::UsageFetches;
+use usage_poll::UsagePolls;
 
 /// Where everything is; decided once by the command line.
 #[derive(Clone, Debug)]
@@ -78,6 +81,7 @@ pub struct Options {
     pub login: LoginOptions,
     /// How often accounts that nobody uses are looked after.
     pub upkeep_interval: Duration,
+    pub usage_tempo: Tempo,
     /// Whether pi's login is merged before anything is answered.
     pub merge_at_start: bool,
 }
@@ -104,6 +108,7 @@ pub struct Sidecar {
     completions: Completions,
     usage_fetches: UsageFetches,
     shown: Shown,
+    usage_polls: UsagePolls,
 }
 
 impl std::fmt::Debug for Sidecar {
@@ -135,6 +140,7 @@ impl Sidecar {
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
             shown: Shown::default(),
+            usage_polls: UsagePolls::new(UsageAsksFile::new(&options.paths.state_dir), clock::now()),
             options,
         });
         sidecar.load_settings();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::StreamExt;
 
 use super::token::Need;
+use super::usage::Errand;
 use super::{Sidecar, error, redact};
 use crate::clock;
 use crate::pool::{AccountId, Failure, FailureKind};
@@ -55,7 +56,7 @@ impl Sidecar {
     /// Usage that cannot be read says nothing about the token, unless the token is why.
     async fn refresh_one(self: &Arc<Self>, id: &AccountId, force: bool) -> Result<(), Failure> {
         self.token(id, if force { Need::Forced } else { Need::USABLE }).await?;
-        match self.fetch_usage(id).await {
+        match self.fetch_usage(id, Errand::Wanted).await {
             Err(failure) if is_about_the_login(&failure) => Err(failure),
             _ => Ok(()),
         }

@@ -36,6 +36,7 @@ impl Shown {
 
 pub(super) fn show(sidecar: &Arc<Sidecar>, params: StatusParams) -> Result<Status, RpcError> {
     let now = clock::now();
+    sidecar.usage_polls.attended(now);
     let session = params.session_id.or_else(|| sidecar.shown.session());
     Ok(view::status(&sidecar.footer(session.as_deref(), now), now))
 }

@@ -1,9 +1,9 @@
-//! Asking upstream for usage: in the background after a limit that quoted no reset, and when a client asks. A failing
-//! usage endpoint marks no account and fails no completion.
+//! Asking upstream for usage. A failing usage endpoint marks no account and fails no completion.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::{FutureExt, StreamExt};
@@ -18,6 +18,15 @@ use crate::upstream::Bearer;
 /// Accounts asked about at the same time.
 const AT_ONCE: usize = 4;
 
+/// Why usage is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// By the client.
+    Wanted,
+    /// The schedule says so, and the request is on the record.
+    Due { unauthorized_before: bool },
+}
+
 type Fetch = Shared<BoxFuture<'static, Result<(), Failure>>>;
 
 /// Accounts whose usage is being asked for right now. Whoever asks meanwhile waits for the same answer.
@@ -31,18 +40,13 @@ impl UsageFetches {
 }
 
 impl Sidecar {
-    /// Asks for one account's usage without anyone waiting for it.
-    pub(super) fn fetch_usage_soon(self: &Arc<Self>, id: &AccountId) {
-        drop(self.fetch_usage(id));
-    }
-
     /// Asks for every usable account's usage, a few at a time.
     pub(super) async fn fetch_all_usage(self: &Arc<Self>) {
         let ids: Vec<AccountId> = self.pool().accounts().iter().map(|account| account.id.clone()).collect();
         futures_util::stream::iter(ids)
             .for_each_concurrent(AT_ONCE, |id| async move {
                 // Already logged; usage that cannot be read is simply not news.
-                self.fetch_usage(&id).await.ok();
+                self.fetch_usage(&id, Errand::Wanted).await.ok();
             })
             .await;
     }
@@ -54,11 +58,11 @@ impl Sidecar {
 
     /// Whoever asks while this is asked gets the same answer. A task of its own asks, so that a caller that goes away
     /// does not stop it for the others.
-    pub(super) fn fetch_usage(self: &Arc<Self>, id: &AccountId) -> Fetch {
+    pub(super) fn fetch_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Fetch {
         let begin = || {
             let (sidecar, id) = (self.clone(), id.clone());
             let task = tokio::spawn(async move {
-                let asked = AssertUnwindSafe(sidecar.take_usage(&id)).catch_unwind().await;
+                let asked = AssertUnwindSafe(sidecar.take_usage(&id, errand)).catch_unwind().await;
                 sidecar.usage_fetches.under_way().remove(&id);
                 asked
             });
@@ -72,8 +76,12 @@ impl Sidecar {
         self.usage_fetches.under_way().entry(id.clone()).or_insert_with(begin).clone()
     }
 
-    async fn take_usage(self: &Arc<Self>, id: &AccountId) -> Result<(), Failure> {
-        let asked = self.ask_usage(id).await;
+    async fn take_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<(), Failure> {
+        if errand == Errand::Wanted {
+            self.note_usage_asked(id).await;
+        }
+        let asked = self.ask_usage(id, errand).await;
+        self.note_usage_answered(id, asked.as_ref().map(drop)).await;
         match &asked {
             Ok(reading) => self.apply_usage(id, reading.clone()),
             Err(failure) => tracing::info!(
@@ -83,12 +91,21 @@ impl Sidecar {
         asked.map(drop)
     }
 
-    /// A 401 here is one redeem and one more try, as for a completion.
-    async fn ask_usage(self: &Arc<Self>, id: &AccountId) -> Result<UsageReading, Failure> {
-        let token = self.token(id, Need::USABLE).await?;
+    /// A 401 here is one redeem and one more try, as for a completion; but when that was in vain the last time, no more
+    /// tokens are redeemed for it until a person asks.
+    async fn ask_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<UsageReading, Failure> {
+        let need = match errand {
+            Errand::Wanted => Need::USABLE,
+            // The one at hand, which is known to live.
+            Errand::Due { .. } => Need::ValidFor(Duration::ZERO),
+        };
+        let token = self.token(id, need).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         match self.upstream.usage(&bearer).await {
-            Err(failure) if failure.kind == FailureKind::Unauthorized => {
+            Err(failure)
+                if failure.kind == FailureKind::Unauthorized
+                    && errand != (Errand::Due { unauthorized_before: true }) =>
+            {
                 let token = self.token(id, Need::NewerThan(token.access)).await?;
                 let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
                 self.upstream.usage(&bearer).await

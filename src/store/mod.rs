@@ -23,6 +23,7 @@ mod redeem_file;
 mod redeem_record;
 mod settings;
 mod state;
+mod usage_asks_file;
 
 pub use accounts_file::{AccountsFile, Loaded};
 pub use atomic::write_atomically;
@@ -40,3 +41,4 @@ pub use probe::probe_writable;
 pub use redeem_file::{LedgerReading, RedeemFile, RedeemLane};
 pub use settings::{SettingProblem, Settings, SettingsFile};
 pub use state::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};
+pub use usage_asks_file::UsageAsksFile;

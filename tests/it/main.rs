@@ -29,5 +29,6 @@ mod stage;
 mod streaming;
 mod transport;
 mod usage;
+mod usage_polls;
 mod waiting;
 mod world;

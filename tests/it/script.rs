@@ -34,6 +34,8 @@ pub enum Step {
     NoOrder,
     /// Notifications of this method are none of the script's business.
     Ignore(String),
+    /// How often usage is read unasked; without this it is not.
+    Polls(u64),
     /// Flags of the command line.
     Flags(Vec<String>),
     /// See [`rule`]; as text with holes.
@@ -125,6 +127,7 @@ fn step(line: &str) -> Result<Step, String> {
         "settings" => Step::Settings(rest.to_owned()),
         "unordered" => Step::NoOrder,
         "ignore" => Step::Ignore(rest.to_owned()),
+        "polls" => Step::Polls(number(rest)?),
         "flags" => Step::Flags(rest.split_whitespace().map(str::to_owned).collect()),
         "upstream" => {
             // A mistake in the line is told as one of the script, not of its play; holes stand in strings only.

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::peer::A_DAY_MS;
 use crate::script::{Count, Counted, Part, Script, Step, rule};
 use crate::script_pattern::{Names, filled};
 use crate::script_peer::Peer;
@@ -110,6 +111,7 @@ struct Stage {
     settings: Value,
     ordered: bool,
     flags: Vec<String>,
+    usage_interval_ms: String,
     ignored: Vec<String>,
     peer: Option<Peer>,
 }
@@ -127,6 +129,7 @@ impl Stage {
             settings: json!({}),
             ordered: true,
             flags: Vec::new(),
+            usage_interval_ms: A_DAY_MS.to_owned(),
             ignored: Vec::new(),
             peer: None,
         })
@@ -155,6 +158,7 @@ impl Stage {
             }
             Step::NoOrder => self.ordered = false,
             Step::Ignore(method) => self.ignored.push(method.clone()),
+            Step::Polls(milliseconds) => self.usage_interval_ms = milliseconds.to_string(),
             Step::Flags(flags) => self.flags.clone_from(flags),
             Step::Upstream(text) => self.handle.add_rule(rule(&filled(text, &self.names, now)?)?),
             Step::Usage { account, usage } => self.handle.set_usage(account, usage.clone()),
@@ -282,6 +286,7 @@ impl Stage {
             .env("MULTICODEX_STATE_DIR", dir.join("state"))
             .env("CODEX_HOME", dir.join("codex"))
             .env("MULTICODEX_TEST_REDEEM_SPACING_MS", "0")
+            .env("MULTICODEX_TEST_USAGE_INTERVAL_MS", &self.usage_interval_ms)
             .stderr(Stdio::from(log));
         Ok(command)
     }

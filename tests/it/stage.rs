@@ -20,6 +20,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::import::auth_json;
+use crate::peer::A_DAY_MS;
 
 pub struct Stage {
     pub sim: SimHandle,
@@ -106,6 +107,7 @@ impl Stage {
             .env("MULTICODEX_UPSTREAM_URL", self.server.upstream_url())
             .env("MULTICODEX_AUTH_URL", self.server.auth_url())
             .env("MULTICODEX_TEST_REDEEM_SPACING_MS", "0")
+            .env("MULTICODEX_TEST_USAGE_INTERVAL_MS", A_DAY_MS)
             .stderr(Stdio::null());
         command
     }
