@@ -1,6 +1,5 @@
 //! SIGKILL at random moments around redeeming: the only damage ever is an answer that no one received, and it is told.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -45,15 +44,12 @@ async fn a_kill_at_any_moment_burns_no_token_and_loses_no_account() {
     }
     // Whatever was not told as unknown still works.
     let sidecar = stage.sidecar().await;
-    let unknown: HashMap<String, bool> = sidecar
-        .accounts()
-        .await
-        .into_iter()
-        .map(|account| (account.label, account.reason.is_some_and(|reason| reason.kind == "outcome_unknown")))
-        .collect();
     for name in NAMES {
         let token = sidecar.token(name).await;
-        assert!(unknown[&email(name)] || token.is_ok(), "{name}: {token:?}");
+        // The process that was killed last may have held the lane while this one started, so it is told now at the latest.
+        let reason = sidecar.account(name).await.reason;
+        let unknown = reason.is_some_and(|reason| reason.kind == "outcome_unknown");
+        assert!(unknown || token.is_ok(), "{name}: {token:?}");
     }
     assert_eq!(stage.sim.reused(), 0);
 }
