@@ -10,6 +10,7 @@ use jsonrpsee::core::client::{
     TransportReceiverT, TransportSenderT,
 };
 use jsonrpsee::core::traits::ToRpcParams;
+use jsonrpsee::rpc_params;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -73,15 +74,25 @@ impl Client {
         self.rpc.subscribe_to_method(name).await
     }
 
-    /// Closes the connection and waits for the sidecar to end.
+    /// The sidecar's; none once it has ended.
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Says `shutdown` and `exit`, and waits for the sidecar to end.
     ///
     /// # Errors
     ///
     /// When it has not ended after `patience`; it is killed then.
     pub async fn end(self, patience: Duration) -> io::Result<std::process::ExitStatus> {
         let Client { rpc, mut child } = self;
-        drop(rpc);
-        tokio::time::timeout(patience, child.wait()).await?
+        let farewell = async {
+            // Of a connection that is gone the exit status tells.
+            let _ = rpc.request::<(), _>("shutdown", rpc_params![]).await;
+            let _ = rpc.notification("exit", rpc_params![]).await;
+            child.wait().await
+        };
+        tokio::time::timeout(patience, farewell).await?
     }
 }
 

@@ -25,6 +25,7 @@ mod scripts;
 mod shared_files;
 mod sim;
 mod sim_bench;
+mod soak;
 mod stage;
 mod streaming;
 mod transport;

@@ -31,7 +31,16 @@ pub struct Stage {
 impl Stage {
     /// All accounts are signed in and in the accounts file.
     pub async fn with(accounts: impl IntoIterator<Item = SimAccount>) -> Stage {
-        let server = Sim::start(SimConfig::default()).await.expect("a port on loopback");
+        Stage::on(SimConfig::default(), accounts).await
+    }
+
+    /// The same for many requests: the backend keeps no log of them, so none are counted.
+    pub async fn unlogged(accounts: impl IntoIterator<Item = SimAccount>) -> Stage {
+        Stage::on(SimConfig { log: false, ..SimConfig::default() }, accounts).await
+    }
+
+    async fn on(config: SimConfig, accounts: impl IntoIterator<Item = SimAccount>) -> Stage {
+        let server = Sim::start(config).await.expect("a port on loopback");
         let stage = Stage { sim: server.handle(), server, dir: tempfile::tempdir().expect("a folder") };
         let logins: Vec<SimLogin> =
             accounts.into_iter().map(|account| stage.sim.add_account(account)).collect();

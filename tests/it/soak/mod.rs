@@ -1,0 +1,127 @@
+//! A day in the life of eight sidecars on one agent dir, made short: five accounts whose tokens expire and whose windows
+//! reset, faults at random, a pi that renews its own login, clients that come, cancel and die. At the end nothing is lost,
+//! nothing was burned, every request was answered, and memory and descriptors are where they were.
+//!
+//! `cargo test` runs eight seconds of it. A day in twenty minutes, with a plot of what the sidecars held:
+//!
+//! ```sh
+//! MULTICODEX_SOAK_SECONDS=1200 MULTICODEX_SOAK_SVG=soak.svg cargo test --test it soak -- --nocapture
+//! ```
+
+mod client;
+mod gauge;
+mod others;
+mod tally;
+mod weather;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use multicodex::protocol::AccountState;
+use multicodex::sim::SimAccount;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::stage::{Stage, email};
+
+const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dora", "emil"];
+/// The one that is logged in in pi, too.
+const LINKED: &str = "ada";
+const SIDECARS: usize = 8;
+/// These live from the beginning to the end, and are measured; the others are killed and started again.
+const LASTING: usize = 4;
+/// A token is renewed when it has less than five minutes left, so these are used for this long.
+const TOKEN_USE: i64 = 20;
+
+/// How long it lasts, and what scales with that.
+#[derive(Clone, Copy, Debug)]
+struct Day {
+    ends: Instant,
+    seconds: u64,
+    seed: u64,
+}
+
+impl Day {
+    fn from_environment() -> Day {
+        let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        let seconds = number("MULTICODEX_SOAK_SECONDS").unwrap_or(8);
+        let seed = number("MULTICODEX_SOAK_SEED").unwrap_or_else(|| fastrand::u64(..));
+        Day { ends: Instant::now() + Duration::from_secs(seconds), seconds, seed }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    /// As long as a window of five hours is in a day.
+    fn five_hours(&self) -> Duration {
+        Duration::from_secs(self.seconds * 5 / 24).max(Duration::from_secs(2))
+    }
+
+    /// A stream of random numbers of its own for each part, so that a seed tells as much as it can.
+    fn random(&self, part: u64) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.seed.wrapping_add(part))
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_eight_sidecars_loses_nothing_and_burns_nothing() {
+    let day = Day::from_environment();
+    eprintln!("{} s, MULTICODEX_SOAK_SEED={}", day.seconds, day.seed);
+    let accounts = NAMES.map(|name| SimAccount { expires_in: 300 + TOKEN_USE, ..SimAccount::named(name) });
+    let stage = Arc::new(Stage::unlogged(accounts).await);
+    others::log_in_to_pi(&stage);
+    let tally = Arc::new(tally::Tally::default());
+    let gauge = Arc::new(gauge::Gauge::default());
+
+    let mut parts = JoinSet::new();
+    parts.spawn(weather::faults(day, stage.clone()));
+    parts.spawn(weather::windows(day, stage.clone()));
+    parts.spawn(others::pi(day, stage.clone(), tally.clone()));
+    parts.spawn(others::user(day, stage.clone()));
+    for index in 0..SIDECARS {
+        parts.spawn(client::live(day, index, stage.clone(), tally.clone(), gauge.clone()));
+    }
+    while let Some(ended) = parts.join_next().await {
+        ended.expect("no part of the day panics");
+    }
+
+    eprintln!("{tally}");
+    eprintln!("{gauge}");
+    if let Ok(path) = std::env::var("MULTICODEX_SOAK_SVG") {
+        std::fs::write(path, gauge.svg()).expect("the plot is written");
+    }
+    tally.check();
+    gauge.check();
+    check_the_files(&stage);
+    // A killed sidecar takes an answer with it, and pi then sends a token that is consumed; nobody else ever does.
+    assert_eq!(u64::from(stage.sim.reused()), tally.refused_to_pi());
+    assert!(tally.refused_to_pi() <= tally.kills(), "{tally}");
+    check_that_all_accounts_still_work(&stage).await;
+}
+
+fn check_the_files(stage: &Stage) {
+    let accounts = stage.read_accounts();
+    let labels: Vec<_> =
+        accounts["accounts"].as_array().expect("a list").iter().map(|entry| &entry["email"]).collect();
+    assert_eq!(labels, NAMES.map(|name| json!(email(name))).iter().collect::<Vec<_>>());
+    let auth = others::auth_file(stage);
+    assert_eq!(auth["anthropic"], json!({ "type": "api_key", "key": "kept" }));
+    assert!(!stage.auth_file().with_file_name("auth.json.lock").exists(), "pi's lock is free");
+}
+
+/// But for those of which it was told that a login is needed: the answer to their last token request is lost.
+async fn check_that_all_accounts_still_work(stage: &Stage) {
+    weather::clear(stage);
+    let sidecar = stage.sidecar().await;
+    let accounts = sidecar.accounts().await;
+    let tokens = join_all(NAMES.map(|name| sidecar.token(name))).await;
+    for ((account, name), token) in accounts.iter().zip(NAMES).zip(tokens) {
+        let told = account.state == AccountState::NeedsLogin
+            || account.reason.as_ref().is_some_and(|reason| reason.kind == "outcome_unknown");
+        assert!(token.is_ok() || told, "{name}: {token:?} {account:?}");
+    }
+    sidecar.end().await;
+}
