@@ -167,8 +167,9 @@ fn a_damaged_file_of_pi_is_told_again_when_it_is_damaged_again() {
     let auth = world.accounts_file().with_file_name("auth.json");
     let mut peer = initialized(&world);
     peer.ignore("accounts/changed");
-    for _ in 0..2 {
-        fs::write(&auth, "{").expect("written");
+    // Damaged in another way each time: what is as it was when the watcher last looked has not changed for it.
+    for damaged in ["{", "["] {
+        fs::write(&auth, damaged).expect("written");
         expect_warning(&mut peer, "corrupt_file");
         fs::write(&auth, "{}").expect("written");
         peer.call("accounts/import", json!({})).expect("it parses");
