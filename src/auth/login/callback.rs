@@ -200,11 +200,11 @@ async fn read_head(stream: &mut TcpStream) -> Option<zeroize::Zeroizing<Vec<u8>>
 }
 
 /// The redirect in a request head, or the page that refuses it.
-fn read_request(head: &[u8]) -> Result<Redirect, Page> {
+pub(super) fn read_request(head: &[u8]) -> Result<Redirect, Page> {
     let end = head.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or(Page::BadRequest)?;
     let head = std::str::from_utf8(&head[..end]).map_err(|_| Page::BadRequest)?;
-    let line = head.split("\r\n").next().unwrap_or_default();
-    let mut words = line.split(' ');
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next().unwrap_or_default().split(' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
@@ -213,12 +213,29 @@ fn read_request(head: &[u8]) -> Result<Redirect, Page> {
     if !matches!(version, "HTTP/1.1" | "HTTP/1.0") || !target.starts_with('/') {
         return Err(Page::BadRequest);
     }
+    // A name of somebody's that was made to point here (DNS rebinding): the page that asks could read the answer.
+    let mut hosts = lines.filter_map(|line| {
+        let (name, host) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then_some(host.trim())
+    });
+    if !hosts.all(is_loopback) {
+        return Err(Page::NotFound);
+    }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match (path, method) {
         (CALLBACK_PATH, "GET") => Ok(Redirect::from_query(query)),
         (CALLBACK_PATH, _) => Err(Page::MethodNotAllowed),
         _ => Err(Page::NotFound),
     }
+}
+
+/// The port does not matter: it may be forwarded from another machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

@@ -22,7 +22,15 @@ fn only_a_plain_request_for_the_callback_is_read() {
         let state = read.map(|redirect| redirect.state.map(|state| state.expose().to_owned()));
         assert_eq!(state, expected.map(|state| state.map(str::to_owned)), "{head:?}");
     };
-    check("GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: x\r\n\r\n", Ok(Some("s")));
+    check("GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: 127.0.0.1:1455\r\n\r\n", Ok(Some("s")));
+    check("GET /auth/callback?code=c&state=s HTTP/1.1\r\nA: b\r\nhost:LOCALHOST\r\n\r\n", Ok(Some("s")));
+    check("GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", Ok(Some("s")));
+    for other in
+        ["evil.example:1455", "127.0.0.1.evil.example", "", "x\r\nHost: localhost", "localhost:1455x"]
+    {
+        let rebound = format!("GET /auth/callback?state=s HTTP/1.1\r\nHost: {other}\r\n\r\n");
+        check(&rebound, Err(Page::NotFound));
+    }
     check("GET /auth/callback?state=s&code=c HTTP/1.0\r\n\r\n", Ok(Some("s")));
     check("GET /auth/callback HTTP/1.1\r\n\r\n", Ok(None));
     check("POST /auth/callback?state=s HTTP/1.1\r\n\r\n", Err(Page::MethodNotAllowed));
