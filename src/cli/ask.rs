@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::options::ServeOptions;
+use super::plain::plain;
 use super::serve::{sidecar_options, start_logging};
 use super::table;
 use crate::protocol::{
@@ -113,8 +114,8 @@ where
         MethodsError::JsonRpc(answer) => {
             let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
             match data.and_then(|data| data.hint) {
-                Some(hint) => format!("{}; {hint}", answer.message()),
-                None => answer.message().to_owned(),
+                Some(hint) => plain(&format!("{}; {hint}", answer.message())),
+                None => plain(answer.message()),
             }
         }
         other => other.to_string(),
@@ -134,13 +135,13 @@ fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
     let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
     for (what, ids) in became {
         for id in ids {
-            println!("{what}: {}", label(id));
+            println!("{what}: {}", plain(&label(id)));
         }
     }
     match &answer.warning {
         Some(warning) => {
             let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            println!("warning: {}{hint}", warning.message);
+            println!("{}", plain(&format!("warning: {}{hint}", warning.message)));
         }
         None if became.iter().all(|(_, ids)| ids.is_empty()) => {
             println!("nothing to import: pi holds no login, or its account was removed here");
@@ -154,6 +155,6 @@ fn print_refreshed(answer: &RefreshAnswer, colour: bool) {
     print!("{}", table::accounts(&accounts, colour));
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        println!("{}: {}{hint}", result.account.label, error.message);
+        println!("{}", plain(&format!("{}: {}{hint}", result.account.label, error.message)));
     }
 }

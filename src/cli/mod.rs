@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod login;
 mod options;
+mod plain;
 mod serve;
 mod table;
 

@@ -1,5 +1,6 @@
 //! Accounts as a table for people.
 
+use super::plain::plain;
 use crate::protocol::{Account, AccountState, TokenState};
 
 const HEAD: [&str; 7] = ["ACCOUNT", "PLAN", "STATE", "TOKEN", "5H", "7D", "NOTE"];
@@ -54,6 +55,7 @@ fn row(account: &Account) -> [String; 7] {
         used(account, "7d"),
         notes.join(", "),
     ]
+    .map(|cell| plain(&cell))
 }
 
 fn used(account: &Account, window: &str) -> String {

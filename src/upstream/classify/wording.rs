@@ -30,8 +30,9 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
     }
 }
 
-/// Capped, and without anything that looks like a token.
+/// Capped, without anything that looks like a token, and without what a terminal would obey.
 pub(super) fn presentable(message: &str) -> String {
+    let message = message.replace(|c: char| c.is_control(), " ");
     let mut shown = String::new();
     let mut after_bearer = false;
     for word in message.split_inclusive(|c: char| c.is_whitespace() || "\"',;:()[]{}<>=`".contains(c)) {
@@ -114,6 +115,7 @@ mod tests {
         check("Authorization: Bearer access-1-xyz refused", "Authorization: Bearer [redacted] refused");
         check("refresh_token=rt_0123456789", "refresh_token=[redacted]");
         check("bearer of news", "bearer of news");
+        check("a\u{1b}]0;title\u{7} line\r\nline\u{9b}2J", "a ]0;title  line  line 2J");
         check(&"ü".repeat(500), &"ü".repeat(500));
         check(&"ü".repeat(501), &format!("{}…", "ü".repeat(500)));
     }
