@@ -41,8 +41,12 @@ pub fn open_log(path: &Path) -> Result<File, StorageError> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(|error| StorageError::writing(path, error))?;
-    narrow(path)?;
+    let failed = |error| StorageError::writing(path, error);
+    let file = options.open(path).map_err(failed)?;
+    // A device, like /dev/null, is everybody's.
+    if file.metadata().map_err(failed)?.is_file() {
+        narrow(path)?;
+    }
     Ok(file)
 }
 
@@ -98,6 +102,23 @@ mod tests {
         check(0o644, PermissionFinding::Wide { mode: 0o644 }, 0o600);
         check(0o660, PermissionFinding::Wide { mode: 0o660 }, 0o600);
         check(0o755, PermissionFinding::Wide { mode: 0o755 }, 0o700);
+    }
+
+    #[test]
+    fn a_log_is_for_its_owner_only_and_what_is_no_file_stays_as_it_is() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, "x").unwrap();
+        set_mode(&path, 0o644).unwrap();
+        open_log(&path).unwrap();
+        assert_eq!(examine(&path).unwrap(), PermissionFinding::Private);
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        set_mode(&pipe, 0o666).unwrap();
+        let _reader = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+        open_log(&pipe).unwrap();
+        assert_eq!(examine(&pipe).unwrap(), PermissionFinding::Wide { mode: 0o666 });
     }
 
     #[test]

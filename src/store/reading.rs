@@ -13,9 +13,12 @@ use super::StorageError;
 const RETRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Far more than ten thousand accounts need.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// The text without a byte order mark; `None` when there is no such file. The memory is wiped when it is dropped.
 pub(super) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, StorageError> {
-    let bytes = match fs::read(path) {
+    let bytes = match read_regular(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StorageError::Unreadable { path: path.to_owned(), source }),
@@ -41,6 +44,18 @@ pub(super) fn read_settled<T>(
         }
     }
     attempt()
+}
+
+/// A pipe would hold its reader up for ever, and a device fill the memory.
+pub(super) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if found.len() > MAX_BYTES {
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
+    }
+    fs::read(path)
 }
 
 fn not_utf8(path: &Path, bytes: &[u8], error: std::str::Utf8Error) -> StorageError {
@@ -84,6 +99,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(read_text(&dir.path().join("none")).unwrap().is_none());
         assert!(matches!(read_text(dir.path()), Err(StorageError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, large) = (dir.path().join("pipe"), dir.path().join("large"));
+        let made = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        );
+        made.unwrap();
+        fs::File::create(&large).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        for path in [pipe.as_path(), large.as_path(), Path::new("/dev/zero")] {
+            assert!(matches!(read_text(path), Err(StorageError::Unreadable { .. })), "{}", path.display());
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::reading::read_regular;
 use super::redeem_record::LedgerRecord;
 use super::{LockGuard, StorageError, write_atomically};
 use crate::pool::{AccountId, At, RedeemLedger};
@@ -75,7 +76,7 @@ impl RedeemLane {
 
 fn load(dir: &Path, now: At) -> Result<LedgerReading, StorageError> {
     let path = dir.join(FILE_NAME);
-    let bytes = match fs::read(&path) {
+    let bytes = match read_regular(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: None });

@@ -71,11 +71,21 @@ impl Signature {
     }
 }
 
+/// A pipe would hold its reader up for ever, and a device have no end.
+fn hash_of(path: &Path) -> io::Result<[u8; 32]> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut hash = Sha256::new();
+    io::copy(&mut fs::File::open(path)?, &mut hash)?;
+    Ok(hash.finalize().into())
+}
+
 fn read(path: &Path) -> (Seen, Option<Signature>) {
     let mut before = Signature::of(path);
     for _ in 0..READINGS {
-        let seen = match fs::read(path) {
-            Ok(content) => Seen::Hash(Sha256::digest(content).into()),
+        let seen = match hash_of(path) {
+            Ok(hash) => Seen::Hash(hash),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Seen::Missing,
             Err(_) => Seen::Unreadable,
         };
