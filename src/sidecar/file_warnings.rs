@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Sidecar;
 use crate::protocol::{Warning, WarningKind};
-use crate::store::{self, EntryProblem, SettingProblem, StorageError};
+use crate::store::{self, EntryProblem, PermissionFinding, SettingProblem, StorageError};
 
 impl Sidecar {
     pub(super) fn warn_of_entries(&self, problems: &[EntryProblem]) {
@@ -66,6 +66,27 @@ impl Sidecar {
                 self.notifier
                     .warn(warning("it could not be narrowed", "make it yours and give it mode 0600"));
             }
+        }
+    }
+
+    /// Whoever may write there may replace every file in it, whatever its own mode. The folder is pi's, so it is told and
+    /// not changed.
+    pub(super) fn warn_of_a_shared_folder(&self) {
+        let dir = &self.options.paths.agent_dir;
+        let subject = dir.to_string_lossy();
+        match store::examine(dir) {
+            Ok(PermissionFinding::Wide { mode }) if mode & 0o022 != 0 => self.notifier.warn_about(
+                subject.clone(),
+                Warning {
+                    kind: WarningKind::Permissions,
+                    message: format!(
+                        "{subject} has mode {mode:04o}, so others can replace the accounts in it"
+                    ),
+                    account: None,
+                    hint: Some("take that right from them: chmod go-w".to_owned()),
+                },
+            ),
+            _ => self.notifier.settled_about(WarningKind::Permissions, subject),
         }
     }
 

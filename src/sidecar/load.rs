@@ -124,6 +124,7 @@ impl Sidecar {
         if let PermissionFinding::Wide { mode } = loaded.permissions {
             self.narrow_accounts_file(mode);
         }
+        self.warn_of_a_shared_folder();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let accounts: Vec<(Account, Marks)> = loaded
