@@ -56,7 +56,12 @@ fn http_date(text: &str) -> Option<At> {
     let year: i64 = words.next()?.parse().ok()?;
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
     let (hours, minutes, secs) = (clock.next()??, clock.next()??, clock.next()??);
-    if !(1970..10_000).contains(&year) || words.next()? != "GMT" {
+    let within = (1970..10_000).contains(&year)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hours)
+        && (0..60).contains(&minutes)
+        && (0..=60).contains(&secs);
+    if !within || words.next()? != "GMT" {
         return None;
     }
     // Days since the epoch in the proleptic Gregorian calendar, with the year beginning in March.
@@ -120,5 +125,15 @@ mod tests {
         check("Thu, 01 Jan 1970 00:00:00 GMT", 0);
         check("Tue, 29 Feb 2000 12:00:00 GMT", 951_825_600);
         check("Mon, 23 Nov 2026 20:22:01 GMT", 1_795_465_321);
+        for nonsense in [
+            "Mon, 9223372036854775807 Nov 2026 20:22:01 GMT",
+            "Mon, 0 Nov 2026 20:22:01 GMT",
+            "Mon, 23 Nov 2026 9223372036854775807:22:01 GMT",
+            "Mon, 23 Nov 2026 -1:22:01 GMT",
+            "Mon, 23 Nov 2026 20:60:01 GMT",
+            "Mon, 23 Nov 2026 20:22:61 GMT",
+        ] {
+            assert_eq!(http_date(nonsense), None, "{nonsense}");
+        }
     }
 }
