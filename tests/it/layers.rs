@@ -72,7 +72,7 @@ fn names_after<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn rust_files(path: &Path) -> Vec<PathBuf> {
+pub fn rust_files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }

@@ -22,6 +22,7 @@ mod script;
 mod script_pattern;
 mod script_peer;
 mod scripts;
+mod security;
 mod shared_files;
 mod sim;
 mod sim_bench;

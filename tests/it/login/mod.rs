@@ -38,7 +38,7 @@ fn peer(world: &World) -> Peer {
 }
 
 /// The browser follows the login's address as this account, up to the redirect; that address is given.
-fn redirect(world: &World, started: &Value, name: &str) -> Url {
+pub fn redirect(world: &World, started: &Value, name: &str) -> Url {
     world.sim().set_visitor(Some(name));
     let (status, answer) = get(started["url"].as_str().expect("an address"));
     assert_eq!(status, 302, "{answer}");
