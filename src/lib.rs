@@ -21,6 +21,8 @@ pub mod cli;
 #[cfg(feature = "sim")]
 pub mod client;
 pub mod clock;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod pool;
 pub mod protocol;

@@ -2,6 +2,8 @@
 //! a token is redeemed, and where the result is kept, is decided elsewhere.
 
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod jwt;
 mod login;
 mod redeem;

@@ -21,7 +21,7 @@ mod identity;
 mod import;
 mod ledger;
 mod merge;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
 mod ranking;
@@ -33,7 +33,7 @@ mod select;
 mod settings;
 mod sign_in;
 mod sync;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testing;
 mod time;
 mod usage;
@@ -55,6 +55,8 @@ pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login}
 pub use ledger::{
     Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
 };
+#[cfg(any(test, fuzzing))]
+pub use model::rotation;
 pub use ranking::{Demand, Ranked, Reason};
 pub use reading::UsageEffect;
 pub use reset::{ResetReport, ResetScope};

@@ -178,4 +178,9 @@ impl Model {
     }
 }
 
+mod from_bytes;
+#[cfg(test)]
+mod generated;
 mod lives;
+
+pub use from_bytes::rotation;

@@ -52,6 +52,7 @@ pub(super) fn failure(kind: FailureKind) -> Failure {
 }
 
 /// A usage limit that quotes no time.
+#[cfg(test)]
 pub(super) fn limited() -> Failure {
     failure(FailureKind::UsageLimit)
 }

@@ -18,6 +18,8 @@ mod error;
 #[cfg(target_os = "linux")]
 mod fd;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod in_flight;
 mod message;
 mod outbox;

@@ -3,6 +3,9 @@
 
 mod write;
 
+#[cfg(any(test, fuzzing))]
+pub(super) use write::with_credential;
+
 use std::path::{Path, PathBuf};
 
 use super::StorageError;
@@ -73,17 +76,9 @@ impl AuthFile {
             Ok(None) => return Err(NoReading::Missing { path: self.path.clone() }),
             Err(error) => return Err(self.no_reading(error)),
         };
-        let parse = |text| {
-            serde_json::from_str::<Members>(text)
-                .map_err(|error| self.no_reading(StorageError::parsing(&self.path, &error, "an object")))
-        };
-        let file = parse(&text)?;
-        let Some(entry) = file.raw(ENTRY) else { return Ok(None) };
-        let unusable = |message| NoReading::Unusable { path: self.path.clone(), message };
-        let entry: Members =
-            serde_json::from_str(entry.get()).map_err(|_| unusable("it is not an object"))?;
-        let login = read_entry(&entry).map_err(unusable)?;
-        Ok(Some(login).filter(|login| login.refresh.expose() != KEPT_HERE))
+        let file = serde_json::from_str::<Members>(&text)
+            .map_err(|error| self.no_reading(StorageError::parsing(&self.path, &error, "an object")))?;
+        parse(&file).map_err(|message| NoReading::Unusable { path: self.path.clone(), message })
     }
 
     fn no_reading(&self, error: StorageError) -> NoReading {
@@ -94,6 +89,14 @@ impl AuthFile {
             other => NoReading::Unreadable(other),
         }
     }
+}
+
+/// The entry, unless it is really gone; or why it is of no use.
+pub(super) fn parse(file: &Members) -> Result<Option<LinkedCredential>, &'static str> {
+    let Some(entry) = file.raw(ENTRY) else { return Ok(None) };
+    let entry: Members = serde_json::from_str(entry.get()).map_err(|_| "it is not an object")?;
+    let login = read_entry(&entry)?;
+    Ok(Some(login).filter(|login| login.refresh.expose() != KEPT_HERE))
 }
 
 fn read_entry(entry: &Members) -> Result<LinkedCredential, &'static str> {

@@ -11,6 +11,8 @@ mod codex_auth_file;
 mod document;
 mod entry;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod imports_file;
 mod lock;
 mod lock_directory;

@@ -60,7 +60,7 @@ impl SettingsFile {
     }
 }
 
-fn read(file: &Members) -> Settings {
+pub(super) fn read(file: &Members) -> Settings {
     let mut problems = Vec::new();
     let ours =
         file.raw(MEMBER).map(|raw| (MEMBER.to_owned(), serde_json::from_str(raw.get()).unwrap_or_default()));

@@ -7,6 +7,8 @@ mod body;
 mod classify;
 mod client;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod headers;
 mod loose;
 mod sse;

@@ -76,14 +76,14 @@ impl BrowserLogin {
             .add_extra_param("codex_cli_simplified_flow", "true")
             .add_extra_param("originator", originator)
             .url();
-        let (answers, pasted) = mpsc::channel(1);
+        let (paste, pasted) = Paste::waiting_for(secret_state);
         Ok(BrowserLogin {
             url,
             verifier: Secret::new(verifier.secret().as_str()),
             redirect_uri,
             expected,
             pasted,
-            paste: Paste { state: secret_state, answers },
+            paste,
         })
     }
 
@@ -115,6 +115,11 @@ impl BrowserLogin {
 }
 
 impl Paste {
+    pub(super) fn waiting_for(state: Secret) -> (Self, mpsc::Receiver<Result<Secret, LoginError>>) {
+        let (answers, pasted) = mpsc::channel(1);
+        (Paste { state, answers }, pasted)
+    }
+
     /// Takes a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
     /// state. Once one was taken the login is about to end, and what comes after makes no difference.
     pub fn submit(&self, input: &str) -> Result<(), PasteError> {
@@ -124,7 +129,7 @@ impl Paste {
         Ok(())
     }
 
-    fn read(&self, input: &str) -> Result<Result<Secret, LoginError>, PasteError> {
+    pub(super) fn read(&self, input: &str) -> Result<Result<Secret, LoginError>, PasteError> {
         let input = input.trim().trim_matches(['"', '\'', '<', '>']);
         if input.is_empty() {
             return Err(PasteError::Empty);

@@ -10,6 +10,8 @@ mod browser;
 mod callback;
 mod device;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod opener;
 mod page;
 mod redirect;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use proptest::prelude::{Just, any, prop_oneof, proptest};
-use proptest::strategy::Strategy as Generator;
-
 use super::*;
 use crate::pool::testing::{credential, failure, pool_of, reading, window};
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Pass(i64),
     Complete { session: bool, model: bool, outcomes: Vec<Outcome> },
     Read { who: usize, used: f64, resets_in: i64, requested_ago: i64 },
@@ -17,49 +14,6 @@ enum Event {
     Login { who: usize },
     Pin { who: usize },
     Reset,
-}
-
-fn any_event() -> impl Generator<Value = Event> {
-    let outcome = prop_oneof![
-        4 => Just(Outcome::Success),
-        3 => proptest::option::of(1..200 * HOUR).prop_map(|quoted| Outcome::UsageLimit { quoted }),
-        2 => proptest::option::of(0..600u64).prop_map(|retry_after| Outcome::RateLimit { retry_after }),
-        3 => Just(Outcome::Fails(FailureKind::ServerError)),
-        1 => Just(Outcome::Fails(FailureKind::ModelUnsupported)),
-        1 => Just(Outcome::Fails(FailureKind::WorkspaceDenied)),
-        1 => Just(Outcome::Fails(FailureKind::LoginRequired)),
-        1 => Just(Outcome::Fails(FailureKind::Deactivated)),
-    ];
-    let used = prop_oneof![Just(0.0), Just(50.0), Just(95.0), Just(100.0)];
-    prop_oneof![
-        4 => prop_oneof![0..20 * SECOND, 0..20 * HOUR].prop_map(Event::Pass),
-        8 => (any::<bool>(), any::<bool>(), proptest::collection::vec(outcome, 1..6))
-            .prop_map(|(session, model, outcomes)| Event::Complete { session, model, outcomes }),
-        4 => (0..4usize, used, 1..100i64, 0..20 * SECOND).prop_map(|(who, used, hours, requested_ago)| {
-            Event::Read { who, used, resets_in: hours * HOUR, requested_ago }
-        }),
-        1 => (0..4usize, any::<bool>()).prop_map(|(who, disabled)| Event::Disable { who, disabled }),
-        2 => (0..4usize).prop_map(|who| Event::Login { who }),
-        1 => (0..4usize).prop_map(|who| Event::Pin { who }),
-        1 => Just(Event::Reset),
-    ]
-}
-
-fn any_settings() -> impl Generator<Value = RotationSettings> {
-    use Strategy::*;
-    let strategies = prop_oneof![Just(ResetFirst), Just(LeastUsed), Just(RoundRobin), Just(Priority)];
-    (strategies, 1..6u32, prop_oneof![Just(0.0), Just(10.0)]).prop_map(
-        |(strategy, max_attempts, reserve_percent)| {
-            let priority = [(id("b"), 7), (id("c"), -7)].into();
-            RotationSettings {
-                strategy,
-                max_attempts,
-                reserve_percent,
-                priority,
-                ..RotationSettings::default()
-            }
-        },
-    )
 }
 
 fn as_failure(outcome: Outcome, now: i64) -> Failure {
@@ -234,19 +188,21 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
     assert_eq!(pool.pinned(), model.pin.map(|pin| id(NAMES[pin])).as_ref());
 }
 
-proptest! {
-    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
-    #[test]
-    fn the_pool_lives_like_the_naive_one(
-        settings in any_settings(),
-        events in proptest::collection::vec(any_event(), 1..60),
-    ) {
-        let mut pool = pool_of(&NAMES);
-        pool.set_settings(settings.clone());
-        let now = 20_000 * HOUR;
-        let mut model = Model { accounts: [Naive::default(); 4], pin: None, seat: None, choices: 0, logins: 1, settings, now };
-        for event in &events {
-            live(&mut pool, &mut model, event);
-        }
+/// Lives all of it in both.
+pub(super) fn live_through(settings: RotationSettings, events: &[Event]) {
+    let mut pool = pool_of(&NAMES);
+    pool.set_settings(settings.clone());
+    let now = 20_000 * HOUR;
+    let mut model = Model {
+        accounts: [Naive::default(); 4],
+        pin: None,
+        seat: None,
+        choices: 0,
+        logins: 1,
+        settings,
+        now,
+    };
+    for event in events {
+        live(&mut pool, &mut model, event);
     }
 }

@@ -24,16 +24,25 @@ impl AuthFile {
         let Some(text) = read_text(&self.path)? else { return Ok(()) };
         let corrupt = |error: serde_json::Error| StorageError::parsing(&self.path, &error, "an object");
         let file: Members = serde_json::from_str(&text).map_err(corrupt)?;
-        let Some(entry) = file.raw(ENTRY) else { return Ok(()) };
-        let mut entry: Members = serde_json::from_str(entry.get()).map_err(corrupt)?;
-        entry.set("access", credential.access.expose());
-        entry.set("refresh", credential.refresh.expose());
-        entry.set("expires", credential.expires_at.millis());
-        let content = serde_json::to_vec_pretty(&WithMember { object: &file, name: ENTRY, value: &entry })
-            .map_err(corrupt)?;
-        let content = zeroize::Zeroizing::new(content);
+        let Some(content) = with_credential(&file, credential) else { return Ok(()) };
+        let content = zeroize::Zeroizing::new(content.map_err(corrupt)?);
         replace_under_lock(&self.path, &content, held)
     }
+}
+
+/// The file's new content; `None` when it has no such entry.
+pub(in crate::store) fn with_credential(
+    file: &Members,
+    credential: &Credential,
+) -> Option<serde_json::Result<Vec<u8>>> {
+    let mut entry: Members = match serde_json::from_str(file.raw(ENTRY)?.get()) {
+        Ok(entry) => entry,
+        Err(error) => return Some(Err(error)),
+    };
+    entry.set("access", credential.access.expose());
+    entry.set("refresh", credential.refresh.expose());
+    entry.set("expires", credential.expires_at.millis());
+    Some(serde_json::to_vec_pretty(&WithMember { object: file, name: ENTRY, value: &entry }))
 }
 
 #[cfg(test)]

@@ -4,15 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-fn paste(state: &str) -> (Paste, mpsc::Receiver<Result<Secret, LoginError>>) {
-    let (answers, pasted) = mpsc::channel(1);
-    (Paste { state: Secret::new(state), answers }, pasted)
-}
-
 #[test]
 fn a_paste_is_an_address_a_code_with_its_state_or_a_code() {
     let check = |input: &str, expected: Result<Result<&str, LoginError>, PasteError>| {
-        let (paste, _) = paste("st-1");
+        let (paste, _) = Paste::waiting_for(Secret::new("st-1"));
         assert_eq!(paste.read(input), expected.map(|answer| answer.map(Secret::new)), "{input}");
     };
     check("http://127.0.0.1:1455/auth/callback?code=ac_1&state=st-1", Ok(Ok("ac_1")));
@@ -45,7 +40,7 @@ fn a_paste_is_an_address_a_code_with_its_state_or_a_code() {
 
 #[test]
 fn only_the_first_paste_counts() {
-    let (paste, mut pasted) = paste("s");
+    let (paste, mut pasted) = Paste::waiting_for(Secret::new("s"));
     assert_eq!(paste.submit("no code at all"), Err(PasteError::NoCode));
     assert_eq!((paste.submit("first"), paste.submit("second")), (Ok(()), Ok(())));
     assert_eq!(pasted.try_recv().ok(), Some(Ok(Secret::new("first"))));
