@@ -148,6 +148,13 @@ impl Walk {
         Next::Attempt { account, attempt: self.attempts }
     }
 
+    /// Whether an account that was not tried yet would take over now.
+    pub fn has_another(&self, pool: &Pool, now: At) -> bool {
+        self.demand.account.is_none()
+            && self.tried.len() < accounts_allowed(pool)
+            && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some()
+    }
+
     /// Deals with the account of the current attempt by the rotation table.
     pub fn failed(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterFailure {
         let Some(account) = self.current.clone() else { return AfterFailure::Surface };

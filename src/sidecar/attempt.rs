@@ -17,6 +17,9 @@ use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning,
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long a completion waits for a token while another account could answer it.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(3);
+
 /// What a client is shown of an upstream answer.
 const MAX_BODY: usize = 64 << 10;
 
@@ -70,7 +73,7 @@ impl Completion {
     ) -> Result<AttemptEnd, Gone> {
         let mut need = Need::USABLE;
         loop {
-            let (refused, sent) = match self.sidecar.token(account, need).await {
+            let (refused, sent) = match self.token(account, need).await {
                 Ok(token) => {
                     let sent = self.send(audience, account, attempt, &token).await?;
                     (Some(token.access), sent)
@@ -98,6 +101,18 @@ impl Completion {
                 }
             }
         }
+    }
+
+    /// What is under way for the token goes on when it is no longer waited for here.
+    async fn token(&self, account: &AccountId, need: Need) -> Result<Token, Failure> {
+        let asking = self.sidecar.token(account, need);
+        if !self.walk.has_another(&self.sidecar.pool(), clock::now()) {
+            return asking.await;
+        }
+        tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
+            let why = "a new token is long in coming; another account answers meanwhile";
+            Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
+        })
     }
 
     async fn send(

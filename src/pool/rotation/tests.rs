@@ -98,6 +98,27 @@ fn a_401_is_replayed_once_and_then_needs_a_login() {
 }
 
 #[test]
+fn another_account_is_one_that_would_take_over_at_once() {
+    let check = |names: &[&str], max: u32, demand: Demand, cooling: &[&str], expected: bool| {
+        let mut pool = pool_of(names);
+        pool.set_settings(RotationSettings { max_attempts: max, ..RotationSettings::default() });
+        for &name in cooling {
+            let mut walk = Walk::new(Demand { account: Some(id(name)), ..Demand::default() });
+            walk.next(&mut pool, NOW);
+            walk.failed(&mut pool, &limited(), NOW);
+        }
+        let mut walk = Walk::new(demand);
+        walk.next(&mut pool, NOW);
+        assert_eq!(walk.has_another(&pool, NOW), expected, "{names:?} {max} {cooling:?}");
+    };
+    check(&["a", "b"], 6, Demand::default(), &[], true);
+    check(&["a"], 6, Demand::default(), &[], false);
+    check(&["a", "b"], 1, Demand::default(), &[], false);
+    check(&["a", "b"], 6, Demand::default(), &["b"], false);
+    check(&["a", "b"], 6, Demand { account: Some(id("a")), ..Demand::default() }, &[], false);
+}
+
+#[test]
 fn how_a_walk_ends() {
     let check = |names: &[&str], max: u32, failures: &[Failure], expected: &[Next]| {
         let mut pool = pool_of(names);
