@@ -24,6 +24,7 @@ pub struct Claims {
     pub identity: Identity,
     pub email: Option<String>,
     pub plan: Option<String>,
+    pub issued_at: Option<At>,
     pub expires_at: Option<At>,
 }
 
@@ -32,6 +33,10 @@ pub fn claims(token: &Secret) -> Claims {
     let Some(payload) = payload(token.expose()) else { return Claims::default() };
     let auth = payload.get("https://api.openai.com/auth").unwrap_or(&Value::Null);
     let profile = payload.get("https://api.openai.com/profile").unwrap_or(&Value::Null);
+    let time = |name: &str| {
+        let seconds = payload.get(name).and_then(Value::as_f64).filter(|seconds| *seconds > 0.0);
+        seconds.map(|seconds| At((seconds * 1000.0) as i64))
+    };
     Claims {
         identity: Identity {
             workspace_id: text(auth, "chatgpt_account_id"),
@@ -39,11 +44,8 @@ pub fn claims(token: &Secret) -> Claims {
         },
         email: text(profile, "email").or_else(|| text(&payload, "email")),
         plan: text(auth, "chatgpt_plan_type"),
-        expires_at: payload
-            .get("exp")
-            .and_then(Value::as_f64)
-            .filter(|seconds| *seconds > 0.0)
-            .map(|seconds| At((seconds * 1000.0) as i64)),
+        issued_at: time("iat"),
+        expires_at: time("exp"),
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
         let check =
             |payload: Value, expected: Claims| assert_eq!(claims(&token(&payload)), expected, "{payload}");
         check(
-            json!({"exp": 1796219000,
+            json!({"exp": 1796219000, "iat": 1795355000,
                 "https://api.openai.com/auth": {"chatgpt_account_id": "acc-1", "chatgpt_plan_type": "plus",
                     "chatgpt_user_id": "user-1", "user_id": "other"},
                 "https://api.openai.com/profile": {"email": "a@example.com", "email_verified": true}}),
@@ -105,6 +107,7 @@ mod tests {
                 identity: identity(Some("acc-1"), Some("user-1")),
                 email: Some("a@example.com".into()),
                 plan: Some("plus".into()),
+                issued_at: Some(At::from_secs(1795355000)),
                 expires_at: Some(At::from_secs(1796219000)),
             },
         );

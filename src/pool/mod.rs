@@ -1,7 +1,7 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `affinity`,
+//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
 //! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion
 //! (`verdict`, `rotation`, `hold_back`), whether a refresh token may be sent (`ledger`), and whose usage is asked for
 //! when (`usage_asks`).
@@ -20,6 +20,7 @@ mod hold_back;
 mod identity;
 mod import;
 mod ledger;
+mod marks;
 mod merge;
 #[cfg(any(test, fuzzing))]
 #[expect(clippy::expect_used, reason = "tests")]
@@ -55,6 +56,7 @@ pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login}
 pub use ledger::{
     Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
 };
+pub use marks::Marks;
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
 pub use ranking::{Demand, Ranked, Reason};

@@ -17,7 +17,9 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
-use crate::store::{AccountsFile, EditRefused, FileAccount, RedeemLane, StorageError, probe_writable};
+use crate::store::{
+    AccountsFile, Document, EditRefused, FileAccount, RedeemLane, StorageError, probe_writable,
+};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -165,12 +167,10 @@ impl Sidecar {
                     // Someone may have given it another label meanwhile, and its label to another account; the token it
                     // had still tells which it is, or failing that who it is of.
                     let holder = sidecar.pool().get(&holder).cloned();
-                    let is_its =
-                        |entry: &&FileAccount| holder.as_ref().is_some_and(|it| is_entry_of(entry, it));
-                    let entries: Vec<FileAccount> = document.accounts().collect();
-                    let held = entries.iter().find(|entry| entry.refresh == old);
-                    let held = held.or_else(|| entries.iter().find(is_its));
-                    let label = held.map(|entry| entry.email.clone()).ok_or(EditRefused::NoSuchLabel)?;
+                    let held =
+                        document.accounts().find(|entry| entry.refresh == old).map(|entry| entry.email);
+                    let label = held.or_else(|| holder.and_then(|it| label_in(document, &it)));
+                    let label = label.ok_or(EditRefused::NoSuchLabel)?;
                     document.set_credential(&label, &stored)?;
                     document.set_needs_reauth(&label, false)
                 })
@@ -261,6 +261,12 @@ impl Turn {
 /// needs a longer life has seen this one then, and asks again.
 fn is_other(credential: &Credential, seen: &Secret) -> bool {
     credential.access != *seen && credential.expires_at > clock::now()
+}
+
+/// What the account's entry is called in the file; its own label comes first when it has several.
+pub(super) fn label_in(document: &Document, account: &Account) -> Option<String> {
+    let its = document.accounts().filter(|entry| is_entry_of(entry, account));
+    its.map(|entry| entry.email).min_by_key(|label| *label != account.label)
 }
 
 fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {

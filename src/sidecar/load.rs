@@ -1,19 +1,19 @@
 //! From the files into the pool: at start, and whenever someone else changes one of them. What cannot be read is
 //! reported and leaves memory as it is; it is never taken for "no accounts".
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::persist::Marks;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Pool, Source, Standing,
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Marks, Pool, Standing,
 };
 use crate::protocol::{ChangeReason, WarningKind};
+use crate::secret::Secret;
 use crate::store::{
     FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, StorageError,
 };
@@ -127,18 +127,11 @@ impl Sidecar {
         self.warn_of_a_shared_folder();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let accounts: Vec<(Account, Marks)> = loaded
-            .accounts
-            .into_iter()
-            .map(|entry| {
-                let marks = Marks::of_file(&entry);
-                (record_of(entry, &known, now), marks)
-            })
-            .collect();
+        let found: Vec<FoundMarks> = loaded.accounts.iter().map(FoundMarks::of).collect();
+        let accounts = loaded.accounts.into_iter().map(|entry| record_of(entry, &known, now)).collect();
         self.note_choices(now);
-        self.persist.first_read(accounts.iter().map(|(account, marks)| (&account.id, *marks)));
-        let accounts = accounts.into_iter().map(|(account, _)| account).collect();
         let report = self.pool().sync(accounts, now);
+        self.take_marks(&found, saved, now);
         self.settle_repaired(&report.updated);
         self.restore_choices(&report.added);
         tracing::info!(?report, "accounts file taken in");
@@ -147,7 +140,41 @@ impl Sidecar {
     }
 }
 
+/// What an entry of the file says about the health of its account, and of which credential it says so.
+struct FoundMarks {
+    id: AccountId,
+    refresh: Secret,
+    marks: Marks,
+}
+
+impl FoundMarks {
+    fn of(entry: &FileAccount) -> Self {
+        let marks = Marks { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
+        FoundMarks { id: identified(entry).id, refresh: entry.refresh.clone(), marks }
+    }
+}
+
 impl Sidecar {
+    /// What the extension marks of an account that is known already. Sidecars save what they learned before they mark
+    /// it, so theirs is known from the state and is no news here.
+    fn take_marks(&self, found: &[FoundMarks], saved: &SavedState, now: At) {
+        let mut pool = self.pool();
+        let mut last_seen = self.persist.marks();
+        let mut taken: HashSet<&AccountId> = HashSet::with_capacity(found.len());
+        for entry in found.iter().filter(|entry| taken.insert(&entry.id)) {
+            let before = last_seen.insert(entry.id.clone(), entry.marks);
+            let Some(mut before) = before.filter(|before| *before != entry.marks) else { continue };
+            if let Some((_, saved)) = saved.accounts.iter().find(|(id, _)| *id == entry.id) {
+                pool.absorb(&entry.id, &saved.health);
+            }
+            if pool.get(&entry.id).is_none_or(|account| account.credential.refresh != entry.refresh) {
+                // It says so of a credential that is out of date.
+                before.needs_login = entry.marks.needs_login;
+            }
+            pool.take_marks(&entry.id, before, entry.marks, now);
+        }
+    }
+
     /// Accounts that someone else logged in again: should they need it once more, it is said once more.
     fn settle_repaired(&self, updated: &[AccountId]) {
         let pool = self.pool();
@@ -195,11 +222,7 @@ pub(super) fn record_of(entry: FileAccount, known: &HashMap<&AccountId, &SavedAc
     let health = &mut account.health;
     match (entry.needs_reauth, &health.standing) {
         (true, Standing::Good) => {
-            health.standing = Standing::NeedsLogin(file_mark(
-                FailureKind::LoginRequired,
-                "marked in codex-accounts.json",
-                now,
-            ));
+            health.standing = Standing::NeedsLogin(Mark::in_file(FailureKind::LoginRequired, now));
         }
         (false, Standing::NeedsLogin(_)) => health.standing = Standing::Good,
         _ => {}
@@ -212,13 +235,9 @@ pub(super) fn record_of(entry: FileAccount, known: &HashMap<&AccountId, &SavedAc
             until,
             certainty: Certainty::Prediction,
             quoted_reset: None,
-            why: file_mark(FailureKind::UsageLimit, "marked in codex-accounts.json", now),
+            why: Mark::in_file(FailureKind::UsageLimit, now),
         });
     }
     health.last_used_at = health.last_used_at.max(entry.last_used_at);
     account
-}
-
-fn file_mark(kind: FailureKind, message: &str, now: At) -> Mark {
-    Mark { kind, code: None, message: message.to_owned(), since: now, source: Source::File }
 }

@@ -9,12 +9,11 @@ use tokio::sync::Notify;
 use super::Sidecar;
 use super::blocking::on_a_thread;
 use super::choices::{Choices, Chosen};
+use super::exchange::label_in;
 use crate::clock;
-use crate::pool::{Account, AccountId, Affinity, At, FailureKind, Standing};
+use crate::pool::{Account, AccountId, Affinity, At, Marks};
 use crate::protocol::{Warning, WarningKind};
-use crate::store::{
-    Document, EditRefused, FileAccount, SavedAccount, SavedSession, SavedState, StorageError,
-};
+use crate::store::{Document, EditRefused, SavedAccount, SavedSession, SavedState, StorageError};
 
 /// Changes closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(100);
@@ -32,30 +31,14 @@ pub(super) struct Persist {
     choices: Mutex<Choices>,
 }
 
-/// The members of `codex-accounts.json` that the ancestor keeps about an account's health.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Marks {
-    needs_reauth: bool,
-    quota_exhausted_until: Option<At>,
-}
-
 impl Persist {
     pub(super) fn soon(&self) {
         self.wake.notify_one();
     }
 
-    /// What the file said of accounts when they were first seen.
-    pub(super) fn first_read<'a>(&self, read: impl Iterator<Item = (&'a AccountId, Marks)>) {
-        let mut known = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        for (id, marks) in read {
-            known.entry(id.clone()).or_insert(marks);
-        }
-    }
-}
-
-impl Marks {
-    pub(super) fn of_file(entry: &FileAccount) -> Self {
-        Marks { needs_reauth: entry.needs_reauth, quota_exhausted_until: entry.quota_exhausted_until }
+    /// The caller has its turn at the accounts file.
+    pub(super) fn marks(&self) -> MutexGuard<'_, HashMap<AccountId, Marks>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,9 +53,6 @@ impl Sidecar {
 
     /// Writes what was learned; a failure is a warning, because none of it is worth failing a request for.
     pub(super) async fn flush(self: &Arc<Self>) {
-        if let Err(error) = self.save_marks().await {
-            tracing::warn!(%error, "the accounts file was not brought up to date");
-        }
         let sidecar = self.clone();
         match on_a_thread(move || sidecar.save_state()).await {
             Ok(()) => self.notifier.settled_about(WarningKind::CorruptFile, UNSAVED),
@@ -85,6 +65,10 @@ impl Sidecar {
                     hint: Some("cooldowns, pin and usage will not survive a restart".to_owned()),
                 },
             ),
+        }
+        // After the state, where the other sidecars find what the marks stand for.
+        if let Err(error) = self.save_marks().await {
+            tracing::warn!(%error, "the accounts file was not brought up to date");
         }
     }
 
@@ -133,39 +117,37 @@ impl Sidecar {
 
     /// `needsReauth` and `quotaExhaustedUntil`, which the ancestor reads.
     async fn save_marks(self: &Arc<Self>) -> Result<(), StorageError> {
-        let now = clock::now();
-        let changed: Vec<(AccountId, String, Marks, Option<At>)> = {
-            let pool = self.pool();
-            let written = self.persist.marks.lock().unwrap_or_else(PoisonError::into_inner);
-            pool.accounts()
-                .iter()
-                .map(|account| (account, marks(account, now)))
-                .filter(|(account, marks)| match written.get(&account.id) {
-                    Some(known) => known != marks,
-                    None => *marks != Marks { needs_reauth: false, quota_exhausted_until: None },
-                })
-                .map(|(account, marks)| {
-                    (account.id.clone(), account.label.clone(), marks, account.health.last_used_at)
-                })
-                .collect()
-        };
-        if changed.is_empty() {
+        if self.unsaved_marks().is_empty() {
             return Ok(());
         }
-        let writing = changed.clone();
+        let sidecar = self.clone();
         self.on_accounts_file(move |file| {
+            // Looked for again, now that nobody else has a turn.
+            let unsaved = sidecar.unsaved_marks();
             file.change(|document| {
-                for (_, label, marks, last_used_at) in &writing {
-                    if let Err(gone) = write_marks(document, label, *marks, *last_used_at) {
-                        tracing::debug!(label, %gone, "not marked");
+                for (account, marks) in &unsaved {
+                    if let Err(gone) = write_marks(document, account, *marks) {
+                        tracing::debug!(account = %account.id, %gone, "not marked");
                     }
                 }
-            })
+            })?;
+            let mut written = sidecar.persist.marks();
+            written.extend(unsaved.into_iter().map(|(account, marks)| (account.id, marks)));
+            Ok(())
         })
-        .await?;
-        let mut written = self.persist.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        written.extend(changed.into_iter().map(|(id, _, marks, _)| (id, marks)));
-        Ok(())
+        .await
+    }
+
+    fn unsaved_marks(&self) -> Vec<(Account, Marks)> {
+        let now = clock::now();
+        let pool = self.pool();
+        let written = self.persist.marks();
+        pool.accounts()
+            .iter()
+            .map(|account| (account, Marks::of(account, now)))
+            .filter(|(account, marks)| written.get(&account.id).copied().unwrap_or_default() != *marks)
+            .map(|(account, marks)| (account.clone(), marks))
+            .collect()
     }
 
     /// Takes in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
@@ -217,25 +199,10 @@ impl Persist {
     }
 }
 
-fn write_marks(
-    document: &mut Document,
-    label: &str,
-    marks: Marks,
-    last_used_at: Option<At>,
-) -> Result<(), EditRefused> {
-    document.set_needs_reauth(label, marks.needs_reauth)?;
-    document.set_quota_exhausted_until(label, marks.quota_exhausted_until)?;
-    last_used_at.map_or(Ok(()), |at| document.set_last_used(label, at))
-}
-
-fn marks(account: &Account, now: At) -> Marks {
-    Marks {
-        needs_reauth: matches!(account.health.standing, Standing::NeedsLogin(_)),
-        quota_exhausted_until: account
-            .health
-            .cooldown
-            .as_ref()
-            .filter(|cooldown| cooldown.until > now && cooldown.why.kind == FailureKind::UsageLimit)
-            .map(|cooldown| cooldown.until),
-    }
+/// Into the account's own entry, whatever that is called by now, and whoever bears its label.
+fn write_marks(document: &mut Document, account: &Account, marks: Marks) -> Result<(), EditRefused> {
+    let label = label_in(document, account).ok_or(EditRefused::NoSuchLabel)?;
+    document.set_needs_reauth(&label, marks.needs_login)?;
+    document.set_quota_exhausted_until(&label, marks.exhausted_until)?;
+    account.health.last_used_at.map_or(Ok(()), |at| document.set_last_used(&label, at))
 }

@@ -10,6 +10,7 @@ mod killed;
 mod layers;
 mod linked;
 mod login;
+mod marks;
 mod network;
 mod notices;
 mod options;

@@ -81,6 +81,7 @@ async fn a_token_is_redeemed_with_one_form() {
                 email: Some("a@example.com".into()),
                 plan: Some("plus".into()),
                 expires_at: Some(At::from_secs(1)),
+                ..Claims::default()
             },
             refresh_replaced: true,
         }
