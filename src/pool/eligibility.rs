@@ -1,10 +1,8 @@
 //! Whether an account can be used for a completion at all, and if not, why. What is merely worse is for `ranking`.
 
-use std::fmt;
-
 use super::{Account, At, Certainty, Demand, FailureKind, Pool, Standing};
 
-/// Why an account is passed over. Displayed in words for the user.
+/// Why an account is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyNotEligible {
     Disabled,
@@ -99,29 +97,4 @@ fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible>
         let own = account.health.cooldown_of(Some(need.limit?), now)?;
         Some(WhyNotEligible::ModelLimit { until: own.until })
     })
-}
-
-impl fmt::Display for WhyNotEligible {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WhyNotEligible::Disabled => f.write_str("disabled"),
-            WhyNotEligible::NeedsLogin => f.write_str("needs login"),
-            WhyNotEligible::Deactivated => f.write_str("deactivated"),
-            WhyNotEligible::Cooling { until, kind: FailureKind::RateLimit } => {
-                write!(f, "rate limited until {until}")
-            }
-            WhyNotEligible::Cooling { until, kind: FailureKind::Credits } => {
-                write!(f, "out of credits, looked at again {until}")
-            }
-            WhyNotEligible::Cooling { until, .. } => write!(f, "usage limit reached until {until}"),
-            WhyNotEligible::ModelLimit { until } => write!(f, "limit of this model reached until {until}"),
-            WhyNotEligible::ModelExcluded { until } => {
-                write!(f, "refused this model, not offered it until {until}")
-            }
-            WhyNotEligible::BelowReserve => {
-                f.write_str("below the reserve, kept for when nothing else is left")
-            }
-            WhyNotEligible::NotAsked => f.write_str("another account was asked for"),
-        }
-    }
 }

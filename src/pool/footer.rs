@@ -278,3 +278,6 @@ fn severity(left_percent: f64) -> Severity {
         _ => Severity::Success,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,10 @@ pub(super) struct Merit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByReset {
     Untouched,
-    At(At),
+    At {
+        window_minutes: u32,
+        at: At,
+    },
     /// Usage is known, but not when it resets.
     Sometime,
     UsageUnknown,
@@ -92,7 +95,7 @@ impl ByReset {
     fn order(self) -> (i64, i64) {
         match self {
             ByReset::Untouched => (0, 0),
-            ByReset::At(at) => (1, at.millis()),
+            ByReset::At { at, .. } => (1, at.millis()),
             ByReset::Sometime => (2, 0),
             ByReset::UsageUnknown => (3, 0),
         }
@@ -116,5 +119,6 @@ pub(super) fn by_reset(windows: &[Window], now: At) -> ByReset {
     if windows.iter().all(|window| window.used_at(now) <= 0.0) {
         return ByReset::Untouched;
     }
-    longest.next_reset(now).map_or(ByReset::Sometime, ByReset::At)
+    let at = |at| ByReset::At { window_minutes: longest.window_minutes, at };
+    longest.next_reset(now).map_or(ByReset::Sometime, at)
 }

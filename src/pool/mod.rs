@@ -2,9 +2,9 @@
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
-//! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`), what becomes of one completion
-//! (`verdict`, `rotation`, `hold_back`), whether a refresh token may be sent (`ledger`), and whose usage is asked for
-//! when (`usage_asks`).
+//! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`, `reason`) and the line that shows it
+//! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`), whether a refresh token may be sent
+//! (`ledger`), and whose usage is asked for when (`usage_asks`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -27,6 +27,7 @@ mod merge;
 mod model;
 mod ranking;
 mod reading;
+mod reason;
 mod reset;
 mod roster;
 mod rotation;
@@ -59,8 +60,9 @@ pub use ledger::{
 pub use marks::Marks;
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
-pub use ranking::{Demand, Ranked, Reason};
+pub use ranking::{Demand, Ranked};
 pub use reading::UsageEffect;
+pub use reason::Reason;
 pub use reset::{ResetReport, ResetScope};
 pub use roster::{LabelError, Pool};
 pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};

@@ -79,7 +79,8 @@ impl Model {
             self.used(who).is_none_or(|used| reserve == 0.0 || 100.0 - used >= reserve)
         });
         keep_if_any(&mut left, &|who| self.accounts[who].backoff.is_none_or(|(until, _)| until <= self.now));
-        let seat = self.seat.filter(|(_, at)| session && self.now - at < 24 * HOUR);
+        let sticks = session && self.settings.affinity == AffinityMode::Session;
+        let seat = self.seat.filter(|(_, at)| sticks && self.now - at < 24 * HOUR);
         if let Some((seat, _)) = seat.filter(|(seat, _)| left.contains(seat)) {
             return Some(seat);
         }
@@ -123,16 +124,15 @@ impl Model {
                 self.accounts[who].backoff = None;
                 self.accounts[who].last_used = Some(now);
             }
-            Outcome::UsageLimit { quoted: Some(ms) } => {
-                self.cool(who, cooling(now + ms, Certainty::Prediction, true))
-            }
-            Outcome::UsageLimit { quoted: None } => {
+            Outcome::UsageLimit { quoted } => {
+                let quoted = quoted.map(|ms| now + ms);
                 let exhausted =
                     self.accounts[who].week.filter(|(used, reset)| *used >= 100.0 && *reset > now);
+                let until = quoted.into_iter().chain(exhausted.map(|(_, reset)| reset)).max();
                 self.cool(
                     who,
-                    match exhausted {
-                        Some((_, reset)) => cooling(reset, Certainty::Prediction, false),
+                    match until {
+                        Some(until) => cooling(until, Certainty::Prediction, quoted == Some(until)),
                         None => cooling(now + HOUR, Certainty::Guess, false),
                     },
                 );
@@ -178,6 +178,8 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+mod explained;
 mod from_bytes;
 #[cfg(test)]
 mod generated;

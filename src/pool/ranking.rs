@@ -1,10 +1,8 @@
 //! Which account is used: one order for picking and for showing, so that what `rotation` shows is what happens.
 
-use std::fmt;
-
 use super::eligibility::{Need, why_not, why_not_named};
 use super::glance::{ByReset, Merit, by_reset, most_used};
-use super::{Account, AccountId, AffinityMode, At, Pool, Strategy, WhyNotEligible, Window};
+use super::{Account, AccountId, AffinityMode, At, Pool, Reason, Strategy, WhyNotEligible, Window};
 
 /// What a completion asks of the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,29 +23,6 @@ pub struct Ranked {
     pub reasons: Vec<Reason>,
 }
 
-/// What put an account where it is. Displayed in words for the user.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reason {
-    NotEligible(WhyNotEligible),
-    Named,
-    Pinned,
-    Session,
-    BackingOff {
-        until: At,
-    },
-    /// The last reading showed a window used up, though upstream has not refused.
-    Exhausted,
-    /// Nothing of any known window is used.
-    Untouched,
-    /// The longest window's next reset.
-    ResetsAt(At),
-    UsedPercent(f64),
-    UsageUnknown,
-    Priority(i32),
-    NeverUsed,
-    LastUsed(At),
-}
-
 impl Pool {
     /// Every account, in the order they would be tried; those that would not be are last, in the file's order.
     pub fn ranking(&self, demand: &Demand, now: At) -> Vec<Ranked> {
@@ -66,8 +41,8 @@ impl Pool {
         let ranked = eligible.iter().enumerate().map(|(nth, &(place, index))| {
             let kept_back = nth >= chosen;
             let rank = (!kept_back).then(|| u32::try_from(nth + 1).unwrap_or(u32::MAX));
-            let kept_back = kept_back.then_some(Reason::NotEligible(WhyNotEligible::BelowReserve));
-            let reasons = kept_back.into_iter().chain(lookout.reasons(index, &place)).collect();
+            let why_not = kept_back.then_some(Reason::NotEligible(WhyNotEligible::BelowReserve));
+            let reasons = why_not.into_iter().chain(lookout.reasons(index, &place, !kept_back)).collect();
             Ranked { account: self.accounts[index].id.clone(), rank, reasons }
         });
         let passed_over = passed_over.into_iter().map(|(why, index)| Ranked {
@@ -214,12 +189,12 @@ impl<'a> Lookout<'a> {
         account.health.usage.as_ref().map_or(&[], |usage| usage.windows_of(self.need.limit))
     }
 
-    fn reasons(&self, index: usize, place: &Place) -> Vec<Reason> {
+    fn reasons(&self, index: usize, place: &Place, in_use: bool) -> Vec<Reason> {
         let account = &self.pool.accounts[index];
         let windows = self.windows(account);
         let by_reset = match by_reset(windows, self.now) {
             ByReset::Untouched => Some(Reason::Untouched),
-            ByReset::At(at) => Some(Reason::ResetsAt(at)),
+            ByReset::At { window_minutes, at } => Some(Reason::ResetsAt { window_minutes, at }),
             ByReset::Sometime => None,
             ByReset::UsageUnknown => Some(Reason::UsageUnknown),
         };
@@ -229,12 +204,13 @@ impl<'a> Lookout<'a> {
             Strategy::LeastUsed => {
                 (Some(most_used(windows, self.now).map_or(Reason::UsageUnknown, Reason::UsedPercent)), None)
             }
-            Strategy::RoundRobin => (None, None),
+            Strategy::RoundRobin => (Some(Reason::Turn(self.pool.choices_since(index))), None),
             Strategy::Priority => (Some(Reason::Priority(settings.priority_of(&account.id))), by_reset),
         };
         [
             self.demand.account.is_some().then_some(Reason::Named),
             (!place.has(NOT_PINNED)).then_some(Reason::Pinned),
+            (place.has(IN_RESERVE) && in_use).then_some(Reason::InReserve),
             account.backoff_until(self.now).map(|until| Reason::BackingOff { until }),
             (!place.has(NOT_IN_SESSION)).then_some(Reason::Session),
             place.has(EXHAUSTED).then_some(Reason::Exhausted),
@@ -245,26 +221,6 @@ impl<'a> Lookout<'a> {
         .into_iter()
         .flatten()
         .collect()
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::NotEligible(why) => why.fmt(f),
-            Reason::Named => f.write_str("asked for by name"),
-            Reason::Pinned => f.write_str("pinned"),
-            Reason::Session => f.write_str("served this session last"),
-            Reason::BackingOff { until } => write!(f, "failed lately, ranked last until {until}"),
-            Reason::Exhausted => f.write_str("last reading shows a window used up"),
-            Reason::Untouched => f.write_str("untouched"),
-            Reason::ResetsAt(at) => write!(f, "resets {at}"),
-            Reason::UsedPercent(percent) => write!(f, "{percent:.0} % used"),
-            Reason::UsageUnknown => f.write_str("usage unknown"),
-            Reason::Priority(priority) => write!(f, "priority {priority}"),
-            Reason::NeverUsed => f.write_str("never used"),
-            Reason::LastUsed(at) => write!(f, "last used {at}"),
-        }
     }
 }
 

@@ -69,6 +69,12 @@ impl Pool {
         self.revision
     }
 
+    /// How many choices were made since this account was chosen; none when it never was.
+    pub(super) fn choices_since(&self, index: usize) -> Option<u64> {
+        let chosen = self.chosen[index];
+        (chosen > 0).then(|| self.choices - chosen)
+    }
+
     pub fn pinned(&self) -> Option<&AccountId> {
         self.pin.as_ref()
     }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::AccountId;
+use super::time::Countdown;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
@@ -69,19 +70,35 @@ impl RotationSettings {
     /// The settings in words for the user.
     pub fn policy(&self) -> String {
         let strategy = match self.strategy {
-            Strategy::ResetFirst => "Untouched accounts first, then the one whose week ends soonest",
+            Strategy::ResetFirst => {
+                "Untouched accounts first, then the one whose longest window resets soonest"
+            }
             Strategy::LeastUsed => "The account of which the least is used",
             Strategy::RoundRobin => "The accounts in turn",
             Strategy::Priority => {
-                "The account of the highest priority, among equals untouched ones first, then the one whose week ends \
-                 soonest"
+                "The account of the highest priority; of equals an untouched one, then the one whose longest window \
+                 resets soonest"
             }
         };
         let affinity = match self.affinity {
-            AffinityMode::Session => "; a session keeps its account while that can be used",
+            AffinityMode::Session => "; a session keeps its account while it can be used",
             AffinityMode::None => "",
         };
-        format!("{strategy}{affinity}.")
+        let reserve = match self.reserve_percent {
+            0.0 => String::new(),
+            percent => {
+                format!(" Below {percent} % of any window an account is kept for when nothing else is left.")
+            }
+        };
+        let attempts = match self.max_attempts {
+            1 => "1 account is".to_owned(),
+            many => format!("{many} accounts are"),
+        };
+        let wait = match self.wait_for_reset {
+            None => "and no one waits for a reset".to_owned(),
+            Some(bound) => format!("and a reset within {} is waited for", Countdown::of(bound)),
+        };
+        format!("{strategy}{affinity}.{reserve} At most {attempts} tried for one completion, {wait}.")
     }
 
     pub fn priority_of(&self, account: &AccountId) -> i32 {
@@ -118,5 +135,32 @@ impl Default for RotationSettings {
             wait_for_reset: None,
             priority: HashMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_is_told_in_words() {
+        let check = |settings: RotationSettings, expected: &str| assert_eq!(settings.policy(), expected);
+        check(
+            RotationSettings::default(),
+            "Untouched accounts first, then the one whose longest window resets soonest; a session keeps its account \
+             while it can be used. At most 6 accounts are tried for one completion, and no one waits for a reset.",
+        );
+        check(
+            RotationSettings {
+                strategy: Strategy::RoundRobin,
+                affinity: AffinityMode::None,
+                max_attempts: 1,
+                reserve_percent: 12.5,
+                wait_for_reset: Some(Duration::from_secs(90 * 60)),
+                ..RotationSettings::default()
+            },
+            "The accounts in turn. Below 12.5 % of any window an account is kept for when nothing else is left. At \
+             most 1 account is tried for one completion, and a reset within 1h30m is waited for.",
+        );
     }
 }

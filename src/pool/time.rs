@@ -61,6 +61,11 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 impl Countdown {
+    /// A length of time, told as one.
+    pub fn of(length: Duration) -> Self {
+        Countdown { to: At(0) + length, now: At(0) }
+    }
+
     fn left(self) -> i64 {
         self.to.0.saturating_sub(self.now.0).max(0)
     }
@@ -119,6 +124,32 @@ mod tests {
         check(1_078_099_200, "2004-03-01 00:00 UTC");
         check(4_107_542_400, "2100-03-01 00:00 UTC");
         check(1_795_357_947, "2026-11-22 14:32 UTC");
+    }
+
+    #[test]
+    fn a_countdown_never_tells_more_than_is_left_and_knows_when_it_reads_less() {
+        let check = |left: i64, expected: &str| {
+            let countdown = Countdown { to: At(left), now: At(0) };
+            assert_eq!(countdown.to_string(), expected, "{left}");
+            if left > 0 {
+                let good_until = countdown.good_until();
+                let at = |now: i64| Countdown { to: At(left), now: At(now) }.to_string();
+                assert_eq!(at(good_until.0 - 1), expected, "{left}");
+                assert!(good_until.0 == left || at(good_until.0) != expected, "{left}");
+            }
+        };
+        check(-5, "<1m");
+        check(0, "<1m");
+        check(1, "<1m");
+        check(MINUTE - 1, "<1m");
+        check(MINUTE, "1m");
+        check(HOUR - 1, "59m");
+        check(HOUR, "1h0m");
+        check(2 * HOUR + 13 * MINUTE + 59_999, "2h13m");
+        check(DAY - 1, "23h59m");
+        check(DAY, "1d0h");
+        check(3 * DAY + 4 * HOUR + 59 * MINUTE, "3d4h");
+        check(30 * DAY, "30d0h");
     }
 
     #[test]

@@ -92,12 +92,14 @@ impl Pool {
     }
 }
 
-/// Until the quoted reset; else until the last exhausted window resets; else as long as the settings assume.
+/// Until the quoted reset, or the last exhausted window's when that is later: an answer may quote the five hours while
+/// the week is used up as well. When nothing is known, as long as the settings assume.
 fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now: At) -> Cooldown {
     // A reset that lies in the past, as when clocks differ, says nothing about when the limit ends.
     let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
     let windows = account.health.usage.as_ref().map(|usage| usage.windows_of(own_limit(failure)));
-    let known = quoted_reset.or_else(|| latest_exhausted_reset(windows.unwrap_or(&[]), now));
+    let known = quoted_reset.max(latest_exhausted_reset(windows.unwrap_or(&[]), now));
+    let quoted_reset = quoted_reset.filter(|_| quoted_reset == known);
     let mut why = mark(failure, now);
     match known {
         Some(until) => Cooldown { until, certainty: Certainty::Prediction, quoted_reset, why },
@@ -165,7 +167,9 @@ mod tests {
             );
         };
         let body = Source::ResponseBody;
-        check(Some(42), &windows, 42, Certainty::Prediction, body);
+        check(Some(42), &windows, 9000, Certainty::Prediction, body);
+        check(Some(9999), &windows, 9999, Certainty::Prediction, body);
+        check(Some(42), &windows[2..], 42, Certainty::Prediction, body);
         check(None, &windows, 9000, Certainty::Prediction, body);
         check(Some(0), &windows[..1], 600, Certainty::Prediction, body);
         check(None, &windows[2..], 3600, Certainty::Guess, Source::Fallback);

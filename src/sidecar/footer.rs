@@ -20,7 +20,9 @@ pub(super) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<F
     };
     sidecar
         .edit(move |sidecar| {
-            sidecar.change_settings(|file, held| file.set_footer(&change, held))?;
+            if change != pool::FooterChange::default() {
+                sidecar.change_settings(|file, held| file.set_footer(&change, held))?;
+            }
             sidecar.notifier.look_at_status();
             Ok(view::footer(&sidecar.preferences.footer()))
         })

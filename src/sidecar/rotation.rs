@@ -17,7 +17,9 @@ pub(super) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result
     sidecar
         .edit(move |sidecar| {
             let change = change(sidecar, params)?;
-            sidecar.change_settings(|file, held| file.set_rotation(&change, held))?;
+            if change != pool::RotationChange::default() {
+                sidecar.change_settings(|file, held| file.set_rotation(&change, held))?;
+            }
             sidecar.changed(ChangeReason::Rotation);
             Ok(view::rotation(&sidecar.pool(), &Demand::default(), clock::now()))
         })

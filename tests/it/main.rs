@@ -24,6 +24,7 @@ mod script_pattern;
 mod script_peer;
 mod scripts;
 mod security;
+mod settings;
 mod shared_files;
 mod sim;
 mod sim_bench;

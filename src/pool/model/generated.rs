@@ -6,7 +6,7 @@ use proptest::strategy::Strategy as Generator;
 use super::lives::{Event, live_through};
 use super::*;
 
-fn any_event() -> impl Generator<Value = Event> {
+pub(super) fn any_event() -> impl Generator<Value = Event> {
     let outcome = prop_oneof![
         4 => Just(Outcome::Success),
         3 => proptest::option::of(1..200 * HOUR).prop_map(|quoted| Outcome::UsageLimit { quoted }),
@@ -32,14 +32,16 @@ fn any_event() -> impl Generator<Value = Event> {
     ]
 }
 
-fn any_settings() -> impl Generator<Value = RotationSettings> {
+pub(super) fn any_settings() -> impl Generator<Value = RotationSettings> {
     use Strategy::*;
     let strategies = prop_oneof![Just(ResetFirst), Just(LeastUsed), Just(RoundRobin), Just(Priority)];
-    (strategies, 1..6u32, prop_oneof![Just(0.0), Just(10.0)]).prop_map(
-        |(strategy, max_attempts, reserve_percent)| {
+    let affinity = prop_oneof![Just(AffinityMode::Session), Just(AffinityMode::None)];
+    (strategies, affinity, 1..6u32, prop_oneof![Just(0.0), Just(10.0)]).prop_map(
+        |(strategy, affinity, max_attempts, reserve_percent)| {
             let priority = [(id("b"), 7), (id("c"), -7)].into();
             RotationSettings {
                 strategy,
+                affinity,
                 max_attempts,
                 reserve_percent,
                 priority,

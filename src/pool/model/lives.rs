@@ -188,8 +188,8 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
     assert_eq!(pool.pinned(), model.pin.map(|pin| id(NAMES[pin])).as_ref());
 }
 
-/// Lives all of it in both.
-pub(super) fn live_through(settings: RotationSettings, events: &[Event]) {
+/// Lives all of it in both, and gives back what became of them.
+pub(super) fn live_through(settings: RotationSettings, events: &[Event]) -> (Pool, Model) {
     let mut pool = pool_of(&NAMES);
     pool.set_settings(settings.clone());
     let now = 20_000 * HOUR;
@@ -205,4 +205,5 @@ pub(super) fn live_through(settings: RotationSettings, events: &[Event]) {
     for event in events {
         live(&mut pool, &mut model, event);
     }
+    (pool, model)
 }

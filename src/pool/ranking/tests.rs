@@ -119,18 +119,18 @@ fn reasons_are_told_in_words() {
         .ranking(&Demand::default(), NOW)
         .iter()
         .map(|ranked| {
-            let reasons: Vec<String> = ranked.reasons.iter().map(ToString::to_string).collect();
+            let reasons: Vec<String> = ranked.reasons.iter().map(|reason| reason.words(NOW)).collect();
             format!("{}: {}", ranked.account, reasons.join(", "))
         })
         .collect();
     assert_eq!(
         told,
         [
-            "a: pinned, resets 1970-01-14 13:46 UTC, never used",
-            "b: untouched, never used",
+            "a: pinned, 7d resets in 2d0h, never used",
+            "b: nothing of it is used, never used",
             "e: usage unknown, never used",
-            "c: usage limit reached until 1970-01-12 14:46 UTC",
-            "d: disabled",
+            "c: usage limit reached, back in 1h0m",
+            "d: disabled by you",
         ]
     );
     let named = Demand { account: Some(id("c")), ..Demand::default() };

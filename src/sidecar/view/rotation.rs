@@ -11,7 +11,7 @@ pub(in crate::sidecar) fn rotation(pool: &Pool, demand: &Demand, now: At) -> pro
         account: ranked.account.to_string(),
         eligible: ranked.rank.is_some(),
         rank: ranked.rank,
-        reasons: ranked.reasons.iter().map(ToString::to_string).collect(),
+        reasons: ranked.reasons.iter().map(|reason| reason.words(now)).collect(),
     });
     let settings = pool.settings();
     protocol::Rotation {

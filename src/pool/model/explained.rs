@@ -1,0 +1,70 @@
+//! What `rotation` shows is what a completion then does: after any life, for any demand, under any settings.
+
+use proptest::prelude::{any, proptest};
+
+use super::generated::{any_event, any_settings};
+use super::lives::live_through;
+use super::*;
+
+/// Refused by every account in turn, in a way that changes none of them.
+fn tried_in_turn(pool: &mut Pool, demand: &Demand, now: At) -> Vec<AccountId> {
+    let mut walk = Walk::new(demand.clone());
+    let mut tried = Vec::new();
+    while let Next::Attempt { account, .. } = walk.next(pool, now) {
+        walk.failed(pool, &testing::failure(FailureKind::WorkspaceDenied), now);
+        tried.push(account);
+    }
+    tried
+}
+
+fn check(pool: &mut Pool, demand: &Demand, now: At) {
+    let shown = pool.ranking(demand, now);
+    assert_eq!(shown.len(), pool.accounts().len());
+    let ranks: Vec<u32> = shown.iter().map_while(|ranked| ranked.rank).collect();
+    let all_ranks: Vec<u32> = shown.iter().filter_map(|ranked| ranked.rank).collect();
+    assert_eq!(
+        ranks,
+        (1..).take(all_ranks.len()).collect::<Vec<u32>>(),
+        "the ranked ones come first: {shown:?}"
+    );
+    let excuse = |ranked: &Ranked| match ranked.reasons[0] {
+        Reason::NotEligible(why_not) => Some(why_not),
+        _ => None,
+    };
+    assert!(shown.iter().all(|ranked| excuse(ranked).is_some() == ranked.rank.is_none()), "{shown:?}");
+    let is_tried = |ranked: &&Ranked| matches!(excuse(ranked), None | Some(WhyNotEligible::BelowReserve));
+    let mut expected: Vec<AccountId> =
+        shown.iter().filter(is_tried).map(|ranked| ranked.account.clone()).collect();
+    expected.truncate(usize::try_from(pool.settings().max_attempts).expect("small"));
+    let refused: Vec<&AccountId> = shown
+        .iter()
+        .filter(|ranked| matches!(excuse(ranked), Some(WhyNotEligible::ModelExcluded { .. })))
+        .map(|ranked| &ranked.account)
+        .collect();
+    let tried = tried_in_turn(pool, demand, now);
+    if expected.is_empty() && !refused.is_empty() {
+        // One that refused the model is asked again, so that upstream says it in its own words.
+        assert!(tried.len() == 1 && refused.contains(&&tried[0]), "{tried:?} of {shown:?}");
+    } else {
+        assert_eq!(tried, expected, "{shown:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn accounts_are_tried_in_the_order_shown(
+        settings in any_settings(),
+        events in proptest::collection::vec(any_event(), 0..40),
+        session in any::<bool>(),
+        model in any::<bool>(),
+    ) {
+        let (mut pool, naive) = live_through(settings, &events);
+        let demand = Demand {
+            account: None,
+            session: session.then(|| "s".to_owned()),
+            model: model.then(|| "m".to_owned()),
+        };
+        check(&mut pool, &demand, At(naive.now));
+    }
+}
