@@ -573,6 +573,7 @@ WarningKind: TypeAlias = (
     ]
     | Literal["consumed_credential"]
     | Literal["redeem_paused"]
+    | Literal["usage_unavailable"]
 )
 
 
