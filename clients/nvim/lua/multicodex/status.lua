@@ -1,0 +1,81 @@
+--- The account in use and what is left of its limits, as the sidecar words it for all clients.
+local client = require("multicodex.client")
+
+local M = {}
+
+local GROUPS = {
+  success = { "MulticodexSuccess", "DiagnosticOk" },
+  notice = { "MulticodexNotice", "DiagnosticInfo" },
+  warning = { "MulticodexWarning", "DiagnosticWarn" },
+  error = { "MulticodexError", "DiagnosticError" },
+  unknown = { "MulticodexUnknown", "Comment" },
+}
+
+---@type table|nil
+local current
+local following = false
+
+---@param status table
+local function changed(status)
+  current = status
+  vim.cmd("redrawstatus!")
+  vim.api.nvim_exec_autocmds("User", { pattern = "MulticodexStatus", modeline = false })
+end
+
+--- For the status now, and for the usage that is to be in the next one.
+local function ask()
+  client.request("status", nil, function(err, status)
+    if not err then
+      changed(status)
+    end
+  end)
+  client.request("accounts", { refreshUsage = true }, function() end)
+end
+
+local function follow()
+  if following then
+    return
+  end
+  following = true
+  for _, group in pairs(GROUPS) do
+    vim.api.nvim_set_hl(0, group[1], { link = group[2], default = true })
+  end
+  client.on("status/changed", changed)
+  client.on("started", ask)
+  -- Starts the sidecar, which is why this is not done while a status line is being drawn.
+  vim.schedule(function()
+    if client.is_running() then
+      return ask()
+    end
+    client.start(function(err)
+      if err then
+        vim.notify(err.message, vim.log.levels.WARN, { title = "multicodex" })
+      end
+    end)
+  end)
+end
+
+--- The status as the protocol has it, once it is known.
+---@return table|nil
+function M.status()
+  follow()
+  return current
+end
+
+--- For 'statusline' and the like, where `%` is special: highlighted by how much is left.
+---@return string
+function M.statusline()
+  follow()
+  if not current then
+    return ""
+  end
+  local parts = {}
+  for _, segment in ipairs(current.segments) do
+    local text = segment.text:gsub("%%", "%%%%")
+    local group = segment.severity and GROUPS[segment.severity]
+    parts[#parts + 1] = group and ("%%#%s#%s%%*"):format(group[1], text) or text
+  end
+  return table.concat(parts, " ")
+end
+
+return M
