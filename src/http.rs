@@ -4,11 +4,13 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use url::{Host, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Whoever asks whether a server can be reached is waiting for it.
+const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Sixteen streams that nobody reads fit into the connection's window, so that they cannot stall a seventeenth.
@@ -33,6 +35,16 @@ struct Built {
 }
 
 type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
+
+/// That something answered, and what its head said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub status: u16,
+    /// The answer's `Date`.
+    pub date: Option<SystemTime>,
+    /// A page that wants to see a browser came in place of an answer.
+    pub challenged: bool,
+}
 
 /// No client can be had in this process; asking again gives the same answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -73,6 +85,19 @@ impl HttpClient {
     pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
         let slot = if base.loopback { &self.built.loopback_once } else { &self.built.outside_once };
         get_or_build(slot, base, Connections::UsedOnce)
+    }
+
+    /// Asks for `path` without a credential; any answer will do. The error says why there was none.
+    pub async fn reach(&self, base: &BaseUrl, path: &str) -> Result<Reached, String> {
+        let client = self.get(base).map_err(|error| error.to_string())?;
+        let asked = client.get(base.join(path)).timeout(REACH_TIMEOUT).send().await;
+        let answer = asked.map_err(explain)?;
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        Ok(Reached {
+            status: answer.status().as_u16(),
+            date: header("date").and_then(|date| httpdate::parse_http_date(date).ok()),
+            challenged: header("cf-mitigated") == Some("challenge"),
+        })
     }
 
     /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. When no thread

@@ -8,7 +8,9 @@ mod attached;
 mod content;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as signals;
 use std::time::Duration;
 
@@ -23,6 +25,26 @@ use content::Content;
 #[derive(Debug)]
 pub struct Watch {
     stop: signals::Sender<Signal>,
+    by: Arc<AtomicBool>,
+}
+
+/// How changes are noticed at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticedBy {
+    /// The kernel tells, for every file.
+    Kernel,
+    /// Some file is only looked at every [`POLL`].
+    Polling,
+}
+
+/// Tells how a watch is doing, for as long as anyone wants to know.
+#[derive(Clone, Debug)]
+pub struct WatchReport(Arc<AtomicBool>);
+
+impl WatchReport {
+    pub fn noticed_by(&self) -> NoticedBy {
+        if self.0.load(Ordering::Relaxed) { NoticedBy::Kernel } else { NoticedBy::Polling }
+    }
 }
 
 /// A change is reported after this long at worst.
@@ -56,6 +78,8 @@ impl Watch {
         let mut files: Vec<_> = paths.into_iter().map(|path| (Content::of(&path), path)).collect();
         let (stop, inbox) = signals::channel();
         let signals = stop.clone();
+        let by = Arc::new(AtomicBool::new(false));
+        let report = by.clone();
         std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
             let mut attached = match notices {
                 Notices::Wanted => Attached::new(move |notice| {
@@ -67,10 +91,21 @@ impl Watch {
                 #[cfg(test)]
                 Notices::Unwanted => Attached::to_nothing(),
             };
-            run(&mut files, &mut attached, &inbox, &reports, poll);
+            run(&mut files, &mut attached, &inbox, &reports, poll, &report);
         })?;
-        Ok((Watch { stop }, receiver))
+        Ok((Watch { stop, by }, receiver))
     }
+
+    pub fn report(&self) -> WatchReport {
+        WatchReport(self.by.clone())
+    }
+}
+
+/// How changes of these files would be noticed if they were watched.
+pub fn try_out<'a>(files: impl Iterator<Item = &'a Path> + Clone) -> NoticedBy {
+    let mut attached = Attached::new(|_| {});
+    attached.follow(files);
+    if attached.is_complete() { NoticedBy::Kernel } else { NoticedBy::Polling }
 }
 
 /// Each of the two ways of learning about a change is tested without the other, which would hide its faults.
@@ -94,10 +129,12 @@ fn run(
     inbox: &signals::Receiver<Signal>,
     reports: &mpsc::Sender<PathBuf>,
     poll: Duration,
+    by: &AtomicBool,
 ) {
     let mut noticed = true;
     loop {
         attached.follow(files.iter().map(|(_, path)| path.as_path()));
+        by.store(attached.is_complete(), Ordering::Relaxed);
         for (content, path) in files.iter_mut() {
             if content.changed(path, noticed) && reports.blocking_send(path.clone()).is_err() {
                 return;

@@ -1,7 +1,6 @@
-//! `multicodex accounts`, `refresh`, `token` and `import`: one method of the protocol, asked in this process, for people without a
-//! client at hand.
+//! `multicodex accounts`, `refresh`, `token`, `import`, `verify`, `history` and `stats`: one method of the protocol,
+//! asked in this process, for people without a client at hand.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use jsonrpsee::core::traits::ToRpcParams;
@@ -13,12 +12,15 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::options::ServeOptions;
 use super::plain::plain;
 use super::serve::{sidecar_options, start_logging};
-use super::table;
+use super::terminal::look;
+use crate::clock;
 use crate::protocol::{
-    Account, Accounts, AccountsParams, AccountsToken, ErrorData, Import, ImportAnswer, ImportParams,
-    ImportSource, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams, Warning, WarningKind,
+    Account, Accounts, AccountsParams, AccountsToken, CheckStatus, ErrorData, History, HistoryParams, Import,
+    ImportAnswer, ImportParams, ImportSource, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams,
+    Verify, VerifyParams, Warning, WarningKind,
 };
-use crate::sidecar::{self, Sidecar};
+use crate::screen::{self, Look};
+use crate::sidecar::{self, Sidecar, Start};
 use crate::store::make_private_dir;
 
 /// What is asked, and how the answer is to look.
@@ -28,21 +30,31 @@ pub enum Asked {
     Refresh { account: Option<String>, force: bool, json: bool },
     Token { account: Option<String> },
     Import { from: ImportSource, path: Option<String>, json: bool },
+    Verify { online: bool, json: bool },
+    History { account: Option<String>, limit: Option<u32>, json: bool },
+    Stats { account: Option<String>, days: Option<u32>, json: bool },
 }
 
-/// Exit code 0, or 1 when an account could not be refreshed, a login not be taken over, or the method answered an error.
+/// Exit code 0, or 1 when an account could not be refreshed, a login not be taken over, a check failed, or the method
+/// answered an error.
 pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     start_logging(&options)?;
     rustls::crypto::ring::default_provider().install_default().ok();
-    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    let start = match asked {
+        // What `import` answers is what it did, and not what the start has just done.
+        Asked::Import { .. } | Asked::History { .. } | Asked::Stats { .. } => Start::NotMerging,
+        Asked::Verify { .. } => Start::LookingOnly,
+        Asked::Accounts { .. } | Asked::Refresh { .. } | Asked::Token { .. } => Start::Merging,
+    };
+    if start != Start::LookingOnly {
+        make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime did not start: {error}"))?;
     let code = runtime.block_on(async {
-        // What `import` answers is what it did, and not what the start has just done.
-        let merge_at_start = !matches!(asked, Asked::Import { .. });
-        let options = sidecar::Options { merge_at_start, ..sidecar_options(options) };
+        let options = sidecar::Options { start, ..sidecar_options(options) };
         let sidecar = Sidecar::start(options);
         let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
         let told = tell(&methods, asked).await;
@@ -57,11 +69,12 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
 }
 
 async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let look = &look();
+    let now = clock::now().millis();
     match asked {
         Asked::Accounts { json } => {
             let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-            if *json { print_json(&list)? } else { print!("{}", table::accounts(&list.accounts, colour)) }
+            if *json { print_json(&list)? } else { print!("{}", screen::accounts(&list.accounts, now, look)) }
         }
         Asked::Refresh { account, force, json } => {
             let params = RefreshParams { account: account.clone(), force: Some(*force) };
@@ -69,7 +82,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&answer)?
             } else {
-                print_refreshed(&answer, colour)
+                print_refreshed(&answer, look)
             }
             if answer.results.iter().any(|result| !result.ok) {
                 return Ok(ExitCode::FAILURE);
@@ -91,6 +104,37 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             let refused = |warning: &Warning| warning.kind == WarningKind::ConsumedCredential;
             if answer.warning.as_ref().is_some_and(refused) {
                 return Ok(ExitCode::FAILURE);
+            }
+        }
+        Asked::Verify { online, json } => {
+            let answer = call::<Verify>(methods, &VerifyParams { online: Some(*online) }).await?;
+            if *json {
+                print_json(&answer)?
+            } else {
+                print!("{}", screen::verify(&answer, look))
+            }
+            if answer.status == CheckStatus::Fail {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Asked::History { account, limit, json } => {
+            let params = HistoryParams { limit: *limit, account: account.clone(), days: None };
+            let answer = call::<History>(methods, &params).await?;
+            if *json {
+                print_json(&answer)?
+            } else {
+                let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
+                print!("{}", screen::history(&answer, &list.accounts, now, look))
+            }
+        }
+        Asked::Stats { account, days, json } => {
+            let params = HistoryParams { limit: Some(0), account: account.clone(), days: *days };
+            let answer = call::<History>(methods, &params).await?;
+            if *json {
+                print_json(&answer)?
+            } else {
+                let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
+                print!("{}", screen::stats(&answer, &list.accounts, now, look))
             }
         }
     }
@@ -150,9 +194,9 @@ fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
     }
 }
 
-fn print_refreshed(answer: &RefreshAnswer, colour: bool) {
+fn print_refreshed(answer: &RefreshAnswer, look: &Look) {
     let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
-    print!("{}", table::accounts(&accounts, colour));
+    print!("{}", screen::accounts(&accounts, clock::now().millis(), look));
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
         println!("{}", plain(&format!("{}: {}{hint}", result.account.label, error.message)));

@@ -10,7 +10,7 @@ mod login;
 mod options;
 mod plain;
 mod serve;
-mod table;
+mod terminal;
 
 use std::process::ExitCode;
 

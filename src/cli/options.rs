@@ -24,6 +24,9 @@ Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex refresh [account]     renew tokens that expire, and read the usage
        multicodex token [account]       print a valid access token
        multicodex import [options]      take over the login of pi, or a copy of the Codex CLI's
+       multicodex verify [--online]     look for what is amiss, and what to do about it
+       multicodex history [account]     the last attempts, with tokens and times
+       multicodex stats [account]       sums by account and by day
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
        multicodex bench                 measure what the sidecar costs beside direct requests
@@ -47,9 +50,12 @@ Options of login (and those of serve that name files, addresses and logs):
 Options of import (and those of serve that name files, addresses and logs):
   --from WHOSE   pi or codex, default pi
   --path FILE    another file than the usual one; the login in it is copied
-Options of accounts, refresh and import, beside those of serve:
+Options of accounts, refresh, import, verify, history and stats, beside those of serve:
   --json                   the answer of the protocol's method
   --force                  (refresh) renew every token, and try once more what was refused or lost
+  --online                 (verify) also ask upstream, with the tokens as they are
+  --limit N                (history) how many, default 50
+  --days N                 (stats) over how many days, default 30
 
 Options of simulate:
   --port N                 default: a free one
@@ -73,6 +79,8 @@ const SERVE_FLAGS: &[&str] = &[
     "max-message-bytes",
 ];
 const LOGIN_FLAGS: &[&str] = &["label"];
+const HISTORY_FLAGS: &[&str] = &["limit"];
+const STATS_FLAGS: &[&str] = &["days"];
 const IMPORT_FLAGS: &[&str] = &["from", "path"];
 #[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
@@ -151,7 +159,9 @@ pub fn parse(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long(name @ ("json" | "force" | "device" | "no-open")) => flags.1.push(name.to_owned()),
+            Arg::Long(name @ ("json" | "force" | "online" | "device" | "no-open")) => {
+                flags.1.push(name.to_owned())
+            }
             Arg::Long(name) => {
                 let name = name.to_owned();
                 // Before its value is asked for, which an unknown one may not have.
@@ -165,7 +175,8 @@ pub fn parse(
                 subcommand = Some(value.to_string_lossy().into_owned());
             }
             Arg::Value(value)
-                if account.is_none() && matches!(subcommand.as_deref(), Some("refresh" | "token")) =>
+                if account.is_none()
+                    && matches!(subcommand.as_deref(), Some("refresh" | "token" | "history" | "stats")) =>
             {
                 account = Some(value.to_string_lossy().into_owned());
             }
@@ -183,6 +194,15 @@ pub fn parse(
             path: flags.get("path").map(text).transpose()?,
             json: flags.switch("json"),
         }),
+        Some("verify") => Some(Asked::Verify { online: flags.switch("online"), json: flags.switch("json") }),
+        Some("history") => {
+            let limit = flags.number("limit")?;
+            Some(Asked::History { account, limit, json: flags.switch("json") })
+        }
+        Some("stats") => {
+            let days = flags.number("days")?;
+            Some(Asked::Stats { account, days, json: flags.switch("json") })
+        }
         _ => None,
     };
     let is_login = subcommand.as_deref() == Some("login");
@@ -193,6 +213,8 @@ pub fn parse(
     if let Some(asked) = asked {
         match asked {
             Asked::Import { .. } => flags.only(&[SERVE_FLAGS, IMPORT_FLAGS].concat())?,
+            Asked::History { .. } => flags.only(&[SERVE_FLAGS, HISTORY_FLAGS].concat())?,
+            Asked::Stats { .. } => flags.only(&[SERVE_FLAGS, STATS_FLAGS].concat())?,
             _ => flags.only(SERVE_FLAGS)?,
         }
         return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
@@ -225,7 +247,9 @@ fn is_known(name: &str) -> bool {
     if SIMULATE_FLAGS.contains(&name) {
         return true;
     }
-    [LOGIN_FLAGS, IMPORT_FLAGS, SERVE_FLAGS].iter().any(|flags| flags.contains(&name))
+    [LOGIN_FLAGS, IMPORT_FLAGS, HISTORY_FLAGS, STATS_FLAGS, SERVE_FLAGS]
+        .iter()
+        .any(|flags| flags.contains(&name))
 }
 
 fn import_source(value: Option<OsString>) -> Result<ImportSource, UsageError> {
@@ -249,6 +273,11 @@ struct Flags(Vec<(String, OsString)>, Vec<String>);
 impl Flags {
     fn get(&self, name: &str) -> Option<OsString> {
         self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u32>, UsageError> {
+        let given = self.get(name).map(|value| (format!("--{name}"), value));
+        given.map(|given| number(Some(given), 0)).transpose()
     }
 
     /// Whether the switch was given; what is left in the end was given in vain.

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::options::{LogFormat, ServeOptions};
 use crate::pool::Tempo;
 use crate::rpc::{self, Outbox};
-use crate::sidecar::{self, Sidecar};
+use crate::sidecar::{self, Sidecar, Start};
 use crate::store::{make_private_dir, open_log};
 
 /// Serves one client on stdin and stdout, and gives the exit code.
@@ -45,6 +45,7 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     tokio::spawn(sidecar.clone().run_imports());
     tokio::spawn(sidecar.clone().run_upkeep());
     tokio::spawn(sidecar.clone().run_usage_polls());
+    tokio::spawn(sidecar.clone().run_history());
     let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }
@@ -59,7 +60,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
         usage_tempo: Tempo::every(Duration::from_millis(options.usage_interval_ms)),
-        merge_at_start: true,
+        start: Start::Merging,
     }
 }
 

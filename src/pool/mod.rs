@@ -3,8 +3,8 @@
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
 //! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`, `reason`) and the line that shows it
-//! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`), whether a refresh token may be sent
-//! (`ledger`), and whose usage is asked for when (`usage_asks`).
+//! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`) and what is remembered of it
+//! (`history`), whether a refresh token may be sent (`ledger`), and whose usage is asked for when (`usage_asks`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -16,6 +16,7 @@ mod failure;
 mod footer;
 mod glance;
 mod health;
+mod history;
 mod hold_back;
 mod identity;
 mod import;
@@ -51,6 +52,9 @@ pub use footer::{
     Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
 };
 pub use health::{Health, Mark, ModelExclusion, Standing};
+pub use history::{
+    DayReport, History, HistoryQuestion, HistoryReport, Tally, TokenCount, TriedOnce, TryOutcome,
+};
 pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
 pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
@@ -70,7 +74,7 @@ pub use select::SelectError;
 pub use settings::{AffinityMode, PRIORITIES, RESERVES, RotationChange, RotationSettings, Strategy};
 pub use sign_in::{NotPlaced, Place, Purpose, place};
 pub use sync::SyncReport;
-pub use time::At;
+pub use time::{At, Day};
 pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, STALE_AFTER, Usage, UsageReading, UsageSource, WEEK, Window,
     window_name,

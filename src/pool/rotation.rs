@@ -123,6 +123,10 @@ impl Walk {
         self.demand.session.as_deref()
     }
 
+    pub fn model(&self) -> Option<&str> {
+        self.demand.model.as_deref()
+    }
+
     /// Attempts handed out so far. A replay after a 401 is part of its attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts

@@ -8,6 +8,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At(pub i64);
 
+/// A day in UTC, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub i64);
+
 impl At {
     pub const fn from_secs(secs: i64) -> Self {
         At(secs.saturating_mul(1000))
@@ -15,6 +19,10 @@ impl At {
 
     pub const fn millis(self) -> i64 {
         self.0
+    }
+
+    pub const fn day(self) -> Day {
+        Day(self.0.div_euclid(24 * 60 * 60 * 1000))
     }
 
     /// How long after `earlier` this is; zero when it is not after it, as happens when a clock is set back.
@@ -43,9 +51,16 @@ impl Sub<Duration> for At {
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.0.div_euclid(60_000);
-        let (year, month, day) = civil(minutes.div_euclid(24 * 60));
         let (hour, minute) = (minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60));
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+        write!(f, "{} {hour:02}:{minute:02} UTC", self.day())
+    }
+}
+
+/// `2026-11-23`
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0);
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 

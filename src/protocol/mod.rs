@@ -5,10 +5,12 @@
 //! absent optional members are left out on output, and `null` means absent on input.
 
 mod account;
+mod command;
 mod complete;
 mod credentials;
 mod error;
 mod handshake;
+mod history;
 mod import;
 mod login;
 mod manage;
@@ -17,9 +19,13 @@ mod notification;
 pub mod openrpc;
 mod rotation;
 mod status;
+mod verify;
 
 pub use account::{
     Account, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState, Usage, UsageSource, Window,
+};
+pub use command::{
+    Command, CommandAnswer, CommandLevel, CommandParams, CommandSuggest, Suggestion, Suggestions,
 };
 pub use complete::{
     AccountStanding, CancelComplete, Collect, Collected, Complete, CompleteCancel, CompleteParams, Failed,
@@ -33,6 +39,9 @@ pub use error::{ErrorData, ErrorKind, RpcError};
 pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
     LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
+};
+pub use history::{
+    AccountTally, Attempt, AttemptOutcome, DayTally, History, HistoryAnswer, HistoryParams, Tally, TokenCount,
 };
 pub use import::{Import, ImportAnswer, ImportParams, ImportSource};
 pub use login::{
@@ -53,3 +62,4 @@ pub use status::{
     Footer, FooterChange, FooterOrder, ResetWindow, SetFooter, Severity, ShowFooter, ShowStatus, Status,
     StatusChanged, StatusParams, StatusRole, StatusSegment, UsageMode,
 };
+pub use verify::{Check, CheckId, CheckStatus, Verify, VerifyAnswer, VerifyParams};

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::notification::Notification;
 use super::{
-    Accounts, AccountsChanged, AccountsToken, Collect, Complete, CompleteCancel, Disable, Enable, ErrorData,
-    Failed, Import, Initialize, Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method,
-    Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh, RefreshProgress, Remove, Reset, RpcDiscover,
-    SetFooter, SetRotation, ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Warning,
+    Accounts, AccountsChanged, AccountsToken, Collect, Command, CommandSuggest, Complete, CompleteCancel,
+    Disable, Enable, ErrorData, Failed, History, Import, Initialize, Label, Login, LoginCancel,
+    LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh,
+    RefreshProgress, Remove, Reset, RpcDiscover, SetFooter, SetRotation, ShowFooter, ShowRotation,
+    ShowStatus, StatusChanged, Use, Verify, Warning,
 };
 
 /// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
@@ -104,6 +105,10 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<ShowStatus>(schemas),
         method::<ShowFooter>(schemas),
         method::<SetFooter>(schemas),
+        method::<Verify>(schemas),
+        method::<History>(schemas),
+        method::<Command>(schemas),
+        method::<CommandSuggest>(schemas),
         method::<PathsResult>(schemas),
         complete,
         method::<CompleteCancel>(schemas),

@@ -4,15 +4,17 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use super::attempting::Attempting;
 use super::audience::{Audience, Gone};
 use super::complete::{Completion, Terminal};
 use super::token::{Need, Token};
 use crate::clock;
 use crate::pool::{
     AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing,
+    TryOutcome,
 };
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
-use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream};
+use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, token_count};
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -66,6 +68,21 @@ struct Answering<'a> {
 
 impl Completion {
     pub(super) async fn attempt(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+    ) -> Result<AttemptEnd, Gone> {
+        let attempting = Attempting::begin(&self.sidecar, account, self.walk.model(), self.deadline);
+        self.attempting = Some(attempting);
+        let end = self.ask(audience, account, attempt).await?;
+        if let Some(attempting) = self.attempting.take() {
+            end.note(attempting);
+        }
+        Ok(end)
+    }
+
+    async fn ask(
         &mut self,
         audience: &mut Audience,
         account: &AccountId,
@@ -249,6 +266,9 @@ impl Completion {
     /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
     async fn accept(&mut self, audience: &mut Audience, answering: &mut Answering<'_>) -> Result<(), Gone> {
         self.first_event = Some(self.started.elapsed());
+        if let Some(attempting) = &mut self.attempting {
+            attempting.first_event();
+        }
         let label = {
             let mut pool = self.sidecar.pool();
             self.walk.accepted(&mut pool, clock::now());
@@ -352,6 +372,32 @@ impl Completion {
                 "rotation goes on with the other accounts; pin one again with accounts/use".to_owned(),
             ),
         });
+    }
+}
+
+impl AttemptEnd {
+    fn note(&self, attempting: Attempting) {
+        match self {
+            AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
+                let outcome = match outcome {
+                    Outcome::Completed => TryOutcome::Completed,
+                    Outcome::Incomplete => TryOutcome::Incomplete,
+                };
+                attempting.ended(outcome, None, usage.as_deref().and_then(token_count));
+            }
+            AttemptEnd::Ended(Terminal::Failed(failed)) => {
+                attempting.ended(TryOutcome::Failed, Some(&failed.kind), None);
+            }
+            AttemptEnd::Ended(Terminal::Cancelled) => {
+                attempting.ended(TryOutcome::Cancelled, None, None);
+            }
+            AttemptEnd::Surfaced(lost) => {
+                attempting.ended(TryOutcome::Failed, Some(lost.failure.kind.name()), None);
+            }
+            AttemptEnd::Moved { lost, .. } => {
+                attempting.ended(TryOutcome::Rotated, Some(lost.failure.kind.name()), None);
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::{AttemptEnd, Lost};
+use super::attempting::Attempting;
 use super::audience::{Audience, Gone};
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
@@ -41,6 +42,7 @@ pub(super) struct Completion {
     /// When the first event was handed on; from then on nothing is replayed.
     pub(super) first_event: Option<Duration>,
     pub(super) deadline: Option<Instant>,
+    pub(super) attempting: Option<Attempting>,
 }
 
 /// How a completion ended.

@@ -30,31 +30,46 @@ impl Sidecar {
         self.take_state(saved);
     }
 
+    /// As the first reading, but nothing is mended by it.
+    pub(super) fn look_at_everything(&self) {
+        let saved = self.state_file.look().unwrap_or_default();
+        match self.accounts_file.load() {
+            Ok(loaded) => self.take_entries(loaded.accounts, &saved),
+            Err(error) => self.warn_unreadable(&error),
+        }
+        self.take_state(saved);
+    }
+
     /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
     /// beside the first requests; what changed meanwhile is read once it has begun.
     pub async fn run_watch(self: Arc<Self>) {
-        let paths = &self.options.paths;
-        let watched = vec![
-            paths.accounts_file.clone(),
-            paths.settings_file.clone(),
-            paths.auth_file.clone(),
-            paths.state_dir.join(STATE_FILE),
-        ];
+        let watched = self.watched_files();
         let every_file = watched.clone();
         let started = on_a_thread(move || Watch::start(watched)).await;
-        let (_watch, mut changed) = match started {
+        let (watch, mut changed) = match started {
             Ok(watching) => watching,
             Err(error) => {
                 tracing::warn!(%error, "files are not watched; changes by others are seen after a restart");
                 return;
             }
         };
+        let _ = self.watching.set(watch.report());
         for path in every_file {
             self.clone().reload(path).await;
         }
         while let Some(path) = changed.recv().await {
             self.clone().reload(path).await;
         }
+    }
+
+    pub(super) fn watched_files(&self) -> Vec<PathBuf> {
+        let paths = &self.options.paths;
+        vec![
+            paths.accounts_file.clone(),
+            paths.settings_file.clone(),
+            paths.auth_file.clone(),
+            paths.state_dir.join(STATE_FILE),
+        ]
     }
 
     async fn reload(self: Arc<Self>, path: PathBuf) {
@@ -119,16 +134,20 @@ impl Sidecar {
     }
 
     fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
-        let now = clock::now();
         self.warn_of_entries(&loaded.problems);
         if let PermissionFinding::Wide { mode } = loaded.permissions {
             self.narrow_accounts_file(mode);
         }
         self.warn_of_a_shared_folder();
+        self.take_entries(loaded.accounts, saved);
+    }
+
+    fn take_entries(&self, entries: Vec<FileAccount>, saved: &SavedState) {
+        let now = clock::now();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let found: Vec<FoundMarks> = loaded.accounts.iter().map(FoundMarks::of).collect();
-        let accounts = loaded.accounts.into_iter().map(|entry| record_of(entry, &known, now)).collect();
+        let found: Vec<FoundMarks> = entries.iter().map(FoundMarks::of).collect();
+        let accounts = entries.into_iter().map(|entry| record_of(entry, &known, now)).collect();
         self.note_choices(now);
         let report = self.pool().sync(accounts, now);
         self.take_marks(&found, saved, now);

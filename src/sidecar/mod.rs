@@ -6,10 +6,12 @@
 
 mod accounts;
 mod attempt;
+mod attempting;
 mod audience;
 mod blocking;
 mod choices;
 mod collect;
+mod command;
 mod complete;
 mod discover;
 mod error;
@@ -18,6 +20,7 @@ mod file_warnings;
 mod findings;
 mod footer;
 mod found_login;
+mod history;
 mod import;
 mod initialize;
 mod linked;
@@ -43,22 +46,25 @@ mod token;
 mod upkeep;
 mod usage;
 mod usage_poll;
+mod verify;
 mod view;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::clock;
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{Pool, RotationSettings, Tempo};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, Paths, RedeemFile, SettingsFile, StateFile, UsageAsksFile};
+use crate::store::{AccountsFile, HistoryFile, Paths, RedeemFile, SettingsFile, StateFile, UsageAsksFile};
 use crate::upstream::Upstream;
+use crate::watch::WatchReport;
 
 pub use logins::LoginOptions;
 pub use module::methods;
 
 use complete::Completions;
+use history::Log;
 use import::Imports;
 use initialize::Session;
 use logins::Logins;
@@ -82,8 +88,17 @@ pub struct Options {
     /// How often accounts that nobody uses are looked after.
     pub upkeep_interval: Duration,
     pub usage_tempo: Tempo,
-    /// Whether pi's login is merged before anything is answered.
-    pub merge_at_start: bool,
+    pub start: Start,
+}
+
+/// What is done before anything is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// pi's login is merged.
+    Merging,
+    NotMerging,
+    /// Nothing is changed, not even what should be.
+    LookingOnly,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -109,6 +124,8 @@ pub struct Sidecar {
     usage_fetches: UsageFetches,
     shown: Shown,
     usage_polls: UsagePolls,
+    log: Log,
+    watching: OnceLock<WatchReport>,
 }
 
 impl std::fmt::Debug for Sidecar {
@@ -141,12 +158,19 @@ impl Sidecar {
             usage_fetches: UsageFetches::default(),
             shown: Shown::default(),
             usage_polls: UsagePolls::new(UsageAsksFile::new(&options.paths.state_dir), clock::now()),
+            log: Log::new(HistoryFile::new(&options.paths.state_dir)),
+            watching: OnceLock::new(),
             options,
         });
         sidecar.load_settings();
-        sidecar.load_everything();
-        sidecar.look_for_unknown_outcomes();
-        if sidecar.options.merge_at_start {
+        match sidecar.options.start {
+            Start::LookingOnly => sidecar.look_at_everything(),
+            Start::Merging | Start::NotMerging => {
+                sidecar.load_everything();
+                sidecar.look_for_unknown_outcomes();
+            }
+        }
+        if sidecar.options.start == Start::Merging {
             sidecar.merge_at_start();
         }
         sidecar
@@ -171,6 +195,9 @@ impl Sidecar {
     /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
     /// time.
     pub async fn finish(self: &Arc<Self>) {
+        if self.options.start == Start::LookingOnly {
+            return;
+        }
         if self.redeems.are_under_way() {
             // A slow token endpoint may use up all the time there is.
             self.flush().await;
@@ -178,5 +205,6 @@ impl Sidecar {
         }
         self.logins.settle().await;
         self.flush().await;
+        self.finish_history().await;
     }
 }

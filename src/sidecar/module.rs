@@ -8,13 +8,14 @@ use jsonrpsee::{Methods, RpcModule};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Sidecar, accounts, collect, complete, discover, footer, import, initialize, login, paths, refresh, reset,
-    rotation, status,
+    Sidecar, accounts, collect, command, complete, discover, footer, history, import, initialize, login,
+    paths, refresh, reset, rotation, status, verify,
 };
 use crate::protocol::{
-    Accounts, AccountsToken, Collect, CompleteCancel, Disable, Enable, Import, Initialize, Label, Login,
-    LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth, Refresh, Remove, Reset, RpcDiscover,
-    RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation, ShowStatus, Use,
+    Accounts, AccountsToken, Collect, Command, CommandSuggest, CompleteCancel, Disable, Enable, History,
+    Import, Initialize, Label, Login, LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth,
+    Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation,
+    ShowStatus, Use, Verify,
 };
 
 /// Every method of the sidecar, ready to be served.
@@ -47,6 +48,10 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<ShowStatus>(&mut module, &sidecar, status::show)?;
     on::<ShowFooter>(&mut module, &sidecar, footer::show)?;
     on_waiting::<SetFooter, _, _>(&mut module, footer::set)?;
+    on_waiting::<Verify, _, _>(&mut module, verify::verify)?;
+    on_waiting::<History, _, _>(&mut module, history::history)?;
+    on_waiting::<Command, _, _>(&mut module, command::command)?;
+    on_waiting::<CommandSuggest, _, _>(&mut module, command::suggest)?;
     on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;

@@ -76,6 +76,7 @@ impl Order {
             started: self.placed,
             first_event: None,
             deadline: self.deadline.and_then(|after| self.placed.checked_add(after)),
+            attempting: None,
         }
     }
 }

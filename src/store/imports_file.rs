@@ -51,6 +51,11 @@ impl ImportsFile {
         }
     }
 
+    /// Whether it parses.
+    pub fn look(&self) -> Result<(), StorageError> {
+        self.read().map(drop)
+    }
+
     /// Lock, read again, `edit`, write if that changed anything, unlock. What did not parse is kept aside, as
     /// `imports.json.corrupt-<millis of now>`.
     pub fn change<T>(&self, now: At, edit: impl FnOnce(&mut SeenLogins) -> T) -> Result<T, StorageError> {

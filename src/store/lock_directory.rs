@@ -17,6 +17,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::StorageError;
 use crate::clock;
+use crate::pool::At;
 
 /// A holder that has not touched its lock for this long is dead. pi itself touches every 15 s, so that the 10 s of its
 /// synchronous readers would take locks from the living.
@@ -50,7 +51,30 @@ struct Mark {
     modified: (i64, i64),
 }
 
+/// How the lock on a file looks from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockLook {
+    Free,
+    /// Touched this long ago.
+    Held {
+        age: Duration,
+    },
+    /// Its holder is gone; whoever wants the lock takes it.
+    Stale {
+        age: Duration,
+    },
+}
+
 impl LockDirectory {
+    /// Changes nothing. A file whose directory is not there is not locked.
+    pub fn look(file: &Path) -> LockLook {
+        let Some(mark) = lock_path(file).ok().and_then(|path| mark_of(&path).ok()) else {
+            return LockLook::Free;
+        };
+        let age = clock::now().since(mark.at());
+        if mark.is_older_than(STALE) { LockLook::Stale { age } } else { LockLook::Held { age } }
+    }
+
     /// Waits until `file` can be locked, at most `patience`; with none it tries once. Blocks the thread. The file need
     /// not exist, its directory must.
     pub fn acquire(file: &Path, patience: Duration) -> Result<LockDirectory, StorageError> {
@@ -193,9 +217,12 @@ fn clear_if_stale(path: &Path, stale: Duration) -> bool {
 }
 
 impl Mark {
+    fn at(&self) -> At {
+        At(self.modified.0.saturating_mul(1000).saturating_add(self.modified.1 / 1_000_000))
+    }
+
     fn is_older_than(&self, age: Duration) -> bool {
-        let modified = self.modified.0.saturating_mul(1000).saturating_add(self.modified.1 / 1_000_000);
-        clock::now().millis().saturating_sub(modified) > i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
+        clock::now().since(self.at()) > age
     }
 }
 

@@ -54,6 +54,11 @@ impl RedeemFile {
         load(&self.dir, now)
     }
 
+    /// What is known now; nothing is set aside.
+    pub fn look(&self) -> Result<RedeemLedger, StorageError> {
+        read(&self.dir.join(FILE_NAME)).map(Option::unwrap_or_default)
+    }
+
     /// What is known now; intents may be under way.
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
         load(&self.dir, now)
@@ -76,19 +81,25 @@ impl RedeemLane {
 
 fn load(dir: &Path, now: At) -> Result<LedgerReading, StorageError> {
     let path = dir.join(FILE_NAME);
-    let bytes = match read_regular(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: None });
-        }
-        Err(error) => return Err(StorageError::Unreadable { path, source: error }),
-    };
-    if let Ok(record) = serde_json::from_slice::<LedgerRecord>(&bytes) {
-        return Ok(LedgerReading { ledger: record.into(), set_aside: None });
+    match read(&path) {
+        Ok(ledger) => return Ok(LedgerReading { ledger: ledger.unwrap_or_default(), set_aside: None }),
+        Err(StorageError::Corrupt { .. }) => {}
+        Err(error) => return Err(error),
     }
     let aside = dir.join(format!("{FILE_NAME}.corrupt-{}", now.millis()));
     fs::rename(&path, &aside).map_err(|error| StorageError::writing(&path, error))?;
     Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: Some(aside) })
+}
+
+fn read(path: &Path) -> Result<Option<RedeemLedger>, StorageError> {
+    let bytes = match read_regular(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StorageError::Unreadable { path: path.to_owned(), source }),
+    };
+    let record = serde_json::from_slice::<LedgerRecord>(&bytes)
+        .map_err(|error| StorageError::parsing(path, &error, "the redeem journal of multicodex"))?;
+    Ok(Some(record.into()))
 }
 
 #[cfg(test)]

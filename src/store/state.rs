@@ -70,6 +70,11 @@ impl StateFile {
         }
     }
 
+    /// What is saved; nothing is set aside.
+    pub fn look(&self) -> Result<SavedState, StorageError> {
+        self.read().map(Option::unwrap_or_default)
+    }
+
     /// Lock, read again, let `join` bring in what this sidecar knows, write if that changed anything, unlock.
     pub fn merge_and_save<T>(
         &self,

@@ -13,6 +13,7 @@ mod headers;
 mod loose;
 mod sse;
 mod stream;
+mod token_usage;
 mod usage_reading;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
@@ -20,4 +21,5 @@ pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
 pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers};
 pub use stream::{EventStream, StreamFault};
+pub use token_usage::token_count;
 pub use usage_reading::Asked;

@@ -58,6 +58,11 @@ impl Attached {
         }
     }
 
+    /// Whether the kernel was asked about everything.
+    pub(super) fn is_complete(&self) -> bool {
+        self.watcher.is_some() && self.refused.is_none()
+    }
+
     /// A watch ends with its directory, and follows it when it is moved: either way it must be attached anew.
     pub(super) fn heed(&mut self, notice: &notify::Result<notify::Event>) {
         let gone = match notice {

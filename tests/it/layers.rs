@@ -14,11 +14,12 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("store", &["store", "pool", "secret", "clock"], &["jsonrpsee", "notify", "reqwest", "oauth2", "tokio"]),
     ("watch.rs", &["watch"], &["jsonrpsee", "reqwest", "oauth2"]),
     ("watch", &["watch"], &["jsonrpsee", "reqwest", "oauth2"]),
+    ("screen", &["screen", "protocol", "pool"], &["serde", "serde_json", "tokio", "tracing", "jsonrpsee"]),
     (
         "sidecar",
         &[
             "sidecar", "pool", "protocol", "rpc", "upstream", "auth", "store", "watch", "http", "secret",
-            "clock",
+            "clock", "screen",
         ],
         &["reqwest", "oauth2", "notify", "hyper"],
     ),

@@ -10,11 +10,14 @@ export interface Methods {
   "accounts/remove": { params: AccountParams; result: Removed };
   "accounts/token": { params: TokenParams; result: TokenAnswer };
   "accounts/use": { params: AccountParams; result: AccountAnswer };
+  "command": { params: CommandParams; result: CommandAnswer };
+  "command/suggest": { params: CommandParams; result: Suggestions };
   "complete": { params: CompleteParams; result: string };
   "complete/cancel": { params: CancelComplete; result: boolean };
   "complete/collect": { params: CompleteParams; result: Collected };
   "footer": { params: NoParams; result: Footer };
   "footer/set": { params: FooterChange; result: Footer };
+  "history": { params: HistoryParams; result: HistoryAnswer };
   "initialize": { params: InitializeParams; result: InitializeResult };
   "login": { params: LoginParams; result: LoginStarted };
   "login/cancel": { params: LoginIdParams; result: LoginCancelled };
@@ -29,6 +32,7 @@ export interface Methods {
   "rpc.discover": { params: NoParams; result: unknown };
   "shutdown": { params: undefined; result: null };
   "status": { params: StatusParams; result: Status };
+  "verify": { params: VerifyParams; result: VerifyAnswer };
 }
 
 /** What the sidecar sends unasked, beside the notices of a completion. */
@@ -55,7 +59,38 @@ export type ChangeReason =
   | "edited"
   | "health";
 export type Affinity = "none" | "session";
+export type AttemptOutcome = "completed" | "incomplete" | "rotated" | "failed" | "cancelled";
 export type LoginFlow = "browser" | "device";
+/**
+ * Stable. New ones may come.
+ */
+export type CheckId =
+  | "accounts_file"
+  | "accounts_entries"
+  | "settings_file"
+  | "state_files"
+  | "agent_dir_writable"
+  | "state_dir_writable"
+  | "permissions"
+  | "auth_import"
+  | "locks"
+  | "pi_auth_lock"
+  | "pi_settings_lock"
+  | "watcher"
+  | "accounts"
+  | "shared_credentials"
+  | "redeeming"
+  | "account_login"
+  | "account_token"
+  | "account_usage"
+  | "upstream"
+  | "auth_server"
+  | "clock";
+/**
+ * From good to bad.
+ */
+export type CheckStatus = ("pass" | "fail") | "warn";
+export type CommandLevel = ("info" | "warning") | "error";
 /**
  * Why a request failed; the name on the wire is stable.
  */
@@ -91,7 +126,8 @@ export type WarningKind =
       | "outcome_unknown"
     )
   | "consumed_credential"
-  | "redeem_paused";
+  | "redeem_paused"
+  | "usage_unavailable";
 export type ImportSource = "pi" | "codex";
 /**
  * The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
@@ -240,6 +276,38 @@ export interface AccountStanding {
   state: AccountState;
   until?: number | null;
 }
+export interface AccountTally {
+  /**
+   * Account id.
+   */
+  account: string;
+  tally: Tally;
+}
+/**
+ * Sums of attempts.
+ */
+export interface Tally {
+  attempts: number;
+  cancelled: number;
+  /**
+   * Also those that upstream cut short.
+   */
+  completed: number;
+  failed: number;
+  rotated: number;
+  tokens: TokenCount;
+}
+/**
+ * As upstream counted them.
+ */
+export interface TokenCount {
+  /**
+   * Of `input`, how many came from upstream's cache.
+   */
+  cached: number;
+  input: number;
+  output: number;
+}
 /**
  * Accounts changed in a way that a client could see. A burst of changes yields one notification.
  */
@@ -254,6 +322,31 @@ export interface AccountsParams {
    * Ask upstream for the usage of every account first.
    */
   refreshUsage?: boolean | null;
+}
+/**
+ * One account was asked for one completion.
+ */
+export interface Attempt {
+  /**
+   * Account id; the account may have been removed since.
+   */
+  account: string;
+  /**
+   * When it began.
+   */
+  at: number;
+  /**
+   * From the beginning of the attempt to the first event handed on.
+   */
+  firstEventMs?: number | null;
+  model?: string | null;
+  outcome: AttemptOutcome;
+  /**
+   * One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
+   */
+  reason?: string | null;
+  tokens?: TokenCount | null;
+  totalMs: number;
 }
 /**
  * `{subscription}` or `[subscription]`.
@@ -276,6 +369,19 @@ export interface LoginCapability {
    * Login flows on offer: `browser`, `device`.
    */
   flows: LoginFlow[];
+}
+export interface Check {
+  /**
+   * Account id, of the checks that there are for each account.
+   */
+  account?: string | null;
+  /**
+   * The next step; whenever the status is not `pass`.
+   */
+  hint?: string | null;
+  id: CheckId;
+  message: string;
+  status: CheckStatus;
 }
 export interface ClientInfo {
   /**
@@ -302,6 +408,19 @@ export interface Collected {
   usage?: {
     [k: string]: unknown;
   } | null;
+}
+export interface CommandAnswer {
+  level: CommandLevel;
+  /**
+   * For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
+   */
+  lines: string[];
+}
+export interface CommandParams {
+  /**
+   * What was typed, with or without the leading `/multicodex`.
+   */
+  line: string;
 }
 export interface CompleteParams {
   /**
@@ -332,6 +451,17 @@ export interface CompleteParams {
    * Affinity key; also `prompt_cache_key` when the body has none.
    */
   sessionId?: string | null;
+}
+export interface DayTally {
+  /**
+   * The same for each account, in the order of the answer's `accounts`.
+   */
+  accounts: AccountTally[];
+  /**
+   * `2026-11-26`, in UTC.
+   */
+  day: string;
+  tally: Tally;
 }
 /**
  * The `data` member of every error.
@@ -425,6 +555,34 @@ export interface FooterChange {
   showAccount?: boolean | null;
   showReset?: boolean | null;
   usageMode?: UsageMode | null;
+}
+export interface HistoryAnswer {
+  /**
+   * One row for each account that was tried within `days`, the busiest first.
+   */
+  accounts: AccountTally[];
+  /**
+   * Of all sidecars of this user, the latest first.
+   */
+  attempts: Attempt[];
+  /**
+   * One row for each day on which something was tried, the latest first.
+   */
+  days: DayTally[];
+}
+export interface HistoryParams {
+  /**
+   * Only of this account: id, label or e-mail.
+   */
+  account?: string | null;
+  /**
+   * Over how many days, today included, the sums go; 30 when absent, 366 at most.
+   */
+  days?: number | null;
+  /**
+   * How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
+   */
+  limit?: number | null;
 }
 /**
  * Account ids, by what became of them.
@@ -874,6 +1032,19 @@ export interface StatusParams {
    */
   sessionId?: string | null;
 }
+export interface Suggestion {
+  /**
+   * What to show for it.
+   */
+  label: string;
+  /**
+   * The whole line after `/multicodex`, with this suggestion taken.
+   */
+  value: string;
+}
+export interface Suggestions {
+  items: Suggestion[];
+}
 export interface TokenAnswer {
   /**
    * Secret.
@@ -899,4 +1070,14 @@ export interface TokenParams {
    * once, and the freshest is answered.
    */
   minValidMs?: number | null;
+}
+export interface VerifyAnswer {
+  checks: Check[];
+  status: CheckStatus;
+}
+export interface VerifyParams {
+  /**
+   * Also ask upstream, with the tokens as they are: none is redeemed for it.
+   */
+  online?: boolean | null;
 }

@@ -106,6 +106,22 @@ class Methods(ABC):
         """`footer/set`: Changes how the footer looks, saved at once in settings.json."""
         return cast("types.Footer", await self.request("footer/set", params))
 
+    async def verify(self, params: types.VerifyParams | None = None) -> types.VerifyAnswer:
+        """`verify`: Looks for what is amiss with files, locks, accounts and (online) upstream."""
+        return cast("types.VerifyAnswer", await self.request("verify", params))
+
+    async def history(self, params: types.HistoryParams | None = None) -> types.HistoryAnswer:
+        """`history`: The latest attempts with their outcome, tokens and times, and sums by account and by day."""
+        return cast("types.HistoryAnswer", await self.request("history", params))
+
+    async def command(self, params: types.CommandParams) -> types.CommandAnswer:
+        """`command`: Does what a `/multicodex` line says and answers in words."""
+        return cast("types.CommandAnswer", await self.request("command", params))
+
+    async def command_suggest(self, params: types.CommandParams) -> types.Suggestions:
+        """`command/suggest`: How a `/multicodex` line may go on."""
+        return cast("types.Suggestions", await self.request("command/suggest", params))
+
     async def paths(self) -> types.Paths:
         """`paths`: Where the files are."""
         return cast("types.Paths", await self.request("paths"))

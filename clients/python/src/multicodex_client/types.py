@@ -36,6 +36,11 @@ class AccountsParams(TypedDict):
 Affinity: TypeAlias = Literal["none"] | Literal["session"]
 
 
+AttemptOutcome: TypeAlias = (
+    Literal["completed"] | Literal["incomplete"] | Literal["rotated"] | Literal["failed"] | Literal["cancelled"]
+)
+
+
 class CancelComplete(TypedDict):
     """
     `{subscription}` or `[subscription]`.
@@ -56,6 +61,40 @@ ChangeReason: TypeAlias = (
     | Literal["edited"]
     | Literal["health"]
 )
+
+
+CheckId: TypeAlias = Literal[
+    "accounts_file",
+    "accounts_entries",
+    "settings_file",
+    "state_files",
+    "agent_dir_writable",
+    "state_dir_writable",
+    "permissions",
+    "auth_import",
+    "locks",
+    "pi_auth_lock",
+    "pi_settings_lock",
+    "watcher",
+    "accounts",
+    "shared_credentials",
+    "redeeming",
+    "account_login",
+    "account_token",
+    "account_usage",
+    "upstream",
+    "auth_server",
+    "clock",
+]
+"""
+Stable. New ones may come.
+"""
+
+
+CheckStatus: TypeAlias = Literal["pass", "fail"] | Literal["warn"]
+"""
+From good to bad.
+"""
 
 
 class ClientInfo(TypedDict):
@@ -81,6 +120,16 @@ class Collected(TypedDict):
     The terminal `response` object, raw.
     """
     usage: NotRequired[dict[str, Any] | None]
+
+
+CommandLevel: TypeAlias = Literal["info", "warning"] | Literal["error"]
+
+
+class CommandParams(TypedDict):
+    line: str
+    """
+    What was typed, with or without the leading `/multicodex`.
+    """
 
 
 class CompleteCapability(TypedDict):
@@ -194,6 +243,21 @@ Why a request failed; the name on the wire is stable.
 
 
 FooterOrder: TypeAlias = Literal["account-first", "usage-first"]
+
+
+class HistoryParams(TypedDict):
+    account: NotRequired[str | None]
+    """
+    Only of this account: id, label or e-mail.
+    """
+    days: NotRequired[int | None]
+    """
+    Over how many days, today included, the sums go; 30 when absent, 366 at most.
+    """
+    limit: NotRequired[int | None]
+    """
+    How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
+    """
 
 
 ImportSource: TypeAlias = Literal["pi", "codex"]
@@ -514,6 +578,21 @@ class StatusSegment(TypedDict):
 Strategy: TypeAlias = Literal["reset-first", "least-used", "round-robin", "priority"]
 
 
+class Suggestion(TypedDict):
+    label: str
+    """
+    What to show for it.
+    """
+    value: str
+    """
+    The whole line after `/multicodex`, with this suggestion taken.
+    """
+
+
+class Suggestions(TypedDict):
+    items: list[Suggestion]
+
+
 class Timing(TypedDict):
     firstEventMs: int
     """
@@ -538,6 +617,19 @@ class TokenAnswer(TypedDict):
     """
 
 
+class TokenCount(TypedDict):
+    """
+    As upstream counted them.
+    """
+
+    cached: int
+    """
+    Of `input`, how many came from upstream's cache.
+    """
+    input: int
+    output: int
+
+
 class TokenParams(TypedDict):
     account: NotRequired[str | None]
     """
@@ -557,6 +649,13 @@ UsageMode: TypeAlias = Literal["left", "used"]
 
 
 UsageSource: TypeAlias = Literal["usage_endpoint", "response_headers", "stream_event"]
+
+
+class VerifyParams(TypedDict):
+    online: NotRequired[bool | None]
+    """
+    Also ask upstream, with the tokens as they are: none is redeemed for it.
+    """
 
 
 WarningKind: TypeAlias = (
@@ -615,6 +714,55 @@ class AdditionalLimit(TypedDict):
     limitId: str
     name: NotRequired[str | None]
     windows: list[Window]
+
+
+class Attempt(TypedDict):
+    """
+    One account was asked for one completion.
+    """
+
+    account: str
+    """
+    Account id; the account may have been removed since.
+    """
+    at: int
+    """
+    When it began.
+    """
+    firstEventMs: NotRequired[int | None]
+    """
+    From the beginning of the attempt to the first event handed on.
+    """
+    model: NotRequired[str | None]
+    outcome: AttemptOutcome
+    reason: NotRequired[str | None]
+    """
+    One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
+    """
+    tokens: NotRequired[TokenCount | None]
+    totalMs: int
+
+
+class Check(TypedDict):
+    account: NotRequired[str | None]
+    """
+    Account id, of the checks that there are for each account.
+    """
+    hint: NotRequired[str | None]
+    """
+    The next step; whenever the status is not `pass`.
+    """
+    id: CheckId
+    message: str
+    status: CheckStatus
+
+
+class CommandAnswer(TypedDict):
+    level: CommandLevel
+    lines: list[str]
+    """
+    For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
+    """
 
 
 class Failed(TypedDict):
@@ -825,6 +973,22 @@ class Status(TypedDict):
     """
 
 
+class Tally(TypedDict):
+    """
+    Sums of attempts.
+    """
+
+    attempts: int
+    cancelled: int
+    completed: int
+    """
+    Also those that upstream cut short.
+    """
+    failed: int
+    rotated: int
+    tokens: TokenCount
+
+
 class Token(TypedDict):
     expiresAt: int
     state: TokenState
@@ -842,6 +1006,14 @@ class Usage(TypedDict):
     windows: list[Window]
     """
     Shortest first. A window that is not listed is unknown, which is neither 0 % nor untouched.
+    """
+
+
+class VerifyAnswer(TypedDict):
+    checks: list[Check]
+    status: CheckStatus
+    """
+    The worst of the checks.
     """
 
 
@@ -925,9 +1097,44 @@ class AccountList(TypedDict):
     """
 
 
+class AccountTally(TypedDict):
+    account: str
+    """
+    Account id.
+    """
+    tally: Tally
+
+
 class Capabilities(TypedDict):
     complete: CompleteCapability
     login: LoginCapability
+
+
+class DayTally(TypedDict):
+    accounts: list[AccountTally]
+    """
+    The same for each account, in the order of the answer's `accounts`.
+    """
+    day: str
+    """
+    `2026-11-26`, in UTC.
+    """
+    tally: Tally
+
+
+class HistoryAnswer(TypedDict):
+    accounts: list[AccountTally]
+    """
+    One row for each account that was tried within `days`, the busiest first.
+    """
+    attempts: list[Attempt]
+    """
+    Of all sidecars of this user, the latest first.
+    """
+    days: list[DayTally]
+    """
+    One row for each day on which something was tried, the latest first.
+    """
 
 
 class ImportAnswer(TypedDict):

@@ -1,0 +1,189 @@
+//! What was tried and how it ended: the latest attempts one by one, and sums by day and account of those that are too
+//! old to be listed. It holds nothing of what was said.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::time::Day;
+use super::{AccountId, At};
+
+/// Attempts that stay listed one by one.
+const LISTED: usize = 1000;
+/// Days that are summed up; older ones are forgotten.
+const DAYS: i64 = 400;
+/// Rows of sums, of which there is one for each account and day; the oldest days give way.
+const MAX_SUMS: usize = 1000;
+
+/// One account was asked for one completion. A replay after a 401 is part of its attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedOnce {
+    /// When it began.
+    pub at: At,
+    pub account: AccountId,
+    pub model: Option<String>,
+    pub outcome: TryOutcome,
+    /// The name of a failure's kind, or `deadline`.
+    pub reason: Option<String>,
+    pub tokens: Option<TokenCount>,
+    /// From the beginning of the attempt to the first event handed on.
+    pub first_event: Option<Duration>,
+    pub total: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryOutcome {
+    Completed,
+    /// Upstream cut the response short.
+    Incomplete,
+    /// Failed before output, so that another account could take over.
+    Rotated,
+    /// The client got an error.
+    Failed,
+    /// The client gave it up, or went away.
+    Cancelled,
+}
+
+/// As upstream counted them; `cached` is part of `input`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenCount {
+    pub input: u64,
+    pub cached: u64,
+    pub output: u64,
+}
+
+/// Sums of attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub attempts: u64,
+    /// Also those that upstream cut short.
+    pub completed: u64,
+    pub rotated: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+    pub tokens: TokenCount,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// In the order in which they ended.
+    pub tries: Vec<TriedOnce>,
+    /// Of what is not listed any more.
+    pub sums: BTreeMap<(Day, AccountId), Tally>,
+}
+
+/// What someone wants to know.
+#[derive(Clone, Debug)]
+pub struct HistoryQuestion {
+    pub limit: usize,
+    pub account: Option<AccountId>,
+    /// Sums begin with this day.
+    pub since: Day,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryReport {
+    /// The latest first.
+    pub tries: Vec<TriedOnce>,
+    /// The busiest first.
+    pub accounts: Vec<(AccountId, Tally)>,
+    /// The latest first.
+    pub days: Vec<DayReport>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayReport {
+    pub day: Day,
+    pub total: Tally,
+    /// In the order of the whole report's.
+    pub accounts: Vec<(AccountId, Tally)>,
+}
+
+impl TokenCount {
+    fn add(&mut self, other: TokenCount) {
+        self.input = self.input.saturating_add(other.input);
+        self.cached = self.cached.saturating_add(other.cached);
+        self.output = self.output.saturating_add(other.output);
+    }
+}
+
+impl Tally {
+    pub fn of(tried: &TriedOnce) -> Self {
+        let counts = |outcome: &[TryOutcome]| u64::from(outcome.contains(&tried.outcome));
+        Tally {
+            attempts: 1,
+            completed: counts(&[TryOutcome::Completed, TryOutcome::Incomplete]),
+            rotated: counts(&[TryOutcome::Rotated]),
+            failed: counts(&[TryOutcome::Failed]),
+            cancelled: counts(&[TryOutcome::Cancelled]),
+            tokens: tried.tokens.unwrap_or_default(),
+        }
+    }
+
+    pub fn add(&mut self, other: &Tally) {
+        let pairs = [
+            (&mut self.attempts, other.attempts),
+            (&mut self.completed, other.completed),
+            (&mut self.rotated, other.rotated),
+            (&mut self.failed, other.failed),
+            (&mut self.cancelled, other.cancelled),
+        ];
+        for (sum, more) in pairs {
+            *sum = sum.saturating_add(more);
+        }
+        self.tokens.add(other.tokens);
+    }
+}
+
+impl History {
+    /// Sums up all but the latest attempts, and forgets what is older than anyone asks for.
+    pub fn condense(&mut self, now: At) {
+        let summed = self.tries.len().saturating_sub(LISTED);
+        for tried in self.tries.drain(..summed) {
+            let key = (tried.at.day(), tried.account.clone());
+            self.sums.entry(key).or_default().add(&Tally::of(&tried));
+        }
+        let oldest = Day(now.day().0 - DAYS);
+        self.sums.retain(|(day, _), _| *day > oldest);
+        while self.sums.len() > MAX_SUMS {
+            self.sums.pop_first();
+        }
+    }
+
+    pub fn report(&self, question: &HistoryQuestion) -> HistoryReport {
+        let asked = |account: &AccountId| question.account.as_ref().is_none_or(|only| only == account);
+        let mut rows = self.sums.clone();
+        for tried in &self.tries {
+            let key = (tried.at.day(), tried.account.clone());
+            rows.entry(key).or_default().add(&Tally::of(tried));
+        }
+        rows.retain(|(day, account), _| *day >= question.since && asked(account));
+        let mut by_account: BTreeMap<&AccountId, Tally> = BTreeMap::new();
+        for ((_, account), tally) in &rows {
+            by_account.entry(account).or_default().add(tally);
+        }
+        let mut accounts: Vec<_> = by_account.into_iter().map(|(id, tally)| (id.clone(), tally)).collect();
+        // The sort is stable, so that ids decide between equals.
+        accounts.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.attempts));
+        let mut days: Vec<DayReport> = Vec::new();
+        for (day, _) in rows.keys().rev() {
+            if days.last().is_some_and(|known| known.day == *day) {
+                continue;
+            }
+            let of_day: Vec<_> = accounts
+                .iter()
+                .filter_map(|(id, _)| Some((id.clone(), *rows.get(&(*day, id.clone()))?)))
+                .collect();
+            let mut total = Tally::default();
+            of_day.iter().for_each(|(_, tally)| total.add(tally));
+            days.push(DayReport { day: *day, total, accounts: of_day });
+        }
+        let mut tries: Vec<_> = self.tries.iter().filter(|tried| asked(&tried.account)).cloned().collect();
+        tries.sort_by_key(|tried| tried.at);
+        tries.reverse();
+        tries.truncate(question.limit);
+        HistoryReport { tries, accounts, days }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The accounts, one line each.
+
+use super::Look;
+use super::cell::clean;
+use super::table::{Align, Cell, Column, Cut, Paint, table};
+use super::when::duration;
+use crate::protocol::{Account, AccountState, TokenState};
+
+const COLUMNS: [Column; 7] = [
+    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Middle, worth: 9 },
+    Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
+    Column::fixed("STATE", 8),
+    Column::fixed("TOKEN", 3),
+    Column::number("5H", 7),
+    Column::number("7D", 6),
+    Column { head: "NOTE", align: Align::Left, least: 12, cut: Cut::End, worth: 1 },
+];
+
+pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {
+    if accounts.is_empty() {
+        return "there are no accounts yet\n".to_owned();
+    }
+    let rows: Vec<_> = accounts.iter().map(|account| row(account, now)).collect();
+    table(&COLUMNS, &rows, look)
+}
+
+/// One account with all that is known of it, one thing a line.
+pub fn account(account: &Account, now: i64) -> String {
+    let mut lines = vec![clean(&account.label).into_owned()];
+    let mut tell = |name: &str, value: &str| lines.push(format!("  {name}: {}", clean(value)));
+    let email = account.email.as_deref().filter(|email| *email != account.label);
+    for (name, value) in [
+        ("e-mail", email),
+        ("id", Some(account.id.as_str())),
+        ("workspace", account.workspace_id.as_deref()),
+        ("plan", account.plan.as_deref()),
+    ] {
+        value.into_iter().for_each(|value| tell(name, value));
+    }
+    let (state, _) = state(account.state);
+    let note = note(account, now);
+    tell("state", &if note.is_empty() { state.to_owned() } else { format!("{state} ({note})") });
+    if let Some(reason) = &account.reason {
+        tell("why", &format!("{} ({} ago)", reason.message, duration(now - reason.since)));
+    }
+    let left = account.token.expires_at - now;
+    match left {
+        1.. => tell("token", &format!("valid for {}", duration(left))),
+        _ => tell("token", &format!("expired {} ago", duration(-left))),
+    }
+    match &account.usage {
+        None => tell("usage", "not known yet"),
+        Some(usage) => {
+            for window in &usage.windows {
+                let reset = window.resets_at.filter(|at| *at > now);
+                let resets =
+                    reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
+                tell(&window.name, &format!("{:.0}% used{resets}", window.used_percent));
+            }
+            tell("read", &format!("{} ago", duration(now - usage.fetched_at)));
+        }
+    }
+    if let Some(at) = account.last_used_at {
+        tell("last used", &format!("{} ago", duration(now - at)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn row(account: &Account, now: i64) -> [Cell; 7] {
+    let (state, paint) = state(account.state);
+    let token = match account.token.state {
+        TokenState::Valid => Cell::from("valid"),
+        TokenState::Expiring => "expiring".into(),
+        TokenState::Expired => Cell::painted("expired", Paint::Notice),
+    };
+    [
+        if account.active {
+            Cell::painted(clean(&account.label), Paint::Bold)
+        } else {
+            clean(&account.label).into_owned().into()
+        },
+        account.plan.as_deref().map_or_else(|| "?".to_owned(), |plan| clean(plan).into_owned()).into(),
+        Cell::painted(state, paint),
+        token,
+        used(account, "5h"),
+        used(account, "7d"),
+        note(account, now).into(),
+    ]
+}
+
+pub(super) fn state(state: AccountState) -> (&'static str, Paint) {
+    match state {
+        AccountState::Ready => ("ready", Paint::Good),
+        AccountState::Cooling => ("cooling", Paint::Notice),
+        AccountState::NeedsLogin => ("needs login", Paint::Bad),
+        AccountState::Deactivated => ("deactivated", Paint::Bad),
+        AccountState::Disabled => ("disabled", Paint::Dim),
+    }
+}
+
+/// What matters most comes first, because the end is what gives way.
+fn note(account: &Account, now: i64) -> String {
+    let back = account.cooldown_until.or(account.backoff_until).filter(|until| *until > now);
+    let mut notes = Vec::new();
+    if account.active {
+        notes.push("active".to_owned());
+    }
+    if account.pinned {
+        notes.push("pinned".to_owned());
+    }
+    if let Some(until) = back {
+        notes.push(format!("back in {}", duration(until - now)));
+    }
+    notes.extend(account.reason.as_ref().map(|reason| reason.kind.replace('_', " ")));
+    if account.linked {
+        notes.push("pi's login".to_owned());
+    }
+    notes.join(", ")
+}
+
+fn used(account: &Account, window: &str) -> Cell {
+    let mut windows = account.usage.iter().flat_map(|usage| &usage.windows);
+    let Some(seen) = windows.find(|seen| seen.name == window) else { return "?".into() };
+    let text = format!("{:.0}%", seen.used_percent);
+    match seen.used_percent {
+        90.0.. => Cell::painted(text, Paint::Bad),
+        75.0.. => Cell::painted(text, Paint::Notice),
+        _ => text.into(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Text in columns of a terminal: how wide it is, how it is cut, and what of it is not shown at all.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+const ELLIPSIS: &str = "…";
+
+/// Without what would move the cursor, colour the rest, or turn the line around: names come from elsewhere.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unwanted) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_unwanted(c) { '\u{fffd}' } else { c }).collect())
+}
+
+fn is_unwanted(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+}
+
+/// Columns at most: terminals do not agree about joined emoji and flags, so the widest reading counts.
+pub(super) fn width(text: &str) -> usize {
+    text.graphemes(true).map(width_of).sum()
+}
+
+fn width_of(grapheme: &str) -> usize {
+    let apart: usize = grapheme.chars().map(|c| c.width().unwrap_or(0)).sum();
+    apart.max(grapheme.width())
+}
+
+/// At most `most` columns: the end gives way.
+pub(super) fn cut_end(text: &str, most: usize) -> Cow<'_, str> {
+    if width(text) <= most {
+        return Cow::Borrowed(text);
+    }
+    let kept = start_within(text, most.saturating_sub(1));
+    if most == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{kept}{ELLIPSIS}")) }
+}
+
+/// At most `most` columns: the middle gives way, because names of one kind are told apart by both of their ends.
+pub(super) fn cut_middle(text: &str, most: usize) -> Cow<'_, str> {
+    if width(text) <= most {
+        return Cow::Borrowed(text);
+    }
+    if most < 4 {
+        return cut_end(text, most);
+    }
+    let at_the_end = (most - 1) / 2;
+    let start = start_within(text, most - 1 - at_the_end);
+    let end = end_within(text, at_the_end);
+    Cow::Owned(format!("{start}{ELLIPSIS}{end}"))
+}
+
+fn start_within(text: &str, most: usize) -> &str {
+    let mut used = 0;
+    let mut end = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        used += width_of(grapheme);
+        if used > most {
+            break;
+        }
+        end = at + grapheme.len();
+    }
+    &text[..end]
+}
+
+fn end_within(text: &str, most: usize) -> &str {
+    let mut used = 0;
+    let mut start = text.len();
+    for (at, grapheme) in text.grapheme_indices(true).rev() {
+        used += width_of(grapheme);
+        if used > most {
+            break;
+        }
+        start = at;
+    }
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_counted_as_a_terminal_does() {
+        let cases = [
+            ("", 0),
+            ("ada", 3),
+            ("日本語", 6),
+            ("e\u{301}", 1),
+            ("🦀", 2),
+            ("\u{1f469}\u{200d}\u{1f4bb}", 4),
+            ("🇩🇪", 2),
+            ("한국", 4),
+        ];
+        for (text, columns) in cases {
+            assert_eq!(width(text), columns, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_gives_way() {
+        assert_eq!(cut_end("abcdef", 6), "abcdef");
+        assert_eq!(cut_end("abcdef", 4), "abc…");
+        assert_eq!(cut_end("日本語", 5), "日本…");
+        assert_eq!(cut_end("日本語", 4), "日…");
+        assert_eq!(cut_end("ab", 0), "");
+        assert_eq!(cut_middle("ada.lovelace@example.com", 11), "ada.l…e.com");
+        assert_eq!(cut_middle("日本語日本語", 8), "日本…語");
+        assert_eq!(
+            cut_middle("e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", 5),
+            "e\u{301}e\u{301}…e\u{301}e\u{301}"
+        );
+        assert_eq!(cut_middle("abcdef", 3), "ab…");
+    }
+
+    #[test]
+    fn a_name_cannot_colour_the_screen_or_turn_a_line_around() {
+        assert_eq!(clean("a\u{1b}[31mb\nc\u{202e}d"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+        assert_eq!(clean("日本 e\u{301}"), "日本 e\u{301}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_text_never_is_wider_than_asked(text in "\\PC{0,40}", most in 0..30usize) {
+            prop_assert!(width(&cut_end(&text, most)) <= most);
+            prop_assert!(width(&cut_middle(&text, most)) <= most);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Sums by account and by day, with the last days of each to look at.
+
+use super::Look;
+use super::history::label_of;
+use super::spark::sparkline;
+use super::table::{Align, Cell, Column, Cut, Paint, table};
+use super::when::amount;
+use crate::pool::{At, Day};
+use crate::protocol::{Account, HistoryAnswer, Tally};
+
+/// Days that are shown in a sparkline.
+const LAST_DAYS: i64 = 14;
+
+const OF_ACCOUNTS: [Column; 8] = [
+    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Middle, worth: 9 },
+    Column::number("TRIED", 8),
+    Column::number("OK", 7),
+    Column::number("FAILED", 5),
+    Column::number("IN", 4),
+    Column::number("CACHED", 3),
+    Column::number("OUT", 2),
+    Column::fixed("LAST 14 DAYS", 6),
+];
+
+const OF_DAYS: [Column; 8] = [
+    Column::fixed("DAY (UTC)", 9),
+    Column::number("TRIED", 8),
+    Column::number("OK", 7),
+    Column::number("ROTATED", 4),
+    Column::number("FAILED", 6),
+    Column::number("IN", 3),
+    Column::number("CACHED", 2),
+    Column::number("OUT", 1),
+];
+
+pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look) -> String {
+    if answer.accounts.is_empty() {
+        return "nothing was tried yet\n".to_owned();
+    }
+    let today = At(now).day();
+    let last_days: Vec<String> = (0..LAST_DAYS).rev().map(|ago| Day(today.0 - ago).to_string()).collect();
+    let tried = |account: &str| {
+        let on = |day: &String| {
+            let day = answer.days.iter().find(|tally| tally.day == *day)?;
+            Some(day.accounts.iter().find(|of| of.account == account)?.tally.attempts)
+        };
+        let numbers: Vec<u64> = last_days.iter().map(|day| on(day).unwrap_or(0)).collect();
+        sparkline(&numbers)
+    };
+    let by_account: Vec<_> = answer
+        .accounts
+        .iter()
+        .map(|of| {
+            let [attempts, ok, input, cached, output] = numbers(&of.tally);
+            [
+                label_of(&of.account, accounts).into(),
+                attempts,
+                ok,
+                failed(of.tally.failed),
+                input,
+                cached,
+                output,
+                Cell::from(tried(&of.account)),
+            ]
+        })
+        .collect();
+    let by_day: Vec<_> = answer
+        .days
+        .iter()
+        .map(|of| {
+            let [attempts, ok, input, cached, output] = numbers(&of.tally);
+            let rotated = amount(of.tally.rotated).into();
+            [of.day.as_str().into(), attempts, ok, rotated, failed(of.tally.failed), input, cached, output]
+        })
+        .collect();
+    format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, look), table(&OF_DAYS, &by_day, look))
+}
+
+fn numbers(tally: &Tally) -> [Cell; 5] {
+    let cached = match (tally.tokens.cached, tally.tokens.input) {
+        (_, 0) => String::new(),
+        (cached, input) => format!("{:.0}%", 100.0 * cached as f64 / input as f64),
+    };
+    [
+        amount(tally.attempts).into(),
+        amount(tally.completed).into(),
+        amount(tally.tokens.input).into(),
+        cached.into(),
+        amount(tally.tokens.output).into(),
+    ]
+}
+
+fn failed(count: u64) -> Cell {
+    match count {
+        0 => "0".into(),
+        count => Cell::painted(amount(count), Paint::Bad),
+    }
+}

@@ -1,0 +1,224 @@
+//! Rows in columns as wide as they need to be, or as the terminal lets them. No row is ever wider than the terminal.
+
+use super::Look;
+use super::cell::{cut_end, cut_middle, width};
+
+const GAP: usize = 2;
+
+/// One column: its heading, and what may be done to it when there is no room.
+pub(super) struct Column {
+    pub(super) head: &'static str,
+    pub(super) align: Align,
+    /// How narrow it may become.
+    pub(super) least: usize,
+    pub(super) cut: Cut,
+    /// Columns with a lower one go first when narrowing is not enough.
+    pub(super) worth: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    End,
+    Middle,
+}
+
+/// What is in one place of a table, cleaned by whoever fills it.
+#[derive(Clone, Default)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) paint: Option<Paint>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Good,
+    Notice,
+    Bad,
+    Dim,
+    Bold,
+}
+
+impl Column {
+    /// Keeps its width, aligned to the left.
+    pub(super) const fn fixed(head: &'static str, worth: u8) -> Self {
+        Column { head, align: Align::Left, least: usize::MAX, cut: Cut::End, worth }
+    }
+
+    pub(super) const fn number(head: &'static str, worth: u8) -> Self {
+        Column { align: Align::Right, ..Column::fixed(head, worth) }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Cell { text: text.into(), paint: None }
+    }
+}
+
+impl Cell {
+    pub(super) fn painted(text: impl Into<String>, paint: Paint) -> Self {
+        Cell { text: text.into(), paint: Some(paint) }
+    }
+}
+
+impl Paint {
+    pub(super) fn on(self, text: &str, look: &Look) -> String {
+        if !look.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match self {
+            Paint::Good => "32",
+            Paint::Notice => "33",
+            Paint::Bad => "31",
+            Paint::Dim => "2",
+            Paint::Bold => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// A heading and one line for each row, without columns that are empty.
+pub(super) fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], look: &Look) -> String {
+    let natural: Vec<usize> = (0..N)
+        .map(|at| {
+            let content = rows.iter().map(|row| width(&row[at].text)).max().unwrap_or(0);
+            if content == 0 { 0 } else { content.max(width(columns[at].head)) }
+        })
+        .collect();
+    let widths = arrange(columns, natural, look.width);
+    let head = columns.each_ref().map(|column| Cell::painted(column.head, Paint::Bold));
+    let mut text = line(columns, &head, &widths, look);
+    for row in rows {
+        text.push_str(&line(columns, row, &widths, look));
+    }
+    text
+}
+
+/// The width of each column; one that is 0 is left out.
+fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> Vec<usize> {
+    let Some(room) = room else { return natural };
+    loop {
+        let mut widths = natural.clone();
+        let Some(mut over) = total(&widths).checked_sub(room).filter(|over| *over > 0) else { return widths };
+        // The widest gives way first, by one column at a time, until all are at their least.
+        while over > 0 {
+            let widest =
+                (0..columns.len()).filter(|&at| widths[at] > columns[at].least).max_by_key(|&at| widths[at]);
+            let Some(at) = widest else { break };
+            widths[at] -= 1;
+            over -= 1;
+        }
+        if over == 0 {
+            return widths;
+        }
+        let shown = (0..columns.len()).filter(|&at| natural[at] > 0);
+        match shown.clone().min_by_key(|&at| columns[at].worth) {
+            Some(at) if shown.count() > 1 => natural[at] = 0,
+            // The last one takes what there is.
+            Some(at) => {
+                widths[at] = room;
+                return widths;
+            }
+            None => return widths,
+        }
+    }
+}
+
+fn total(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0);
+    widths.iter().sum::<usize>() + GAP * shown.count().saturating_sub(1)
+}
+
+fn line(columns: &[Column], cells: &[Cell], widths: &[usize], look: &Look) -> String {
+    let mut text = String::new();
+    // Spaces that are due before the next cell; at the end of a line none are.
+    let mut due = 0;
+    let shown = columns.iter().zip(cells).zip(widths).filter(|(_, width)| **width > 0);
+    for (nth, ((column, cell), &room)) in shown.enumerate() {
+        let content = match column.cut {
+            Cut::End => cut_end(&cell.text, room),
+            Cut::Middle => cut_middle(&cell.text, room),
+        };
+        let rest = room - width(&content);
+        due += if nth > 0 { GAP } else { 0 };
+        if column.align == Align::Right {
+            due += rest;
+        }
+        if !content.is_empty() {
+            text.extend(std::iter::repeat_n(' ', std::mem::take(&mut due)));
+            text.push_str(&cell.paint.map_or_else(|| content.to_string(), |paint| paint.on(&content, look)));
+        }
+        if column.align == Align::Left {
+            due += rest;
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COLUMNS: [Column; 3] = [
+        Column { head: "NAME", align: Align::Left, least: 6, cut: Cut::Middle, worth: 9 },
+        Column::number("N", 2),
+        Column { head: "NOTE", align: Align::Left, least: 4, cut: Cut::End, worth: 1 },
+    ];
+
+    fn shown(rows: &[[&str; 3]], width: Option<usize>) -> Vec<String> {
+        let rows: Vec<[Cell; 3]> = rows.iter().map(|row| row.map(Cell::from)).collect();
+        let text = table(&COLUMNS, &rows, &Look { width, colour: false });
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be_and_give_way_when_they_have_to() {
+        let rows = [["ada@example.com", "7", "a note"], ["bob", "1234", ""]];
+        assert_eq!(
+            shown(&rows, None),
+            [
+                "NAME                N  NOTE", //
+                "ada@example.com     7  a note",
+                "bob              1234",
+            ]
+        );
+        assert_eq!(
+            shown(&rows, Some(24)),
+            ["NAME           N  NOTE", "ada@e….com     7  a note", "bob         1234"]
+        );
+        // Without room for the number and the note, they go.
+        assert_eq!(shown(&rows, Some(13)), ["NAME        N", "ada…com     7", "bob      1234"]);
+        assert_eq!(shown(&rows, Some(5)), ["NAME", "ad…om", "bob"]);
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let rows = [[Cell::painted("ada", Paint::Good), "1".into(), "x".into()]];
+        let text = table(&COLUMNS, &rows, &Look { width: Some(80), colour: true });
+        assert_eq!(text.lines().last(), Some("\u{1b}[32mada\u{1b}[0m   1  x"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_wider_than_the_terminal(
+            rows in prop::collection::vec(("\\PC{0,60}", "[0-9]{0,9}", "\\PC{0,60}"), 0..6),
+            room in 1..100usize,
+        ) {
+            let rows: Vec<[Cell; 3]> =
+                rows.into_iter().map(|(name, number, note)| [name.into(), number.into(), note.into()]).collect();
+            let text = table(&COLUMNS, &rows, &Look { width: Some(room), colour: false });
+            for line in text.lines() {
+                prop_assert!(width(line) <= room, "{line:?}");
+            }
+        }
+    }
+}

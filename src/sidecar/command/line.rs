@@ -1,0 +1,206 @@
+//! What a line after `/multicodex` says. It knows the family and its forms, and no account.
+
+use super::family::{FAMILY, Member, Takes, member};
+use super::nearest::nearest;
+use super::words::words;
+use crate::protocol::ResetScope;
+
+const NAME: &str = "/multicodex";
+const DEFAULT_HISTORY: u32 = 20;
+const MAX_HISTORY: u32 = 1000;
+
+#[derive(Debug)]
+pub(super) enum Line {
+    Accounts,
+    Use(String),
+    Show(Option<String>),
+    /// One account, or all.
+    Refresh(Option<String>),
+    Login(Option<String>),
+    Reauth(Option<String>),
+    Verify {
+        online: bool,
+    },
+    History(u32),
+    Stats,
+    Path,
+    Reset(ResetScope),
+    Help(Option<&'static Member>),
+}
+
+/// A line that says nothing that could be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+/// The line without a leading `/multicodex`, and how many bytes that took.
+pub(super) fn after_the_name(line: &str) -> (&str, usize) {
+    let start = line.trim_start();
+    let rest = start
+        .strip_prefix(NAME)
+        .filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        .unwrap_or(line);
+    (rest, line.len() - rest.len())
+}
+
+pub(super) fn read(line: &str) -> Result<Line, Mistake> {
+    let mut words = words(after_the_name(line).0).into_iter().map(|word| word.text);
+    let Some(word) = words.next() else { return Ok(Line::Help(None)) };
+    let Some(member) = member(&word) else { return Err(unknown("command", &word, names(), "help")) };
+    let argument = words.next().filter(|argument| !argument.is_empty());
+    if let Some(more) = words.next() {
+        return Err(Mistake {
+            message: format!("\"{more}\" is one word too many"),
+            hint: format!("{}; a name with spaces goes in quotes", form(member)),
+        });
+    }
+    let account = argument.clone();
+    Ok(match (member.word, argument.as_deref()) {
+        ("accounts" | "use", None) => Line::Accounts,
+        ("accounts" | "use", Some(account)) => Line::Use(account.to_owned()),
+        ("show", _) => Line::Show(account),
+        ("refresh", _) => Line::Refresh(account),
+        ("login", _) => Line::Login(account),
+        ("reauth", _) => Line::Reauth(account),
+        ("verify", None) => Line::Verify { online: false },
+        ("verify", Some(_)) => {
+            one_of(member, account)?;
+            Line::Verify { online: true }
+        }
+        ("history", None) => Line::History(DEFAULT_HISTORY),
+        ("history", Some(count)) => match count.parse() {
+            Ok(count @ 1..=MAX_HISTORY) => Line::History(count),
+            _ => {
+                return Err(Mistake {
+                    message: format!("\"{count}\" is not a number from 1 to {MAX_HISTORY}"),
+                    hint: form(member),
+                });
+            }
+        },
+        ("reset", _) => Line::Reset(match one_of(member, account)? {
+            Some("manual") => ResetScope::Manual,
+            Some("quota") => ResetScope::Quota,
+            _ => ResetScope::All,
+        }),
+        ("help", None) => Line::Help(None),
+        ("help", Some(word)) => match self::member(word) {
+            Some(member) => Line::Help(Some(member)),
+            None => return Err(unknown("command", word, names(), "help")),
+        },
+        (_, Some(more)) => {
+            return Err(Mistake { message: format!("\"{more}\" is one word too many"), hint: form(member) });
+        }
+        ("stats", None) => Line::Stats,
+        _ => Line::Path,
+    })
+}
+
+/// What a reset says of its two halves.
+pub(super) fn of_scope(scope: ResetScope, pin: String, cooldowns: String) -> Vec<String> {
+    match scope {
+        ResetScope::Manual => vec![pin],
+        ResetScope::Quota => vec![cooldowns],
+        ResetScope::All => vec![pin, cooldowns],
+    }
+}
+
+fn one_of(member: &'static Member, argument: Option<String>) -> Result<Option<&'static str>, Mistake> {
+    let (Some(argument), Takes::OneOf(choices)) = (argument, member.takes) else { return Ok(None) };
+    let asked = argument.trim_start_matches("--");
+    match choices.iter().find(|choice| choice.eq_ignore_ascii_case(asked)) {
+        Some(choice) => Ok(Some(choice)),
+        None => Err(Mistake {
+            hint: form(member),
+            ..unknown(member.word, &argument, choices.iter().copied(), member.word)
+        }),
+    }
+}
+
+fn unknown<'a>(what: &str, typed: &str, candidates: impl Iterator<Item = &'a str>, see: &str) -> Mistake {
+    let message = match nearest(typed, candidates) {
+        Some(near) => format!("unknown {what} \"{typed}\"; did you mean {near}?"),
+        None => format!("unknown {what} \"{typed}\""),
+    };
+    Mistake { message, hint: format!("see /multicodex {see}") }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    FAMILY.iter().map(|member| member.word)
+}
+
+fn form(member: &Member) -> String {
+    format!("the form is /multicodex {}", member.form)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(line: &str, expected: &str) {
+        assert_eq!(format!("{:?}", read(line).unwrap()), expected, "{line}");
+    }
+
+    #[test]
+    fn every_word_is_understood_with_and_without_what_may_follow() {
+        check("accounts", "Accounts");
+        check("accounts ada", r#"Use("ada")"#);
+        check("use", "Accounts");
+        check("use \"Ada at work\"", r#"Use("Ada at work")"#);
+        check("  /multicodex   use ada ", r#"Use("ada")"#);
+        check("/multicodex USE ada", r#"Use("ada")"#);
+        check("show", "Show(None)");
+        check("show ada", r#"Show(Some("ada"))"#);
+        check("refresh", "Refresh(None)");
+        check("refresh all", r#"Refresh(Some("all"))"#);
+        check("login", "Login(None)");
+        check("reauth ada", r#"Reauth(Some("ada"))"#);
+        check("verify", "Verify { online: false }");
+        check("verify online", "Verify { online: true }");
+        check("verify --online", "Verify { online: true }");
+        check("history", "History(20)");
+        check("history 5", "History(5)");
+        check("stats", "Stats");
+        check("path", "Path");
+        check("reset", "Reset(All)");
+        check("reset Quota", "Reset(Quota)");
+        check("reset manual", "Reset(Manual)");
+        check("help", "Help(None)");
+        check("", "Help(None)");
+        check("/multicodex", "Help(None)");
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_meant_or_how_it_is_done() {
+        fn check(line: &str, message: &str, hint: &str) {
+            let mistake = read(line).unwrap_err();
+            assert_eq!((mistake.message.as_str(), mistake.hint.as_str()), (message, hint), "{line}");
+        }
+        check("verfiy", "unknown command \"verfiy\"; did you mean verify?", "see /multicodex help");
+        check("/multicodexes", "unknown command \"/multicodexes\"", "see /multicodex help");
+        check(
+            "reset quotas",
+            "unknown reset \"quotas\"; did you mean quota?",
+            "the form is /multicodex reset [manual|quota|all]",
+        );
+        check("stats now", "\"now\" is one word too many", "the form is /multicodex stats");
+        check(
+            "use ada lovelace",
+            "\"lovelace\" is one word too many",
+            "the form is /multicodex use [account]; a name with spaces goes in quotes",
+        );
+        check("history 0", "\"0\" is not a number from 1 to 1000", "the form is /multicodex history [n]");
+        check("help me", "unknown command \"me\"", "see /multicodex help");
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_understood_or_a_mistake(line in "\\PC{0,40}") {
+            let _ = read(&line);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `command` and `command/suggest`: the `/multicodex` family as text. What a line says is read by [`line`], which knows
+//! nothing of a sidecar; here it is done, by the same functions as the methods of the protocol.
+
+mod family;
+mod line;
+mod nearest;
+mod suggest;
+mod words;
+
+use std::sync::Arc;
+
+use self::line::{Line, Mistake};
+use super::{Sidecar, accounts, history, login, refresh, reset, verify};
+use crate::clock;
+use crate::protocol::{
+    Account, AccountParams, AccountState, AccountsParams, CheckStatus, CommandAnswer, CommandLevel,
+    CommandParams, HistoryParams, LoginParams, LoginStarted, ReauthParams, RefreshParams, ResetParams,
+    RpcError, Suggestions, VerifyParams,
+};
+use crate::screen::{self, Look, clean};
+
+pub(super) use words::quoted;
+
+/// Why a line could not be done.
+enum Refused {
+    Mistake(Mistake),
+    Error(RpcError),
+}
+
+impl From<RpcError> for Refused {
+    fn from(error: RpcError) -> Self {
+        Refused::Error(error)
+    }
+}
+
+/// A mistake in the line is an answer like any other.
+pub(super) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
+    let done = match line::read(&params.line) {
+        Ok(line) => obey(&sidecar, line).await,
+        Err(mistake) => Err(Refused::Mistake(mistake)),
+    };
+    Ok(done.unwrap_or_else(|refused| match refused {
+        Refused::Mistake(mistake) => said(CommandLevel::Error, [mistake.message, mistake.hint]),
+        Refused::Error(error) => {
+            let hint = error.data.hint.clone();
+            said(CommandLevel::Error, std::iter::once(error.message).chain(hint))
+        }
+    }))
+}
+
+pub(super) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<Suggestions, RpcError> {
+    let accounts = sidecar.listed().await?;
+    Ok(Suggestions { items: suggest::suggest(&params.line, &accounts) })
+}
+
+async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refused> {
+    let look = &Look::PLAIN;
+    Ok(match line {
+        Line::Help(None) => said(CommandLevel::Info, family::help()),
+        Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
+        Line::Accounts => {
+            let accounts = sidecar.listed().await?;
+            shown(CommandLevel::Info, &screen::accounts(&accounts, clock::now().millis(), look))
+        }
+        Line::Use(account) => {
+            let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
+            said(CommandLevel::Info, [format!("now using {}", clean(&used.label))])
+        }
+        Line::Show(account) => sidecar.show(account).await?,
+        Line::Refresh(account) => {
+            let params = RefreshParams { account, force: None };
+            let answer = refresh::refresh(sidecar.clone(), params).await?;
+            let all: Vec<Account> = answer.results.iter().map(|result| result.account.clone()).collect();
+            let mut text = screen::accounts(&all, clock::now().millis(), look);
+            let mut level = CommandLevel::Info;
+            for result in &answer.results {
+                if let Some(error) = &result.error {
+                    level = CommandLevel::Warning;
+                    text.push_str(&format!("{}: {}\n", result.account.label, error.message));
+                }
+            }
+            shown(level, &text)
+        }
+        Line::Login(label) => {
+            let params = LoginParams { label, ..LoginParams::default() };
+            begun(login::login(sidecar.clone(), params).await?)
+        }
+        Line::Reauth(account) => {
+            let params = ReauthParams { account, ..ReauthParams::default() };
+            begun(login::reauth(sidecar.clone(), params).await?)
+        }
+        Line::Verify { online } => {
+            let params = VerifyParams { online: Some(online) };
+            let answer = verify::verify(sidecar.clone(), params).await?;
+            let level = match answer.status {
+                CheckStatus::Pass => CommandLevel::Info,
+                CheckStatus::Warn => CommandLevel::Warning,
+                CheckStatus::Fail => CommandLevel::Error,
+            };
+            shown(level, &screen::verify(&answer, look))
+        }
+        Line::Path => said(CommandLevel::Info, sidecar.path_lines()),
+        Line::Reset(scope) => {
+            let done = reset::reset(sidecar.clone(), ResetParams { scope }).await?;
+            let pin = if done.unpinned { "the pin was cleared" } else { "no account was pinned" };
+            let cooldowns = match done.cooldowns_cleared {
+                0 => "no account was cooling".to_owned(),
+                1 => "1 account is tried again".to_owned(),
+                count => format!("{count} accounts are tried again"),
+            };
+            said(CommandLevel::Info, line::of_scope(scope, pin.to_owned(), cooldowns))
+        }
+        Line::History(limit) => {
+            let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
+            let answer = history::history(sidecar.clone(), params).await?;
+            let accounts = sidecar.listed().await?;
+            shown(CommandLevel::Info, &screen::history(&answer, &accounts, clock::now().millis(), look))
+        }
+        Line::Stats => {
+            let params = HistoryParams { limit: Some(0), ..HistoryParams::default() };
+            let answer = history::history(sidecar.clone(), params).await?;
+            let accounts = sidecar.listed().await?;
+            shown(CommandLevel::Info, &screen::stats(&answer, &accounts, clock::now().millis(), look))
+        }
+    })
+}
+
+impl Sidecar {
+    async fn listed(self: &Arc<Self>) -> Result<Vec<Account>, RpcError> {
+        Ok(accounts::list(self.clone(), AccountsParams::default()).await?.accounts)
+    }
+
+    /// Who is in use and why not the others; or one account, with all that is known of it.
+    async fn show(self: &Arc<Self>, account: Option<String>) -> Result<CommandAnswer, RpcError> {
+        let now = clock::now();
+        if let Some(selector) = account {
+            let account = self.account_view(&self.find(&selector)?, now)?;
+            return Ok(shown(CommandLevel::Info, &screen::account(&account, now.millis())));
+        }
+        let accounts = self.listed().await?;
+        let active = accounts.iter().find(|account| account.active);
+        let level = if active.is_some() { CommandLevel::Info } else { CommandLevel::Warning };
+        let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();
+        let used = active.map_or_else(|| "none".to_owned(), |account| clean(&account.label).into_owned());
+        let head = format!("active: {used}; {ready} of {} ready\n", accounts.len());
+        Ok(shown(level, &(head + &screen::accounts(&accounts, now.millis(), &Look::PLAIN))))
+    }
+
+    fn path_lines(&self) -> Vec<String> {
+        let paths = self.paths();
+        let mut lines = vec![
+            format!("accounts: {}", paths.accounts_file),
+            format!("settings: {}", paths.settings_file),
+            format!("pi's login: {}", paths.auth_file),
+            format!("state: {}", paths.state_dir),
+            format!("Codex CLI's login: {}", paths.codex_auth_file),
+        ];
+        lines.extend(paths.log_file.map(|file| format!("log: {file}")));
+        lines
+    }
+}
+
+fn begun(started: LoginStarted) -> CommandAnswer {
+    let mut lines = vec!["open this address in a browser:".to_owned(), started.url];
+    lines.extend(started.user_code.map(|code| format!("and type this code there: {code}")));
+    lines.push(format!("login {} goes on until it is done, for ten minutes", started.login_id));
+    said(CommandLevel::Info, lines)
+}
+
+fn said(level: CommandLevel, lines: impl IntoIterator<Item = String>) -> CommandAnswer {
+    CommandAnswer { level, lines: lines.into_iter().filter(|line| !line.is_empty()).collect() }
+}
+
+fn shown(level: CommandLevel, text: &str) -> CommandAnswer {
+    said(level, text.lines().map(str::to_owned))
+}

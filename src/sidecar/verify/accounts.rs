@@ -1,0 +1,147 @@
+//! The accounts, as far as they are known here: logins, tokens, usage, and who else holds their refresh tokens.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::auth;
+use crate::clock;
+use crate::pool::{Account, At, RedeemLedger, Standing, State, TokenHash};
+use crate::protocol::{Check, CheckId};
+use crate::sidecar::Sidecar;
+use crate::sidecar::command::quoted;
+use crate::sidecar::view::EXPIRING;
+use crate::store::CodexLogin;
+
+/// An answer that takes longer than this does not come any more.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+impl Sidecar {
+    /// Blocks.
+    pub(super) fn look_at_accounts(&self) -> Vec<Check> {
+        let now = clock::now();
+        let accounts: Vec<Account> = self.pool().accounts().to_vec();
+        // A journal that cannot be read is told of with the files.
+        let ledger = self.redeems.file.look().unwrap_or_default();
+        let mut checks = vec![match accounts.len() {
+            0 => Check::warn(CheckId::Accounts, "there are no accounts yet", "multicodex login"),
+            count => {
+                let ready = accounts.iter().filter(|account| account.state(now) == State::Ready).count();
+                Check::pass(CheckId::Accounts, format!("{ready} of {count} ready"))
+            }
+        }];
+        checks.extend(self.look_for_sharing(&accounts));
+        checks.push(match ledger.paused_until.filter(|until| *until > now) {
+            None => Check::pass(CheckId::Redeeming, "refresh tokens may be redeemed"),
+            Some(until) => Check::warn(
+                CheckId::Redeeming,
+                format!("upstream revoked several logins, so none is redeemed until {until}"),
+                "look for another program that renews the same logins, and end it",
+            ),
+        });
+        for account in &accounts {
+            checks.push(login(account));
+            checks.push(token(account, &ledger, now));
+            checks.push(usage(account, now));
+        }
+        checks
+    }
+
+    fn look_for_sharing(&self, accounts: &[Account]) -> Vec<Check> {
+        let mut owners: HashMap<TokenHash, &Account> = HashMap::new();
+        let mut checks = Vec::new();
+        let mut shared = |account: &Account, with: &str| {
+            checks.push(
+                Check::warn(
+                    CheckId::SharedCredentials,
+                    format!("{with} holds the refresh token of {}, too", account.label),
+                    format!("the first to renew signs the other out: {}", log_in_again(account)),
+                )
+                .of(&account.id),
+            );
+        };
+        for account in accounts {
+            let hash = auth::token_hash(&account.credential.refresh);
+            match owners.get(&hash) {
+                Some(other) => shared(account, &other.label),
+                None => {
+                    owners.insert(hash, account);
+                }
+            }
+        }
+        if let Ok(login) = CodexLogin::read(&self.options.paths.codex_auth_file)
+            && let Some(account) = owners.get(&auth::token_hash(&login.refresh))
+        {
+            shared(account, "the Codex CLI");
+        }
+        if let Ok(Some(login)) = self.look_at_pi_login()
+            && let Some(account) = owners.get(&auth::token_hash(&login.refresh))
+            && !account.linked
+        {
+            shared(account, "pi");
+        }
+        if checks.is_empty() {
+            checks.push(Check::pass(CheckId::SharedCredentials, "no one else holds the same refresh tokens"));
+        }
+        checks
+    }
+}
+
+pub(super) fn log_in_again(account: &Account) -> String {
+    format!("/multicodex reauth {}, or multicodex login", quoted(&account.label))
+}
+
+fn login(account: &Account) -> Check {
+    let check = match &account.health.standing {
+        Standing::NeedsLogin(why) => Check::fail(
+            CheckId::AccountLogin,
+            format!("{} needs login: {}", account.label, why.message),
+            log_in_again(account),
+        ),
+        Standing::Deactivated(why) => Check::fail(
+            CheckId::AccountLogin,
+            format!("{} is deactivated: {}", account.label, why.message),
+            "see what happened to it at chatgpt.com; then log it in again, or remove it",
+        ),
+        Standing::Good if account.disabled => {
+            Check::pass(CheckId::AccountLogin, format!("{} was disabled by you", account.label))
+        }
+        Standing::Good => Check::pass(CheckId::AccountLogin, format!("{} is logged in", account.label)),
+    };
+    check.of(&account.id)
+}
+
+fn token(account: &Account, ledger: &RedeemLedger, now: At) -> Check {
+    let label = &account.label;
+    let expires_at = account.credential.expires_at;
+    let sent = ledger.unknown_since(&auth::token_hash(&account.credential.refresh));
+    let check = if let Some(since) = sent.filter(|since| now.since(*since) > UNDER_WAY) {
+        Check::warn(
+            CheckId::AccountToken,
+            format!("the refresh token of {label} was sent at {since} and no answer arrived"),
+            format!("multicodex refresh {} --force tries it once more", quoted(label)),
+        )
+    } else if !matches!(account.health.standing, Standing::Good) {
+        Check::pass(CheckId::AccountToken, format!("{label} has a token that a login will replace"))
+    } else if expires_at <= now {
+        Check::warn(
+            CheckId::AccountToken,
+            format!("the access token of {label} expired at {expires_at}"),
+            format!("its next use renews it; to do so now: multicodex refresh {}", quoted(label)),
+        )
+    } else if expires_at <= now + EXPIRING {
+        Check::pass(CheckId::AccountToken, format!("{label} has an access token that is about to be renewed"))
+    } else {
+        Check::pass(CheckId::AccountToken, format!("{label} has an access token until {expires_at}"))
+    };
+    check.of(&account.id)
+}
+
+fn usage(account: &Account, now: At) -> Check {
+    let label = &account.label;
+    let message = match (&account.health.usage, account.cooldown_until(now)) {
+        (_, Some(until)) => format!("{label} is at its limit until {until}"),
+        (Some(usage), None) => format!("the usage of {label} was read at {}", usage.fetched_at),
+        (None, None) => format!("the usage of {label} is not known yet"),
+    };
+    Check::pass(CheckId::AccountUsage, message).of(&account.id)
+}

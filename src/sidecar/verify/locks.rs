@@ -1,0 +1,64 @@
+//! The locks between processes: ours, which the kernel gives back when a holder dies, and those of pi, which stay.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::protocol::{Check, CheckId};
+use crate::sidecar::Sidecar;
+use crate::store::{LockDirectory, LockLook, files_ending_in, look_locked};
+
+/// Every write holds a lock for milliseconds; one that is held through so many looks is held for long.
+const LOOKS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Sidecar {
+    /// Blocks, for a second when a lock is held.
+    pub(super) fn look_at_locks(&self) -> Vec<Check> {
+        let paths = &self.options.paths;
+        vec![
+            look_at_ours(&files_ending_in(&paths.state_dir, ".lock")),
+            look_at_pis(CheckId::PiAuthLock, &paths.auth_file),
+            look_at_pis(CheckId::PiSettingsLock, &paths.settings_file),
+        ]
+    }
+}
+
+fn look_at_ours(locks: &[PathBuf]) -> Check {
+    let mut held: Vec<&PathBuf> = locks.iter().collect();
+    for look in 0..LOOKS {
+        // One that cannot be looked at is a matter of permissions.
+        held.retain(|lock| look_locked(lock).unwrap_or(false));
+        if held.is_empty() {
+            break;
+        }
+        if look + 1 < LOOKS {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    match held.first() {
+        None => Check::pass(CheckId::Locks, "no lock between sidecars is held for long"),
+        Some(lock) => Check::warn(
+            CheckId::Locks,
+            format!("another process has held {} for a second", lock.display()),
+            format!("if that goes on, find the process that hangs and end it: lsof {}", lock.display()),
+        ),
+    }
+}
+
+fn look_at_pis(id: CheckId, file: &Path) -> Check {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let lock = format!("{}.lock", file.display());
+    match LockDirectory::look(file) {
+        LockLook::Free => Check::pass(id, format!("{name} is not locked")),
+        LockLook::Held { age } => Check::warn(
+            id,
+            format!("{name} is locked, by pi or another sidecar, which said so {} s ago", age.as_secs()),
+            "run verify again in a moment; a lock that is left behind is taken over after 30 s",
+        ),
+        LockLook::Stale { age } => Check::warn(
+            id,
+            format!("{lock} was left behind by a process that is gone, {} s ago", age.as_secs()),
+            format!("it is taken over when it is needed; to be rid of it now: rmdir {lock}"),
+        ),
+    }
+}

@@ -1,0 +1,180 @@
+//! What only upstream can tell: whether it is there, what time it has, and what it makes of each account's token. Asked
+//! with the tokens as they are, and once each.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::StreamExt;
+
+use super::accounts::log_in_again;
+use super::replace;
+use crate::clock;
+use crate::http::{BaseUrl, Reached};
+use crate::pool::{Account, At, Failure, FailureKind, Standing, UsageReading, Window, window_name};
+use crate::protocol::{Check, CheckId};
+use crate::sidecar::command::quoted;
+use crate::sidecar::{Sidecar, redact};
+use crate::upstream::Bearer;
+
+/// Accounts that are asked about at the same time.
+const AT_ONCE: usize = 4;
+/// A clock that is off by more than this is told of; HTTP's dates are whole seconds, and answers take their time.
+const SKEWED: Duration = Duration::from_secs(60);
+/// With a clock that is off by more than this, tokens are taken for living or dead that are not.
+const WRONG: Duration = Duration::from_secs(5 * 60);
+
+impl Sidecar {
+    pub(super) async fn look_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
+        let asked_at = clock::now();
+        let (upstream, auth_server) = tokio::join!(
+            self.http.reach(&self.options.upstream_url, "wham/usage"),
+            self.http.reach(&self.options.auth_url, "")
+        );
+        let answered_at = clock::now();
+        checks.push(reachable(CheckId::Upstream, &self.options.upstream_url, &upstream, "--upstream-url"));
+        checks.push(reachable(CheckId::AuthServer, &self.options.auth_url, &auth_server, "--auth-url"));
+        let date = [&upstream, &auth_server].into_iter().flatten().find_map(|reached| reached.date);
+        if let Some(date) = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok()) {
+            checks.push(compare_clocks(At(0) + date, asked_at, answered_at));
+        }
+        if upstream.is_err() {
+            // What is known here is all there is to say of the accounts.
+            return;
+        }
+        let accounts: Vec<Account> = {
+            let now = clock::now();
+            let pool = self.pool();
+            let can_be_asked = |account: &&Account| {
+                matches!(account.health.standing, Standing::Good) && account.credential.expires_at > now
+            };
+            pool.accounts().iter().filter(can_be_asked).cloned().collect()
+        };
+        let asked: Vec<Vec<Check>> = futures_util::stream::iter(accounts)
+            .map(|account| async move {
+                let bearer = Bearer {
+                    token: &account.credential.access,
+                    workspace_id: account.identity.workspace_id.as_deref(),
+                };
+                let answer = self.upstream.usage(&bearer).await;
+                let found = self.judge(&account, answer);
+                found.into_iter().map(|check| check.of(&account.id)).collect()
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for check in asked.into_iter().flatten() {
+            replace(checks, check);
+        }
+    }
+
+    fn judge(&self, account: &Account, answer: Result<UsageReading, Failure>) -> Vec<Check> {
+        let label = &account.label;
+        let failure = match answer {
+            Ok(reading) => {
+                return vec![
+                    Check::pass(CheckId::AccountToken, format!("upstream takes the access token of {label}")),
+                    Check::pass(CheckId::AccountUsage, format!("{label}: {}", in_words(&reading))),
+                ];
+            }
+            Err(failure) => failure,
+        };
+        let why = redact::redact(&self.pool(), &failure.message).into_owned();
+        vec![match failure.kind {
+            FailureKind::Unauthorized => Check::fail(
+                CheckId::AccountToken,
+                format!("upstream refuses the access token of {label}: {why}"),
+                format!(
+                    "multicodex refresh {} --force; if that does not help, {}",
+                    quoted(label),
+                    log_in_again(account)
+                ),
+            ),
+            FailureKind::Deactivated => Check::fail(
+                CheckId::AccountLogin,
+                format!("upstream says that {label} is deactivated: {why}"),
+                "see what happened to it at chatgpt.com; then log it in again, or remove it",
+            ),
+            _ => Check::warn(
+                CheckId::AccountUsage,
+                format!("the usage of {label} could not be read: {why}"),
+                "completions do not depend on it; run verify --online again later",
+            ),
+        }]
+    }
+}
+
+fn reachable(id: CheckId, base: &BaseUrl, reached: &Result<Reached, String>, flag: &str) -> Check {
+    let url = base.as_str();
+    match reached {
+        Err(why) => Check::fail(
+            id,
+            format!("{url} cannot be reached: {why}"),
+            format!("look at the network, the proxy variables (HTTPS_PROXY, NO_PROXY) and {flag}"),
+        ),
+        Ok(Reached { challenged: true, .. }) => Check::warn(
+            id,
+            format!("{url} answers with a page that wants to see a browser"),
+            "open chatgpt.com in a browser from this network, or use another network",
+        ),
+        Ok(Reached { status, .. }) if *status >= 500 => Check::warn(
+            id,
+            format!("{url} answers with status {status}"),
+            "it is upstream's own trouble: see status.openai.com, and try again later",
+        ),
+        Ok(_) => Check::pass(id, format!("{url} answers")),
+    }
+}
+
+/// `date` was written at some moment between the two.
+fn compare_clocks(date: At, asked_at: At, answered_at: At) -> Check {
+    // Dates are cut to the second.
+    let ahead = asked_at.since(date + Duration::from_secs(1));
+    let behind = date.since(answered_at);
+    let off = ahead.max(behind);
+    let which = if ahead > behind { "ahead of" } else { "behind" };
+    if off <= SKEWED {
+        return Check::pass(CheckId::Clock, "this clock agrees with upstream's");
+    }
+    let message = format!("this clock is {} s {which} upstream's", off.as_secs());
+    let hint = "set the clock, e.g. timedatectl set-ntp true";
+    if off > WRONG {
+        Check::fail(CheckId::Clock, message, hint)
+    } else {
+        Check::warn(CheckId::Clock, message, hint)
+    }
+}
+
+fn in_words(reading: &UsageReading) -> String {
+    if reading.windows.is_empty() {
+        return "upstream tells no usage".to_owned();
+    }
+    let window = |window: &Window| {
+        let name = window_name(window.window_minutes);
+        format!("{name} {:.0} % used", window.used_percent)
+    };
+    reading.windows.iter().map(window).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::CheckStatus;
+
+    #[test]
+    fn a_clock_may_be_off_by_a_minute() {
+        const NOON: At = At(1_800_000_000_000);
+        fn check(off_s: i64, status: CheckStatus, says: &str) {
+            let found = compare_clocks(At(NOON.0 - off_s * 1000), NOON, NOON + Duration::from_secs(2));
+            assert_eq!(found.status, status, "{off_s}: {}", found.message);
+            assert!(found.message.contains(says), "{off_s}: {}", found.message);
+        }
+        check(0, CheckStatus::Pass, "agrees");
+        check(61, CheckStatus::Pass, "agrees");
+        check(-62, CheckStatus::Pass, "agrees");
+        check(62, CheckStatus::Warn, "61 s ahead of");
+        check(-63, CheckStatus::Warn, "61 s behind");
+        check(301, CheckStatus::Warn, "300 s ahead of");
+        check(302, CheckStatus::Fail, "301 s ahead of");
+        check(-7202, CheckStatus::Fail, "7200 s behind");
+    }
+}
