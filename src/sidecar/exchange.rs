@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::later::{is_about_as_late, is_later};
 use super::linked::{Origin, PiLogin, changed_hands};
 use super::token::gone;
 use crate::auth::{self, RedeemError, Redeemed};
@@ -38,7 +39,7 @@ impl Sidecar {
         urge: Urge,
     ) -> Result<Credential, Failure> {
         let account = self.pool().get(id).cloned().ok_or_else(gone)?;
-        let pi = if account.linked && !is_other(&account.credential, seen) {
+        let pi = if !is_other(&account.credential, seen) && self.is_shared_with_pi(&account).await {
             Some(self.lock_pi_login(&account).await?)
         } else {
             None
@@ -48,7 +49,7 @@ impl Sidecar {
         if is_other(&account.credential, seen) {
             return Ok(account.credential);
         }
-        if account.linked && pi.is_none() {
+        if pi.is_none() && self.is_shared_with_pi(&account).await {
             return Err(changed_hands());
         }
         let mut turn = self.enter_lane(id).await?;
@@ -112,11 +113,24 @@ impl Sidecar {
             loaded.accounts.iter().filter(|entry| is_entry_of(entry, account)).map(FileAccount::credential);
         let spent = |credential: &Credential| ledger.is_consumed(&auth::token_hash(&credential.refresh));
         // Of equal ones the last counts, which is the owner's.
-        let best = std::iter::once(account.credential.clone())
-            .chain(in_file)
-            .chain(pi.and_then(PiLogin::credential))
-            .max_by_key(|credential| (!spent(credential), credential.expires_at))
-            .unwrap_or_else(|| account.credential.clone());
+        let better = |best: Credential, other: Credential| match (spent(&best), spent(&other)) {
+            (best_is_spent, other_is_spent) if best_is_spent != other_is_spent => {
+                if best_is_spent {
+                    other
+                } else {
+                    best
+                }
+            }
+            _ => {
+                if is_later(&other, &best) {
+                    other
+                } else {
+                    best
+                }
+            }
+        };
+        let found = in_file.chain(pi.and_then(PiLogin::credential));
+        let best = found.fold(account.credential.clone(), better);
         if best != account.credential {
             tracing::info!(account = %account.id, "adopted a newer credential from a file");
             self.pool().set_credential(&account.id, best.clone());
@@ -161,6 +175,7 @@ impl Sidecar {
         }
         let (sidecar, holder) = (self.clone(), id.clone());
         let (old, stored) = (old.refresh.clone(), credential.clone());
+        let ledger = turn.ledger.clone();
         let written = self
             .on_accounts_file(move |file| {
                 file.change(|document| {
@@ -171,11 +186,24 @@ impl Sidecar {
                         document.accounts().find(|entry| entry.refresh == old).map(|entry| entry.email);
                     let label = held.or_else(|| holder.and_then(|it| label_in(document, &it)));
                     let label = label.ok_or(EditRefused::NoSuchLabel)?;
-                    document.set_credential(&label, &stored)?;
-                    document.set_needs_reauth(&label, false)
+                    let found = document.accounts().find(|entry| entry.email == label);
+                    let found = found.map(|entry| entry.credential()).filter(|found| {
+                        let is_fresh = !ledger.tokens.contains_key(&auth::token_hash(&found.refresh));
+                        found.refresh != old && is_fresh && is_about_as_late(found, &stored)
+                    });
+                    if found.is_none() {
+                        document.set_credential(&label, &stored)?;
+                        document.set_needs_reauth(&label, false)?;
+                    }
+                    Ok::<_, EditRefused>(found)
                 })
             })
             .await;
+        // A login that someone stored while the token was on its way is what its owner means.
+        let credential = match &written {
+            Ok(Ok(Some(login))) => login.clone(),
+            _ => credential,
+        };
         turn.settle(id, hash, &outcome).await;
         // The old refresh token is consumed whatever happened to the file, so memory takes the new one in any case.
         self.pool().set_credential(id, credential.clone());

@@ -177,7 +177,13 @@ impl Sidecar {
         let _turn = self.file_turn();
         let merged = self.merge_into_file(linked_account(&login))?;
         seen.last = Some(fingerprint(&login));
-        Ok(self.take_merged(&merged))
+        let answer = self.take_merged(&merged);
+        // What was decided on the file holds in memory, too, whichever of the two expires first.
+        let credential = login.credential();
+        if merged.records.iter().any(|it| it.id == merged.account && it.credential == credential) {
+            self.pool().set_credential(&merged.account, credential);
+        }
+        Ok(answer)
     }
 
     fn seen_logins(&self) -> Result<SeenLogins, StorageError> {
@@ -217,7 +223,7 @@ impl Sidecar {
         linked
     }
 
-    fn is_consumed(&self, refresh: &Secret) -> bool {
+    pub(super) fn is_consumed(&self, refresh: &Secret) -> bool {
         match self.redeems.file.load(clock::now()) {
             Ok(reading) => self.take_ledger(reading).is_consumed(&auth::token_hash(refresh)),
             Err(error) => {
@@ -295,7 +301,14 @@ impl Sidecar {
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let now = clock::now();
         self.accounts_file.change(|document| {
-            let records = document.accounts().map(|entry| record_of(entry, &known, now)).collect();
+            let mut records: Vec<Account> =
+                document.accounts().map(|entry| record_of(entry, &known, now)).collect();
+            for record in &mut records {
+                if self.is_meant_by_pi(&login, record) {
+                    let expires_at = &mut record.credential.expires_at;
+                    *expires_at = login.credential.expires_at.min(*expires_at);
+                }
+            }
             let merged = merge_login(records, login);
             if merged.changed()
                 && let Err(refused) = write_merged(document, &merged)

@@ -42,6 +42,15 @@ impl PiLogin {
 }
 
 impl Sidecar {
+    /// Whether the account's token is pi's, too: it is linked, or the token stands in pi's file. A program that wrote the
+    /// accounts file without the link did not make the token its own.
+    pub(super) async fn is_shared_with_pi(self: &Arc<Self>, account: &Account) -> bool {
+        let (sidecar, refresh) = (self.clone(), account.credential.refresh.clone());
+        let in_its_file =
+            move || matches!(sidecar.imports.auth_file.read(), Ok(Some(login)) if login.refresh == refresh);
+        account.linked || on_a_thread(in_its_file).await
+    }
+
     /// Waits for pi's lock and reads pi's login under it. Before any other lock: whoever holds pi's may take its time,
     /// and the other accounts shall not wait for that.
     pub(super) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::later::is_later;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, Identity, Mark, Marks, Pool, Standing,
+    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Marks, Pool,
+    Standing,
 };
 use crate::protocol::{ChangeReason, WarningKind};
-use crate::secret::Secret;
 use crate::store::{
     FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, StorageError,
 };
@@ -146,10 +147,11 @@ impl Sidecar {
         let now = clock::now();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let found: Vec<FoundMarks> = entries.iter().map(FoundMarks::of).collect();
+        let found: Vec<Found> = entries.iter().map(Found::of).collect();
         let accounts = entries.into_iter().map(|entry| record_of(entry, &known, now)).collect();
         self.note_choices(now);
         let report = self.pool().sync(accounts, now);
+        self.take_later(&found);
         self.take_marks(&found, saved, now);
         self.settle_repaired(&report.updated);
         self.restore_choices(&report.added);
@@ -160,23 +162,39 @@ impl Sidecar {
 }
 
 /// What an entry of the file says about the health of its account, and of which credential it says so.
-struct FoundMarks {
+struct Found {
     id: AccountId,
-    refresh: Secret,
+    credential: Credential,
     marks: Marks,
 }
 
-impl FoundMarks {
+impl Found {
     fn of(entry: &FileAccount) -> Self {
         let marks = Marks { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
-        FoundMarks { id: identified(entry).id, refresh: entry.refresh.clone(), marks }
+        Found { id: identified(entry).id, credential: entry.credential(), marks }
     }
 }
 
 impl Sidecar {
+    /// A login that another program stored is taken over although it will not live as long as the credential held.
+    fn take_later(&self, found: &[Found]) {
+        let is_later = |entry: &&Found| {
+            let held = self.pool().get(&entry.id).map(|account| account.credential.clone());
+            held.is_some_and(|held| {
+                entry.credential.refresh != held.refresh && is_later(&entry.credential, &held)
+            })
+        };
+        for entry in found.iter().filter(is_later) {
+            if !self.is_consumed(&entry.credential.refresh) {
+                self.pool().set_credential(&entry.id, entry.credential.clone());
+                self.notifier.settled(WarningKind::LoginRequired, Some(&entry.id));
+            }
+        }
+    }
+
     /// What the extension marks of an account that is known already. Sidecars save what they learned before they mark
     /// it, so theirs is known from the state and is no news here.
-    fn take_marks(&self, found: &[FoundMarks], saved: &SavedState, now: At) {
+    fn take_marks(&self, found: &[Found], saved: &SavedState, now: At) {
         let mut pool = self.pool();
         let mut last_seen = self.persist.marks();
         let mut taken: HashSet<&AccountId> = HashSet::with_capacity(found.len());
@@ -186,7 +204,10 @@ impl Sidecar {
             if let Some((_, saved)) = saved.accounts.iter().find(|(id, _)| *id == entry.id) {
                 pool.absorb(&entry.id, &saved.health);
             }
-            if pool.get(&entry.id).is_none_or(|account| account.credential.refresh != entry.refresh) {
+            if pool
+                .get(&entry.id)
+                .is_none_or(|account| account.credential.refresh != entry.credential.refresh)
+            {
                 // It says so of a credential that is out of date.
                 before.needs_login = entry.marks.needs_login;
             }

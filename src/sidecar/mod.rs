@@ -23,6 +23,7 @@ mod found_login;
 mod history;
 mod import;
 mod initialize;
+mod later;
 mod linked;
 mod load;
 mod login;

@@ -41,17 +41,21 @@ impl Sidecar {
     }
 }
 
-/// The account whose token expires first, of those that expire soon and may be redeemed. pi looks after the linked one.
+/// The account whose token expires first, of those that expire soon and may be redeemed. pi looks after the linked one as
+/// long as it runs: that comes last, and only once its token has expired.
 fn due(accounts: &[Account], ledger: &RedeemLedger, now: At) -> Option<AccountId> {
     accounts
         .iter()
-        .filter(|account| account.credential.expires_at <= now + EXPIRING)
-        .filter(|account| !account.disabled && !account.linked && account.health.standing == Standing::Good)
+        .filter(|account| {
+            let ahead = if account.linked { Duration::ZERO } else { EXPIRING };
+            account.credential.expires_at <= now + ahead
+        })
+        .filter(|account| !account.disabled && account.health.standing == Standing::Good)
         .filter(|account| {
             let hash = auth::token_hash(&account.credential.refresh);
             ledger.why_not(&account.id, &hash, Urge::Needed, now).is_none()
         })
-        .min_by_key(|account| account.credential.expires_at)
+        .min_by_key(|account| (account.linked, account.credential.expires_at))
         .map(|account| account.id.clone())
 }
 
@@ -92,6 +96,12 @@ mod tests {
         out[0].disabled = true;
         out[1].linked = true;
         check(&out, &ledger, Some("c"));
+        let mut linked = [account("a", 0), account("b", 3)];
+        linked[0].linked = true;
+        check(&linked, &ledger, Some("b"));
+        check(&linked[..1], &ledger, Some("a"));
+        linked[0].credential.expires_at = At(NOW.0 + 1);
+        check(&linked[..1], &ledger, None);
         let hash = auth::token_hash(&Secret::new("refresh-c"));
         ledger.settle(&AccountId::new("c"), &hash, &RedeemOutcome::Replaced, NOW);
         check(&out, &ledger, None);

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::reading::read_settled;
 use super::{
@@ -14,6 +17,9 @@ use super::{
 pub struct AccountsFile {
     path: PathBuf,
     lock_file: PathBuf,
+    patience: Duration,
+    /// The lock could not be had the last time.
+    held_up: Arc<AtomicBool>,
 }
 
 /// The file as it was at one moment; a missing one reads as empty.
@@ -29,7 +35,12 @@ pub struct Loaded {
 
 impl AccountsFile {
     pub fn new(path: impl Into<PathBuf>, state_dir: &Path) -> Self {
-        AccountsFile { path: path.into(), lock_file: state_dir.join("codex-accounts.json.lock") }
+        AccountsFile {
+            path: path.into(),
+            lock_file: state_dir.join("codex-accounts.json.lock"),
+            patience: LOCK_DEADLINE,
+            held_up: Arc::default(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -50,7 +61,7 @@ impl AccountsFile {
 
     /// Lock, read again, `edit`, write if that changed anything, unlock. Blocks for up to [`LOCK_DEADLINE`].
     pub fn change<T>(&self, edit: impl FnOnce(&mut Document) -> T) -> Result<T, StorageError> {
-        let held = LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)?;
+        let held = self.lock()?;
         let mut document = self.read()?.unwrap_or_default();
         if let Some(version) = document.future_version() {
             return Err(StorageError::Future { path: self.path.clone(), version });
@@ -62,6 +73,18 @@ impl AccountsFile {
             tracing::debug!(path = %self.path.display(), permissions = ?found, "accounts file written");
         }
         Ok(outcome)
+    }
+
+    /// Behind a holder that hangs only the first waits its whole time: whoever queued up behind that one has waited with
+    /// it.
+    fn lock(&self) -> Result<LockGuard, StorageError> {
+        let patience = match self.held_up.load(Ordering::Relaxed) {
+            true => self.patience / 30,
+            false => self.patience,
+        };
+        let locked = LockGuard::acquire(&self.lock_file, patience);
+        self.held_up.store(matches!(locked, Err(StorageError::Locked { .. })), Ordering::Relaxed);
+        locked
     }
 
     fn read(&self) -> Result<Option<Document>, StorageError> {

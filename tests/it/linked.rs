@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use multicodex::protocol::{AccountState, Import, ImportParams};
-use multicodex::sim::SimAccount;
+use multicodex::sim::{Answer, Behaviour, Route, Rule, SimAccount, SimLogin};
 use multicodex::store::{LockDirectory, LockGuard};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::proper_lockfile;
-use crate::stage::{Stage, eventually, expired, expiring};
+use crate::stage::{Sidecar, Stage, eventually, expired, expiring};
 
 /// Bob in the accounts file, and pi logged in as ada.
 async fn with_pi(ada: SimAccount) -> Stage {
@@ -187,4 +187,141 @@ async fn pi_s_own_edits_and_ours_both_survive() {
     assert!(redeemed > 1, "they were at it at the same time");
     assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (redeemed, 0));
     sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_pi_s_is_renewed_under_pi_s_lock_though_the_link_was_lost() {
+    let stage = with_pi(expired("ada")).await;
+    let sidecar = stage.sidecar().await;
+    // Whoever merges waits for this one, so that the link is not put back.
+    let imports = stage.state_dir().join("imports.json.lock");
+    let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
+    let mut file = stage.read_accounts();
+    file["accounts"][1].as_object_mut().expect("an entry").remove("importSource").expect("it was linked");
+    stage.write_accounts(&file.to_string());
+    eventually("the link is lost", async || !sidecar.account("ada").await.linked).await;
+    let held = LockDirectory::acquire(&stage.auth_file(), Duration::ZERO).expect("free");
+    let (token, ()) = tokio::join!(sidecar.token("ada"), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(stage.sim.redeems("ada"), 0, "pi's lock is waited for");
+        drop(held);
+    });
+    assert_eq!(stage.login_of_pi()["access"], json!(token.expect("a token").access_token));
+    drop(blind);
+    eventually("it is linked again", async || sidecar.account("ada").await.linked).await;
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn what_pi_is_logged_in_with_is_kept_alive_while_pi_does_not_run() {
+    let stage = with_pi(expired("ada")).await;
+    let held = LockDirectory::acquire(&stage.auth_file(), Duration::ZERO).expect("free");
+    let mut command = stage.command(&["serve"]);
+    command.env("MULTICODEX_TEST_UPKEEP_MS", "50");
+    let sidecar = Sidecar::start(command).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(stage.sim.redeems("ada"), 0, "pi is at it");
+    let old = stage.login_of_pi();
+    drop(held);
+    eventually("pi has a new token", async || stage.login_of_pi()["access"] != old["access"]).await;
+    eventually("and the accounts file, too", async || {
+        stage.read_accounts()["accounts"][1]["accessToken"] == stage.login_of_pi()["access"]
+    })
+    .await;
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_login_of_pi_s_that_was_got_while_a_token_was_redeemed_is_the_one_that_counts() {
+    let stage = with_pi(SimAccount::named("ada")).await;
+    stage.sim.add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
+    let sidecar = stage.sidecar().await;
+    let old = stage.login_of_pi();
+    let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
+        eventually("the token is sent", async || stage.sim.redeems("ada") == 1).await;
+        // pi gets its login first, and then waits for its lock, which is ours.
+        let login = stage.sim.sign_in("ada").expect("known");
+        eventually("pi has what was redeemed", async || stage.login_of_pi()["access"] != old["access"]).await;
+        stage.log_pi_in(&login);
+        login
+    });
+    assert!(answer.results[0].ok, "{answer:?}");
+    eventually("both files hold pi's login", async || {
+        [&stage.read_accounts()["accounts"][1]["refreshToken"], &stage.login_of_pi()["refresh"]]
+            == [&json!(login.refresh_token); 2]
+    })
+    .await;
+    eventually("and it is what is handed out", async || {
+        sidecar.token("ada").await.is_ok_and(|token| token.access_token == login.access_token)
+    })
+    .await;
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_login_that_lives_shorter_than_the_one_it_replaces_is_taken_over() {
+    // A token said to live long is refused for good; then the user logs in with the extension.
+    let stage =
+        Stage::with([SimAccount { first_expires_in: Some(2_000_000), ..SimAccount::named("ada") }]).await;
+    let invalidated = json!({"error": {"code": "refresh_token_invalidated", "message": "ended"}});
+    let refused = Behaviour::Answer(Answer::json(401, invalidated));
+    stage.sim.add_rule(Rule::next(1, refused).of("ada").on(Route::Token));
+    let sidecar = stage.sidecar().await;
+    assert_eq!(sidecar.refresh(Some("ada"), true).await.needs_login, 1);
+    let before = stage.read_accounts();
+    eventually("the clock of tokens goes on", async || {
+        multicodex::clock::now().millis() / 1000
+            > before["accounts"][0]["expiresAt"].as_i64().unwrap_or(0) / 1000 - 2_000_000
+    })
+    .await;
+    let login = stage.sim.sign_in("ada").expect("known");
+    assert!(json!(login.expires_at).as_i64() < before["accounts"][0]["expiresAt"].as_i64());
+    store_in_accounts_file(&stage, 0, &login);
+    eventually("the account is ready", async || sidecar.account("ada").await.state == AccountState::Ready)
+        .await;
+    assert_eq!(sidecar.token("ada").await.expect("a token").access_token, login.access_token);
+    assert_eq!(stage.sim.redeems("ada"), 1);
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn a_login_that_another_sidecar_stored_while_a_token_was_redeemed_is_not_written_over() {
+    let stage = with_pi(SimAccount::named("ada")).await;
+    stage.sim.add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
+    let sidecar = stage.sidecar().await;
+    let old = stage.login_of_pi();
+    let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
+        eventually("the token is sent", async || stage.sim.redeems("ada") == 1).await;
+        let lock = stage.state_dir().join("codex-accounts.json.lock");
+        let held = LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round");
+        let login = stage.sim.sign_in("ada").expect("known");
+        eventually("pi has what was redeemed", async || stage.login_of_pi()["access"] != old["access"]).await;
+        stage.log_pi_in(&login);
+        store_in_accounts_file(&stage, 1, &login);
+        drop(held);
+        login
+    });
+    assert!(answer.results[0].ok, "{answer:?}");
+    for file in [&stage.read_accounts()["accounts"][1]["refreshToken"], &stage.login_of_pi()["refresh"]] {
+        assert_eq!(file, &json!(login.refresh_token));
+    }
+    assert_eq!(sidecar.token("ada").await.expect("a token").access_token, login.access_token);
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    sidecar.end().await;
+}
+
+/// As another program does that the user logged in with.
+fn store_in_accounts_file(stage: &Stage, at: usize, login: &SimLogin) {
+    let mut file = stage.read_accounts();
+    for (member, value) in [
+        ("accessToken", json!(login.access_token)),
+        ("refreshToken", json!(login.refresh_token)),
+        ("expiresAt", json!(login.expires_at)),
+    ] {
+        file["accounts"][at][member] = value;
+    }
+    stage.write_accounts(&file.to_string());
 }

@@ -190,3 +190,21 @@ proptest! {
         prop_assert_eq!(bench.content(), content);
     }
 }
+
+#[test]
+fn behind_a_holder_that_hangs_only_the_first_waits_its_whole_time() {
+    let mut bench = Bench::empty();
+    bench.file.patience = Duration::from_millis(600);
+    let held = LockGuard::acquire(&bench.file.lock_file, Duration::ZERO).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "how long the test itself waits")]
+    let started = std::time::Instant::now();
+    for _ in 0..10 {
+        let refused = bench.file.change(|_| ()).unwrap_err();
+        assert!(matches!(refused, StorageError::Locked { .. }), "{refused}");
+    }
+    let waited = started.elapsed();
+    assert!(waited >= Duration::from_millis(600) && waited < Duration::from_millis(4_000), "{waited:?}");
+    drop(held);
+    bench.file.change(|_| ()).unwrap();
+    assert!(!bench.file.held_up.load(Ordering::Relaxed), "the next one is patient again");
+}
