@@ -1,13 +1,34 @@
 import type { ExtensionAPI } from "@mariozechner/pi-coding-agent";
+import { registerCommand } from "./src/command.ts";
+import { Footer } from "./src/footer.ts";
 import { endLoopback, registerProvider } from "./src/provider.ts";
-import { endSidecar } from "./src/sidecar.ts";
+import { endSidecar, listen } from "./src/sidecar.ts";
 
 /** Outlives the session: another one of the same pi goes on with the same sidecar. */
 const SESSION_GOES_ON = new Set(["new", "resume", "fork"]);
 
 export default function multicodex(pi: ExtensionAPI): void {
+  let footer: Footer | undefined;
   registerProvider(pi);
+  registerCommand(pi);
+
+  // pi may say twice that a session has started.
+  pi.on("session_start", (_event, ctx) => {
+    if (!ctx.hasUI) return;
+    footer?.end();
+    const mine = new Footer(ctx);
+    footer = mine;
+    listen({
+      started: () => mine.refresh(),
+      status: (status) => mine.show(status),
+      warning: ({ message, hint }) => ctx.ui.notify(hint ? `${message} (${hint})` : message, "warning"),
+    });
+  });
+  pi.on("model_select", ({ model }) => footer?.modelChanged(model.provider));
   pi.on("session_shutdown", async ({ reason }) => {
+    footer?.end();
+    footer = undefined;
+    listen(undefined);
     if (SESSION_GOES_ON.has(reason)) return;
     await Promise.all([endSidecar(), endLoopback()]);
   });

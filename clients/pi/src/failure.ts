@@ -44,11 +44,11 @@ export function isCompletionError(error: unknown): error is CompletionError {
   return error instanceof Error && error.name === "CompletionError";
 }
 
-/** pi tries again on "network error", on "timed out", and on a stream that "ended before a terminal response event". */
+/** pi tries again on "network error" and on "timed out". */
 function worded(kind: string, message: string): string {
   switch (kind) {
     case "stream_interrupted":
-      return `The stream ended before a terminal response event: ${message}`;
+      return `Network error: the stream ended before a terminal response event: ${message}`;
     case "network":
     case "challenge":
       return `Network error: ${message}`;

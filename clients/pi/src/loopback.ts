@@ -4,12 +4,18 @@ import type { AddressInfo } from "node:net";
 
 export type Answerer = (headers: Headers, signal: AbortSignal) => Promise<Response>;
 
+interface Opened {
+  answerer: Answerer;
+  /** An old pi tries three times more, whatever the refusal was. It is told what it was told first. */
+  refusal?: { status: number; headers: Record<string, string>; body: string };
+}
+
 /**
  * For a pi whose streams cannot be given a `fetch`: an address on 127.0.0.1 for one request. It is known to this process
  * only, answers once asked with its secret path, and is withdrawn when the request is over.
  */
 export class Loopback {
-  readonly #answerers = new Map<string, Answerer>();
+  readonly #opened = new Map<string, Opened>();
   #listening: Promise<Server> | undefined;
 
   /** The base URL of the request, and the function that withdraws it. */
@@ -21,9 +27,9 @@ export class Loopback {
     });
     const server = await this.#listening;
     const secret = randomBytes(32).toString("hex");
-    this.#answerers.set(secret, answerer);
+    this.#opened.set(secret, { answerer });
     const { port } = server.address() as AddressInfo;
-    return { baseUrl: `http://127.0.0.1:${port}/${secret}`, close: () => this.#answerers.delete(secret) };
+    return { baseUrl: `http://127.0.0.1:${port}/${secret}`, close: () => this.#opened.delete(secret) };
   }
 
   async end(): Promise<void> {
@@ -35,28 +41,41 @@ export class Loopback {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, secret = "", ...path] = (request.url ?? "").split("/");
-    const answerer = this.#answerers.get(secret);
+    const opened = this.#opened.get(secret);
     // pi sends what it made to this address, too; the caller has it already.
     request.resume();
-    if (!answerer || request.method !== "POST" || path.join("/") !== "codex/responses") {
+    if (!opened || request.method !== "POST" || path.join("/") !== "codex/responses") {
       response.writeHead(404).end();
       return;
     }
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     try {
-      const answer = await answerer(new Headers(request.headers as Record<string, string>), gone.signal);
-      response.writeHead(answer.status, Object.fromEntries(answer.headers));
-      for await (const chunk of answer.body ?? []) response.write(chunk);
-      response.end();
+      if (!opened.refusal) {
+        const answer = await opened.answerer(
+          new Headers(request.headers as Record<string, string>),
+          gone.signal,
+        );
+        if (answer.ok) return await relay(answer, response);
+        const { status, headers } = answer;
+        opened.refusal = { status, headers: Object.fromEntries(headers), body: await answer.text() };
+      }
+      const { status, headers, body } = opened.refusal;
+      response.writeHead(status, headers).end(body);
     } catch (error) {
-      // Once the answer has begun, an end that is not its end is all that can be said.
-      if (response.headersSent) response.destroy();
-      else response.writeHead(503, { "content-type": "application/json" }).end(errorBody(error));
+      const message = error instanceof Error ? error.message : String(error);
+      // Once the answer has begun, an event has to say it: of a connection that breaks an old pi tells nothing but that.
+      if (response.headersSent) response.end(`data: ${JSON.stringify({ type: "error", message })}\n\n`);
+      else
+        response
+          .writeHead(503, { "content-type": "application/json" })
+          .end(JSON.stringify({ error: { message } }));
     }
   }
 }
 
-function errorBody(error: unknown): string {
-  return JSON.stringify({ error: { message: error instanceof Error ? error.message : String(error) } });
+async function relay(answer: Response, response: ServerResponse): Promise<void> {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  for await (const chunk of answer.body ?? []) response.write(chunk);
+  response.end();
 }

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,6 +15,10 @@ const installed =
     .toString()
     .trim();
 
+const { stdout, stderr } = spawnSync(installed, ["--version"], { encoding: "utf8" });
+/** The record that ends a run; an old pi has none that waits for its own tries. */
+const SETTLED = /\b0\.73\./.test(stdout + stderr) ? "agent_end" : "agent_settled";
+
 export interface Ended {
   code: number | null;
   stdout: string;
@@ -24,7 +28,7 @@ export interface Ended {
 /** How to start pi with the extension, in an agent directory that the simulator and the sidecar share. */
 export class Pi {
   readonly program = installed;
-  readonly args = ["--no-extensions", "--extension", extension, "--provider", "openai-codex"];
+  readonly args = ["--no-extensions", "--extension", extension];
   readonly home: string;
   readonly env: Record<string, string | undefined>;
 
@@ -108,8 +112,12 @@ export class Rpc {
   async prompt(message: string): Promise<Record<string, unknown>> {
     const from = this.records.length;
     this.send({ type: "prompt", message });
-    await this.seen("the end of the run", ({ type }) => type === "agent_settled", from);
+    await this.settled(from);
     return this.lastAnswer(from);
+  }
+
+  settled(from = 0): Promise<Record_> {
+    return this.seen("the end of the run", ({ type }) => type === SETTLED, from);
   }
 
   lastAnswer(from: number): Record<string, unknown> {

@@ -1,0 +1,68 @@
+import type { ExtensionContext } from "@mariozechner/pi-coding-agent";
+import type { Status } from "../../typescript/src/index.ts";
+import { coloured } from "./person.ts";
+import { PROVIDER } from "./provider.ts";
+import { sidecar } from "./sidecar.ts";
+
+const KEY = "multicodex";
+/** Models are run through with a key: the one that is stopped at counts. */
+const SETTLE_MS = 150;
+
+/** The status line of a session: shown while its model is one of ours. */
+export class Footer {
+  readonly #ctx: ExtensionContext;
+  #ours: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+  #asked = false;
+
+  constructor(ctx: ExtensionContext) {
+    this.#ctx = ctx;
+    this.#ours = ctx.model?.provider === PROVIDER;
+    this.refresh();
+  }
+
+  modelChanged(provider: string): void {
+    this.#ours = provider === PROVIDER;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.refresh(), SETTLE_MS);
+    this.#timer.unref();
+  }
+
+  show(status: Status): void {
+    if (this.#ours && !this.#over) this.#ctx.ui.setStatus(KEY, coloured(this.#ctx.ui.theme, status));
+  }
+
+  /** Asks anew; a sidecar that cannot be asked says so when it is needed, not here. */
+  refresh(): void {
+    if (this.#over) return;
+    if (!this.#ours) {
+      this.#ctx.ui.setStatus(KEY, undefined);
+      return;
+    }
+    sidecar()
+      .request("status")
+      .then((status) => {
+        this.show(status);
+        this.#askForUsage(status);
+      })
+      .catch(() => {
+        if (!this.#over) this.#ctx.ui.setStatus(KEY, undefined);
+      });
+  }
+
+  /** Nobody may have asked upstream yet how much is left. The answer comes as a change of the status. */
+  #askForUsage({ account, segments }: Status): void {
+    if (this.#asked || !account || !segments.some(({ severity }) => severity === "unknown")) return;
+    this.#asked = true;
+    sidecar()
+      .request("refresh", { account })
+      .catch(() => {});
+  }
+
+  /** Nothing of a session that is over may be touched. */
+  end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Simulator } from "../../typescript/test/simulator.ts";
+import { Pi } from "./pi.ts";
+import { svgOf } from "./svg.ts";
+import { Terminal } from "./tui.ts";
+
+/** `SCREENSHOT=1 npm test` draws the picture in the README anew; otherwise it is drawn and thrown away. */
+const picture = fileURLToPath(new URL("../screenshot.svg", import.meta.url));
+
+test("the picture in the README", async (t) => {
+  const simulator = await Simulator.start(t, 4);
+  const pi = await Pi.prepare(simulator);
+  const windows = (five: number, seven: number) => [
+    { minutes: 300, used_percent: five, resets_in_seconds: 7980 },
+    { minutes: 10080, used_percent: seven, resets_in_seconds: 273_600 },
+  ];
+  for (const [account, five, seven] of [
+    ["ada", 100, 61],
+    ["bob", 64, 22],
+    ["cleo", 12, 5],
+    ["dan", 0, 0],
+  ] as const) {
+    await simulator.post("usage", { account, usage: { windows: windows(five, seven) } });
+  }
+  await simulator.behave({ account: "ada", behaviour: "usage_limit" });
+  const terminal = new Terminal(t, pi);
+  await terminal.shows("Codex ·");
+  await terminal.command("/multicodex use ada@example.com");
+  await terminal.shows("Codex · ada@example.com");
+  await terminal.command("Who answers when ada has met her limit?");
+  await terminal.shows("(Simulated, with the account");
+  await terminal.command("/multicodex use bob@example.com");
+  await terminal.shows("Codex · bob@example.com");
+  await terminal.command("/multicodex");
+  await terminal.panel("Codex accounts", /^ {3}dan@example\.com .* 7d 100% left$/);
+  terminal.press("Down");
+  await terminal.panel(
+    "Codex accounts",
+    /^ → bob@example\.com +plus {2}in use, pinned +5h 36% left {2}7d 78% left$/,
+  );
+  const screen = terminal.coloured();
+  const from = screen.indexOf("Who answers");
+  const drawn = svgOf(screen.slice(screen.lastIndexOf("\n", screen.lastIndexOf("\n", from) - 1) + 1));
+  assert.match(drawn, /Codex accounts/);
+  if (process.env.SCREENSHOT) await writeFile(picture, drawn);
+});
