@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use rustls::pki_types::TrustAnchor;
 use url::{Host, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -24,15 +25,8 @@ pub struct HttpClient {
     built: Arc<Built>,
 }
 
-#[derive(Debug, Default)]
-struct Built {
-    /// Follows the proxy variables of the environment.
-    outside: Slot,
-    /// Without any proxy.
-    loopback: Slot,
-    outside_once: Slot,
-    loopback_once: Slot,
-}
+/// By [`Reach`] and [`Connections`].
+type Built = [[Slot; 2]; 3];
 
 type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
 
@@ -76,15 +70,13 @@ impl HttpClient {
 
     /// The client for requests below `base`.
     pub fn get(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
-        let slot = if base.loopback { &self.built.loopback } else { &self.built.outside };
-        get_or_build(slot, base, Connections::Kept)
+        self.get_or_build(base, Connections::Kept)
     }
 
     /// A client that makes a new connection for every request: on a kept one that has died unnoticed, a request that
     /// must not be sent twice is lost in a way that looks like a lost answer.
     pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
-        let slot = if base.loopback { &self.built.loopback_once } else { &self.built.outside_once };
-        get_or_build(slot, base, Connections::UsedOnce)
+        self.get_or_build(base, Connections::UsedOnce)
     }
 
     /// Asks for `path` without a credential; any answer will do. The error says why there was none.
@@ -113,6 +105,12 @@ impl HttpClient {
             tracing::debug!(%error, "HTTP client is not warmed");
         }
     }
+
+    fn get_or_build(&self, base: &BaseUrl, connections: Connections) -> Result<&reqwest::Client, HttpError> {
+        let reach = base.reach();
+        let slot = &self.built[reach as usize][connections as usize];
+        slot.get_or_init(|| build(reach, connections)).as_ref().map_err(HttpError::clone)
+    }
 }
 
 impl BaseUrl {
@@ -130,6 +128,15 @@ impl BaseUrl {
 
     pub fn is_loopback(&self) -> bool {
         self.loopback
+    }
+
+    fn reach(&self) -> Reach {
+        match (self.url.scheme(), self.loopback) {
+            ("https", false) => Reach::Outside,
+            ("https", true) => Reach::Loopback,
+            // Nothing else than http, and that on loopback only, is a base.
+            _ => Reach::Plain,
+        }
     }
 }
 
@@ -179,33 +186,42 @@ pub fn user_agent(name: &str, version: &str) -> String {
     format!("{name}/{version} ({}; {})", std::env::consts::OS, std::env::consts::ARCH)
 }
 
+/// How far a client reaches, and through what.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    /// Follows the proxy variables of the environment.
+    Outside,
+    /// Without any proxy.
+    Loopback,
+    /// Loopback without TLS: no certificate is ever looked at, and none is loaded.
+    Plain,
+}
+
 #[derive(Clone, Copy)]
 enum Connections {
     Kept,
     UsedOnce,
 }
 
-fn get_or_build<'s>(
-    slot: &'s Slot,
-    base: &BaseUrl,
-    connections: Connections,
-) -> Result<&'s reqwest::Client, HttpError> {
-    slot.get_or_init(|| build(base.loopback, connections)).as_ref().map_err(HttpError::clone)
-}
-
-fn build(loopback: bool, connections: Connections) -> Result<reqwest::Client, HttpError> {
+fn build(reach: Reach, connections: Connections) -> Result<reqwest::Client, HttpError> {
     // An error means that a provider is installed already, and any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    builder(loopback, connections).build().or_else(|no_system_roots| {
-        tracing::info!(error = explain(no_system_roots), "using the built-in CA certificates");
-        builder(loopback, connections)
-            .tls_backend_preconfigured(built_in_roots())
+    let with_roots = |roots: &[TrustAnchor<'static>]| {
+        builder(reach, connections)
+            .tls_backend_preconfigured(trusting(roots))
             .build()
             .map_err(|error| HttpError(explain(error)))
+    };
+    if reach == Reach::Plain {
+        return with_roots(&[]);
+    }
+    builder(reach, connections).build().or_else(|no_system_roots| {
+        tracing::info!(error = explain(no_system_roots), "using the built-in CA certificates");
+        with_roots(webpki_roots::TLS_SERVER_ROOTS)
     })
 }
 
-fn builder(loopback: bool, connections: Connections) -> reqwest::ClientBuilder {
+fn builder(reach: Reach, connections: Connections) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .user_agent(user_agent(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -215,7 +231,7 @@ fn builder(loopback: bool, connections: Connections) -> reqwest::ClientBuilder {
         .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .http2_keep_alive_interval(HTTP2_PING_EVERY)
         .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT);
-    if loopback {
+    if reach != Reach::Outside {
         builder = builder.no_proxy();
     }
     match connections {
@@ -224,8 +240,8 @@ fn builder(loopback: bool, connections: Connections) -> reqwest::ClientBuilder {
     }
 }
 
-fn built_in_roots() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn trusting(roots: &[TrustAnchor<'static>]) -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: roots.to_vec() };
     let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
@@ -290,14 +306,20 @@ mod tests {
         let base: BaseUrl = "http://127.0.0.1:1".parse().unwrap();
         let first: *const reqwest::Client = http.get(&base).unwrap();
         assert!(std::ptr::eq(first, http.clone().get(&base).unwrap()));
-        let outside: BaseUrl = "https://chatgpt.com".parse().unwrap();
-        assert!(!std::ptr::eq(first, http.get(&outside).unwrap()), "loopback has a client without proxies");
+        for other in ["https://chatgpt.com", "https://127.0.0.1:1"] {
+            let other: BaseUrl = other.parse().unwrap();
+            assert!(
+                !std::ptr::eq(first, http.get(&other).unwrap()),
+                "plain HTTP has a client without certificates"
+            );
+        }
     }
 
     #[test]
     fn the_built_in_roots_make_a_client() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        assert!(!built_in_roots().alpn_protocols.is_empty());
-        builder(true, Connections::Kept).tls_backend_preconfigured(built_in_roots()).build().unwrap();
+        let trusting = trusting(webpki_roots::TLS_SERVER_ROOTS);
+        assert!(!trusting.alpn_protocols.is_empty());
+        builder(Reach::Loopback, Connections::Kept).tls_backend_preconfigured(trusting).build().unwrap();
     }
 }

@@ -312,7 +312,9 @@ impl Direct {
             let mut streamed =
                 Streamed { first_delta: Duration::ZERO, total: Duration::ZERO, events: 0, rotated: false };
             while let Some(event) = events.next(IDLE).await? {
-                if streamed.first_delta.is_zero() && event.kind == "response.output_text.delta" {
+                if streamed.first_delta.is_zero()
+                    && event.json().starts_with(br#"{"type":"response.output_text.delta"#)
+                {
                     streamed.first_delta = begun.elapsed();
                 }
                 streamed.events += 1;

@@ -55,6 +55,9 @@ impl Descriptor {
     /// Appends what is available, at most the spare capacity of `into`, which must not be 0.
     pub async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         loop {
+            // Known without a system call after a read that filled its buffer.
+            let mut ready = self.fd.readable().await?;
+            let room = into.capacity() - into.len();
             let read = match self.kind {
                 Kind::Pipe => rustix::io::read(&self.fd, spare_capacity(into)),
                 Kind::Socket => {
@@ -63,9 +66,16 @@ impl Descriptor {
             };
             match read {
                 // `Errno::AGAIN` is also `Errno::WOULDBLOCK` on Linux.
-                Err(Errno::AGAIN) => self.fd.readable().await?.clear_ready(),
+                Err(Errno::AGAIN) => ready.clear_ready(),
                 Err(Errno::INTR) => {}
-                read => return read.map_err(io::Error::from),
+                Ok(count) => {
+                    // Nothing is left; the next byte, or the end, will be told. That saves the read that finds it out.
+                    if count < room {
+                        ready.clear_ready();
+                    }
+                    return Ok(count);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }

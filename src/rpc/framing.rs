@@ -266,18 +266,25 @@ fn header_length(line: &[u8]) -> Result<Option<usize>, NoLength> {
 /// JSON has line ends only between its tokens, where a space means the same, so in [`Framing::Lines`] they
 /// become spaces: CR too, because some clients split on it.
 pub fn encode(framing: Framing, message: &str, into: &mut Vec<u8>) {
-    match framing {
-        Framing::Headers => {
-            into.extend_from_slice(format!("Content-Length: {}\r\n\r\n", message.len()).as_bytes());
-            into.extend_from_slice(message.as_bytes());
+    let start = into.len();
+    frame_parts(framing, [message.as_bytes()], into);
+    if framing == Framing::Lines {
+        for offset in memchr2_iter(b'\n', b'\r', message.as_bytes()) {
+            into[start + offset] = b' ';
         }
-        Framing::Lines => {
-            let start = into.len();
-            into.extend_from_slice(message.as_bytes());
-            for offset in memchr2_iter(b'\n', b'\r', message.as_bytes()) {
-                into[start + offset] = b' ';
-            }
-            into.push(b'\n');
-        }
+    }
+}
+
+/// Appends the message that the parts are together and that has no line ends.
+pub fn frame_parts<const N: usize>(framing: Framing, parts: [&[u8]; N], into: &mut Vec<u8>) {
+    if framing == Framing::Headers {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        into.extend_from_slice(format!("Content-Length: {length}\r\n\r\n").as_bytes());
+    }
+    for part in parts {
+        into.extend_from_slice(part);
+    }
+    if framing == Framing::Lines {
+        into.push(b'\n');
     }
 }

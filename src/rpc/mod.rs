@@ -13,6 +13,7 @@
 //! - A batch of more than [`MAX_BATCH_ENTRIES`] entries is -32600 `message_too_large` as a whole.
 //! - `exit` and `$/cancelRequest` sent with an id are obeyed and answered `null`.
 
+mod block;
 mod dispatch;
 mod error;
 #[cfg(target_os = "linux")]
@@ -28,6 +29,7 @@ mod serve;
 mod stdio;
 mod writer;
 
+pub use block::Block;
 pub use error::Refusal;
 pub use message::MAX_BATCH_ENTRIES;
 pub use outbox::{Closed, Outbox};

@@ -1,20 +1,46 @@
-//! The way out: one bounded queue for answers and notifications alike, so that nothing overtakes anything.
+//! The way out: one bounded queue for answers, notifications and whole blocks of them alike, so that nothing overtakes
+//! anything.
 //!
 //! It refuses to grow: whoever sends waits while the client does not read.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jsonrpsee::MethodSink;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-/// Messages that may wait for the writer. Few, because one message can be megabytes and senders wait without
-/// loss; the writer lets them refill the queue before it writes a small buffer.
+use super::block::Block;
+use super::framing::Framing;
+
+/// Messages and blocks that may wait for the writer. Few, because one message can be megabytes and senders wait without
+/// loss.
 pub const QUEUE_MESSAGES: usize = 8;
 
-/// Sends notifications from anywhere in the process.
+/// Sends messages from anywhere in the process.
 #[derive(Debug, Clone)]
 pub struct Outbox {
+    /// jsonrpsee's sinks send into the same queue and know no other type of message. Its `null`, which is no message of
+    /// JSON-RPC, stands for the next of the blocks.
     queue: mpsc::Sender<Box<RawValue>>,
+    blocks: Blocks,
+    framing: watch::Receiver<Option<Framing>>,
+}
+
+/// The writer's end of the queue.
+#[derive(Debug)]
+pub struct Queue {
+    messages: mpsc::Receiver<Box<RawValue>>,
+    blocks: Blocks,
+}
+
+/// What comes next on the way out.
+#[derive(Debug)]
+pub enum Outgoing {
+    Message(Box<RawValue>),
+    /// In the client's framing already.
+    Block(Vec<u8>),
 }
 
 /// The client can no longer be reached; no later message will arrive either.
@@ -22,10 +48,15 @@ pub struct Outbox {
 #[error("the connection has ended")]
 pub struct Closed;
 
+#[derive(Debug, Clone, Default)]
+struct Blocks(Arc<Mutex<VecDeque<Vec<u8>>>>);
+
 impl Outbox {
-    pub fn new() -> (Self, mpsc::Receiver<Box<RawValue>>) {
+    /// `framing` is the client's, once it has shown it.
+    pub fn new(framing: watch::Receiver<Option<Framing>>) -> (Self, Queue) {
         let (queue, messages) = mpsc::channel(QUEUE_MESSAGES);
-        (Self { queue }, messages)
+        let blocks = Blocks::default();
+        (Self { queue, blocks: blocks.clone(), framing }, Queue { messages, blocks })
     }
 
     /// Queues one notification; waits while the queue is full. `params` must serialize to an object or an
@@ -59,6 +90,24 @@ impl Outbox {
         Ok(())
     }
 
+    /// An empty block in the client's framing, which it has shown before anyone has an answer for it.
+    pub fn block(&self) -> Block {
+        Block::new(self.framing.borrow().unwrap_or(Framing::Lines))
+    }
+
+    /// Queues all messages of the block and empties it; when this future is dropped early the block still holds them.
+    pub async fn send_block(&self, block: &mut Block) -> Result<(), Closed> {
+        if block.is_empty() {
+            return Ok(());
+        }
+        let place = self.queue.reserve().await.map_err(|_| Closed)?;
+        // Both under one lock, so that the blocks of several senders stay in the order of their places.
+        let mut blocks = self.blocks.lock();
+        blocks.push_back(block.take());
+        place.send(RawValue::NULL.to_owned());
+        Ok(())
+    }
+
     /// Returns when the client can no longer be reached.
     pub async fn closed(&self) {
         self.queue.closed().await;
@@ -67,5 +116,35 @@ impl Outbox {
     /// The same queue as jsonrpsee's subscriptions want it.
     pub fn sink(&self) -> MethodSink {
         MethodSink::new(self.queue.clone())
+    }
+}
+
+impl Queue {
+    /// `None` when it is closed, or all senders are gone, and nothing is left.
+    pub async fn next(&mut self) -> Option<Outgoing> {
+        self.messages.recv().await.map(|message| self.blocks.look_up(message))
+    }
+
+    /// What is there already.
+    pub fn at_hand(&mut self) -> Option<Outgoing> {
+        self.messages.try_recv().ok().map(|message| self.blocks.look_up(message))
+    }
+
+    /// Nothing more is taken in; what is queued can still be had.
+    pub fn close(&mut self) {
+        self.messages.close();
+    }
+}
+
+impl Blocks {
+    fn look_up(&self, message: Box<RawValue>) -> Outgoing {
+        if message.get() != RawValue::NULL.get() {
+            return Outgoing::Message(message);
+        }
+        Outgoing::Block(self.lock().pop_front().unwrap_or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -86,8 +86,8 @@ pub async fn serve(
     terminate: impl Future<Output = ()>,
     on_end: impl Future<Output = ()>,
 ) -> Ended {
-    let (outbox, queue) = Outbox::new();
     let (framing, chosen_framing) = watch::channel(None);
+    let (outbox, queue) = Outbox::new(chosen_framing.clone());
     let (stop_writing, stopped) = oneshot::channel();
     let mut writer = tokio::spawn(write_queue(output, queue, chosen_framing, stopped));
     let methods = build(outbox.clone());

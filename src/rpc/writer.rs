@@ -4,10 +4,10 @@
 
 use std::io;
 
-use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::framing::{Framing, encode};
+use super::outbox::{Outgoing, Queue};
 use super::stdio::Output;
 
 /// A buffer of this size is written even though more is queued.
@@ -19,43 +19,42 @@ const KEPT_BYTES: usize = 256 * 1024;
 /// On an error the queue is closed, which every sender notices.
 pub async fn write_queue(
     mut output: Output,
-    mut queue: mpsc::Receiver<Box<RawValue>>,
+    mut queue: Queue,
     mut framing: watch::Receiver<Option<Framing>>,
     mut stop: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let mut stopped = false;
     let mut buffer = Vec::new();
     loop {
-        let message = tokio::select! {
+        let next = tokio::select! {
             biased;
-            message = queue.recv() => message,
+            next = queue.next() => next,
             _ = &mut stop, if !stopped => {
                 stopped = true;
                 queue.close();
                 continue;
             }
         };
-        let Some(message) = message else { return Ok(()) };
+        let Some(next) = next else { return Ok(()) };
         let framing = chosen(&mut framing).await;
-        encode(framing, message.get(), &mut buffer);
-        drop(message);
+        append(framing, next, &mut buffer);
         while buffer.len() < FLUSH_BYTES {
-            // Senders that wait for a place in the queue, or would send next, get one turn to add to this write.
-            let next = match queue.try_recv() {
-                Ok(next) => Ok(next),
-                Err(_) => {
-                    tokio::task::yield_now().await;
-                    queue.try_recv()
-                }
-            };
-            let Ok(next) = next else { break };
-            encode(framing, next.get(), &mut buffer);
+            let Some(next) = queue.at_hand() else { break };
+            append(framing, next, &mut buffer);
         }
         output.write_all(&buffer).await?;
         buffer.clear();
         if buffer.capacity() > KEPT_BYTES {
             buffer = Vec::new();
         }
+    }
+}
+
+fn append(framing: Framing, next: Outgoing, buffer: &mut Vec<u8>) {
+    match next {
+        Outgoing::Message(message) => encode(framing, message.get(), buffer),
+        Outgoing::Block(bytes) if buffer.is_empty() => *buffer = bytes,
+        Outgoing::Block(bytes) => buffer.extend_from_slice(&bytes),
     }
 }
 

@@ -14,7 +14,9 @@ use crate::pool::{
     TryOutcome,
 };
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
-use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, token_count};
+use crate::upstream::{
+    Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, StreamFault, token_count,
+};
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -178,23 +180,9 @@ impl Completion {
         mut events: EventStream,
     ) -> Result<Sent, Gone> {
         loop {
-            let patience = async {
-                match (self.first_event, answering.hold_back.release_at()) {
-                    (None, Some(at)) => tokio::time::sleep(at.since(clock::now())).await,
-                    _ => std::future::pending().await,
-                }
-            };
-            let next = {
-                // One future for both, so that upstream's silence is measured from its last sign of life.
-                let mut next = pin!(events.next(self.idle));
-                tokio::select! {
-                    biased;
-                    next = &mut next => next,
-                    () = patience => {
-                        self.accept(audience, &mut answering).await?;
-                        next.await
-                    }
-                }
+            let next = match events.at_hand() {
+                Ok(None) => self.wait_for_an_event(audience, &mut answering, &mut events).await?,
+                at_hand => at_hand,
             };
             let event = match next {
                 Ok(Some(event)) => event,
@@ -233,6 +221,30 @@ impl Completion {
         }
     }
 
+    /// What is at hand goes out before anything is waited for, and what is held back when that takes too long.
+    async fn wait_for_an_event(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        events: &mut EventStream,
+    ) -> Result<Result<Option<Event>, StreamFault>, Gone> {
+        audience.flush().await?;
+        // One future for both, so that upstream's silence is measured from its last sign of life.
+        let mut next = pin!(events.next(self.idle));
+        let patience = match (self.first_event, answering.hold_back.release_at()) {
+            (None, Some(at)) => at.since(clock::now()),
+            _ => return Ok(next.await),
+        };
+        match tokio::time::timeout(patience, &mut next).await {
+            Ok(next) => Ok(next),
+            Err(_) => {
+                self.accept(audience, answering).await?;
+                audience.flush().await?;
+                Ok(next.await)
+            }
+        }
+    }
+
     async fn hold_or_forward(
         &mut self,
         audience: &mut Audience,
@@ -242,9 +254,9 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(audience, answering, &event).await;
         }
-        match answering.hold_back.offer(event.raw.get().len(), clock::now()) {
+        match answering.hold_back.offer(event.json().len(), clock::now()) {
             Held::Hold => {
-                answering.held.push(event);
+                answering.held.push(event.detached());
                 Ok(())
             }
             Held::Release => self.forward(audience, answering, &event).await,
@@ -260,7 +272,7 @@ impl Completion {
         if self.first_event.is_none() {
             self.accept(audience, answering).await?;
         }
-        audience.tell(Notice::Event { event: &event.raw }).await
+        audience.hand_on(event).await
     }
 
     /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
@@ -288,7 +300,7 @@ impl Completion {
             })
             .await?;
         for event in std::mem::take(&mut answering.held) {
-            audience.tell(Notice::Event { event: &event.raw }).await?;
+            audience.hand_on(&event).await?;
         }
         Ok(())
     }
@@ -403,12 +415,10 @@ impl AttemptEnd {
 
 impl AnswerBody {
     fn of_event(event: &Event) -> Self {
-        let mut text = event.raw.get();
+        let mut text = String::from_utf8_lossy(event.json()).into_owned();
         let truncated = text.len() > MAX_BODY;
-        if truncated {
-            text = &text[..text.floor_char_boundary(MAX_BODY)];
-        }
-        AnswerBody { text: text.to_owned(), truncated }
+        text.truncate(text.floor_char_boundary(MAX_BODY));
+        AnswerBody { text, truncated }
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Re
         return Err(no_answer());
     };
     let end = collector.ended.ok_or_else(no_answer)?.map_err(failed)?;
-    let event = collector.terminal_event.ok_or_else(no_answer)?;
-    let terminal: TerminalEvent = serde_json::from_str(event.get()).map_err(|error| {
+    let event = collector.last_event.ok_or_else(no_answer)?;
+    let terminal: TerminalEvent = serde_json::from_slice(event.json()).map_err(|error| {
         RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
     })?;
     Ok(Collected {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::attempt::{AttemptEnd, Lost};
 use super::attempting::Attempting;
-use super::audience::{Audience, Gone};
+use super::audience::{Audience, Gone, Stream};
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;
@@ -74,10 +74,11 @@ pub(super) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
                     Ok(order) => order,
                     Err(error) => return pending.reject(error).await,
                 };
+                let Some(outbox) = sidecar.notifier.outbox() else { return };
                 let Ok(sink) = pending.accept().await else { return };
                 let id = name(&sink.subscription_id());
                 let cancelled = sidecar.completions.begin(&id);
-                order.begin().await.run(Audience::Stream(sink), cancelled).await;
+                order.begin().await.run(Audience::Stream(Stream::new(sink, outbox)), cancelled).await;
                 sidecar.completions.end(&id);
             });
         },

@@ -127,6 +127,11 @@ impl Notifier {
         self.state().said.remove(&(kind, Some(subject.into())));
     }
 
+    /// The way to the client, once there is one.
+    pub(super) fn outbox(&self) -> Option<Outbox> {
+        self.outbox.get().cloned()
+    }
+
     fn warn_unless_said(&self, subject: Option<String>, warning: Warning) {
         let said = self.state().said.insert((warning.kind, subject), warning.message.clone());
         if said.as_ref() != Some(&warning.message) {

@@ -39,6 +39,18 @@ pub(super) fn is_preamble(event: &str) -> bool {
     ) || kind.starts_with("codex.")
 }
 
+/// As upstream spells an event: its type comes first.
+pub(super) fn spelled(mut event: Value) -> String {
+    let Some(kind) = event.as_object_mut().and_then(|members| members.remove("type")) else {
+        return event.to_string();
+    };
+    let rest = event.to_string();
+    match &rest[1..] {
+        "}" => format!("{{\"type\":{kind}}}"),
+        rest => format!("{{\"type\":{kind},{rest}"),
+    }
+}
+
 /// The `type` member, when this is a JSON object that has one.
 pub(super) fn kind(event: &str) -> Option<String> {
     let event: Value = serde_json::from_str(event).ok()?;
@@ -99,7 +111,7 @@ fn message(asked: &Asked, deltas: Vec<String>) -> Vec<String> {
     script
         .into_iter()
         .enumerate()
-        .map(|(sequence, event)| with(&json!({ "sequence_number": sequence }), event).to_string())
+        .map(|(sequence, event)| spelled(with(&json!({ "sequence_number": sequence }), event)))
         .collect()
 }
 

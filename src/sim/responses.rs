@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::behaviour::Behaviour;
 use super::dispatch::Reply;
-use super::events::Asked;
+use super::events::{Asked, spelled};
 use super::received::Received;
 use super::server::Shared;
 use super::sse_body::rendered;
@@ -87,8 +87,7 @@ fn once(shared: &Shared, owner: Owner, received: &Received, plan: &StreamPlan, n
 
 fn all_steps(shared: &Shared, owner: Owner, plan: &StreamPlan, asked: &Asked, now: At) -> Vec<Step> {
     let state = shared.state();
-    let first =
-        plan.limits_event.map(|reached| wham::limits_event(&state.accounts[owner], reached).to_string());
+    let first = plan.limits_event.map(|reached| spelled(wham::limits_event(&state.accounts[owner], reached)));
     drop(state);
     steps(plan, asked, first, now)
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::date_resets;
 use super::behaviour::Break;
-use super::events::{Asked, events, is_preamble, unsuccessful};
+use super::events::{Asked, events, is_preamble, spelled, unsuccessful};
 use super::stream_plan::{After, FaultKind, StreamFault, StreamPlan};
 use crate::pool::At;
 
@@ -54,7 +54,7 @@ fn played(fault: &StreamFault, asked: &Asked, sequence: usize, now: At) -> (Vec<
         date_resets(&mut value, now);
         value
     };
-    let event = |value: Value| Step::Event(value.to_string());
+    let event = |value: Value| Step::Event(spelled(value));
     let failed = |error: &Value, at| event(unsuccessful(asked, "failed", at, "error", dated(error)));
     match &fault.what {
         FaultKind::Break(how) => (vec![Step::Break(*how)], false),

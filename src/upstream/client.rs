@@ -95,7 +95,7 @@ impl Upstream {
         if let Some(fault) = body.fault {
             return Err(Failure::new(FailureKind::StreamInterrupted, Source::Transport, fault));
         }
-        match Event::from_whole_body(&body.bytes) {
+        match Event::from_whole_body(body.bytes) {
             Ok(event) if !body.truncated => {
                 Ok(Answer::Stream { status, headers, events: EventStream::whole(event) })
             }

@@ -2,6 +2,7 @@
 //! forwarded as they came; only terminal and usage events are looked into.
 
 use bytes::Bytes;
+use memchr::memchr2;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,13 +11,27 @@ use super::classify::classify_event;
 use super::usage_reading::{Asked, from_event};
 use crate::pool::{Failure, UsageReading};
 
+/// Cheap to clone. It is a piece of the chunk it came in, and keeps that in memory.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// Valid JSON text, byte for byte but for line ends between its tokens, which read as spaces: the text always
     /// fits on one line.
-    pub raw: Box<RawValue>,
-    /// The member `type`; empty when there is none.
-    pub kind: String,
+    json: Bytes,
+    sort: Sort,
+}
+
+/// What its `type` says, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// No `type`, or none that is a string.
+    Untyped,
+    RateLimits,
+    Preamble,
+    Output,
+    Completed,
+    Incomplete,
+    Failed,
+    Done,
 }
 
 /// What an event means. The rotation contract (protocol section 5) tells preamble from output.
@@ -40,64 +55,69 @@ pub(super) struct NotJson;
 
 impl Event {
     /// `None` for data that stands for no event: nothing at all, and `[DONE]`.
-    pub(super) fn read(data: &Bytes) -> Result<Option<Event>, NotJson> {
-        let text = str::from_utf8(data).map_err(|_| NotJson)?.trim();
+    pub(super) fn read(data: Bytes) -> Result<Option<Event>, NotJson> {
+        let text = str::from_utf8(&data).map_err(|_| NotJson)?.trim();
         if text.is_empty() || text == "[DONE]" {
             return Ok(None);
         }
-        let raw = serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
+        serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
+        let sort = Sort::of(text);
         // A line end within a valid JSON text stands between tokens, never in a string.
-        let raw = match text.contains(['\n', '\r']) {
-            false => raw.to_owned(),
-            true => RawValue::from_string(text.replace(['\n', '\r'], " ")).map_err(|_| NotJson)?,
+        let json = match memchr2(b'\n', b'\r', text.as_bytes()) {
+            None if text.len() == data.len() => data,
+            None => data.slice_ref(text.as_bytes()),
+            Some(_) => text.replace(['\n', '\r'], " ").into(),
         };
-        let kind = kind_of(raw.get());
-        Ok(Some(Event { raw, kind }))
+        Ok(Some(Event { json, sort }))
     }
 
     /// The one event that a whole response, sent in place of a stream, amounts to: the terminal event of its status.
     /// A body that is an event already stays what it is.
-    pub(super) fn from_whole_body(body: &Bytes) -> Result<Event, NotJson> {
+    pub(super) fn from_whole_body(body: Bytes) -> Result<Event, NotJson> {
         let event = Event::read(body)?.ok_or(NotJson)?;
-        if !event.kind.is_empty() {
+        if event.sort != Sort::Untyped {
             return Ok(event);
         }
-        if !event.raw.get().starts_with('{') {
+        if !event.json.starts_with(b"{") {
             return Err(NotJson);
         }
-        let head: ResponseHead<'_> = serde_json::from_str(event.raw.get()).map_err(|_| NotJson)?;
+        let head: ResponseHead<'_> = serde_json::from_slice(&event.json).map_err(|_| NotJson)?;
         let kind = match head.status.as_deref() {
             Some("incomplete") => "response.incomplete",
             Some("failed" | "cancelled") => "response.failed",
             None if head.error.is_some() => "response.failed",
             _ => "response.completed",
         };
-        let text = format!(r#"{{"type":"{kind}","response":{}}}"#, event.raw);
-        let raw = RawValue::from_string(text).map_err(|_| NotJson)?;
-        Ok(Event { raw, kind: kind.to_owned() })
+        let begin = format!(r#"{{"type":"{kind}","response":"#);
+        let json = Bytes::from([begin.as_bytes(), &event.json, b"}"].concat());
+        Ok(Event { json, sort: Sort::named(kind) })
+    }
+
+    /// As it is to be handed on.
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// The same event in memory of its own, for one that is kept: the chunk that it came in can go.
+    #[must_use]
+    pub fn detached(&self) -> Event {
+        Event { json: Bytes::copy_from_slice(&self.json), sort: self.sort }
     }
 
     pub fn meaning(&self, asked: Asked) -> EventMeaning {
-        match self.kind.as_str() {
-            "codex.rate_limits" => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
-            "response.created"
-            | "response.in_progress"
-            | "response.queued"
-            | "response.metadata"
-            | "keepalive" => EventMeaning::Preamble { usage: None },
-            kind if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => {
-                EventMeaning::Preamble { usage: None }
-            }
-            "response.completed" => EventMeaning::Completed { usage: self.response().1 },
-            "response.incomplete" => EventMeaning::Incomplete { usage: self.response().1 },
-            "response.failed" | "response.cancelled" | "error" => self.failed(asked),
+        match self.sort {
+            Sort::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
+            Sort::Preamble => EventMeaning::Preamble { usage: None },
+            Sort::Output | Sort::Untyped => EventMeaning::Output,
+            Sort::Completed => EventMeaning::Completed { usage: self.response().1 },
+            Sort::Incomplete => EventMeaning::Incomplete { usage: self.response().1 },
+            Sort::Failed => self.failed(asked),
             // pi's parser takes it for the end as well; what it is worth stands in the status.
-            "response.done" => match self.response() {
+            Sort::Done => match self.response() {
                 (Some(status), _) if status == "failed" || status == "cancelled" => self.failed(asked),
                 (Some(status), usage) if status == "incomplete" => EventMeaning::Incomplete { usage },
                 (_, usage) => EventMeaning::Completed { usage },
             },
-            _ => EventMeaning::Output,
         }
     }
 
@@ -112,13 +132,13 @@ impl Event {
             #[serde(borrow, default)]
             response: Option<ResponseHead<'a>>,
         }
-        let head = serde_json::from_str::<Terminal<'_>>(self.raw.get()).ok().and_then(|event| event.response);
+        let head = serde_json::from_slice::<Terminal<'_>>(&self.json).ok().and_then(|event| event.response);
         head.map_or((None, None), |head| (head.status, head.usage.map(RawValue::to_owned)))
     }
 
     /// What is nested too deep, or holds a lone surrogate, tells nothing but its type.
     fn value(&self) -> Value {
-        serde_json::from_str(self.raw.get()).unwrap_or_default()
+        serde_json::from_slice(&self.json).unwrap_or_default()
     }
 }
 
@@ -132,20 +152,40 @@ struct ResponseHead<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// The type is nearly always the first member; then nothing of a large event is read a second time.
-fn kind_of(json: &str) -> String {
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(default)]
-        r#type: String,
+impl Sort {
+    /// The type is nearly always the first member; then nothing of a large event is read a second time.
+    fn of(json: &str) -> Sort {
+        #[derive(Deserialize)]
+        struct Typed {
+            #[serde(default)]
+            r#type: String,
+        }
+        if !json.starts_with('{') {
+            return Sort::Untyped;
+        }
+        let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
+        match first {
+            Some((kind, _)) if !kind.contains('\\') => Sort::named(kind),
+            _ => serde_json::from_str(json).map_or(Sort::Untyped, |typed: Typed| Sort::named(&typed.r#type)),
+        }
     }
-    if !json.starts_with('{') {
-        return String::new();
-    }
-    let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
-    match first {
-        Some((kind, _)) if !kind.contains('\\') => kind.to_owned(),
-        _ => serde_json::from_str::<Typed>(json).map(|typed| typed.r#type).unwrap_or_default(),
+
+    fn named(kind: &str) -> Sort {
+        match kind {
+            "" => Sort::Untyped,
+            "codex.rate_limits" => Sort::RateLimits,
+            "response.created"
+            | "response.in_progress"
+            | "response.queued"
+            | "response.metadata"
+            | "keepalive" => Sort::Preamble,
+            "response.completed" => Sort::Completed,
+            "response.incomplete" => Sort::Incomplete,
+            "response.failed" | "response.cancelled" | "error" => Sort::Failed,
+            "response.done" => Sort::Done,
+            kind if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => Sort::Preamble,
+            _ => Sort::Output,
+        }
     }
 }
 
@@ -158,8 +198,12 @@ mod tests {
 
     const ASKED: Asked = Asked { requested_at: At(1_000), answered_at: At(2_000) };
 
+    fn text(event: &Event) -> &str {
+        str::from_utf8(event.json()).unwrap()
+    }
+
     fn event(text: &str) -> Event {
-        Event::read(&Bytes::copy_from_slice(text.as_bytes())).unwrap().unwrap()
+        Event::read(Bytes::copy_from_slice(text.as_bytes())).unwrap().unwrap()
     }
 
     /// The meaning in a word, and the usage or kind that comes with it.
@@ -221,20 +265,19 @@ mod tests {
 
     #[test]
     fn data_is_kept_byte_for_byte_on_one_line() {
-        let check = |data: &[u8], expected: Result<Option<(&str, &str)>, NotJson>| {
-            let event = Event::read(&Bytes::copy_from_slice(data));
-            let event = event
-                .as_ref()
-                .map(|event| event.as_ref().map(|event| (event.raw.get(), event.kind.as_str())));
+        let check = |data: &[u8], expected: Result<Option<(&str, Sort)>, NotJson>| {
+            let event = Event::read(Bytes::copy_from_slice(data));
+            let event = event.as_ref().map(|event| event.as_ref().map(|event| (text(event), event.sort)));
             assert_eq!(event.map_err(|error| *error), expected);
         };
         check(
-            br#"{"b":1.50e+02, "type" : "x","a":"\ud800\u0041"}"#,
-            Ok(Some((r#"{"b":1.50e+02, "type" : "x","a":"\ud800\u0041"}"#, "x"))),
+            br#"{"b":1.50e+02, "type" : "error","a":"\ud800\u0041"}"#,
+            Ok(Some((r#"{"b":1.50e+02, "type" : "error","a":"\ud800\u0041"}"#, Sort::Failed))),
         );
-        check(b"{\"type\":\n\"x\"}\r", Ok(Some((r#"{"type": "x"}"#, "x"))));
-        check(br#"{"type":"a\u0062"}"#, Ok(Some((r#"{"type":"a\u0062"}"#, "ab"))));
-        check(br#"{"type":7}"#, Ok(Some((r#"{"type":7}"#, ""))));
+        check(b"{\"type\":\n\"x\"}\r", Ok(Some((r#"{"type": "x"}"#, Sort::Output))));
+        check(b" {\"type\":\"x\"} ", Ok(Some((r#"{"type":"x"}"#, Sort::Output))));
+        check(br#"{"type":"e\u0072ror"}"#, Ok(Some((r#"{"type":"e\u0072ror"}"#, Sort::Failed))));
+        check(br#"{"type":7}"#, Ok(Some((r#"{"type":7}"#, Sort::Untyped))));
         check(b"", Ok(None));
         check(b" ", Ok(None));
         check(b"[DONE]", Ok(None));
@@ -242,45 +285,45 @@ mod tests {
         check(b"{\"type\":\"x\"", Err(NotJson));
         check(b"{} {}", Err(NotJson));
         check(b"\"a\nb\"", Err(NotJson));
-        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, ""))));
+        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, Sort::Untyped))));
         check(b"{\"a\":\"\xff\"}", Err(NotJson));
         check(b"<html>", Err(NotJson));
     }
 
     #[test]
     fn a_whole_response_is_its_terminal_event() {
-        let check = |body: &str, kind: &str, raw: &str| {
-            let event = Event::from_whole_body(&Bytes::copy_from_slice(body.as_bytes())).unwrap();
-            assert_eq!((event.kind.as_str(), event.raw.get()), (kind, raw));
+        let check = |body: &str, sort: Sort, json: &str| {
+            let event = Event::from_whole_body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+            assert_eq!((event.sort, text(&event)), (sort, json));
         };
         check(
             r#"{"id":"r","status":"completed"}"#,
-            "response.completed",
+            Sort::Completed,
             r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#,
         );
         check(
             "{\n \"status\": \"incomplete\"\n}\n",
-            "response.incomplete",
+            Sort::Incomplete,
             r#"{"type":"response.incomplete","response":{  "status": "incomplete" }}"#,
         );
         check(
             r#"{"status":"failed","error":{"code":"x"}}"#,
-            "response.failed",
+            Sort::Failed,
             r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x"}}}"#,
         );
         check(
             r#"{"error":{"code":"x"}}"#,
-            "response.failed",
+            Sort::Failed,
             r#"{"type":"response.failed","response":{"error":{"code":"x"}}}"#,
         );
         check(
             r#"{"status":"completed","error":null}"#,
-            "response.completed",
+            Sort::Completed,
             r#"{"type":"response.completed","response":{"status":"completed","error":null}}"#,
         );
-        check(r#"{"type":"error"}"#, "error", r#"{"type":"error"}"#);
+        check(r#"{"type":"error"}"#, Sort::Failed, r#"{"type":"error"}"#);
         for body in ["", "[DONE]", "{", "[]", "7"] {
-            assert_eq!(Event::from_whole_body(&Bytes::from(body)).unwrap_err(), NotJson, "{body}");
+            assert_eq!(Event::from_whole_body(Bytes::from(body)).unwrap_err(), NotJson, "{body}");
         }
     }
 
@@ -293,8 +336,8 @@ mod tests {
         let check = |data: Vec<Bytes>, expected: (usize, usize, usize)| {
             let (mut preamble, mut output, mut completed) = (0, 0, 0);
             for data in data {
-                let event = Event::read(&data).unwrap().unwrap();
-                assert_eq!(event.raw.get().as_bytes(), data);
+                let event = Event::read(data.clone()).unwrap().unwrap();
+                assert_eq!(event.json(), data);
                 match event.meaning(ASKED) {
                     EventMeaning::Preamble { usage: None } => preamble += 1,
                     EventMeaning::Output => output += 1,

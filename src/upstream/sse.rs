@@ -4,7 +4,9 @@
 //! Follows the WHATWG rules (LF, CR and CRLF, a BOM at the start, comments, several `data` lines joined by LF) but
 //! for one: what stands at the end of the body without a blank line is handed out by [`SseSplitter::finish`].
 
-use bytes::{Buf, Bytes, BytesMut};
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
 
 /// More than any event that upstream sends; a stream without line ends must not fill the memory.
 pub const MAX_EVENT_BYTES: usize = 64 << 20;
@@ -14,8 +16,10 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Feed chunks, pull the data of events. An event that lies in one chunk is handed out as a slice of it, not copied.
 #[derive(Debug)]
 pub struct SseSplitter {
-    /// What was fed last and not yet looked at.
+    /// What was fed last.
     chunk: Bytes,
+    /// Where in the chunk the next line begins.
+    at: usize,
     /// The beginning of a line whose end has not been fed yet.
     line: BytesMut,
     data: Option<Data>,
@@ -30,6 +34,13 @@ pub struct SseSplitter {
 #[error("upstream sent an event that is larger than {0} bytes")]
 pub struct TooLarge(pub usize);
 
+/// Where the text of a line is, without its end.
+enum Line {
+    InChunk(Range<usize>),
+    /// Of several chunks.
+    Gathered(Bytes),
+}
+
 #[derive(Debug)]
 enum Data {
     One(Bytes),
@@ -40,6 +51,7 @@ impl SseSplitter {
     pub fn new(max: usize) -> Self {
         SseSplitter {
             chunk: Bytes::new(),
+            at: 0,
             line: BytesMut::new(),
             data: None,
             skip_lf: false,
@@ -53,6 +65,7 @@ impl SseSplitter {
     pub fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty(), "the last chunk was not pulled to its end");
         self.chunk = chunk;
+        self.at = 0;
     }
 
     /// The data of the next whole event, `None` when more bytes are needed.
@@ -68,50 +81,51 @@ impl SseSplitter {
     /// The body is over: the data of an event that has no blank line after it.
     pub fn finish(&mut self) -> Result<Option<Bytes>, TooLarge> {
         let rest = self.line.split().freeze();
-        let ended = self.take_line(rest)?;
+        let ended = self.take_line(Line::Gathered(rest))?;
         Ok(ended.or_else(|| self.data.take().map(Data::into_bytes)))
     }
 
-    fn next_line(&mut self) -> Result<Option<Bytes>, TooLarge> {
-        if self.skip_lf && !self.chunk.is_empty() {
+    fn next_line(&mut self) -> Result<Option<Line>, TooLarge> {
+        if self.skip_lf && self.at < self.chunk.len() {
             self.skip_lf = false;
-            if self.chunk[0] == b'\n' {
-                self.chunk.advance(1);
-            }
+            self.at += usize::from(self.chunk[self.at] == b'\n');
         }
-        let Some(end) = memchr::memchr2(b'\n', b'\r', &self.chunk) else {
-            self.fits(self.line.len() + self.chunk.len())?;
-            self.line.extend_from_slice(&self.chunk);
-            self.chunk.clear();
+        let rest = &self.chunk[self.at..];
+        let Some(length) = memchr::memchr2(b'\n', b'\r', rest) else {
+            self.fits(self.line.len() + rest.len())?;
+            self.line.extend_from_slice(rest);
+            self.chunk = Bytes::new();
+            self.at = 0;
             return Ok(None);
         };
-        let tail = self.chunk.split_to(end);
-        self.skip_lf = self.chunk[0] == b'\r';
-        self.chunk.advance(1);
+        let (start, end) = (self.at, self.at + length);
+        self.skip_lf = self.chunk[end] == b'\r';
+        self.at = end + 1;
         if self.line.is_empty() {
-            return Ok(Some(tail));
+            return Ok(Some(Line::InChunk(start..end)));
         }
-        self.fits(self.line.len() + tail.len())?;
-        self.line.extend_from_slice(&tail);
-        Ok(Some(self.line.split().freeze()))
+        self.fits(self.line.len() + length)?;
+        self.line.extend_from_slice(&self.chunk[start..end]);
+        Ok(Some(Line::Gathered(self.line.split().freeze())))
     }
 
     /// Gives the data of the event that this line ends, when it is the blank one.
-    fn take_line(&mut self, mut line: Bytes) -> Result<Option<Bytes>, TooLarge> {
-        if std::mem::take(&mut self.first_line) && line.starts_with(BOM) {
-            line.advance(BOM.len());
-        }
-        if line.is_empty() {
+    fn take_line(&mut self, line: Line) -> Result<Option<Bytes>, TooLarge> {
+        let text = match &line {
+            Line::InChunk(range) => &self.chunk[range.clone()],
+            Line::Gathered(bytes) => bytes,
+        };
+        let is_first = std::mem::take(&mut self.first_line);
+        let skipped = if is_first && text.starts_with(BOM) { BOM.len() } else { 0 };
+        if text.len() == skipped {
             return Ok(self.data.take().map(Data::into_bytes));
         }
-        let Some(rest) = line.strip_prefix(b"data") else { return Ok(None) };
-        let value = match rest {
-            [] => Bytes::new(),
-            [b':', b' ', ..] => line.slice(6..),
-            [b':', ..] => line.slice(5..),
-            _ => return Ok(None),
+        let Some(from) = value_in(&text[skipped..]).map(|from| skipped + from) else { return Ok(None) };
+        self.fits(self.data.as_ref().map_or(0, Data::len) + 1 + text.len() - from)?;
+        let value = match line {
+            Line::InChunk(range) => self.chunk.slice(range.start + from..range.end),
+            Line::Gathered(bytes) => bytes.slice(from..),
         };
-        self.fits(self.data.as_ref().map_or(0, Data::len) + 1 + value.len())?;
         self.data = Some(match self.data.take() {
             None => Data::One(value),
             Some(data) => data.joined_with(&value),
@@ -121,6 +135,16 @@ impl SseSplitter {
 
     fn fits(&self, bytes: usize) -> Result<(), TooLarge> {
         if bytes > self.max { Err(TooLarge(self.max)) } else { Ok(()) }
+    }
+}
+
+/// Where the value begins in a line of the field `data`.
+fn value_in(line: &[u8]) -> Option<usize> {
+    match line.strip_prefix(b"data")? {
+        [] => Some(4),
+        [b':', b' ', ..] => Some(6),
+        [b':', ..] => Some(5),
+        _ => None,
     }
 }
 

@@ -65,7 +65,7 @@ impl EventStream {
     /// Nothing is lost when the future is dropped half-way.
     pub async fn next(&mut self, idle: Duration) -> Result<Option<Event>, StreamFault> {
         loop {
-            if let Some(event) = self.split()? {
+            if let Some(event) = self.at_hand()? {
                 return Ok(Some(event));
             }
             let ended = match &mut self.body {
@@ -90,11 +90,12 @@ impl EventStream {
         }
     }
 
-    fn split(&mut self) -> Result<Option<Event>, StreamFault> {
+    /// The next event of what has been read already; `None` when there is none to be had without waiting.
+    pub fn at_hand(&mut self) -> Result<Option<Event>, StreamFault> {
         let outcome = loop {
             match self.splitter.next() {
                 Ok(None) => return Ok(None),
-                Ok(Some(data)) => match Event::read(&data) {
+                Ok(Some(data)) => match Event::read(data) {
                     Ok(Some(event)) => return Ok(Some(event)),
                     Ok(None) => {}
                     Err(NotJson) => break StreamFault::NotJson,
@@ -110,6 +111,6 @@ impl EventStream {
     /// Some servers leave out the last blank line. What is not JSON there was cut off, which is told by the end.
     fn last_event(&mut self) -> Option<Event> {
         let rest: Bytes = self.splitter.finish().ok().flatten()?;
-        Event::read(&rest).ok().flatten()
+        Event::read(rest).ok().flatten()
     }
 }

@@ -65,7 +65,7 @@ impl Server {
         let mut seen = Vec::new();
         loop {
             match events.next(idle).await {
-                Ok(Some(event)) => seen.push(event.raw.get().to_owned()),
+                Ok(Some(event)) => seen.push(str::from_utf8(event.json()).unwrap().to_owned()),
                 Ok(None) => return (seen, None),
                 Err(fault) => {
                     assert!(events.next(idle).await.unwrap().is_none(), "a fault is the end");
