@@ -184,5 +184,7 @@ mod from_bytes;
 #[cfg(test)]
 mod generated;
 mod lives;
+#[cfg(test)]
+mod promises;
 
 pub use from_bytes::rotation;

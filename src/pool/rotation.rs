@@ -50,8 +50,9 @@ pub enum Next {
         account: AccountId,
         attempt: u32,
     },
-    /// Ask again then, or when the pool changed.
+    /// Every account is out and this one is back first: ask again then, or when the pool changed.
     Wait {
+        account: AccountId,
         until: At,
     },
     Stop(Ending),
@@ -268,25 +269,25 @@ impl Walk {
         }
         let need = pool.need(&self.demand);
         let (mut ready, mut lasting, mut needs_login) = (false, true, false);
-        let (mut earliest, mut worth_waiting) = (None::<At>, None::<At>);
+        let (mut earliest, mut worth_waiting) = (None::<At>, None::<(At, &AccountId)>);
         for account in &pool.accounts {
             let why_not = why_not(account, need, now);
             ready |= matches!(why_not, None | Some(WhyNotEligible::ModelExcluded { .. }));
             lasting &= why_not.is_some_and(WhyNotEligible::is_lasting);
             needs_login |= why_not == Some(WhyNotEligible::NeedsLogin);
             let Some(until) = why_not.and_then(WhyNotEligible::until) else { continue };
-            let sooner = |at: Option<At>| Some(at.map_or(until, |at| at.min(until)));
-            earliest = sooner(earliest);
+            earliest = Some(earliest.map_or(until, |at| at.min(until)));
             if matches!(self.outcome(&account.id), None | Some(Outcome::Cooled)) {
-                worth_waiting = sooner(worth_waiting);
+                let this = (until, &account.id);
+                worth_waiting = Some(worth_waiting.map_or(this, |first| first.min(this)));
             }
         }
         let untried_remain =
             ready && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some();
-        if let (Some(until), false) = (worth_waiting, untried_remain)
+        if let (Some((until, account)), false) = (worth_waiting, untried_remain)
             && self.may_wait(pool, until, now)
         {
-            return Next::Wait { until };
+            return Next::Wait { account: account.clone(), until };
         }
         if ready {
             stop(EndingKind::LastFailure, None)

@@ -18,7 +18,7 @@ use super::audience::{Audience, Gone, Stream};
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;
-use crate::pool::{AccountId, Ending, EndingKind, Next, Walk};
+use crate::pool::{AccountId, At, Ending, EndingKind, Next, Walk};
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
@@ -155,6 +155,7 @@ impl Completion {
 
     async fn accounts_in_turn(&mut self, audience: &mut Audience) -> Result<Terminal, Gone> {
         let mut untold: Option<Rotation> = None;
+        let mut waits_until = None;
         let mut last: Option<Lost> = None;
         loop {
             let sidecar = self.sidecar.clone();
@@ -181,13 +182,40 @@ impl Completion {
                     }
                 }
                 // A login or a reset may end the wait early; either way the walk is asked again.
-                Next::Wait { until } => {
+                Next::Wait { account, until } => {
+                    if waits_until.replace(until) != Some(until) {
+                        self.tell_of_the_wait(audience, &account, until).await?;
+                    }
                     let rest = until.since(clock::now()).min(LONGEST_SLEEP);
                     let _ = tokio::time::timeout(rest, changed).await;
                 }
                 Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
             }
         }
+    }
+
+    /// Every account is out and the client did not want to hear so yet: once for each time that is waited for.
+    async fn tell_of_the_wait(
+        &self,
+        audience: &mut Audience,
+        account: &AccountId,
+        until: At,
+    ) -> Result<(), Gone> {
+        tracing::info!(account = %account, until = %until, "waiting for a reset");
+        audience
+            .tell(Notice::Rotated {
+                attempt: self.walk.attempts(),
+                from: account.as_str(),
+                reason: RotatedReason {
+                    kind: "no_available_account",
+                    status: None,
+                    code: None,
+                    message: "every account is out; waiting for this one, which is back first",
+                },
+                until: Some(until.millis()),
+                to: None,
+            })
+            .await
     }
 
     /// The failure of one attempt, as upstream worded it.

@@ -312,8 +312,9 @@ fn waiting_for_the_first_account_to_come_back() {
     let quoting = |secs| Failure { resets_at: Some(in_secs(secs)), ..limited() };
     let mut walk = Walk::new(Demand::default());
     let walked = walk_through(&mut walk, &mut pool, &[quoting(50), quoting(40)]);
-    assert_eq!(walked[2], Next::Wait { until: in_secs(40) });
-    assert_eq!(walk.next(&mut pool, in_secs(39)), Next::Wait { until: in_secs(40) }, "asked too early");
+    let wait = Next::Wait { account: id("b"), until: in_secs(40) };
+    assert_eq!(walked[2], wait);
+    assert_eq!(walk.next(&mut pool, in_secs(39)), wait, "asked too early");
     assert_eq!(walk.next(&mut pool, in_secs(40)), attempt("b", 3), "the account may be tried again");
     walk.failed(&mut pool, &quoting(55), in_secs(40));
     let ended = walk.next(&mut pool, in_secs(40));
@@ -344,9 +345,9 @@ fn waiting_is_for_accounts_that_may_be_tried_again() {
     use FailureKind::*;
     let cooled = Failure { resets_at: Some(in_secs(40)), ..limited() };
     let denied = failure(WorkspaceDenied);
-    let wait = Next::Wait { until: in_secs(40) };
-    check(6, &[denied.clone(), cooled.clone()], 40, [wait.clone(), attempt("b", 3)]);
-    check(6, &[cooled.clone(), denied.clone()], 40, [wait, attempt("a", 3)]);
+    let wait = |name| Next::Wait { account: id(name), until: in_secs(40) };
+    check(6, &[denied.clone(), cooled.clone()], 40, [wait("b"), attempt("b", 3)]);
+    check(6, &[cooled.clone(), denied.clone()], 40, [wait("a"), attempt("a", 3)]);
     check(6, &[denied.clone(), denied], 40, [last_failure(), last_failure()]);
     // Attempts are used up while an account remains: there is nothing to wait for.
     check(1, &[cooled], 40, [last_failure(), last_failure()]);
