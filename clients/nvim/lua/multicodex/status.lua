@@ -15,6 +15,32 @@ local GROUPS = {
 local current
 local following = false
 
+--- The colours of a group, in the terminal's numbers or not.
+---@param name string
+---@param rgb boolean
+---@return { foreground: integer|nil, background: integer|nil, reverse: boolean|nil }
+local function colours_of(name, rgb)
+  local known, group = pcall(vim.api.nvim_get_hl_by_name, name, rgb)
+  return known and group or {}
+end
+
+--- The colours that the level has elsewhere, on the status line's own ground. One that is the reverse of the text around
+--- it gets them as a ground: on a light one they could not be read.
+local function colour()
+  local line, cterm_line = colours_of("StatusLine", true), colours_of("StatusLine", false)
+  local reverse = line.reverse or cterm_line.reverse
+  for _, group in pairs(GROUPS) do
+    vim.api.nvim_set_hl(0, group[1], {
+      fg = colours_of(group[2], true).foreground,
+      bg = not reverse and line.background or nil,
+      ctermfg = colours_of(group[2], false).foreground,
+      ctermbg = not reverse and cterm_line.background or nil,
+      reverse = reverse,
+      default = true,
+    })
+  end
+end
+
 ---@param status table
 local function changed(status)
   current = status
@@ -37,9 +63,11 @@ local function follow()
     return
   end
   following = true
-  for _, group in pairs(GROUPS) do
-    vim.api.nvim_set_hl(0, group[1], { link = group[2], default = true })
-  end
+  colour()
+  vim.api.nvim_create_autocmd("ColorScheme", {
+    group = vim.api.nvim_create_augroup("multicodex-status", {}),
+    callback = colour,
+  })
   client.on("status/changed", changed)
   client.on("started", ask)
   -- Starts the sidecar, which is why this is not done while a status line is being drawn.

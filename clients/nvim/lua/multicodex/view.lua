@@ -2,7 +2,7 @@
 local M = {}
 
 local LEVELS = { info = vim.log.levels.INFO, warning = vim.log.levels.WARN, error = vim.log.levels.ERROR }
-local BORDERS = { info = "FloatBorder", warning = "DiagnosticWarn", error = "DiagnosticError" }
+local BORDERS = { info = "Comment", warning = "DiagnosticWarn", error = "DiagnosticError" }
 local KEEP_FREE = 4
 
 ---@type integer|nil
@@ -60,7 +60,7 @@ function M.show(lines, level)
     row = math.floor((vim.o.lines - height) / 2) - 1,
     col = math.floor((vim.o.columns - width) / 2),
   })
-  vim.wo[window].winhighlight = "FloatBorder:" .. (BORDERS[level] or BORDERS.info)
+  vim.wo[window].winhighlight = "NormalFloat:Normal,FloatBorder:" .. (BORDERS[level] or BORDERS.info)
   vim.wo[window].wrap = true
 end
 
