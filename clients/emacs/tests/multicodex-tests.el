@@ -172,7 +172,8 @@
     (multicodex-tests--until (lambda () (string-match-p "@example.com" multicodex--mode-line)))
     (multicodex-complete multicodex-tests--hello (lambda (notice) (setq last notice)))
     (multicodex-tests--until
-     (lambda () (seq-some (lambda (request) (equal "open" (plist-get request :end)))
+     (lambda () (seq-some (lambda (request) (and (equal "responses" (plist-get request :route))
+                                                   (equal "open" (plist-get request :end))))
                           (multicodex-tests--simulator "log"))))
     (setq multicodex--mode-line "")
     (signal-process (car (multicodex-tests--pids pids)) 'KILL)

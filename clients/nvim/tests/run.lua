@@ -223,8 +223,11 @@ local tests = {
         last = notice
       end)
       until_true("the request", function()
-        local log = simulator("log")
-        return log[#log]["end"] == "open"
+        for _, logged in ipairs(simulator("log")) do
+          if logged.route == "responses" and logged["end"] == "open" then
+            return true
+          end
+        end
       end)
       vim.loop.kill(tonumber(vim.fn.readfile(pids)[1]), "sigkill")
       until_told("ended unexpectedly %(killed by signal 9%)")

@@ -24,8 +24,8 @@ local function colours_of(name, rgb)
   return known and group or {}
 end
 
---- The colours that the level has elsewhere, on the status line's own ground. One that is the reverse of the text around
---- it gets them as a ground: on a light one they could not be read.
+--- The colours that the level has elsewhere, on the status line's own ground. One that is the reverse of the text gets
+--- them as its ground: on a light one they could not be read.
 local function colour()
   local line, cterm_line = colours_of("StatusLine", true), colours_of("StatusLine", false)
   local reverse = line.reverse or cterm_line.reverse
