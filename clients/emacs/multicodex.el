@@ -58,7 +58,7 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
 (defface multicodex-success '((t :inherit success))
   "Much of a limit is left, or an account that is ready.")
 
-(defface multicodex-notice '((t :inherit default))
+(defface multicodex-notice '((t))
   "At most half of a limit is left.")
 
 (defface multicodex-warning '((t :inherit warning))
