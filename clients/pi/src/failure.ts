@@ -11,15 +11,16 @@ import {
  */
 export function failedResponse(error: CompletionError): Response {
   const { kind, message, status, body, retryAt, accounts } = error.failed;
-  if (status && status >= 400 && body) {
-    return new Response(body, { status, headers: { "content-type": contentType(body) } });
+  const refused = status && status >= 400 ? status : undefined;
+  if (refused && body) {
+    return new Response(body, { status: refused, headers: { "content-type": contentType(body) } });
   }
   const everyoneCools = accounts?.length && accounts.every(({ state }) => state === "cooling");
   if (kind === "no_available_account" && everyoneCools && retryAt) {
     const limit = { type: "usage_limit_reached", message, resets_at: Math.ceil(retryAt / 1000) };
     return Response.json({ error: limit }, { status: 429 });
   }
-  return Response.json({ error: { code: kind, message: worded(kind, message) } }, { status: status ?? 503 });
+  return Response.json({ error: { code: kind, message: worded(kind, message) } }, { status: refused ?? 503 });
 }
 
 /** How a stream that broke off in the middle looks to pi. */

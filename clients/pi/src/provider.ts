@@ -1,5 +1,6 @@
 import type {
   Api,
+  AssistantMessage,
   AssistantMessageEventStream,
   Model,
   SimpleStreamOptions,
@@ -80,7 +81,7 @@ function streamByLoopback(
     return streamSimpleOpenAICodexResponses(model as CodexModel, context, options);
   const { kept, onPayload } = keepBody(options);
   const relayed = createAssistantMessageEventStream();
-  void (async () => {
+  const relay = async () => {
     const { baseUrl, close } = await loopback.open((headers, signal) =>
       respond(sidecar(), { request: kept(), sessionId: options.sessionId, headers, signal }),
     );
@@ -92,12 +93,32 @@ function streamByLoopback(
         onPayload,
       });
       for await (const event of stream) relayed.push(event);
-      relayed.end();
     } finally {
       close();
     }
-  })();
+  };
+  // Without a last event pi would wait for ever.
+  relay()
+    .catch((error: Error) =>
+      relayed.push({ type: "error", reason: "error", error: failedMessage(model, error) }),
+    )
+    .finally(() => relayed.end());
   return relayed;
+}
+
+function failedMessage({ api, provider, id }: Model<Api>, error: Error): AssistantMessage {
+  const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0 };
+  return {
+    role: "assistant",
+    content: [],
+    api,
+    provider,
+    model: id,
+    usage: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, totalTokens: 0, cost },
+    stopReason: "error",
+    errorMessage: error.message,
+    timestamp: Date.now(),
+  };
 }
 
 /** The body as extensions may have changed it; what pi hands to `fetch` is compressed. */

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { eventually, Simulator } from "../../typescript/test/simulator.ts";
-import { Pi } from "./pi.ts";
+import { Pi, sidecarsOf } from "./pi.ts";
 import { Terminal } from "./tui.ts";
 
 /** A browser whose person says yes: it goes where it is sent. */
@@ -30,13 +30,12 @@ test("the accounts panel: rows with usage; use, refresh, remove after a question
   await terminal.shows("Codex · ada@example.com");
 
   await terminal.command("/multicodex");
-  const panel = await terminal.panel("Codex accounts", / cleo@example\.com .* 5h 88% left {2}7d 95% left$/);
-  assert.deepEqual(panel, [
+  const rows = [
     " → ada@example.com   plus  in use, pinned  5h 88% left  7d 95% left",
     "   bob@example.com   plus  ready           5h 88% left  7d 95% left",
     "   cleo@example.com  plus  ready           5h 88% left  7d 95% left",
-    ...KEYS,
-  ]);
+  ];
+  assert.deepEqual(await terminal.panel("Codex accounts", ...rows), [...rows, ...KEYS]);
 
   terminal.press("Down", "Enter");
   await terminal.panel(
@@ -215,4 +214,52 @@ test("arguments are completed, with the accounts' names", async (t) => {
   terminal.press("Enter");
   await terminal.shows("Using bob@example.com");
   await terminal.shows("Codex · bob@example.com");
+});
+
+test("a reload of pi has a sidecar of its own, and ends the one before", async (t) => {
+  const simulator = await Simulator.start(t, 1);
+  const pi = await Pi.prepare(simulator);
+  const terminal = new Terminal(t, pi);
+  await terminal.shows("Codex · ada@example.com");
+  const [before] = sidecarsOf(terminal.pid);
+  await terminal.command("/reload");
+  await eventually("another sidecar", () => {
+    const now = sidecarsOf(terminal.pid);
+    return (now.length === 1 && now[0] !== before) || undefined;
+  });
+  await terminal.command("Hello reloaded");
+  await terminal.shows("You asked: “Hello reloaded”");
+});
+
+test("what verify finds is shown until a key is pressed", async (t) => {
+  const simulator = await Simulator.start(t, 1);
+  const pi = await Pi.prepare(simulator);
+  const terminal = new Terminal(t, pi);
+  await terminal.shows("Codex ·");
+  await terminal.command("/multicodex verify");
+  await terminal.panel("Verify", / ada@example\.com is logged in$/, " any key closes");
+  terminal.press("x");
+  await terminal.shows(/^(?![\s\S]*any key closes)/);
+});
+
+test("an account that only a login helps is logged in on the way, after a question", async (t) => {
+  const simulator = await Simulator.start(t, 2);
+  const pi = await Pi.prepare(simulator);
+  await withBrowser(pi);
+  await simulator.post("visitor", { account: "ada" });
+  await simulator.post("revoke_access", { account: "ada" });
+  await simulator.behave({
+    account: "ada",
+    route: "token",
+    when: { next: 1 },
+    behaviour: "refresh_token_expired",
+  });
+  const terminal = new Terminal(t, pi);
+  await terminal.shows("Codex ·");
+  await terminal.command("/multicodex refresh ada@example.com");
+  await terminal.shows(/login needed|needs_login|needs login/);
+  await terminal.command("/multicodex use ada@example.com");
+  await terminal.shows("Log in again?");
+  terminal.press("Enter");
+  await terminal.shows("Using ada@example.com");
 });

@@ -155,6 +155,12 @@ export function sidecarsOf(pid: number): number[] {
   return children.map(({ name }) => Number(name));
 }
 
+/** A process that has ended may still be listed, when nobody asks how it ended. */
+export function runs(pid: number): boolean {
+  const stat = readOrNothing(`/proc/${pid}/stat`);
+  return stat !== "" && !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+}
+
 function readOrNothing(path: string): string {
   try {
     return readFileSync(path, "utf8");

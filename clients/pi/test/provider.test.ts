@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { eventually, Simulator } from "../../typescript/test/simulator.ts";
 import { thinksAndReads } from "./events.ts";
-import { Pi, sidecarsOf, textOf } from "./pi.ts";
+import { Pi, runs, sidecarsOf, textOf } from "./pi.ts";
 
 /** Without the waiting between pi's own tries. */
 const impatient = { retry: { baseDelayMs: 1 } };
@@ -194,7 +194,21 @@ test("one sidecar for all sessions of a pi, and none after it", async (t) => {
   await rpc.prompt("Two");
   assert.deepEqual(sidecarsOf(rpc.pid), first);
   assert.equal(await rpc.end(), 0);
-  assert.throws(() => process.kill(Number(first[0]), 0), { code: "ESRCH" });
+  assert.ok(!runs(Number(first[0])));
+});
+
+test("a signal to pi, and a sidecar that does not answer any more, leave no process behind", async (t) => {
+  const simulator = await Simulator.start(t);
+  const pi = await Pi.prepare(simulator);
+  for (const stop of ["SIGTERM", "the end of its input"] as const) {
+    const rpc = pi.rpc(t, "--no-session");
+    await rpc.prompt("Hello");
+    const [pid] = sidecarsOf(rpc.pid);
+    if (stop === "SIGTERM") process.kill(rpc.pid, "SIGTERM");
+    else process.kill(Number(pid), "SIGSTOP");
+    await rpc.end();
+    await eventually(`the end of the sidecar after ${stop}`, () => !runs(Number(pid)) || undefined);
+  }
 });
 
 test("pi's own login in auth.json is neither used nor redeemed by pi", async (t) => {

@@ -12,7 +12,7 @@ export class Terminal {
   readonly #socket = `multicodex-${randomBytes(6).toString("hex")}`;
 
   constructor(test: TestContext, pi: Pi) {
-    const words = [pi.program, ...pi.args, "--no-session"].map((word) => `'${word}'`).join(" ");
+    const words = ["exec", pi.program, ...pi.args, "--no-session"].map((word) => `'${word}'`).join(" ");
     const size = ["-x", String(WIDTH), "-y", "40"];
     execFileSync("tmux", ["-L", this.#socket, "-f", "/dev/null", "new-session", "-d", ...size, words], {
       cwd: pi.home,
@@ -32,6 +32,11 @@ export class Terminal {
       encoding: "utf8",
       stdio: ["pipe", "pipe", "pipe"],
     });
+  }
+
+  /** Of pi. */
+  get pid(): number {
+    return Number(this.#tmux("display-message", "-p", "#{pane_pid}"));
   }
 
   /** Keys by tmux's names, e.g. `Enter`, `BSpace`. */

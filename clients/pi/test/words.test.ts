@@ -105,6 +105,11 @@ test("a failure with an answer of upstream is that answer, unchanged", async () 
   assert.equal(await response.text(), body);
 });
 
+test("what is no refusal of upstream is none to pi", () => {
+  const html = failed({ kind: "upstream_protocol", status: 200, body: "<html>" });
+  assert.equal(failedResponse(html).status, 503);
+});
+
 test("a failure without one is put so that pi says and does the right thing", async () => {
   const cooling = { account: "acc_1", state: "cooling" as const };
   const limited = failedResponse(

@@ -50,8 +50,9 @@ export interface RequestOptions {
 }
 
 type Listener = (params: never) => void;
-/** Methods whose params may be left out. */
-type Params<M extends keyof Methods> = Methods[M]["params"];
+/** Params may be left out where all of their members may. */
+type Arguments<M extends keyof Methods, P = Methods[M]["params"]> =
+  Partial<P> extends P ? [params?: P, options?: RequestOptions] : [params: P, options?: RequestOptions];
 
 /** A sidecar that is started when it is first needed, and started again when it dies. */
 export class Multicodex {
@@ -76,8 +77,7 @@ export class Multicodex {
 
   async request<M extends keyof Methods>(
     method: M,
-    params?: Params<M>,
-    { signal }: RequestOptions = {},
+    ...[params, { signal } = {}]: Arguments<M>
   ): Promise<Methods[M]["result"]> {
     signal?.throwIfAborted();
     const { connection } = await unlessAborted(this.#connected(), signal);

@@ -47,6 +47,16 @@ test("answers requests and says what the sidecar is", async (t) => {
   assert.equal(server.server.name, "multicodex");
 });
 
+/** Never called: the compiler is the test. */
+export async function typed(client: Multicodex): Promise<string[]> {
+  // @ts-expect-error a method that needs params does not go without
+  await client.request("accounts/use");
+  // @ts-expect-error nor with those of another
+  await client.request("accounts/use", { label: "ada" });
+  const { accounts } = await client.request("accounts");
+  return accounts.map(({ label }) => label);
+}
+
 test("a refused request is an error with the kind and the next step", async (t) => {
   const simulator = await Simulator.start(t);
   await assert.rejects(simulator.client(t).request("accounts/use", { account: "nobody" }), (error) => {
