@@ -34,7 +34,20 @@ pub fn auth_json(login: &SimLogin) -> String {
     format!("{:#}", json!({ "anthropic": { "type": "api_key", "key": "kept" }, "openai-codex": entry }))
 }
 
-fn sign_in(world: &World, name: &str) -> SimLogin {
+/// What the Codex CLI writes.
+pub fn codex_auth_json(login: &SimLogin) -> String {
+    let tokens = json!({
+        "id_token": login.id_token,
+        "access_token": login.access_token,
+        "refresh_token": login.refresh_token,
+        "account_id": login.account.workspace_id,
+    });
+    let last_refresh = "2026-11-22T14:01:13.740343751Z";
+    json!({ "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": last_refresh })
+        .to_string()
+}
+
+pub fn sign_in(world: &World, name: &str) -> SimLogin {
     let known = world.sim().sign_in(name);
     known.unwrap_or_else(|| world.sim().add_account(SimAccount::named(name)))
 }
@@ -273,16 +286,7 @@ fn the_codex_cli_s_login_becomes_a_copy_with_a_warning() {
     assert!(!home.exists(), "nothing is made in CODEX_HOME");
 
     let cleo = sign_in(&world, "cleo");
-    let text = json!({
-        "auth_mode": "chatgpt",
-        "OPENAI_API_KEY": null,
-        "tokens": {
-            "id_token": cleo.id_token, "access_token": cleo.access_token, "refresh_token": cleo.refresh_token,
-            "account_id": "ws-cleo",
-        },
-        "last_refresh": "2026-11-22T14:01:13.740343751Z",
-    })
-    .to_string();
+    let text = codex_auth_json(&cleo);
     fs::create_dir(&home).expect("made");
     fs::write(home.join("auth.json"), &text).expect("written");
     let answer = peer.call("accounts/import", json!({"from": "codex"})).expect("import");

@@ -20,7 +20,7 @@ use crate::peer::{DEADLINE, Framing, Peer};
 use crate::world::World;
 
 /// A world whose callbacks may listen anywhere, so that tests do not get into each other's way.
-fn command(world: &World) -> Command {
+pub fn command(world: &World) -> Command {
     let mut command = world.command();
     command.env("MULTICODEX_TEST_CALLBACK_PORTS", "0");
     command
@@ -47,7 +47,7 @@ pub fn redirect(world: &World, started: &Value, name: &str) -> Url {
 }
 
 /// Status and whole answer.
-fn get(url: &str) -> (u16, String) {
+pub fn get(url: &str) -> (u16, String) {
     let url = Url::parse(url).expect("an address");
     let address = (url.host_str().expect("a host"), url.port().expect("a port"));
     let mut stream = TcpStream::connect(address).expect("someone listens");

@@ -1,6 +1,8 @@
 //! No token ever leaves its place: in every flow around redeeming the whole stdout, the log at `trace`, the state dir
 //! and the process arguments are searched for every token there was.
 
+mod logins;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
