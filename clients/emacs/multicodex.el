@@ -184,8 +184,10 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
 
 (defun multicodex--why-ended (connection)
   "Return that the sidecar of CONNECTION ended, with its last words."
-  (let ((log (multicodex--log connection)))
-    (concat "The sidecar ended unexpectedly" (if (string-empty-p log) "" (concat ": " log)))))
+  (if (process-get (jsonrpc--process connection) 'multicodex-stopped)
+      "The sidecar was stopped"
+    (let ((log (multicodex--log connection)))
+      (concat "The sidecar ended unexpectedly" (if (string-empty-p log) "" (concat ": " log))))))
 
 (defun multicodex--ended (connection)
   "Take note that the sidecar of CONNECTION has ended."
@@ -210,9 +212,9 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
   (setq multicodex--revival nil)
   (with-demoted-errors "%S" (multicodex--connect)))
 
-(defun multicodex--hand (function notice)
-  "Call FUNCTION with NOTICE; its mistakes are not the connection's."
-  (with-demoted-errors "multicodex: %S" (funcall function notice)))
+(defun multicodex--hand (function news)
+  "Call FUNCTION with NEWS; its mistakes are not the connection's."
+  (with-demoted-errors "multicodex: %S" (funcall function news)))
 
 (defun multicodex--notified (_connection method params)
   "Hand on the notification METHOD with PARAMS."
@@ -230,7 +232,8 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
      (if (eq (plist-get params :ok) t)
          (message "multicodex: Logged in")
        (message "multicodex: The login failed: %s" (multicodex--with-hint (plist-get params :error))))))
-  (run-hook-with-args 'multicodex-notification-functions method params))
+  (with-demoted-errors "multicodex: %S"
+    (run-hook-with-args 'multicodex-notification-functions method params)))
 
 (defun multicodex--with-hint (message)
   "Return the text of MESSAGE, which has a :message and perhaps a :hint."
@@ -242,9 +245,12 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
 ON-RESULT is called with the result.  ON-ERROR is called with the error, a plist
 with :code, :message and perhaps :data; without it the error is a message."
   (multicodex--connect)
-  (multicodex--send method params on-result
-                    (or on-error
-                        (lambda (failed) (message "multicodex: %s" (multicodex--with-hint failed)))))
+  (multicodex--send method params
+                    (apply-partially #'multicodex--hand on-result)
+                    (apply-partially
+                     #'multicodex--hand
+                     (or on-error
+                         (lambda (failed) (message "multicodex: %s" (multicodex--with-hint failed))))))
   nil)
 
 (defun multicodex-request-sync (method params)
@@ -297,6 +303,7 @@ aborts the completion."
   (when-let ((connection multicodex--connection))
     (setq multicodex--connection nil)
     (when (jsonrpc-running-p connection)
+      (process-put (jsonrpc--process connection) 'multicodex-stopped t)
       ;; It aborts what is under way and ends by itself when nothing more can come.
       (process-send-eof (jsonrpc--process connection)))
     (let ((functions (hash-table-values multicodex--subscriptions)))
@@ -304,6 +311,17 @@ aborts the completion."
       (dolist (function functions)
         (multicodex--hand function '(:type "error"
                                      :error (:kind "sidecar_gone" :message "The sidecar was stopped")))))))
+
+
+(defun multicodex--stop-with-emacs ()
+  "End the sidecar in the orderly way before Emacs does it in its own."
+  (when-let ((process (and (multicodex--running-p) (jsonrpc--process multicodex--connection))))
+    (multicodex-stop)
+    (let ((end (+ (float-time) 2)))
+      (while (and (process-live-p process) (< (float-time) end))
+        (accept-process-output process 0.05)))))
+
+(add-hook 'kill-emacs-hook #'multicodex--stop-with-emacs)
 
 
 ;;; The mode line

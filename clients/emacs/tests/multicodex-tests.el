@@ -187,6 +187,24 @@
     (multicodex-tests--until
      (lambda () (seq-every-p (lambda (pid) (null (process-attributes pid))) (multicodex-tests--pids pids))))))
 
+(multicodex-tests--define multicodex-tests-mistakes-of-callbacks
+  ;; With it the debugger gets the mistake, as it should.
+  (let ((debug-on-error nil)
+        answered)
+    (multicodex-request "paths" nil (lambda (_) (error "A mistake")))
+    (multicodex-request "paths" nil (lambda (paths) (setq answered paths)))
+    (multicodex-tests--until (lambda () answered))
+    (multicodex-tests--until-told "A mistake")))
+
+(multicodex-tests--define multicodex-tests-ends-with-emacs
+  (pcase-let ((`(,wrapper . ,pids) (multicodex-tests--wrapper)))
+    (call-process (expand-file-name invocation-name invocation-directory) nil nil nil
+                  "-Q" "--batch" "-L" (file-name-directory (locate-library "multicodex")) "-l" "multicodex"
+                  "--eval" (format "(setq multicodex-executable %S)" wrapper)
+                  "--eval" "(multicodex-request-sync \"paths\" nil)")
+    (should (equal 1 (length (multicodex-tests--pids pids))))
+    (should-not (process-attributes (car (multicodex-tests--pids pids))))))
+
 (multicodex-tests--define multicodex-tests-cannot-be-started
   (let ((multicodex-executable "/nowhere/multicodex"))
     (should (string-match-p "named by .*cargo install"

@@ -153,6 +153,22 @@ local tests = {
     end,
   },
   {
+    "the mistake of one callback costs no other its answer",
+    function()
+      local answered
+      multicodex.request("paths", nil, function()
+        error("a mistake")
+      end)
+      multicodex.request("paths", nil, function(_, paths)
+        answered = paths
+      end)
+      until_true("the second answer", function()
+        return answered
+      end)
+      until_told("a mistake")
+    end,
+  },
+  {
     "a completion is aborted",
     function()
       simulator("behaviour", {
@@ -250,7 +266,14 @@ local tests = {
       vim.cmd("Multicodex accounts")
       contains(table.concat(window_lines(), "\n"), "frobnicate")
       multicodex.stop()
-      multicodex.setup({ args = {} })
+      local chatty = vim.fn.tempname()
+      vim.fn.writefile({ "#!/bin/sh", "echo Welcome!", "exec cat >/dev/null" }, chatty)
+      vim.fn.setfperm(chatty, "rwx------")
+      multicodex.setup({ binary = chatty, args = {} })
+      vim.cmd("Multicodex accounts")
+      until_told("not its protocol: Welcome!")
+      multicodex.stop()
+      multicodex.setup({ binary = vim.env.MULTICODEX_BIN })
       equal(false, pcall(multicodex.setup, { binray = "" }))
       equal(false, pcall(multicodex.setup, { args = "--log debug" }))
       told = {}

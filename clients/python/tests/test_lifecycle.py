@@ -160,8 +160,20 @@ async def test_one_that_does_not_listen_is_killed(simulator: Simulator, tmp_path
     await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
     await multicodex.aclose()
     assert not is_running(int((tmp_path / "pid").read_text()))
-    with pytest.raises((SidecarGoneError, asyncio.CancelledError)):
+    with pytest.raises(SidecarGoneError, match="was closed"):
         await waiting
+
+
+async def test_what_is_no_sidecar_is_not_waited_for(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multicodex_client.client._HANDSHAKE", 0.1)
+    monkeypatch.setattr("multicodex_client._connection._PATIENCE", 0.1)
+    deaf = program(tmp_path / "deaf", "exec sleep 600")
+    multicodex = Multicodex("tests", env=simulator.env, binary=deaf)
+    with pytest.raises(SidecarGoneError, match=r"deaf does not answer"):
+        await multicodex.paths()
+    await multicodex.aclose()
 
 
 def test_the_binary_is_the_option_then_the_variable_then_on_path(tmp_path: Path) -> None:

@@ -51,9 +51,28 @@ local function notify(name, params)
   end
 end
 
+---@param message string
+local function fail_all(message)
+  local callbacks, subscribers = pending, subscriptions
+  pending, subscriptions = {}, {}
+  for _, callback in pairs(callbacks) do
+    callback({ message = message })
+  end
+  for _, subscriber in pairs(subscribers) do
+    subscriber({ type = "error", error = { kind = "sidecar_gone", message = message } })
+  end
+end
+
 ---@param line string
 local function received(line)
-  local message = vim.json.decode(line, { luanil = { object = true, array = true } })
+  local understood, message = pcall(vim.json.decode, line, { luanil = { object = true, array = true } })
+  if not understood or type(message) ~= "table" then
+    local ending = running
+    running = nil
+    fail_all("What the multicodex sidecar wrote is not its protocol: " .. line:sub(1, 80))
+    ending.close()
+    return
+  end
   if message.method then
     notify(message.method, message.params)
     return
@@ -81,18 +100,6 @@ local function ask(method, params, callback)
   pending[id] = callback
   send({ id = id, method = method, params = params })
   return id
-end
-
----@param message string
-local function fail_all(message)
-  local callbacks, subscribers = pending, subscriptions
-  pending, subscriptions = {}, {}
-  for _, callback in pairs(callbacks) do
-    callback({ message = message })
-  end
-  for _, subscriber in pairs(subscribers) do
-    subscriber({ type = "error", error = { kind = "sidecar_gone", message = message } })
-  end
 end
 
 ---@param ended multicodex.Process

@@ -91,7 +91,11 @@ function M.start(command, on_line, on_end)
       local now = lines
       lines, draining = {}, false
       for _, each in ipairs(now) do
-        on_line(each)
+        -- The mistake of one callback is not to cost the others their lines.
+        local done, why = xpcall(on_line, debug.traceback, each)
+        if not done then
+          vim.notify(why, vim.log.levels.ERROR, { title = "multicodex" })
+        end
       end
     end)
   end)

@@ -142,6 +142,7 @@ class Connection:
             await self._process.flush()
             return await answer
         except asyncio.CancelledError:
+            answer.cancel()
             self.cancel(request_id)
             raise
 

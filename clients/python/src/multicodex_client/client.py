@@ -24,6 +24,8 @@ LOG = logging.getLogger("multicodex_client")
 PROTOCOL_VERSION = 1
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
+# Longer than the slowest machine takes; what does not answer by then is no sidecar.
+_HANDSHAKE = 30.0
 # A sidecar that lived this long did not fail at its start.
 _SETTLED = 30.0
 # So many in a row that ended early, and only a request starts another.
@@ -149,12 +151,20 @@ class Multicodex(Methods):
             raise SidecarGoneError("this client of the multicodex sidecar was closed")
         if self._connection is not None and self._connection.end is None:
             return self._connection
-        # One start for all who wait; whoever stops waiting does not stop it.
-        return await asyncio.shield(self._start())
+        starting = self._start()
+        try:
+            # One start for all who wait; whoever stops waiting does not stop it.
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if starting.cancelled() and (task is None or not task.cancelling()):
+                raise SidecarGoneError("the multicodex sidecar was closed while it started") from None
+            raise
 
     def _start(self) -> asyncio.Task[Connection]:
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._open())
+            self._starting.add_done_callback(_seen)
         return self._starting
 
     async def _open(self) -> Connection:
@@ -165,7 +175,11 @@ class Multicodex(Methods):
         self._started_at = asyncio.get_running_loop().time()
         connection = await Connection.open(command, self._env, self._notify, self._revive)
         try:
-            self._server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
+            async with asyncio.timeout(_HANDSHAKE):
+                self._server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
+        except TimeoutError:
+            await connection.close()
+            raise SidecarGoneError(f"{command[0]} does not answer as a multicodex sidecar does") from None
         except BaseException:
             await connection.close()
             raise
@@ -191,6 +205,12 @@ class Multicodex(Methods):
                 handler(params)
             except Exception:
                 LOG.exception("a handler of %s failed", notification)
+
+
+def _seen(starting: asyncio.Task[Connection]) -> None:
+    """Those who waited for it may all have stopped waiting; asyncio is not to complain of that."""
+    if not starting.cancelled():
+        starting.exception()
 
 
 def _log_failure(starting: asyncio.Task[Connection]) -> None:
