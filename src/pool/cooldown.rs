@@ -88,6 +88,15 @@ impl Cooldown {
         }
     }
 
+    /// See [`super::Health::settle_clock`]. A window's reset is upstream's own date and stands.
+    pub(super) fn settle_clock(&mut self, now: At) {
+        let since = self.why.since.not_ahead_of(now);
+        if self.certainty != Certainty::Prediction {
+            self.until = self.until - self.why.since.since(since);
+        }
+        self.why.since = since;
+    }
+
     /// Which of two reports about one limit outweighs the other when sidecars join what they know: the later seen;
     /// of one and the same refusal the better founded, then the longer.
     pub(super) fn precedence(&self) -> (At, Certainty, At) {

@@ -95,10 +95,39 @@ impl Health {
         for theirs in &other.model_exclusions {
             self.note_exclusion(&theirs.model, theirs.until);
         }
-        if later(&other.usage, &self.usage, |usage| usage.as_ref().map(|usage| usage.fetched_at)) {
-            self.usage = other.usage.clone();
+        match (&mut self.usage, &other.usage) {
+            (Some(mine), Some(theirs)) => mine.absorb(theirs),
+            (None, Some(theirs)) => self.usage = Some(theirs.clone()),
+            (_, None) => {}
         }
         self.drop_withdrawn();
+    }
+
+    /// Evidence from times that lie ahead was dated by a clock that was ahead. It is taken for evidence of now, or no
+    /// later reading could outweigh it before that time comes; what was to last for so long lasts for as long from now.
+    pub(super) fn settle_clock(&mut self, now: At) {
+        // What was withdrawn or made good has been dropped; what is left came after that, and has to stay after it.
+        let just_before = At(now.0.saturating_sub(1));
+        for at in [&mut self.reinstated_at, &mut self.withdrawn_at].into_iter().flatten() {
+            *at = if at.is_ahead_of(now) { just_before } else { *at };
+        }
+        self.last_used_at = self.last_used_at.map(|at| at.not_ahead_of(now));
+        if let Standing::NeedsLogin(mark) | Standing::Deactivated(mark) = &mut self.standing {
+            mark.since = mark.since.not_ahead_of(now);
+        }
+        let limits = self.limit_cooldowns.iter_mut().map(|(_, cooldown)| cooldown);
+        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.settle_clock(now));
+        if let Some(backoff) = &mut self.backoff {
+            let since = backoff.why.since.not_ahead_of(now);
+            backoff.until = backoff.until - backoff.why.since.since(since);
+            backoff.why.since = since;
+        }
+        for exclusion in &mut self.model_exclusions {
+            exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
+        }
+        if let Some(usage) = &mut self.usage {
+            usage.settle_clock(now);
+        }
     }
 
     /// The cooldown that is running for the main limit, or for the limit named.
@@ -250,7 +279,11 @@ impl Standing {
 
 /// Whether `theirs` wins over `mine`. Evidence of the same weight that still differs is decided by its text: any
 /// order will do, as long as every sidecar uses the same one.
-fn later<T: PartialEq + fmt::Debug, K: Ord>(theirs: &T, mine: &T, weight: impl Fn(&T) -> K) -> bool {
+pub(super) fn later<T: PartialEq + fmt::Debug, K: Ord>(
+    theirs: &T,
+    mine: &T,
+    weight: impl Fn(&T) -> K,
+) -> bool {
     let by_text = || format!("{theirs:?}").cmp(&format!("{mine:?}"));
     theirs != mine && weight(theirs).cmp(&weight(mine)).then_with(by_text).is_gt()
 }

@@ -142,10 +142,12 @@ impl RedeemLedger {
             }
             _ => {}
         }
-        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+        // One that seems longer than any can be comes of a clock that was set back.
+        if let Some(until) = self.paused_until.filter(|until| *until > now && *until <= now + PAUSE) {
             return Some(WhyNotRedeemed::Paused { until });
         }
-        let rest = self.rests.get(account).filter(|rest| needed && rest.until > now)?;
+        let is_on = |rest: &&Rest| rest.until > now && rest.until <= now + LONGEST_REST;
+        let rest = self.rests.get(account).filter(|rest| needed && is_on(rest))?;
         Some(WhyNotRedeemed::Resting { until: rest.until, message: rest.message.clone() })
     }
 

@@ -76,7 +76,7 @@ pub use sign_in::{NotPlaced, Place, Purpose, place};
 pub use sync::SyncReport;
 pub use time::{At, Day};
 pub use usage::{
-    AdditionalLimit, Credits, FIVE_HOURS, STALE_AFTER, Usage, UsageReading, UsageSource, WEEK, Window,
-    window_name,
+    AdditionalLimit, Credits, FIVE_HOURS, Known, STALE_AFTER, Seen, SpendControl, Usage, UsageReading,
+    UsageSource, WEEK, Window, window_name,
 };
 pub use usage_asks::{Ask, NextAsk, Tempo, UsageAsks, UsageTrouble};

@@ -29,6 +29,7 @@ impl Pool {
         let mut effect = UsageEffect::Ignored;
         self.update(id, |account| {
             let health = &mut account.health;
+            health.settle_clock(now);
             if health.usage.as_ref().is_some_and(|known| known.fetched_at > reading.fetched_at) {
                 return false;
             }
@@ -172,15 +173,55 @@ mod tests {
         let mut pool = refused(&limited());
         let remembered = pool.get(&id("a")).expect("a stays").health.clone();
         pool.apply_usage(&id("a"), reading(&[window(WEEK, 3.0, None)], in_secs(60)), in_secs(60));
-        pool.absorb(&id("a"), &remembered);
+        pool.absorb(&id("a"), &remembered, in_secs(60));
         assert_eq!(cooldown_until(&pool, in_secs(60)), None);
 
         let mut pool = refused(&limited());
         let cleared = ResetReport { unpinned: false, cooldowns_cleared: 1 };
         assert_eq!(pool.reset(ResetScope::All, in_secs(1)), cleared);
-        assert!(!pool.absorb(&id("a"), &remembered));
+        assert!(!pool.absorb(&id("a"), &remembered, in_secs(1)));
         assert_eq!(cooldown_until(&pool, in_secs(1)), None);
         assert_eq!(pool.reset(ResetScope::All, in_secs(2)), ResetReport::default());
+    }
+
+    /// The machine's clock was two hours ahead when the account was refused, and was set right after that.
+    #[test]
+    fn a_clock_that_was_set_back_keeps_no_account_away() {
+        let ahead = |secs: i64| in_secs(7200 + secs);
+        let refused = |failure: &Failure| {
+            let mut pool = pool_of(&["a"]);
+            pool.apply_usage(&id("a"), reading(&[window(WEEK, 50.0, None)], ahead(-1)), ahead(-1));
+            let mut walk = Walk::new(Demand { model: Some("m".into()), ..Demand::default() });
+            walk.next(&mut pool, ahead(0));
+            walk.failed(&mut pool, failure, ahead(0));
+            pool
+        };
+        // Fresh numbers are not taken for old ones, and end what they may end.
+        let mut pool = refused(&Failure { resets_at: Some(ahead(9000)), ..limited() });
+        let free = [window(WEEK, 3.0, None)];
+        assert_eq!(pool.apply_usage(&id("a"), reading(&free, in_secs(1)), in_secs(1)), UsageEffect::Stored);
+        let ended = pool.apply_usage(&id("a"), reading(&free, in_secs(12)), in_secs(12));
+        assert_eq!((ended, cooldown_until(&pool, in_secs(12))), (UsageEffect::CooldownEnded, None));
+        // What was to last a while lasts that long, not two hours more.
+        let retry_after = Some(std::time::Duration::from_secs(90));
+        let mut pool = refused(&Failure { retry_after, ..failure(FailureKind::RateLimit) });
+        pool.apply_usage(&id("a"), reading(&free, in_secs(1)), in_secs(1));
+        assert_eq!(cooldown_until(&pool, in_secs(2)), Some(in_secs(91)));
+        let mut pool = refused(&limited());
+        pool.apply_usage(&id("a"), reading(&[], in_secs(1)), in_secs(1));
+        assert_eq!(cooldown_until(&pool, in_secs(2)), Some(in_secs(3601)));
+    }
+
+    #[test]
+    fn a_sleep_of_a_night_ends_what_ended_meanwhile() {
+        let night = 8 * 3600;
+        let pool = refused(&Failure { resets_at: Some(in_secs(3600)), ..limited() });
+        assert_eq!(cooldown_until(&pool, in_secs(night)), None);
+        assert_eq!(pool.active(in_secs(night)), Some(id("a")));
+        let mut pool = refused(&Failure { resets_at: Some(in_secs(night + 60)), ..limited() });
+        assert_eq!(cooldown_until(&pool, in_secs(night)), Some(in_secs(night + 60)));
+        let free = reading(&[window(WEEK, 0.0, None)], in_secs(night));
+        assert_eq!(pool.apply_usage(&id("a"), free, in_secs(night)), UsageEffect::CooldownEnded);
     }
 
     #[test]

@@ -173,10 +173,11 @@ impl Pool {
     }
 
     /// Joins what another sidecar learned about the account. Says whether anything was new.
-    pub fn absorb(&mut self, id: &AccountId, health: &Health) -> bool {
+    pub fn absorb(&mut self, id: &AccountId, health: &Health, now: At) -> bool {
         self.update(id, |account| {
             let before = account.health.clone();
             account.health.absorb(health);
+            account.health.settle_clock(now);
             account.health != before
         })
     }

@@ -38,8 +38,12 @@ pub(super) fn window(window_minutes: u32, used_percent: f64, resets_at: Option<A
 pub(super) fn reading(windows: &[Window], at: At) -> UsageReading {
     UsageReading {
         windows: windows.to_vec(),
+        reached: None,
         limits: Vec::new(),
+        lists_limits: false,
         credits: None,
+        spend: None,
+        resets_left: None,
         plan: None,
         source: UsageSource::UsageEndpoint,
         requested_at: at,

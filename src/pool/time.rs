@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+/// Clocks are corrected by as much all the time, which is not worth noticing.
+const A_MOMENT: Duration = Duration::from_secs(5);
+
 /// Milliseconds since the Unix epoch, the unit of every `…At` member on the wire and in the shared files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At(pub i64);
@@ -23,6 +26,16 @@ impl At {
 
     pub const fn day(self) -> Day {
         Day(self.0.div_euclid(24 * 60 * 60 * 1000))
+    }
+
+    /// Whether this, a time that has been, lies more than a moment ahead: the clock was set back since.
+    pub fn is_ahead_of(self, now: At) -> bool {
+        self > now + A_MOMENT
+    }
+
+    /// This, or `now` when it lies ahead.
+    pub(super) fn not_ahead_of(self, now: At) -> At {
+        if self.is_ahead_of(now) { now } else { self }
     }
 
     /// How long after `earlier` this is; zero when it is not after it, as happens when a clock is set back.

@@ -1,8 +1,10 @@
 //! Usage windows as readings: every number carries when and from where it was learned, and a missing one is unknown.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::At;
+use super::health::later;
 
 /// 5 hours, in the minutes windows are named by.
 pub const FIVE_HOURS: u32 = 300;
@@ -71,6 +73,16 @@ pub struct Credits {
     pub balance: Option<String>,
 }
 
+/// The account's own limit on what its credits or its workspace may spend. Amounts are upstream's words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpendControl {
+    pub reached: bool,
+    pub limit: Option<String>,
+    pub used: Option<String>,
+    pub used_percent: Option<f64>,
+    pub resets_at: Option<At>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageSource {
     UsageEndpoint,
@@ -78,13 +90,34 @@ pub enum UsageSource {
     StreamEvent,
 }
 
+/// When and from where something was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub at: At,
+    pub source: UsageSource,
+}
+
+/// A part of what is known; parts come by different ways, so each bears its own time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known<T> {
+    pub value: T,
+    pub seen: Seen,
+}
+
 /// What one upstream answer said about usage. Absent parts were not in the answer and leave what is known alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageReading {
     /// Windows of the main limit (`codex`), shortest first.
     pub windows: Vec<Window>,
+    /// What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`.
+    pub reached: Option<String>,
     pub limits: Vec<AdditionalLimit>,
+    /// Whether `limits` are all that there are.
+    pub lists_limits: bool,
     pub credits: Option<Credits>,
+    pub spend: Option<SpendControl>,
+    /// How often the user may have the limits reset.
+    pub resets_left: Option<u32>,
     pub plan: Option<String>,
     pub source: UsageSource,
     /// When the request that carried it was sent; a reading may not end a cooldown that is younger than that.
@@ -95,11 +128,19 @@ pub struct UsageReading {
 /// What is known about one account's usage, the latest reading of each part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Usage {
+    /// Of the main limit. Unknown when there is none.
     pub windows: Vec<Window>,
-    pub limits: Vec<AdditionalLimit>,
-    pub credits: Option<Credits>,
+    pub reached: Option<String>,
+    /// Where `windows` and `reached` are from, and when.
     pub source: UsageSource,
     pub fetched_at: At,
+    /// In the order of the ids.
+    pub limits: Vec<Known<AdditionalLimit>>,
+    /// When all limits were listed last: one that was seen before and not then is gone.
+    pub limits_listed_at: Option<At>,
+    pub credits: Option<Known<Credits>>,
+    pub spend: Option<Known<SpendControl>>,
+    pub resets_left: Option<Known<u32>>,
 }
 
 impl Usage {
@@ -110,44 +151,96 @@ impl Usage {
             Some(id) => self
                 .limits
                 .iter()
-                .find(|limit| limit.limit_id == id)
-                .map_or(&[], |limit| limit.windows.as_slice()),
+                .find(|limit| limit.value.limit_id == id)
+                .map_or(&[], |limit| limit.value.windows.as_slice()),
         }
     }
 
+    pub fn seen(&self) -> Seen {
+        Seen { at: self.fetched_at, source: self.source }
+    }
+
     /// Takes over every part that `reading` has. Windows of one limit are replaced together, since a plan change
-    /// drops some; the usage endpoint lists all limits, other sources only the one that answered.
+    /// drops some.
     pub fn update(&mut self, reading: UsageReading) {
-        if !reading.windows.is_empty() {
-            self.windows = reading.windows;
-        }
-        if reading.source == UsageSource::UsageEndpoint && !reading.limits.is_empty() {
-            self.limits = reading.limits;
-        } else {
-            for limit in reading.limits {
-                match self.limits.iter_mut().find(|known| known.limit_id == limit.limit_id) {
-                    Some(known) => *known = limit,
-                    None => self.limits.push(limit),
-                }
+        self.join(&Usage::from(reading), true);
+    }
+
+    /// Joins what another sidecar knows: of each part the later. In any order, any number of times.
+    pub(super) fn absorb(&mut self, other: &Usage) {
+        self.join(other, false);
+    }
+
+    /// `came_later`: of two parts of one age that of `other` is the later.
+    fn join(&mut self, other: &Usage, came_later: bool) {
+        // No windows are no news about windows.
+        let main = |usage: &Usage| (usage.windows.clone(), usage.reached.clone(), usage.seen());
+        let mut mine = main(self);
+        take_later(&mut mine, &main(other), came_later, |it| (!it.0.is_empty(), it.2.at));
+        let (windows, reached, Seen { at, source }) = mine;
+        (self.windows, self.reached, self.fetched_at, self.source) = (windows, reached, at, source);
+        for theirs in &other.limits {
+            let id = |known: &Known<AdditionalLimit>| known.value.limit_id.clone();
+            match self.limits.binary_search_by_key(&id(theirs), id) {
+                Ok(i) => take_later(&mut self.limits[i], theirs, came_later, |known| known.seen.at),
+                Err(i) => self.limits.insert(i, theirs.clone()),
             }
         }
-        if reading.credits.is_some() {
-            self.credits = reading.credits;
-        }
-        self.source = reading.source;
-        self.fetched_at = reading.fetched_at;
+        self.limits_listed_at = self.limits_listed_at.max(other.limits_listed_at);
+        self.limits.retain(|known| Some(known.seen.at) >= self.limits_listed_at);
+        take_later_known(&mut self.credits, &other.credits, came_later);
+        take_later_known(&mut self.spend, &other.spend, came_later);
+        take_later_known(&mut self.resets_left, &other.resets_left, came_later);
+    }
+
+    /// See [`super::Health::settle_clock`].
+    pub(super) fn settle_clock(&mut self, now: At) {
+        let settle = |seen: &mut Seen| seen.at = seen.at.not_ahead_of(now);
+        self.fetched_at = self.fetched_at.not_ahead_of(now);
+        self.limits_listed_at = self.limits_listed_at.map(|at| at.not_ahead_of(now));
+        self.limits.iter_mut().for_each(|known| settle(&mut known.seen));
+        self.credits.iter_mut().for_each(|known| settle(&mut known.seen));
+        self.spend.iter_mut().for_each(|known| settle(&mut known.seen));
+        self.resets_left.iter_mut().for_each(|known| settle(&mut known.seen));
     }
 }
 
 impl From<UsageReading> for Usage {
     fn from(reading: UsageReading) -> Self {
+        let seen = Seen { at: reading.fetched_at, source: reading.source };
+        let mut limits: Vec<_> = reading.limits.into_iter().map(|value| Known { value, seen }).collect();
+        limits.sort_by(|a, b| a.value.limit_id.cmp(&b.value.limit_id));
+        limits.dedup_by(|a, b| a.value.limit_id == b.value.limit_id);
         Usage {
             windows: reading.windows,
-            limits: reading.limits,
-            credits: reading.credits,
+            reached: reading.reached,
             source: reading.source,
             fetched_at: reading.fetched_at,
+            limits,
+            limits_listed_at: reading.lists_limits.then_some(reading.fetched_at),
+            credits: reading.credits.map(|value| Known { value, seen }),
+            spend: reading.spend.map(|value| Known { value, seen }),
+            resets_left: reading.resets_left.map(|value| Known { value, seen }),
         }
+    }
+}
+
+fn take_later_known<T: Clone + PartialEq + fmt::Debug>(
+    mine: &mut Option<Known<T>>,
+    theirs: &Option<Known<T>>,
+    came_later: bool,
+) {
+    take_later(mine, theirs, came_later, |known| known.as_ref().map(|known| known.seen.at));
+}
+
+fn take_later<T: Clone + PartialEq + fmt::Debug, K: Ord>(
+    mine: &mut T,
+    theirs: &T,
+    came_later: bool,
+    age: impl Fn(&T) -> K,
+) {
+    if later(theirs, mine, &age) || came_later && age(theirs) == age(mine) {
+        mine.clone_from(theirs);
     }
 }
 
@@ -159,15 +252,18 @@ mod tests {
         Window { window_minutes, used_percent, resets_at: resets_at.map(At) }
     }
 
-    fn reading(windows: Vec<Window>, limits: Vec<AdditionalLimit>, source: UsageSource) -> UsageReading {
+    fn reading(
+        windows: Vec<Window>,
+        limits: Vec<AdditionalLimit>,
+        source: UsageSource,
+        at: i64,
+    ) -> UsageReading {
         UsageReading {
             windows,
             limits,
-            credits: None,
-            plan: None,
+            lists_limits: source == UsageSource::UsageEndpoint,
             source,
-            requested_at: At(1),
-            fetched_at: At(2),
+            ..crate::pool::testing::reading(&[], At(at))
         }
     }
 
@@ -196,30 +292,37 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_a_reading_lacks_stay() {
-        let mut usage = Usage::from(reading(
-            vec![window(WEEK, 10.0, None)],
-            vec![limit("a", 1.0), limit("b", 2.0)],
-            UsageSource::UsageEndpoint,
-        ));
-        usage.update(reading(vec![], vec![limit("b", 3.0)], UsageSource::ResponseHeaders));
-        assert_eq!(usage.windows, [window(WEEK, 10.0, None)]);
-        assert_eq!(usage.limits, [limit("a", 1.0), limit("b", 3.0)]);
-        usage.update(reading(
-            vec![window(FIVE_HOURS, 5.0, None)],
-            vec![limit("b", 4.0)],
-            UsageSource::UsageEndpoint,
-        ));
-        assert_eq!(usage.windows, [window(FIVE_HOURS, 5.0, None)]);
-        assert_eq!(usage.limits, [limit("b", 4.0)]);
-    }
+    fn parts_that_a_reading_lacks_stay_with_their_own_time() {
+        use UsageSource::*;
+        let five_hours = |used| vec![window(FIVE_HOURS, used, None)];
+        let limits = |usage: &Usage| -> Vec<(String, f64, i64)> {
+            let told = |known: &Known<AdditionalLimit>| {
+                (known.value.limit_id.clone(), known.value.windows[0].used_percent, known.seen.at.0)
+            };
+            usage.limits.iter().map(told).collect()
+        };
+        let mut first = reading(five_hours(10.0), vec![limit("b", 2.0), limit("a", 1.0)], UsageEndpoint, 2);
+        first.credits = Some(Credits { has_credits: true, ..Credits::default() });
+        first.reached = Some("rate_limit_reached".into());
+        let mut usage = Usage::from(first);
+        usage.update(reading(vec![], vec![limit("b", 3.0)], ResponseHeaders, 3));
+        assert_eq!(
+            (&usage.windows, usage.seen()),
+            (&five_hours(10.0), Seen { at: At(2), source: UsageEndpoint })
+        );
+        assert_eq!(limits(&usage), [("a".into(), 1.0, 2), ("b".into(), 3.0, 3)]);
 
-    #[test]
-    fn a_window_is_named_after_its_length() {
-        for (minutes, name) in
-            [(300, "5h"), (10080, "7d"), (43200, "30d"), (1440, "1d"), (90, "90m"), (60, "1h"), (0, "0m")]
-        {
-            assert_eq!(window_name(minutes), name);
-        }
+        usage.update(reading(five_hours(5.0), vec![], StreamEvent, 4));
+        assert_eq!((&usage.windows, usage.fetched_at, &usage.reached), (&five_hours(5.0), At(4), &None));
+        assert_eq!(usage.credits.as_ref().map(|known| known.seen.at), Some(At(2)));
+
+        // One that is not listed any more is gone, whoever remembers it.
+        let remembered = usage.clone();
+        usage.update(reading(vec![], vec![limit("b", 4.0)], UsageEndpoint, 5));
+        assert_eq!(limits(&usage), [("b".into(), 4.0, 5)]);
+        let mut other = remembered.clone();
+        other.absorb(&usage);
+        usage.absorb(&remembered);
+        assert_eq!((limits(&usage), &usage), (vec![("b".into(), 4.0, 5)], &other));
     }
 }

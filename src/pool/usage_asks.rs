@@ -109,7 +109,7 @@ impl UsageAsks {
             .filter_map(|account| Some((self.due_at(account, tempo, attended, now)?, &account.id)))
             .min();
         let Some((due, id)) = due else { return NextAsk::Wait(None) };
-        let last = self.0.values().map(|ask| ask.at).filter(|at| *at <= now).max();
+        let last = self.0.values().map(|ask| ask.at).filter(|at| !at.is_ahead_of(now)).max();
         let due = due.max(last.map_or(At(0), |last| last + tempo.gap()));
         if due <= now { NextAsk::Ask(id.clone()) } else { NextAsk::Wait(Some(due)) }
     }
@@ -171,7 +171,7 @@ impl UsageAsks {
         }
         let ask = self.0.get(&account.id);
         // A time from the future comes of a clock that was set back, and tells nothing.
-        let asked_at = ask.map(|ask| ask.at).filter(|at| *at <= now);
+        let asked_at = ask.map(|ask| ask.at).filter(|at| !at.is_ahead_of(now));
         if let (Some(asked_at), true) = (asked_at, ask.is_some_and(|ask| ask.open)) {
             return Some(asked_at + tempo.longest_ask());
         }
@@ -187,7 +187,8 @@ impl UsageAsks {
         // The numbers of an account that waits for its reset are not what the next choice hangs on.
         let slowly = main.is_some_and(may_end_early);
         let period = tempo.period(&account.id, attended);
-        let read_at = health.usage.as_ref().map(|usage| usage.fetched_at).filter(|at| *at <= now);
+        let read = health.usage.as_ref().filter(|usage| !usage.windows.is_empty());
+        let read_at = read.map(|usage| usage.fetched_at).filter(|at| !at.is_ahead_of(now));
         let aged = asked_at.max(read_at).map_or(At(0), |known| known + period);
         let whole = asked_at.map_or(At(0), |asked| asked + tempo.slow().max(period));
         let regular = (!slowly).then_some(aged.min(whole));
@@ -207,7 +208,7 @@ fn may_end_early(cooldown: &Cooldown) -> bool {
 
 /// At once when nothing dated it; when a reading counts for the first time; then again and again.
 fn probe_at(cooldown: &Cooldown, asked_at: Option<At>, tempo: Tempo, attended: bool, now: At) -> At {
-    let since = cooldown.why.since.min(now);
+    let since = cooldown.why.since.not_ahead_of(now);
     let counts_from = since + USAGE_LAG;
     match asked_at {
         Some(asked) if asked >= counts_from => {

@@ -74,6 +74,7 @@ impl Pool {
         let fallback = self.settings.fallback_cooldown;
         let mut until = None;
         self.update(id, |account| {
+            account.health.settle_clock(now);
             match verdict {
                 Verdict::Cool => {
                     let cooldown = usage_cooldown(failure, account, fallback, now);

@@ -76,15 +76,32 @@ pub enum TokenState {
     Expired,
 }
 
+/// What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
+/// those of the whole belong to `windows` and `reached`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// Shortest first. A window that is not listed is unknown, which is neither 0 % nor untouched.
     pub windows: Vec<Window>,
+    /// What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<String>,
+    #[serde(flatten)]
+    pub seen: Seen,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AdditionalLimit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credits: Option<Credits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend_control: Option<SpendControl>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_credits: Option<ResetCredits>,
+}
+
+/// When and from where a part was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
     pub fetched_at: i64,
     pub source: UsageSource,
     /// Older than five minutes.
@@ -102,7 +119,7 @@ pub struct Window {
     pub resets_at: Option<i64>,
 }
 
-/// A limit of its own beside the main one, e.g. of one model.
+/// A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdditionalLimit {
@@ -110,6 +127,11 @@ pub struct AdditionalLimit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     pub windows: Vec<Window>,
+    /// When the account may be used for it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_until: Option<i64>,
+    #[serde(flatten)]
+    pub seen: Seen,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +141,34 @@ pub struct Credits {
     pub unlimited: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// The account's own limit on spending. Amounts are texts of upstream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpendControl {
+    pub reached: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_percent: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<i64>,
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// How often the user may have the limits reset, at chatgpt.com.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetCredits {
+    pub available: u32,
+    #[serde(flatten)]
+    pub seen: Seen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

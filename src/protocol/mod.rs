@@ -22,7 +22,8 @@ mod status;
 mod verify;
 
 pub use account::{
-    Account, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState, Usage, UsageSource, Window,
+    Account, AccountState, AdditionalLimit, Credits, Reason, ResetCredits, Seen, SpendControl, Token,
+    TokenState, Usage, UsageSource, Window,
 };
 pub use command::{
     Command, CommandAnswer, CommandLevel, CommandParams, CommandSuggest, Suggestion, Suggestions,

@@ -87,7 +87,7 @@ impl Sidecar {
         let mut pool = self.pool();
         let mut choices = self.persist.choices();
         for (id, account) in saved.accounts {
-            pool.absorb(&id, &account.health);
+            pool.absorb(&id, &account.health, clock::now());
             if account.plan.is_some() {
                 pool.set_plan(&id, account.plan);
             }

@@ -2,14 +2,12 @@
 
 mod footer;
 mod rotation;
+mod usage;
 
 use std::time::Duration;
 
 use crate::pool::{self, At, Pool};
-use crate::protocol::{
-    Account, AccountList, AccountStanding, AccountState, AdditionalLimit, Credits, Reason, Token, TokenState,
-    Usage, UsageSource, Window,
-};
+use crate::protocol::{Account, AccountList, AccountStanding, AccountState, Reason, Token, TokenState};
 
 pub(super) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
 pub(super) use rotation::{affinity_of, rotation, strategy_of};
@@ -57,7 +55,7 @@ fn view(pool: &Pool, account: &pool::Account, active: Option<&pool::AccountId>, 
         cooldown_until: account.cooldown_until(now).map(At::millis),
         backoff_until: account.backoff_until(now).map(At::millis),
         token: token(account.credential.expires_at, now),
-        usage: account.health.usage.as_ref().map(|seen| usage(seen, now)),
+        usage: usage::usage(&account.health, now),
         last_used_at: account.health.last_used_at.map(At::millis),
     }
 }
@@ -90,45 +88,6 @@ fn token(expires_at: At, now: At) -> Token {
         TokenState::Valid
     };
     Token { expires_at: expires_at.millis(), state }
-}
-
-fn usage(seen: &pool::Usage, now: At) -> Usage {
-    Usage {
-        windows: windows(&seen.windows),
-        limits: seen
-            .limits
-            .iter()
-            .map(|limit| AdditionalLimit {
-                limit_id: limit.limit_id.clone(),
-                name: limit.name.clone(),
-                windows: windows(&limit.windows),
-            })
-            .collect(),
-        credits: seen.credits.as_ref().map(|credits| Credits {
-            has_credits: credits.has_credits,
-            unlimited: credits.unlimited,
-            balance: credits.balance.clone(),
-        }),
-        fetched_at: seen.fetched_at.millis(),
-        source: match seen.source {
-            pool::UsageSource::UsageEndpoint => UsageSource::UsageEndpoint,
-            pool::UsageSource::ResponseHeaders => UsageSource::ResponseHeaders,
-            pool::UsageSource::StreamEvent => UsageSource::StreamEvent,
-        },
-        stale: now.since(seen.fetched_at) > pool::STALE_AFTER,
-    }
-}
-
-fn windows(windows: &[pool::Window]) -> Vec<Window> {
-    windows
-        .iter()
-        .map(|window| Window {
-            name: pool::window_name(window.window_minutes),
-            used_percent: window.used_percent,
-            window_minutes: window.window_minutes,
-            resets_at: window.resets_at.map(At::millis),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct SimUsage {
     /// Limits beside the main one.
     pub limits: Vec<SimLimit>,
     pub credits: Option<SimCredits>,
+    /// Further members of the body of `/wham/usage`, in upstream's spelling, e.g. `spend_control`.
+    pub body: serde_json::Map<String, Value>,
     /// What one completion adds to every window. When this is not 0 the account meets its usage limit at 100 %.
     pub cost_percent: f64,
 }

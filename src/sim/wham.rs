@@ -25,20 +25,21 @@ pub(super) fn usage(member: &Member, now: At) -> Answer {
             })
         })
         .collect();
-    Answer::json(
-        200,
-        json!({
-            "user_id": account.user_id,
-            "account_id": account.workspace_id,
-            "email": account.email,
-            "plan_type": account.plan,
-            "rate_limit": rate_limit(&account.usage.windows, member, now),
-            "code_review_rate_limit": null,
-            "additional_rate_limits": limits,
-            "credits": account.usage.credits,
-            "rate_limit_reached_type": null,
-        }),
-    )
+    let mut body = json!({
+        "user_id": account.user_id,
+        "account_id": account.workspace_id,
+        "email": account.email,
+        "plan_type": account.plan,
+        "rate_limit": rate_limit(&account.usage.windows, member, now),
+        "code_review_rate_limit": null,
+        "additional_rate_limits": limits,
+        "credits": account.usage.credits,
+        "rate_limit_reached_type": null,
+    });
+    if let Some(members) = body.as_object_mut() {
+        members.extend(account.usage.body.clone());
+    }
+    Answer::json(200, body)
 }
 
 /// The `x-codex-*` family of a responses answer.

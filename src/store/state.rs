@@ -2,6 +2,7 @@
 //! be deleted at any time; the cost is a cold start. Credentials do not belong here.
 
 mod convert;
+mod saved_usage;
 mod shape;
 
 use std::fs;

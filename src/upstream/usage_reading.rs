@@ -7,10 +7,13 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::loose::{self, Loose};
-use crate::pool::{AdditionalLimit, At, Credits, UsageReading, UsageSource, Window};
+use crate::pool::{AdditionalLimit, At, Credits, SpendControl, UsageReading, UsageSource, Window};
 
 /// The limit that every plan has. Its header family is `x-codex-*`.
 const MAIN_LIMIT: &str = "codex";
+
+/// A limit beside the others that has a member of its own.
+const CODE_REVIEW: &str = "code_review_rate_limit";
 
 /// When the request that carried a reading was sent, and when its answer came.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +37,12 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
         .collect();
     let reading = UsageReading {
         windows,
+        reached: loose::header(headers, "x-codex-rate-limit-reached-type").map(str::to_owned),
         limits,
+        lists_limits: false,
         credits: header_credits(headers),
+        spend: None,
+        resets_left: None,
         plan: loose::header(headers, "x-codex-plan-type").map(str::to_owned),
         source: UsageSource::ResponseHeaders,
         requested_at: asked.requested_at,
@@ -57,8 +64,12 @@ pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
     };
     let reading = UsageReading {
         windows,
+        reached: reached_type(event),
         limits,
+        lists_limits: false,
         credits: json_credits(event.get("credits")),
+        spend: None,
+        resets_left: None,
         plan: event.text("plan_type").map(str::to_owned),
         source: UsageSource::StreamEvent,
         requested_at: asked.requested_at,
@@ -71,14 +82,27 @@ pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
 pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let body = Value::Object(body);
-    let limits = body.get("additional_rate_limits").and_then(Value::as_array).into_iter().flatten();
+    let listed = body.get("additional_rate_limits").and_then(Value::as_array);
+    let mut limits: Vec<AdditionalLimit> = (listed.into_iter().flatten())
+        .filter_map(|limit| additional_limit(limit, asked.answered_at))
+        .collect();
+    let reviews = body.get(CODE_REVIEW).map(|limit| json_windows(limit, asked.answered_at));
+    if let Some(windows) = reviews.filter(|windows| !windows.is_empty()) {
+        limits.push(AdditionalLimit { limit_id: limit_id_of(CODE_REVIEW), name: None, windows });
+    }
+    let resets_left =
+        body.get("rate_limit_reset_credits").and_then(|resets| resets.number("available_count"));
     Some(UsageReading {
         windows: body
             .get("rate_limit")
             .map(|limit| json_windows(limit, asked.answered_at))
             .unwrap_or_default(),
-        limits: limits.filter_map(|limit| additional_limit(limit, asked.answered_at)).collect(),
+        reached: reached_type(&body),
+        limits,
+        lists_limits: listed.is_some(),
         credits: json_credits(body.get("credits")),
+        spend: spend_control(body.get("spend_control"), asked.answered_at),
+        resets_left: resets_left.filter(|left| *left >= 0.0).map(|left| left as u32),
         plan: body.text("plan_type").map(str::to_owned),
         source: UsageSource::UsageEndpoint,
         requested_at: asked.requested_at,
@@ -152,14 +176,18 @@ fn window(
 ) -> Option<Window> {
     let used_percent = used_percent?;
     let window_minutes = minutes.filter(|minutes| *minutes > 0.0).map_or(0, |minutes| minutes.ceil() as u32);
-    let resets_at = reset_at.and_then(loose::at_from_unix).or_else(|| {
-        let after = reset_after.filter(|seconds| *seconds > 0.0)?;
-        Some(now + Duration::try_from_secs_f64(after).ok()?)
-    });
+    let resets_at = resets_at(reset_at, reset_after, now);
     (used_percent != 0.0 || window_minutes != 0 || resets_at.is_some()).then_some(Window {
         window_minutes,
         used_percent: used_percent.max(0.0),
         resets_at,
+    })
+}
+
+fn resets_at(at: Option<f64>, after: Option<f64>, now: At) -> Option<At> {
+    at.and_then(loose::at_from_unix).or_else(|| {
+        let after = after.filter(|seconds| *seconds > 0.0)?;
+        Some(now + Duration::try_from_secs_f64(after).ok()?)
     })
 }
 
@@ -180,6 +208,31 @@ fn additional_limit(limit: &Value, now: At) -> Option<AdditionalLimit> {
         name: name.map(str::to_owned),
         windows: limit.get("rate_limit").map(|limit| json_windows(limit, now)).unwrap_or_default(),
     })
+}
+
+/// An object with a `type`, or the type itself.
+fn reached_type(body: &Value) -> Option<String> {
+    let reached = body.get("rate_limit_reached_type")?;
+    reached.text("type").or(reached.as_str()).map(str::to_owned)
+}
+
+/// Its individual limit may be absent: then only whether it was reached is known.
+fn spend_control(control: Option<&Value>, now: At) -> Option<SpendControl> {
+    let control = control?;
+    let limit = control.get("individual_limit").unwrap_or(&Value::Null);
+    let reached = control.get("reached").and_then(Value::as_bool);
+    let amount = |name: &str| match limit.get(name) {
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => limit.text(name).map(str::to_owned),
+    };
+    let spend = SpendControl {
+        reached: reached.unwrap_or_default(),
+        limit: amount("limit"),
+        used: amount("used"),
+        used_percent: limit.number("used_percent"),
+        resets_at: resets_at(limit.number("reset_at"), limit.number("reset_after_seconds"), now),
+    };
+    (reached.is_some() || spend != SpendControl::default()).then_some(spend)
 }
 
 fn json_credits(credits: Option<&Value>) -> Option<Credits> {

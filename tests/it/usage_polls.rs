@@ -60,7 +60,7 @@ async fn eight_sidecars_ask_no_more_often_than_one_may() {
     for sidecar in &sidecars {
         eventually("all accounts are known everywhere", async || {
             sidecar.accounts().await.iter().all(|account| {
-                account.usage.as_ref().is_some_and(|usage| usage.source == UsageSource::UsageEndpoint)
+                account.usage.as_ref().is_some_and(|usage| usage.seen.source == UsageSource::UsageEndpoint)
             })
         })
         .await;
@@ -102,8 +102,8 @@ async fn a_cooled_account_is_probed_and_comes_back_early_without_a_completion_sp
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let usage = cooled().await.usage.expect("it was read");
-    assert_eq!(usage.source, UsageSource::UsageEndpoint);
-    assert!(usage.fetched_at >= before.millis() + 10_000, "read too soon after the refusal to count");
+    assert_eq!(usage.seen.source, UsageSource::UsageEndpoint);
+    assert!(usage.seen.fetched_at >= before.millis() + 10_000, "read too soon after the refusal to count");
     assert_eq!(stage.sim.posts("ada") + stage.sim.posts("bob"), 2);
     sidecar.end().await;
 }
@@ -148,7 +148,11 @@ async fn usage_that_cannot_be_read_is_told_once_until_it_can_and_then_anew() {
         )
     );
     eventually("it can be read again", async || {
-        sidecar.account("ada").await.usage.is_some_and(|usage| usage.source == UsageSource::UsageEndpoint)
+        sidecar
+            .account("ada")
+            .await
+            .usage
+            .is_some_and(|usage| usage.seen.source == UsageSource::UsageEndpoint)
     })
     .await;
     // No warning came meanwhile: the next one is of the next time. Of all accounts at once it is one.

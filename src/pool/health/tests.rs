@@ -1,6 +1,6 @@
 use super::*;
 use crate::pool::testing::{reading, window};
-use crate::pool::{Certainty, WEEK};
+use crate::pool::{AdditionalLimit, Certainty, WEEK};
 use proptest::prelude::*;
 
 fn mark(since: i64, kind: FailureKind) -> Mark {
@@ -38,8 +38,18 @@ fn any_health() -> impl Strategy<Value = Health> {
         failures,
         why,
     });
-    let usage = (0..3i64, 0..3u8)
-        .prop_map(|(at, used)| Usage::from(reading(&[window(WEEK, f64::from(used), None)], At(at))));
+    let usage = (0..3i64, 0..3u8, any::<bool>(), 0..4u8).prop_map(|(at, used, lists, parts)| {
+        let mut reading = reading(&[window(WEEK, f64::from(used), None)], At(at));
+        let limit =
+            |id: &str| AdditionalLimit { limit_id: id.into(), name: None, windows: reading.windows.clone() };
+        reading.limits = [limit("x"), limit("y")].into_iter().take(usize::from(parts)).collect();
+        reading.lists_limits = lists;
+        reading.resets_left = (parts > 0).then_some(u32::from(used));
+        if parts == 3 {
+            reading.windows.clear();
+        }
+        Usage::from(reading)
+    });
     let times = (of(0..6i64), of(0..6i64), of(0..6i64));
     let limits = proptest::collection::vec((prop_oneof![Just("x"), Just("y")], any_cooldown()), 0..3);
     let models = proptest::collection::vec((prop_oneof![Just("m"), Just("n")], 0..5i64), 0..3);
@@ -82,6 +92,35 @@ proptest! {
         prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
         prop_assert_eq!(join(&a, &a), a.clone());
         prop_assert_eq!(join(&join(&a, &b), &b), join(&a, &b));
+    }
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn evidence_from_a_clock_that_was_ahead_stays_and_can_be_outweighed(
+        health in any_health(), behind in 0..20_000i64, later in 1..60_000u64,
+    ) {
+        let now = At(-behind);
+        let mut settled = health.clone();
+        settled.settle_clock(now);
+        // Nothing of it is lost by joining it with itself, as the state dir does.
+        prop_assert_eq!(&join(&settled, &settled), &settled);
+        prop_assert_eq!(
+            (settled.cooldown.is_some(), settled.backoff.is_some(), settled.limit_cooldowns.len()),
+            (health.cooldown.is_some(), health.backoff.is_some(), health.limit_cooldowns.len())
+        );
+        let mut twice = settled.clone();
+        twice.settle_clock(now);
+        prop_assert_eq!(&twice, &settled);
+        // What is learned a while later counts, whatever the clock said before.
+        let then = now + Duration::from_millis(6_000 + later);
+        let mut learned = settled.clone();
+        learned.usage = Some(Usage::from(reading(&[window(WEEK, 77.0, None)], then)));
+        learned.needs_login(mark(then.0, FailureKind::LoginRequired));
+        let joined = join(&settled, &learned);
+        prop_assert_eq!(joined.usage.map(|usage| usage.fetched_at), Some(then));
+        prop_assert_eq!(joined.standing, Standing::NeedsLogin(mark(then.0, FailureKind::LoginRequired)));
     }
 }
 

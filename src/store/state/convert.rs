@@ -1,14 +1,11 @@
 //! Between the JSON of `state.json` and the pool's values, which know no serde. Evidence of a kind that is unknown here
 //! is dropped, and nothing else with it.
 
-use super::shape::{
-    Account, CreditsLeft, Evidence, Exclusion, Limit, LimitRest, Pause, Reading, Rest, Session, State,
-    UsageWindow,
-};
+use super::saved_usage::SavedUsage;
+use super::shape::{Account, Evidence, Exclusion, LimitRest, Pause, Rest, Session, State};
 use super::{SavedAccount, SavedSession, SavedState};
 use crate::pool::{
-    AccountId, AdditionalLimit, At, Backoff, Certainty, Cooldown, Credits, FailureKind, Health, Mark,
-    ModelExclusion, Source, Standing, Usage, UsageSource, Window,
+    AccountId, At, Backoff, Certainty, Cooldown, FailureKind, Health, Mark, ModelExclusion, Source, Standing,
 };
 
 pub(super) fn from_json(text: &str) -> Result<SavedState, serde_json::Error> {
@@ -90,7 +87,7 @@ impl Account {
                     until: exclusion.until.millis(),
                 })
                 .collect(),
-            usage: health.usage.as_ref().map(Reading::from),
+            usage: health.usage.as_ref().map(SavedUsage::from),
             last_used_at: health.last_used_at.map(At::millis),
             withdrawn_at: health.withdrawn_at.map(At::millis),
             reinstated_at: health.reinstated_at.map(At::millis),
@@ -124,7 +121,7 @@ impl From<Account> for SavedAccount {
                     .into_iter()
                     .map(|saved| ModelExclusion { model: saved.model, until: At(saved.until) })
                     .collect(),
-                usage: account.usage.and_then(Reading::usage),
+                usage: account.usage.and_then(SavedUsage::usage),
                 last_used_at: account.last_used_at.map(At),
                 withdrawn_at: account.withdrawn_at.map(At),
                 reinstated_at: account.reinstated_at.map(At),
@@ -185,89 +182,10 @@ impl Rest {
     }
 }
 
-impl From<&Usage> for Reading {
-    fn from(usage: &Usage) -> Self {
-        Reading {
-            windows: windows_to_wire(&usage.windows),
-            limits: usage
-                .limits
-                .iter()
-                .map(|limit| Limit {
-                    limit_id: limit.limit_id.clone(),
-                    name: limit.name.clone(),
-                    windows: windows_to_wire(&limit.windows),
-                })
-                .collect(),
-            credits: usage.credits.as_ref().map(|credits| CreditsLeft {
-                has_credits: credits.has_credits,
-                unlimited: credits.unlimited,
-                balance: credits.balance.clone(),
-            }),
-            source: usage_source_name(usage.source).to_owned(),
-            fetched_at: usage.fetched_at.millis(),
-        }
-    }
-}
-
-impl Reading {
-    fn usage(self) -> Option<Usage> {
-        let source = [UsageSource::UsageEndpoint, UsageSource::ResponseHeaders, UsageSource::StreamEvent]
-            .into_iter()
-            .find(|&source| usage_source_name(source) == self.source)?;
-        let limit = |saved: Limit| AdditionalLimit {
-            limit_id: saved.limit_id,
-            name: saved.name,
-            windows: windows_from_wire(saved.windows),
-        };
-        Some(Usage {
-            windows: windows_from_wire(self.windows),
-            limits: self.limits.into_iter().map(limit).collect(),
-            credits: self.credits.map(|credits| Credits {
-                has_credits: credits.has_credits,
-                unlimited: credits.unlimited,
-                balance: credits.balance,
-            }),
-            source,
-            fetched_at: At(self.fetched_at),
-        })
-    }
-}
-
-/// JSON has no word for an infinite share, and a reading that is not a number is no reading.
-fn windows_to_wire(windows: &[Window]) -> Vec<UsageWindow> {
-    let finite = windows.iter().filter(|window| window.used_percent.is_finite());
-    finite
-        .map(|window| UsageWindow {
-            window_minutes: window.window_minutes,
-            used_percent: window.used_percent,
-            resets_at: window.resets_at.map(At::millis),
-        })
-        .collect()
-}
-
-fn windows_from_wire(windows: Vec<UsageWindow>) -> Vec<Window> {
-    windows
-        .into_iter()
-        .map(|saved| Window {
-            window_minutes: saved.window_minutes,
-            used_percent: saved.used_percent,
-            resets_at: saved.resets_at.map(At),
-        })
-        .collect()
-}
-
 fn certainty_name(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Directive => "directive",
         Certainty::Prediction => "prediction",
         Certainty::Guess => "guess",
-    }
-}
-
-fn usage_source_name(source: UsageSource) -> &'static str {
-    match source {
-        UsageSource::UsageEndpoint => "usage_endpoint",
-        UsageSource::ResponseHeaders => "response_headers",
-        UsageSource::StreamEvent => "stream_event",
     }
 }

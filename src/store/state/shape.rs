@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::saved_usage::SavedUsage;
+
 #[derive(Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct State {
@@ -43,7 +45,7 @@ pub(super) struct Account {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) model_exclusions: Vec<Exclusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<Reading>,
+    pub(super) usage: Option<SavedUsage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_used_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,43 +93,4 @@ pub(super) struct Pause {
 pub(super) struct Exclusion {
     pub(super) model: String,
     pub(super) until: i64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Reading {
-    pub(super) windows: Vec<UsageWindow>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) limits: Vec<Limit>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) credits: Option<CreditsLeft>,
-    pub(super) source: String,
-    pub(super) fetched_at: i64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UsageWindow {
-    pub(super) window_minutes: u32,
-    pub(super) used_percent: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) resets_at: Option<i64>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Limit {
-    pub(super) limit_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
-    pub(super) windows: Vec<UsageWindow>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CreditsLeft {
-    pub(super) has_credits: bool,
-    pub(super) unlimited: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) balance: Option<String>,
 }

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::pool::{
-    AdditionalLimit, Backoff, Certainty, Cooldown, Credits, FailureKind, Mark, ModelExclusion, Source,
-    Standing, Usage, UsageSource, Window,
+    AdditionalLimit, Backoff, Certainty, Cooldown, Credits, FailureKind, Known, Mark, ModelExclusion, Seen,
+    Source, SpendControl, Standing, Usage, UsageSource, Window,
 };
 
 const NOW: At = At(1_700_000_000_000);
@@ -33,6 +33,9 @@ fn full_state() -> SavedState {
         quoted_reset: Some(At(6)),
         why: mark(FailureKind::UsageLimit),
     };
+    fn known<T>(value: T) -> Known<T> {
+        Known { value, seen: Seen { at: At(14), source: UsageSource::StreamEvent } }
+    }
     let window = Window { window_minutes: 300, used_percent: 12.5, resets_at: Some(At(7)) };
     let health = Health {
         standing: Standing::NeedsLogin(mark(FailureKind::LoginRequired)),
@@ -42,14 +45,28 @@ fn full_state() -> SavedState {
         model_exclusions: vec![ModelExclusion { model: "gpt-x".to_owned(), until: At(9) }],
         usage: Some(Usage {
             windows: vec![window, Window { resets_at: None, ..window }],
-            limits: vec![AdditionalLimit {
+            reached: Some("rate_limit_reached".to_owned()),
+            source: UsageSource::ResponseHeaders,
+            fetched_at: At(10),
+            limits: vec![known(AdditionalLimit {
                 limit_id: "codex_bengalfox".to_owned(),
                 name: Some("n".to_owned()),
                 windows: vec![window],
-            }],
-            credits: Some(Credits { has_credits: true, unlimited: false, balance: Some("1".to_owned()) }),
-            source: UsageSource::ResponseHeaders,
-            fetched_at: At(10),
+            })],
+            limits_listed_at: Some(At(9)),
+            credits: Some(known(Credits {
+                has_credits: true,
+                unlimited: false,
+                balance: Some("1".to_owned()),
+            })),
+            spend: Some(known(SpendControl {
+                reached: true,
+                limit: Some("20".to_owned()),
+                used: Some("20.01".to_owned()),
+                used_percent: Some(100.5),
+                resets_at: Some(At(15)),
+            })),
+            resets_left: Some(known(2)),
         }),
         last_used_at: Some(At(11)),
         withdrawn_at: Some(At(12)),
@@ -181,8 +198,8 @@ fn a_share_that_is_no_number_is_not_saved() {
     let mut state = full_state();
     let usage = state.accounts[0].1.health.usage.as_mut().unwrap();
     usage.windows[0].used_percent = f64::NAN;
-    usage.limits[0].windows[0].used_percent = f64::INFINITY;
+    usage.limits[0].value.windows[0].used_percent = f64::INFINITY;
     let read = convert::from_json(&convert::to_json(&state)).unwrap();
     let usage = read.accounts[0].1.health.usage.as_ref().unwrap();
-    assert_eq!((usage.windows.len(), usage.limits[0].windows.len()), (1, 0));
+    assert_eq!((usage.windows.len(), usage.limits[0].value.windows.len()), (1, 0));
 }

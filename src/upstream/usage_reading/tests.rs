@@ -31,8 +31,12 @@ fn the_headers_of_a_free_plan_hold_one_weekly_window() {
         from_headers(&headers, ASKED),
         Some(UsageReading {
             windows: vec![window(10080, 100.0, Some(1773860656))],
+            reached: None,
             limits: vec![],
+            lists_limits: false,
             credits: Some(Credits { has_credits: false, unlimited: false, balance: None }),
+            spend: None,
+            resets_left: None,
             plan: Some("free".into()),
             source: UsageSource::ResponseHeaders,
             requested_at: ASKED.requested_at,
@@ -161,6 +165,40 @@ fn the_usage_body_is_read_by_window_length() {
             "secondary_window":slot(json!(9), json!(18000), Value::Null)}}),
         &[window(300, 9.0, None)],
     );
+}
+
+#[test]
+fn what_else_a_usage_body_tells_is_read_as_far_as_it_is_there() {
+    let read = |body: Value| from_usage_body(body.to_string().as_bytes(), ASKED).unwrap();
+    let bare = read(
+        json!({"spend_control": null, "rate_limit_reached_type": null, "rate_limit_reset_credits": null}),
+    );
+    assert_eq!((bare.spend, bare.reached, bare.resets_left, bare.lists_limits), (None, None, None, false));
+    let full = read(json!({
+        "spend_control": {"reached": true, "individual_limit": {"source": "x", "limit": "20", "used": 19.5,
+            "remaining": "0.5", "used_percent": 97, "reset_after_seconds": 60}},
+        "rate_limit_reached_type": {"type": "something_new"},
+        "rate_limit_reset_credits": {"available_count": 2},
+        "additional_rate_limits": [],
+        "code_review_rate_limit": {"primary_window": {"used_percent": 3, "limit_window_seconds": 604800}},
+        "plan_type": "a plan of tomorrow",
+    }));
+    assert_eq!(
+        full.spend,
+        Some(SpendControl {
+            reached: true,
+            limit: Some("20".into()),
+            used: Some("19.5".into()),
+            used_percent: Some(97.0),
+            resets_at: Some(At::from_secs(1_773_000_060)),
+        })
+    );
+    assert_eq!((full.reached.as_deref(), full.resets_left), (Some("something_new"), Some(2)));
+    assert_eq!((full.lists_limits, full.limits.len()), (true, 1));
+    assert_eq!(full.limits[0].limit_id, "code_review_rate_limit");
+    assert_eq!(full.plan.as_deref(), Some("a plan of tomorrow"));
+    let only_reached = read(json!({"spend_control": {"reached": false, "individual_limit": null}}));
+    assert_eq!(only_reached.spend, Some(SpendControl::default()));
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! What is known about usage, with when and from where it is known.
+
+use crate::pool::{self, At, Health, Known};
+use crate::protocol::{
+    AdditionalLimit, Credits, ResetCredits, Seen, SpendControl, Usage, UsageSource, Window,
+};
+
+pub(super) fn usage(health: &Health, now: At) -> Option<Usage> {
+    let known = health.usage.as_ref()?;
+    let limit = |Known { value, seen: when }: &Known<pool::AdditionalLimit>| AdditionalLimit {
+        limit_id: value.limit_id.clone(),
+        name: value.name.clone(),
+        windows: windows(&value.windows),
+        cooldown_until: health.cooldown_of(Some(&value.limit_id), now).map(|it| it.until.millis()),
+        seen: seen(*when, now),
+    };
+    Some(Usage {
+        windows: windows(&known.windows),
+        reached: known.reached.clone(),
+        seen: seen(known.seen(), now),
+        limits: known.limits.iter().map(limit).collect(),
+        credits: known.credits.as_ref().map(|Known { value, seen: when }| Credits {
+            has_credits: value.has_credits,
+            unlimited: value.unlimited,
+            balance: value.balance.clone(),
+            seen: seen(*when, now),
+        }),
+        spend_control: known.spend.as_ref().map(|Known { value, seen: when }| SpendControl {
+            reached: value.reached,
+            limit: value.limit.clone(),
+            used: value.used.clone(),
+            used_percent: value.used_percent,
+            resets_at: value.resets_at.map(At::millis),
+            seen: seen(*when, now),
+        }),
+        reset_credits: (known.resets_left.as_ref())
+            .map(|Known { value, seen: when }| ResetCredits { available: *value, seen: seen(*when, now) }),
+    })
+}
+
+fn seen(seen: pool::Seen, now: At) -> Seen {
+    Seen {
+        fetched_at: seen.at.millis(),
+        source: match seen.source {
+            pool::UsageSource::UsageEndpoint => UsageSource::UsageEndpoint,
+            pool::UsageSource::ResponseHeaders => UsageSource::ResponseHeaders,
+            pool::UsageSource::StreamEvent => UsageSource::StreamEvent,
+        },
+        stale: now.since(seen.at) > pool::STALE_AFTER,
+    }
+}
+
+fn windows(windows: &[pool::Window]) -> Vec<Window> {
+    windows
+        .iter()
+        .map(|window| Window {
+            name: pool::window_name(window.window_minutes),
+            used_percent: window.used_percent,
+            window_minutes: window.window_minutes,
+            resets_at: window.resets_at.map(At::millis),
+        })
+        .collect()
+}
