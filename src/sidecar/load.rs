@@ -202,7 +202,7 @@ impl Sidecar {
             let before = last_seen.insert(entry.id.clone(), entry.marks);
             let Some(mut before) = before.filter(|before| *before != entry.marks) else { continue };
             if let Some((_, saved)) = saved.accounts.iter().find(|(id, _)| *id == entry.id) {
-                pool.absorb(&entry.id, &saved.health);
+                pool.absorb(&entry.id, &saved.health, now);
             }
             if pool
                 .get(&entry.id)

@@ -201,11 +201,21 @@ export interface Token {
   expiresAt: number;
   state: TokenState;
 }
+/**
+ * What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
+ * those of the whole belong to `windows` and `reached`.
+ */
 export interface Usage {
   credits?: Credits | null;
   fetchedAt: number;
   limits?: AdditionalLimit[];
+  /**
+   * What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+   */
+  reached?: string | null;
+  resetCredits?: ResetCredits | null;
   source: UsageSource;
+  spendControl?: SpendControl | null;
   /**
    * Older than five minutes.
    */
@@ -215,17 +225,36 @@ export interface Usage {
    */
   windows: Window[];
 }
+/**
+ * When and from where a part was learned.
+ */
 export interface Credits {
   balance?: string | null;
+  fetchedAt: number;
   hasCredits: boolean;
+  source: UsageSource;
+  /**
+   * Older than five minutes.
+   */
+  stale: boolean;
   unlimited: boolean;
 }
 /**
- * A limit of its own beside the main one, e.g. of one model.
+ * A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
  */
 export interface AdditionalLimit {
+  /**
+   * When the account may be used for it again.
+   */
+  cooldownUntil?: number | null;
+  fetchedAt: number;
   limitId: string;
   name?: string | null;
+  source: UsageSource;
+  /**
+   * Older than five minutes.
+   */
+  stale: boolean;
   windows: Window[];
 }
 export interface Window {
@@ -236,6 +265,34 @@ export interface Window {
   resetsAt?: number | null;
   usedPercent: number;
   windowMinutes: number;
+}
+/**
+ * How often the user may have the limits reset, at chatgpt.com.
+ */
+export interface ResetCredits {
+  available: number;
+  fetchedAt: number;
+  source: UsageSource;
+  /**
+   * Older than five minutes.
+   */
+  stale: boolean;
+}
+/**
+ * The account's own limit on spending. Amounts are texts of upstream.
+ */
+export interface SpendControl {
+  fetchedAt: number;
+  limit?: string | null;
+  reached: boolean;
+  resetsAt?: number | null;
+  source: UsageSource;
+  /**
+   * Older than five minutes.
+   */
+  stale: boolean;
+  used?: string | null;
+  usedPercent?: number | null;
 }
 export interface AccountAnswer {
   account: Account;
