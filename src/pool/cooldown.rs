@@ -78,14 +78,18 @@ impl Cooldown {
                 Correction::Moved(until)
             }
             None if below_limit && fresh => {
-                // It stays as one that has ended, seen later than the refusal: that outweighs, in every sidecar, the
-                // one that is still running in their memory.
-                self.until = now;
-                self.why.since = requested_at;
+                self.end(requested_at, now);
                 Correction::Ended
             }
             _ => Correction::None,
         }
+    }
+
+    /// It stays as one that has ended, seen later than the refusal: that outweighs, in every sidecar, the one that is
+    /// still running in their memory.
+    pub(super) fn end(&mut self, seen_at: At, now: At) {
+        self.until = self.until.min(now);
+        self.why.since = seen_at;
     }
 
     /// See [`super::Health::settle_clock`]. A window's reset is upstream's own date and stands.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{At, Backoff, Cooldown, FailureKind, Source, Usage};
+use super::{At, Backoff, Certainty, Cooldown, FailureKind, Source, Usage};
 
 /// A model that was refused is not offered to the account again for this long.
 const MODEL_EXCLUSION: Duration = Duration::from_secs(60 * 60);
@@ -208,6 +208,19 @@ impl Health {
     pub(super) fn succeed(&mut self, now: At) {
         self.backoff = None;
         self.last_used_at = self.last_used_at.max(Some(now));
+    }
+
+    /// A request that was sent after the refusal was served, so the limit it is under does not hold any more, unless
+    /// upstream ordered the rest.
+    pub(super) fn refute(&mut self, limit_id: Option<&str>, asked_at: At, now: At) {
+        let held = match limit_id {
+            None => self.cooldown.as_mut(),
+            Some(id) => self.limit_slot(id).ok().map(|slot| &mut self.limit_cooldowns[slot].1),
+        };
+        let Some(cooldown) = held else { return };
+        if cooldown.certainty != Certainty::Directive && cooldown.why.since < asked_at {
+            cooldown.end(asked_at, now);
+        }
     }
 
     /// The user takes back every cooldown and back-off. Says whether any was running.

@@ -213,6 +213,34 @@ mod tests {
     }
 
     #[test]
+    fn a_completion_that_was_sent_after_the_refusal_and_served_ends_a_prediction() {
+        let served = |failure: &Failure, sent: i64| {
+            let mut pool = refused(failure);
+            let named = Demand { account: Some(id("a")), model: Some("m".into()), ..Demand::default() };
+            let mut walk = Walk::new(named);
+            walk.next(&mut pool, in_secs(sent));
+            walk.accepted(&mut pool, in_secs(20));
+            walk.succeeded(&mut pool, in_secs(30));
+            let health = &pool.get(&id("a")).expect("a stays").health;
+            let held = health.cooldown_of(failure.limit_id.as_deref(), in_secs(30));
+            held.map(|cooldown| cooldown.until)
+        };
+        assert_eq!(served(&limited(), 1), None);
+        assert_eq!(served(&Failure { resets_at: Some(in_secs(500)), ..limited() }, 1), None);
+        let own = Failure { limit_id: Some("codex_bengalfox".into()), ..limited() };
+        assert_eq!(served(&own, 1), None);
+
+        // One that was on its way when another was refused proves nothing.
+        let mut pool = pool_of(&["a"]);
+        let (mut long, mut short) = (Walk::new(Demand::default()), Walk::new(Demand::default()));
+        long.next(&mut pool, in_secs(-5));
+        short.next(&mut pool, NOW);
+        short.failed(&mut pool, &limited(), NOW);
+        long.succeeded(&mut pool, in_secs(10));
+        assert_eq!(cooldown_until(&pool, in_secs(10)), Some(in_secs(3600)));
+    }
+
+    #[test]
     fn a_sleep_of_a_night_ends_what_ended_meanwhile() {
         let night = 8 * 3600;
         let pool = refused(&Failure { resets_at: Some(in_secs(3600)), ..limited() });

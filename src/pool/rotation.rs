@@ -13,6 +13,8 @@ pub struct Walk {
     /// What came of each account tried, in the order they were first tried.
     tried: Vec<(AccountId, Outcome)>,
     current: Option<AccountId>,
+    /// When it was handed out.
+    asked_at: At,
     /// Accounts whose one replay after a 401 is spent.
     replayed: Vec<AccountId>,
     /// The one more try after transient failures is spent.
@@ -107,6 +109,7 @@ impl Walk {
             attempts: 0,
             tried: Vec::new(),
             current: None,
+            asked_at: At(0),
             replayed: Vec::new(),
             tried_once_more: false,
             wait: Waiting::NotYet,
@@ -149,6 +152,7 @@ impl Walk {
         }
         self.note(&account, Outcome::Spent);
         self.current = Some(account.clone());
+        self.asked_at = now;
         pool.note_choice(&account);
         Next::Attempt { account, attempt: self.attempts }
     }
@@ -212,8 +216,11 @@ impl Walk {
         self.over = true;
         self.keep_session(pool, now);
         if let Some(account) = self.current.take() {
+            let limit =
+                self.demand.model.as_deref().and_then(|model| pool.limit_of(model)).map(str::to_owned);
             pool.update(&account, |account| {
                 account.health.succeed(now);
+                account.health.refute(limit.as_deref(), self.asked_at, now);
                 true
             });
         }
