@@ -57,7 +57,7 @@ pub fn account(account: &Account, now: i64) -> String {
                     reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
                 tell(&window.name, &format!("{:.0}% used{resets}", window.used_percent));
             }
-            tell("read", &format!("{} ago", duration(now - usage.fetched_at)));
+            tell("read", &format!("{} ago", duration(now - usage.seen.fetched_at)));
         }
     }
     if let Some(at) = account.last_used_at {

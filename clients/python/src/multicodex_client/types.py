@@ -166,12 +166,6 @@ class CompleteParams(TypedDict):
     """
 
 
-class Credits(TypedDict):
-    balance: NotRequired[str | None]
-    hasCredits: bool
-    unlimited: bool
-
-
 class ErrorData(TypedDict):
     """
     The `data` member of every error.
@@ -708,11 +702,21 @@ class AccountsChanged(TypedDict):
 
 class AdditionalLimit(TypedDict):
     """
-    A limit of its own beside the main one, e.g. of one model.
+    A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
     """
 
+    cooldownUntil: NotRequired[int | None]
+    """
+    When the account may be used for it again.
+    """
+    fetchedAt: int
     limitId: str
     name: NotRequired[str | None]
+    source: UsageSource
+    stale: bool
+    """
+    Older than five minutes.
+    """
     windows: list[Window]
 
 
@@ -763,6 +767,22 @@ class CommandAnswer(TypedDict):
     """
     For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
     """
+
+
+class Credits(TypedDict):
+    """
+    When and from where a part was learned.
+    """
+
+    balance: NotRequired[str | None]
+    fetchedAt: int
+    hasCredits: bool
+    source: UsageSource
+    stale: bool
+    """
+    Older than five minutes.
+    """
+    unlimited: bool
 
 
 class Failed(TypedDict):
@@ -895,6 +915,20 @@ The `result` of one `complete` notification. A completion sends, in this order: 
 """
 
 
+class ResetCredits(TypedDict):
+    """
+    How often the user may have the limits reset, at chatgpt.com.
+    """
+
+    available: int
+    fetchedAt: int
+    source: UsageSource
+    stale: bool
+    """
+    Older than five minutes.
+    """
+
+
 class ResetParams(TypedDict):
     scope: ResetScope
 
@@ -953,6 +987,24 @@ class RotationSettings(TypedDict):
     """
 
 
+class SpendControl(TypedDict):
+    """
+    The account's own limit on spending. Amounts are texts of upstream.
+    """
+
+    fetchedAt: int
+    limit: NotRequired[str | None]
+    reached: bool
+    resetsAt: NotRequired[int | None]
+    source: UsageSource
+    stale: bool
+    """
+    Older than five minutes.
+    """
+    used: NotRequired[str | None]
+    usedPercent: NotRequired[float | None]
+
+
 class Status(TypedDict):
     """
     One line about the account in use.
@@ -995,10 +1047,21 @@ class Token(TypedDict):
 
 
 class Usage(TypedDict):
+    """
+    What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
+    those of the whole belong to `windows` and `reached`.
+    """
+
     credits: NotRequired[Credits | None]
     fetchedAt: int
     limits: NotRequired[list[AdditionalLimit]]
+    reached: NotRequired[str | None]
+    """
+    What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+    """
+    resetCredits: NotRequired[ResetCredits | None]
     source: UsageSource
+    spendControl: NotRequired[SpendControl | None]
     stale: bool
     """
     Older than five minutes.
