@@ -5,6 +5,7 @@ mod between;
 mod canary;
 mod command_line;
 mod examples;
+mod extension;
 mod import;
 mod killed;
 mod layers;

@@ -26,7 +26,7 @@ const MODEL: &str = "gpt-6.1-sol";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program, installed once beside cargo's own output.
-fn program() -> Option<&'static Path> {
+pub fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's own directory");
