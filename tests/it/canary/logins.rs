@@ -159,10 +159,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     assert!(child.wait().expect("it ends").success());
     let log = log.join().expect("the log is read");
     assert!(log.contains("redeeming") && log.len() > 10_000, "the log is at trace: {} bytes", log.len());
-    assert!(
-        told.contains("consumed_credential") && told.contains("login/completed"),
-        "all was heard: {told}"
-    );
+    assert!(told.contains("consumed_credential"), "what was told was heard: {told}");
     assert_eq!(world.sim().reused(), 0);
 
     let mut places = vec![("stdout", told), ("stderr", log), ("the arguments", arguments)];
