@@ -2,6 +2,7 @@
 //! is away for a while.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::Sidecar;
 use crate::pool::{AccountId, At};
@@ -20,6 +21,14 @@ pub(super) struct Choices {
     pub(super) disabled: HashMap<AccountId, Chosen<bool>>,
 }
 
+impl<T> Chosen<T> {
+    /// A choice is later than the one that it replaces, whatever the clock says: it may have been set back, and `now`
+    /// may be from before a wait for a lock.
+    fn replace(&mut self, value: T, now: At) {
+        *self = Chosen { value, at: now.max(self.at + Duration::from_millis(1)) };
+    }
+}
+
 impl Sidecar {
     /// A choice that differs from the one last saved or read was made since, here. What was chosen for an account that
     /// is away stands.
@@ -29,12 +38,12 @@ impl Sidecar {
         let pin_is_away =
             pool.pinned().is_none() && choices.pinned.value.as_ref().is_some_and(|id| pool.get(id).is_none());
         if choices.pinned.value.as_ref() != pool.pinned() && !pin_is_away {
-            choices.pinned = Chosen { value: pool.pinned().cloned(), at: now };
+            choices.pinned.replace(pool.pinned().cloned(), now);
         }
         for account in pool.accounts() {
             let disabled = choices.disabled.entry(account.id.clone()).or_default();
             if disabled.value != account.disabled {
-                *disabled = Chosen { value: account.disabled, at: now };
+                disabled.replace(account.disabled, now);
             }
         }
     }

@@ -81,6 +81,31 @@ fn what_was_answered_survives_a_kill() {
 }
 
 #[test]
+fn a_choice_made_after_the_clock_was_set_back_holds() {
+    let world = world();
+    choose(&mut world.peer());
+    let state = world.accounts_file().with_file_name("state").join("state.json");
+    let text = fs::read_to_string(&state).expect("readable");
+    let mut saved: Value = serde_json::from_str(&text).expect("JSON");
+    // As if it had all been chosen in an hour from now.
+    let later = |value: &mut Value| *value = json!(value.as_i64().expect("a time") + 3_600_000);
+    later(&mut saved["pinChangedAt"]);
+    for account in saved["accounts"].as_array_mut().expect("accounts") {
+        later(&mut account["disabledChangedAt"]);
+    }
+    fs::write(&state, saved.to_string()).expect("writable");
+    let mut peer = world.peer();
+    assert_choices(&mut peer);
+    peer.call("accounts/use", json!({"account": "cleo@example.com"})).expect("pinned");
+    peer.call("accounts/enable", json!({"account": "ada@example.com"})).expect("enabled");
+    for mut peer in [peer, world.peer()] {
+        let list = peer.call("accounts", json!({})).expect("a list");
+        assert_eq!(list["pinned"], list["accounts"][2]["id"], "{list}");
+        assert_eq!(list["accounts"][0]["state"], "ready", "{list}");
+    }
+}
+
+#[test]
 fn a_removed_account_takes_its_pin_along() {
     let world = world();
     let whole = fs::read_to_string(world.accounts_file()).expect("readable");
