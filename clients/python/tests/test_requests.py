@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from multicodex_client import Multicodex, RequestError
-from simulator import HANG, Simulator, until
+from simulator import HANG, Simulator
+from test_completions import HELLO
 
 if TYPE_CHECKING:
     from multicodex_client.types import AccountsChanged
@@ -71,20 +72,15 @@ async def test_a_handler_that_fails_harms_no_one(simulator: Simulator, caplog: p
 
 
 async def test_cancelling_the_task_cancels_the_request(simulator: Simulator) -> None:
-    simulator.behave(HANG, route="usage")
-    async with Multicodex("tests", env=simulator.env, args=["--max-requests", "1"]) as multicodex:
-        refresh = asyncio.create_task(multicodex.refresh())
-        await until(lambda: simulator.requests("usage") != [])
-        with pytest.raises(RequestError) as refused:
-            await multicodex.paths()
-        assert refused.value.kind == "overloaded"
-        refresh.cancel()
+    simulator.behave(HANG)
+    async with Multicodex("tests", env=simulator.env) as multicodex:
+        collect = asyncio.create_task(multicodex.complete_collect(HELLO))
+        await simulator.until_ended("open")
+        collect.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await refresh
-        # There is room for one again as soon as the cancellation has arrived.
-        answers: list[object] = [None]
-        while not isinstance(answers[-1], dict):
-            answers += await asyncio.gather(multicodex.paths(), return_exceptions=True)
+            await collect
+        # Long before the sidecar loses its own patience with upstream.
+        await simulator.until_ended("aborted")
 
 
 async def test_a_login_with_the_browser_on_another_machine(simulator: Simulator) -> None:

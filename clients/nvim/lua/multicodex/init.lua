@@ -53,7 +53,7 @@ end
 local function run(line)
   client.request("command", { line = line }, function(err, answer)
     if err then
-      view.show(vim.split(err.message, "\n"), "error")
+      view.show({ err.message }, "error")
     else
       view.show(answer.lines, answer.level)
     end
@@ -63,7 +63,7 @@ end
 local function choose_account()
   client.request("accounts", nil, function(err, answer)
     if err then
-      return view.show(vim.split(err.message, "\n"), "error")
+      return view.show({ err.message }, "error")
     end
     vim.ui.select(answer.accounts, {
       prompt = "Use the account",

@@ -20,6 +20,14 @@ local following = false
 ---@param rgb boolean
 ---@return { foreground: integer|nil, background: integer|nil, reverse: boolean|nil }
 local function colours_of(name, rgb)
+  if vim.api.nvim_get_hl then
+    local group = vim.api.nvim_get_hl(0, { name = name, link = false })
+    if rgb then
+      return { foreground = group.fg, background = group.bg, reverse = group.reverse }
+    end
+    return { foreground = group.ctermfg, background = group.ctermbg, reverse = (group.cterm or {}).reverse }
+  end
+  -- Neovim 0.8 and older.
   local known, group = pcall(vim.api.nvim_get_hl_by_name, name, rgb)
   return known and group or {}
 end

@@ -22,9 +22,10 @@ local function close()
 end
 
 --- One line is a message, more are a window that `q` closes.
----@param lines string[]
+---@param texts string[]
 ---@param level "info"|"warning"|"error"
-function M.show(lines, level)
+function M.show(texts, level)
+  local lines = vim.split(table.concat(texts, "\n"), "\n", { trimempty = true })
   if #lines == 0 then
     return
   end
