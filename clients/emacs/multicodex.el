@@ -481,15 +481,17 @@ aborts the completion."
   (multicodex-request
    method `(,@params :open ,(if multicodex-open-browser t :json-false))
    (lambda (started)
-     (let ((url (plist-get started :url)))
+     (let ((url (plist-get started :url))
+           (opened (eq (plist-get started :opened) t)))
+       (setq multicodex--login (plist-get started :loginId))
+       (unless opened (kill-new url))
        (multicodex--show
         `(:level "info"
-          :lines ("Open this address in a browser:" ,url
-                  "" "When that browser is on another machine, hand in the address it ends at:"
-                  ,(format "M-x multicodex-submit-login, login %s" (plist-get started :loginId)))))
-       (unless (eq (plist-get started :opened) t)
-         (kill-new url))
-       (setq multicodex--login (plist-get started :loginId))))))
+          :lines (,(if opened "A browser was opened at" "Open this address in a browser (it can be yanked):")
+                  ,url
+                  ""
+                  "When that browser is on another machine, hand in the address it ends at:"
+                  "M-x multicodex-submit-login")))))))
 
 (defun multicodex-submit-login (address)
   "Hand in ADDRESS, at which the browser ended that a login was done in."

@@ -37,6 +37,10 @@ function M.begin(method, params)
     if started.userCode then
       lines[#lines + 1] = "and type this code there: " .. started.userCode
     end
+    if vim.fn.has("clipboard") == 1 then
+      vim.fn.setreg("+", started.url)
+      lines[#lines + 1] = "(It is on the clipboard, too.)"
+    end
     view.show(lines, "info")
     if not started.opened and not started.userCode then
       ask_for_address(started)
