@@ -175,7 +175,7 @@ export class Multicodex {
         ],
         env: this.#options.env ?? process.env,
         onNotification: (method, params) => this.#notified(method, params),
-        onStderr: (text) => this.#options.onStderr?.(text),
+        onStderr: (text) => tell(() => this.#options.onStderr?.(text)),
         onEnd: (why) => this.#ended(why, opened, performance.now() - startedAt),
       });
       this.#live = connection;
@@ -189,7 +189,7 @@ export class Multicodex {
         clearTimeout(tooLate),
       )) as InitializeResult;
       opened = true;
-      this.#options.onStart?.(server);
+      tell(() => this.#options.onStart?.(server));
       return { connection, server };
     } catch (error) {
       this.#live?.kill();
@@ -210,7 +210,7 @@ export class Multicodex {
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LONGEST_PAUSE_MS);
     this.#notBefore = performance.now() + pause;
     if (!opened) return;
-    this.#options.onGone?.(why);
+    tell(() => this.#options.onGone?.(why));
     if (this.#failures >= TRIES) return;
     this.#timer = setTimeout(() => this.#connected().catch(ignore), pause);
     this.#timer.unref();
@@ -222,7 +222,7 @@ export class Multicodex {
       this.#completions.get(subscription)?.take(result);
       return;
     }
-    for (const listener of this.#listeners.get(method) ?? []) listener(params as never);
+    for (const listener of this.#listeners.get(method) ?? []) tell(() => listener(params as never));
   }
 }
 
@@ -267,6 +267,15 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+/** What a caller's own function throws is the caller's, and nothing else is to suffer from it. */
+function tell(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
 }
 
 function ignore(): void {}

@@ -5,6 +5,8 @@ import { Lines } from "./lines.ts";
 
 /** How long a process may take to end by itself before it is killed. */
 const GRACE_MS = 2_000;
+/** For what it wrote before its end to be read. */
+const DRAINED_MS = 1_000;
 const STDERR_KEPT = 4_096;
 
 export interface Start {
@@ -64,6 +66,8 @@ export class Connection {
         this.#end(`cannot start ${start.binary}: ${error.message}`, "not started");
         resolve();
       });
+      // Whoever inherited its pipes, a browser say, may keep them open for ever.
+      this.#child.on("exit", () => setTimeout(() => this.#hangUp(), DRAINED_MS).unref());
       this.#child.on("close", (code, signal) => {
         const said = this.#stderr.trim();
         const how = signal ?? `exit code ${code}`;
@@ -116,19 +120,20 @@ export class Connection {
     this.#child.kill("SIGKILL");
   }
 
+  #hangUp(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
   #write(message: unknown): void {
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
   #receive(line: string): void {
-    let message: Message;
-    try {
-      message = JSON.parse(line) as Message;
-    } catch {
-      this.#end(
-        `${this.#start.binary} wrote something that is not JSON; is it multicodex? ${line.slice(0, 200)}`,
-        "no protocol",
-      );
+    const message = parsed(line);
+    if (!message) {
+      const why = `${this.#start.binary} wrote something that is not of the protocol; is it multicodex? ${line.slice(0, 200)}`;
+      this.#end(why, "no protocol");
       this.kill();
       return;
     }
@@ -157,5 +162,14 @@ export class Connection {
     this.#waiting.clear();
     for (const each of waiting) each.failed(this.#over);
     this.#start.onEnd(this.#over);
+  }
+}
+
+function parsed(line: string): Message | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   BinaryNotFoundError,
@@ -182,6 +185,21 @@ test("notifications reach those who listen, until they do not", async (t) => {
   assert.equal(heard.length, before);
 });
 
+test("a listener that throws is warned of, and the others and the connection go on", async (t) => {
+  const simulator = await Simulator.start(t);
+  const client = simulator.client(t);
+  const warned = once(process, "warning");
+  client.on("accounts/changed", () => {
+    throw new Error("a mistake of the caller");
+  });
+  const heard = new Promise((resolve) => client.on("accounts/changed", resolve));
+  await client.request("accounts/label", { account: "ada@example.com", label: "work" });
+  await heard;
+  const [warning] = await warned;
+  assert.equal(warning.message, "a mistake of the caller");
+  assert.equal((await client.request("accounts")).accounts.length, 2);
+});
+
 test("a killed sidecar ends what runs, with one clear error each, and the next request has a new one", async (t) => {
   const simulator = await Simulator.start(t);
   const gone: string[] = [];
@@ -234,7 +252,16 @@ test("a sidecar that ends at its start says why", async (t) => {
 test("a program that is not multicodex is told apart", async (t) => {
   const client = new Multicodex({ client: { name: "test" }, binary: "/bin/echo" });
   t.after(() => client.close());
-  await assert.rejects(client.start(), /not JSON; is it multicodex/);
+  await assert.rejects(client.start(), /not of the protocol; is it multicodex\? serve/);
+});
+
+test("JSON that is no message is told apart, too", async (t) => {
+  const { agentDir } = await Simulator.start(t, 0);
+  const binary = join(agentDir, "null");
+  await writeFile(binary, "#!/bin/sh\necho null; sleep 60\n", { mode: 0o755 });
+  const client = new Multicodex({ client: { name: "test" }, binary });
+  t.after(() => client.close());
+  await assert.rejects(client.start(), /not of the protocol; is it multicodex\? null/);
 });
 
 test("a program that is not there is an error that says how to get it", async () => {
