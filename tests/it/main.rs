@@ -6,6 +6,7 @@ mod canary;
 mod command_line;
 mod examples;
 mod extension;
+mod faults;
 mod import;
 mod killed;
 mod layers;

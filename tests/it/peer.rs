@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub struct Peer {
     framing: Framing,
     last_id: u64,
     messages: Receiver<String>,
+    stalled: Arc<AtomicBool>,
     /// Arrived, and not what was expected then.
     unread: VecDeque<String>,
     ignored: Vec<&'static str>,
@@ -47,8 +50,13 @@ impl Peer {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut errors = child.stderr.take().expect("piped");
         let (sender, messages) = channel();
+        let stalled = Arc::<AtomicBool>::default();
+        let stalls = stalled.clone();
         let stdout = std::thread::spawn(move || {
             while let Some(message) = read_message(&mut stdout, framing) {
+                while stalls.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 if sender.send(message).is_err() {
                     return;
                 }
@@ -65,6 +73,7 @@ impl Peer {
             framing,
             last_id: 0,
             messages,
+            stalled,
             unread: VecDeque::new(),
             ignored: Vec::new(),
             stdout: Some(stdout),
@@ -139,6 +148,11 @@ impl Peer {
     /// Notifications of this method are dropped from now on when the test does not ask for them.
     pub fn ignore(&mut self, method: &'static str) {
         self.ignored.push(method);
+    }
+
+    /// Stops reading the binary's stdout, but for one message, until it is told to go on.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Relaxed);
     }
 
     pub fn pid(&self) -> u32 {

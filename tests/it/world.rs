@@ -4,12 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use multicodex::sim::{SimAccount, SimConfig, SimHandle, SimOnThread, accounts_json};
+use multicodex::sim::{RequestEnd, SimAccount, SimConfig, SimHandle, SimOnThread, accounts_json};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
-use crate::peer::{self, Framing, Peer};
+use crate::peer::{self, DEADLINE, Framing, Peer};
 
 /// Everything that a sidecar needs to run, and nothing of the user's.
 #[derive(Debug)]
@@ -54,6 +56,35 @@ impl World {
 
     pub fn settings_file(&self) -> PathBuf {
         self.dir.path().join("settings.json")
+    }
+
+    /// The names of all files in this world's directory and below it.
+    pub fn files(&self) -> Vec<String> {
+        fn below(dir: &std::path::Path) -> Vec<String> {
+            let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));
+            let names = entries.map(|entry| match entry.path().is_dir() {
+                true => below(&entry.path()),
+                false => vec![entry.file_name().to_string_lossy().into_owned()],
+            });
+            names.flatten().collect()
+        }
+        below(self.dir.path())
+    }
+
+    /// Waits until every request that was made upstream has come to an end.
+    pub fn sim_is_at_rest(&self) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let log = self.sim().log();
+            let Some(open) = log.iter().find(|logged| logged.end == RequestEnd::Open) else { return };
+            assert!(
+                Instant::now() < until,
+                "a request is still under way: {} of {:?}",
+                open.path,
+                open.account
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A text with the directory of this world named as a user's would be.

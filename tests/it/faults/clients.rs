@@ -1,0 +1,85 @@
+//! The faults, for clients that read, stall and cancel.
+
+use std::thread;
+
+use serde_json::json;
+
+use super::matrix::{Case, connection_cases, hangs, row_cases, stream_cases};
+use super::theatre::{Client, Theatre};
+
+/// Long enough for a busy machine to answer what does not hang.
+const IDLE_MS: u64 = 1500;
+
+#[test]
+fn every_fault_in_every_phase_ends_as_the_contract_says() {
+    let cases = [row_cases(), connection_cases(), stream_cases(16, 2)].concat();
+    let (hanging, prompt): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(hangs);
+    play_all(&prompt, Client::Reads);
+    play_each(&hanging, Client::Reads);
+}
+
+#[test]
+fn a_client_that_stalls_sees_the_same() {
+    // What a reset leaves of what was not read yet is for the kernel to say.
+    let cases = stream_cases(4096, 50).into_iter().filter(|case| !case.name.starts_with("reset"));
+    let (hanging, prompt): (Vec<Case>, Vec<Case>) = cases.partition(hangs);
+    play_all(&prompt, Client::Stalls);
+    play_each(&hanging, Client::Stalls);
+}
+
+#[test]
+fn a_client_that_cancels_gets_one_terminal_and_costs_no_account_anything() {
+    let cases = [connection_cases(), stream_cases(16, 2)].concat();
+    let mut theatre = theatre(&cases);
+    for (at, case) in cases.iter().enumerate() {
+        let seen = theatre.play(&name(at), &case.fault, json!({}), Client::Cancels);
+        let cancelled = ["cancelled | ready | 1+0", "cancelled | ready | 0+0"].contains(&seen.as_str());
+        // The fault may have been faster, but for one that hangs.
+        let too_late = !hangs(case) && (seen == case.expected || seen.contains("cancelled"));
+        assert!(cancelled || too_late, "{}: {seen}, or {}", case.name, case.expected);
+    }
+    theatre.end();
+}
+
+/// One after the other, with one sidecar.
+fn play_all(cases: &[Case], client: Client) {
+    let mut theatre = theatre(cases);
+    let seen: Vec<(String, String)> = cases
+        .iter()
+        .enumerate()
+        .map(|(at, case)| (case.name.clone(), theatre.play(&name(at), &case.fault, json!({}), client)))
+        .collect();
+    compare(cases, &seen);
+    theatre.end();
+}
+
+/// All at once, each with a sidecar of its own, because each takes as long as a time-out.
+fn play_each(cases: &[Case], client: Client) {
+    let seen = thread::scope(|scope| {
+        let play = |case: &Case| {
+            let mut theatre = Theatre::of(["ada"]);
+            let seen = theatre.play("ada", &case.fault, json!({"idleTimeoutMs": IDLE_MS}), client);
+            theatre.end();
+            (case.name.clone(), seen)
+        };
+        let running: Vec<_> = cases.iter().map(|case| scope.spawn(move || play(case))).collect();
+        running.into_iter().map(|case| case.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    compare(cases, &seen);
+}
+
+fn compare(cases: &[Case], seen: &[(String, String)]) {
+    let expected: Vec<(String, String)> =
+        cases.iter().map(|case| (case.name.clone(), case.expected.to_owned())).collect();
+    let differ: Vec<_> = seen.iter().zip(&expected).filter(|(seen, expected)| seen != expected).collect();
+    assert!(differ.is_empty(), "(seen, expected): {differ:#?}");
+}
+
+fn theatre(cases: &[Case]) -> Theatre {
+    let names: Vec<String> = (0..cases.len()).map(name).collect();
+    Theatre::of(names.iter().map(String::as_str))
+}
+
+fn name(at: usize) -> String {
+    format!("case{at}")
+}

@@ -1,0 +1,210 @@
+//! A disk that is full, files that may not be read or written, and folders that go away. What a lesser user would meet is
+//! shown by taking root its right to pass over permissions.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use multicodex::sim::SimAccount;
+use serde_json::{Value, json};
+
+use crate::peer::{Framing, Peer};
+use crate::world::World;
+
+const TOKEN_OF_ADA: &str = "ada@example.com";
+
+/// Ada's token has expired, and bob's lives.
+fn world() -> World {
+    World::new([SimAccount::named("ada").with_first_token_for(-60), SimAccount::named("bob")])
+}
+
+fn folder(world: &World) -> PathBuf {
+    world.accounts_file().parent().expect("a folder").to_owned()
+}
+
+/// The sidecar without the right to pass over permissions, which only root has.
+fn bound_by_permissions(world: &World) -> Command {
+    let served = world.command();
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search,-fowner"]);
+    command.arg(served.get_program()).args(served.get_args());
+    command.env_clear().envs(served.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    match rustix::process::geteuid().is_root() {
+        true => command,
+        false => served,
+    }
+}
+
+fn spawn(command: Command) -> Peer {
+    let mut peer = Peer::spawn(command, Framing::Lines);
+    for method in ["warning", "accounts/changed", "status/changed", "refresh/progress"] {
+        peer.ignore(method);
+    }
+    peer.call("initialize", json!({})).expect("a handshake");
+    peer
+}
+
+fn complete(peer: &mut Peer) -> Result<Value, Value> {
+    peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own");
+}
+
+/// Bob answers, ada's token is not redeemed because the result could not be kept, and nothing is harmed.
+fn lives_without_writing(world: &World, peer: &mut Peer) {
+    let error = peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect_err("not redeemed");
+    assert_eq!(error["data"]["kind"], "storage", "{error}");
+    let answer = complete(peer).expect("bob answers");
+    assert!(answer["response"]["status"] == "completed", "{answer}");
+    assert_eq!((world.sim().redeems("ada"), world.sim().posts("bob")), (0, 1));
+}
+
+/// What could not be done before is done now.
+fn recovers(world: &World, peer: &mut Peer) {
+    peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect("redeemed");
+    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+}
+
+#[test]
+fn a_read_only_agent_folder_costs_only_what_must_be_written() {
+    let world = world();
+    let before = fs::read(world.accounts_file()).expect("readable");
+    let mut peer = spawn(bound_by_permissions(&world));
+    set_mode(&folder(&world), 0o555);
+    lives_without_writing(&world, &mut peer);
+    assert_eq!(fs::read(world.accounts_file()).expect("readable"), before);
+    set_mode(&folder(&world), 0o700);
+    recovers(&world, &mut peer);
+}
+
+#[test]
+fn a_read_only_state_folder_costs_only_what_must_be_written() {
+    let world = world();
+    let mut peer = spawn(bound_by_permissions(&world));
+    let state = folder(&world).join("state");
+    complete(&mut peer).expect("bob answers");
+    world.sim().reset();
+    for entry in fs::read_dir(&state).expect("the state folder") {
+        set_mode(&entry.expect("an entry").path(), 0o400);
+    }
+    set_mode(&state, 0o500);
+    lives_without_writing(&world, &mut peer);
+    set_mode(&state, 0o700);
+    for entry in fs::read_dir(&state).expect("the state folder") {
+        set_mode(&entry.expect("an entry").path(), 0o600);
+    }
+    recovers(&world, &mut peer);
+}
+
+#[test]
+fn accounts_that_may_not_be_read_are_not_taken_for_none() {
+    for broken in ["permission denied", "EIO"] {
+        let world = world();
+        let kept = folder(&world).join("kept");
+        let mut peer = spawn(bound_by_permissions(&world));
+        match broken {
+            "EIO" => {
+                fs::rename(world.accounts_file(), &kept).expect("moved");
+                symlink("/proc/self/mem", world.accounts_file()).expect("a link");
+            }
+            _ => set_mode(&world.accounts_file(), 0o000),
+        }
+        let warning = peer.expect_notification("warning");
+        assert_eq!(warning["kind"], "corrupt_file", "{broken}: {warning}");
+        let list = peer.call("accounts", json!({})).expect("a list");
+        assert_eq!(list["accounts"].as_array().map(Vec::len), Some(2), "{broken}: {list}");
+        complete(&mut peer).expect("bob answers");
+        let error = peer.call("accounts/label", json!({"account": "bob@example.com", "label": "x"}));
+        assert_eq!(error.expect_err("cannot be stored")["data"]["kind"], "storage", "{broken}");
+        drop(peer);
+        // Nor by one that starts now.
+        let mut peer = spawn(bound_by_permissions(&world));
+        assert_eq!(peer.call("accounts", json!({})).expect("a list")["accounts"], json!([]), "{broken}");
+        match broken {
+            "EIO" => fs::rename(&kept, world.accounts_file()).expect("moved"),
+            _ => set_mode(&world.accounts_file(), 0o600),
+        }
+        while peer.call("accounts", json!({})).expect("a list")["accounts"] == json!([]) {
+            peer.expect_notification("accounts/changed");
+        }
+        recovers(&world, &mut peer);
+    }
+}
+
+#[test]
+fn a_folder_that_goes_away_is_made_again_when_there_is_something_to_keep() {
+    let world = world();
+    let mut peer = spawn(world.command());
+    complete(&mut peer).expect("bob answers, or ada");
+    let (state, redeemed) = (folder(&world).join("state"), world.sim().redeems("ada"));
+    fs::remove_dir_all(&state).expect("our own");
+    peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect("kept all the same");
+    assert_eq!(fs::metadata(&state).expect("there again").permissions().mode() & 0o777, 0o700);
+    assert!(state.join("state.json").exists());
+    assert!(world.sim().redeems("ada") == redeemed && world.sim().reused() == 0);
+}
+
+#[test]
+fn a_full_disk_costs_only_what_must_be_written() {
+    let world = world();
+    let Some(disk) = SmallDisk::at(&folder(&world).join("state")) else {
+        eprintln!("skipped: a file system of its own cannot be mounted here");
+        return;
+    };
+    let mut peer = spawn(world.command());
+    complete(&mut peer).expect("an answer");
+    let redeemed = world.sim().redeems("ada");
+    world.sim().reset();
+    disk.fill();
+    // Whatever happens to ada, bob's choice cannot be kept, and that is said.
+    let refused = peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect_err("no room");
+    assert_eq!(refused["data"]["kind"], "storage", "{refused}");
+    peer.call("accounts/enable", json!({"account": "bob@example.com"})).expect_err("no room");
+    complete(&mut peer).expect("completions go on");
+    let error = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
+    assert_eq!(error["results"][0]["error"]["kind"], "storage", "{error}");
+    assert_eq!(world.sim().redeems("ada"), 0, "what cannot be kept is not redeemed");
+    disk.empty();
+    let done = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
+    assert_eq!(done["results"][0]["ok"], true, "{done}");
+    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "after {redeemed}");
+    drop(peer);
+}
+
+/// A file system of 256 KiB, gone when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: &Path) -> Option<SmallDisk> {
+        fs::create_dir_all(path).expect("writable");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256k,mode=700", "none"])
+            .arg(path)
+            .output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then(|| SmallDisk(path.to_owned()))
+    }
+
+    /// To the last byte.
+    fn fill(&self) {
+        let full = fs::write(self.0.join("filler"), vec![0; 1 << 20]);
+        assert!(full.is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull), "it is full");
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.0.join("filler")).expect("our own");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a process that is still ending may have files open there.
+        let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        assert!(
+            unmounted.is_ok_and(|status| status.success()) || std::thread::panicking(),
+            "it is unmounted"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! Every fault of the simulator, in every phase, for clients that read, stall, cancel and die: one answer, one terminal,
+//! the right state of the account, exactly the requests that the contract says, and nothing left over.
+
+mod clients;
+mod files;
+mod matrix;
+mod process;
+mod resources;
+mod theatre;

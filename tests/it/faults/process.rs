@@ -1,0 +1,126 @@
+//! Clients that die, and a sidecar that is suspended for longer than everything it waits for.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use multicodex::sim::{
+    After, Behaviour, Break, FaultKind, Pace, RequestEnd, Route, Rule, SimAccount, StreamPlan,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::peer::{DEADLINE, Peer};
+use crate::world::World;
+
+const REQUEST: &str =
+    r#"{"id":1,"method":"complete","params":{"request":{"model":"gpt-6.1-sol","input":[]}}}"#;
+/// The protocol's two seconds, and some for a busy machine.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_client_that_dies_takes_its_completion_along_and_costs_no_account_anything() {
+    let world = World::new([SimAccount::named("ada")]);
+    let hangs =
+        |after| Behaviour::Stream(StreamPlan::deltas(20, 4).with_fault(after, FaultKind::Break(Break::Hang)));
+    let flood = Behaviour::Stream(StreamPlan::deltas(5_000, 4096));
+    for (phase, fault, wait_for) in [
+        ("connection", Behaviour::Hang, "\"id\":1"),
+        ("headers", hangs(After::Headers), "\"id\":1"),
+        ("preamble", hangs(After::Preamble), "\"id\":1"),
+        ("output", hangs(After::Output(2)), "\"type\":\"event\""),
+        ("a full pipe", flood, "\"type\":\"event\""),
+    ] {
+        world.sim().reset();
+        world.sim().set_behaviour("ada", fault);
+        let mut child =
+            world.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary");
+        let mut stdin = child.stdin.take().expect("piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        writeln!(stdin, "{REQUEST}").expect("it reads");
+        let mut line = String::new();
+        while !line.contains(wait_for) {
+            line.clear();
+            assert_ne!(stdout.read_line(&mut line).expect("text"), 0, "{phase}: the sidecar ended");
+        }
+        while world.sim().posts("ada") == 0 {
+            sleep(Duration::from_millis(2));
+        }
+        drop((stdin, stdout));
+        let until = Instant::now() + GONE_WITHIN;
+        while child.try_wait().expect("a child").is_none() {
+            assert!(Instant::now() < until, "{phase}: it outlives its client");
+            sleep(Duration::from_millis(2));
+        }
+        world.sim_is_at_rest();
+        let log = world.sim().log();
+        let ends: Vec<_> = log.iter().map(|logged| (logged.route, logged.end)).collect();
+        assert_eq!(ends, [(Some(Route::Responses), RequestEnd::Aborted)], "{phase}");
+        let list = world.peer().call("accounts", json!({})).expect("a list");
+        let account = &list["accounts"][0];
+        let untouched = account["state"] == "ready" && account.get("backoffUntil").is_none();
+        assert!(untouched && account.get("reason").is_none(), "{phase}: {account}");
+        assert!(world.files().iter().all(|name| !name.contains(".tmp")), "{phase}: {:?}", world.files());
+    }
+}
+
+#[test]
+fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
+    let slow = StreamPlan { pace: Pace { first_ms: 0, each_ms: 20 }, ..StreamPlan::deltas(20, 4) };
+    let hang = StreamPlan::deltas(20, 4).with_fault(After::Output(2), FaultKind::Break(Break::Hang));
+    for (what, fault, ends) in [
+        // What came while it slept is seen when it wakes, or else that it waited for too long.
+        ("a stream", Behaviour::Stream(slow), &["done", "idle_timeout"][..]),
+        ("a silence", Behaviour::Stream(hang), &["idle_timeout"]),
+    ] {
+        let world = World::new([SimAccount::named("ada")]);
+        world.sim().set_behaviour("ada", fault);
+        let mut peer = world.peer();
+        let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "idleTimeoutMs": 700, "deadlineMs": 60_000});
+        peer.call("complete", params).expect("a subscription");
+        while next(&mut peer)["type"] != "event" {}
+        suspended(&peer, Duration::from_millis(1500));
+        let terminal = loop {
+            let notice = next(&mut peer);
+            if notice["type"] != "event" {
+                break notice;
+            }
+        };
+        let end = terminal["error"]["kind"].as_str().or(terminal["type"].as_str()).unwrap_or_default();
+        assert!(ends.contains(&end), "{what}: {terminal}");
+        world.sim().reset();
+        let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
+        peer.call("complete/collect", params).expect("the next completion is answered");
+    }
+}
+
+#[test]
+fn a_redeem_that_was_suspended_is_not_made_twice() {
+    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(200));
+    let mut peer = world.peer();
+    let token = peer.request("accounts/token", json!({"account": "ada@example.com"}));
+    let until = Instant::now() + DEADLINE;
+    while world.sim().redeems("ada") == 0 {
+        assert!(Instant::now() < until, "nothing was redeemed");
+        sleep(Duration::from_millis(2));
+    }
+    suspended(&peer, Duration::from_secs(1));
+    // Another sidecar meanwhile would have waited for the lock, and now reads what was stored.
+    peer.expect_response(token).expect("a token");
+    world.peer().call("accounts/token", json!({"account": "ada@example.com"})).expect("the same token");
+    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+}
+
+fn next(peer: &mut Peer) -> Value {
+    peer.expect_notification("complete")["result"].take()
+}
+
+fn suspended(peer: &Peer, time: Duration) {
+    let pid = i32::try_from(peer.pid()).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, Signal::STOP).expect("alive");
+    sleep(time);
+    kill_process(pid, Signal::CONT).expect("alive");
+}
