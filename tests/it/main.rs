@@ -37,4 +37,5 @@ mod transport;
 mod usage;
 mod usage_polls;
 mod waiting;
+mod week;
 mod world;
