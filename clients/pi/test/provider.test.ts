@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { eventually, Simulator } from "../../typescript/test/simulator.ts";
@@ -229,4 +229,32 @@ test("pi's own login in auth.json is neither used nor redeemed by pi", async (t)
   assert.equal(code, 0);
   const log = await simulator.get<{ headers: Record<string, string> }[]>("log");
   assert.ok(!JSON.stringify(log.map(({ headers }) => headers)).includes("not.a.token"));
+});
+
+test("pi's own expired login is renewed once, by the sidecar, for both", async (t) => {
+  const simulator = await Simulator.start(t, 0);
+  const pi = await Pi.prepare(simulator);
+  const login = (await simulator.post("account", { name: "lin", first_expires_in: -60 })) as Record<
+    string,
+    unknown
+  >;
+  const { access_token, refresh_token, expires_at } = login;
+  const entry = { type: "oauth", access: access_token, refresh: refresh_token, expires: expires_at };
+  const file = join(simulator.agentDir, "auth.json");
+  await writeFile(file, JSON.stringify({ "openai-codex": entry }), { mode: 0o600 });
+  for (const word of ["one", "two"]) {
+    const { code, stdout } = await pi.run("-p", word);
+    assert.equal(stdout, `You asked: “${word}”. (Simulated, with the account lin.)\n`);
+    assert.equal(code, 0);
+  }
+  const log = await simulator.get<{ route: string; status: number }[]>("log");
+  assert.deepEqual(
+    log.filter(({ route }) => route === "token").map(({ status }) => status),
+    [200],
+  );
+  const stored = JSON.parse(await readFile(file, "utf8"))["openai-codex"];
+  const { accounts } = JSON.parse(await readFile(join(simulator.agentDir, "codex-accounts.json"), "utf8"));
+  assert.notEqual(stored.refresh, refresh_token);
+  assert.equal(stored.refresh, accounts[0].refreshToken);
+  assert.equal(stored.access, accounts[0].accessToken);
 });
