@@ -10,6 +10,7 @@
 
 mod account;
 mod affinity;
+mod clock_skew;
 mod cooldown;
 mod eligibility;
 mod failure;
@@ -45,6 +46,7 @@ mod verdict;
 
 pub use account::{Account, Credential, State};
 pub use affinity::{Affinity, Seat};
+pub use clock_skew::ClockSkew;
 pub use cooldown::{Backoff, Certainty, Cooldown};
 pub use eligibility::WhyNotEligible;
 pub use failure::{Failure, FailureKind, Source};

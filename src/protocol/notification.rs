@@ -74,6 +74,8 @@ pub enum WarningKind {
     ConsumedCredential,
     /// Upstream revoked several logins, so no token is redeemed for a while.
     RedeemPaused,
+    /// This machine's clock and upstream's disagree.
+    ClockSkew,
     /// Usage could not be read several times in a row.
     UsageUnavailable,
 }

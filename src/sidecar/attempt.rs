@@ -154,11 +154,11 @@ impl Completion {
         };
         match answer {
             Answer::Refused { failure, headers, body, truncated, status: _ } => {
-                self.read_usage(account, &headers);
+                self.read_headers(account, &headers);
                 Ok(Sent::Lost(failure, Some(AnswerBody { text: body, truncated })))
             }
             Answer::Stream { status, headers, events } => {
-                self.read_usage(account, &headers);
+                self.read_headers(account, &headers);
                 let answering = Answering {
                     account,
                     attempt,
@@ -329,7 +329,10 @@ impl Completion {
         Sent::Ended(Terminal::Failed(self.surfaced(&lost, Phase::AfterOutput)))
     }
 
-    fn read_usage(&self, account: &AccountId, headers: &AnswerHeaders) {
+    fn read_headers(&self, account: &AccountId, headers: &AnswerHeaders) {
+        if let Some(skew) = headers.skew {
+            self.sidecar.compare_clocks(skew);
+        }
         if let Some(reading) = &headers.usage {
             self.sidecar.apply_usage(account, reading.clone());
         }

@@ -260,9 +260,10 @@ impl Completion {
         failed.accounts = Some(view::standings(&pool, clock::now()));
         drop(pool);
         if ending.kind != EndingKind::AccountUnavailable {
+            let reset = ending.retry_at.map_or_else(String::new, |at| format!("; the first is back at {at}"));
             self.sidecar.notifier.warn(Warning {
                 kind: WarningKind::NoAvailableAccount,
-                message: message.to_owned(),
+                message: format!("{message}{reset}"),
                 account: None,
                 hint: Some(match ending.kind {
                     EndingKind::LoginRequired => "log one of them in again".to_owned(),

@@ -10,6 +10,7 @@ mod attempting;
 mod audience;
 mod blocking;
 mod choices;
+mod clock_warning;
 mod collect;
 mod command;
 mod complete;

@@ -1,13 +1,15 @@
 //! The headers of a completion: which of a client's are passed on, and what is sent when it says nothing. No account's
 //! e-mail or label is ever among them.
 
+use std::time::UNIX_EPOCH;
+
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::usage_reading::{Asked, from_headers};
 use crate::http::user_agent;
-use crate::pool::UsageReading;
+use crate::pool::{At, ClockSkew, UsageReading};
 
 /// Longer ids are refused by upstream (upstream.md 3.2).
 const MAX_SESSION_ID: usize = 64;
@@ -34,6 +36,8 @@ pub struct AnswerHeaders {
     /// `x-request-id`, `x-oai-request-id`, `openai-model`, `retry-after` and the `x-codex-*` family; names in lower case.
     pub shown: Vec<(String, String)>,
     pub usage: Option<UsageReading>,
+    /// By the answer's `Date`.
+    pub skew: Option<ClockSkew>,
 }
 
 impl Default for Originator<'static> {
@@ -96,7 +100,11 @@ impl AnswerHeaders {
                     || name.as_str().starts_with("x-codex-");
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())).filter(|_| shown)
         });
-        AnswerHeaders { shown: shown.collect(), usage: from_headers(headers, asked) }
+        let date =
+            super::loose::header(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let date = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+        let skew = date.map(|date| ClockSkew::between(At(0) + date, asked.requested_at, asked.answered_at));
+        AnswerHeaders { shown: shown.collect(), usage: from_headers(headers, asked), skew }
     }
 
     /// The value of one of the shown headers, unless it is empty.

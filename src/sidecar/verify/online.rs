@@ -10,7 +10,9 @@ use super::accounts::log_in_again;
 use super::replace;
 use crate::clock;
 use crate::http::{BaseUrl, Reached};
-use crate::pool::{Account, At, Failure, FailureKind, Standing, UsageReading, Window, window_name};
+use crate::pool::{
+    Account, At, ClockSkew, Failure, FailureKind, Standing, UsageReading, Window, window_name,
+};
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::command::quoted;
 use crate::sidecar::{Sidecar, redact};
@@ -18,8 +20,6 @@ use crate::upstream::Bearer;
 
 /// Accounts that are asked about at the same time.
 const AT_ONCE: usize = 4;
-/// A clock that is off by more than this is told of; HTTP's dates are whole seconds, and answers take their time.
-const SKEWED: Duration = Duration::from_secs(60);
 /// With a clock that is off by more than this, tokens are taken for living or dead that are not.
 const WRONG: Duration = Duration::from_secs(5 * 60);
 
@@ -125,19 +125,14 @@ fn reachable(id: CheckId, base: &BaseUrl, reached: &Result<Reached, String>, fla
     }
 }
 
-/// `date` was written at some moment between the two.
 fn compare_clocks(date: At, asked_at: At, answered_at: At) -> Check {
-    // Dates are cut to the second.
-    let ahead = asked_at.since(date + Duration::from_secs(1));
-    let behind = date.since(answered_at);
-    let off = ahead.max(behind);
-    let which = if ahead > behind { "ahead of" } else { "behind" };
-    if off <= SKEWED {
+    let skew = ClockSkew::between(date, asked_at, answered_at);
+    if !skew.matters() {
         return Check::pass(CheckId::Clock, "this clock agrees with upstream's");
     }
-    let message = format!("this clock is {} s {which} upstream's", off.as_secs());
+    let message = format!("this clock is {} s {} upstream's", skew.off.as_secs(), skew.direction());
     let hint = "set the clock, e.g. timedatectl set-ntp true";
-    if off > WRONG {
+    if skew.off > WRONG {
         Check::fail(CheckId::Clock, message, hint)
     } else {
         Check::warn(CheckId::Clock, message, hint)
