@@ -127,6 +127,7 @@ export type WarningKind =
     )
   | "consumed_credential"
   | "redeem_paused"
+  | "clock_skew"
   | "usage_unavailable";
 export type ImportSource = "pi" | "codex";
 /**

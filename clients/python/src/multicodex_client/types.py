@@ -666,6 +666,7 @@ WarningKind: TypeAlias = (
     ]
     | Literal["consumed_credential"]
     | Literal["redeem_paused"]
+    | Literal["clock_skew"]
     | Literal["usage_unavailable"]
 )
 
