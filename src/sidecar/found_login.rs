@@ -6,7 +6,7 @@ use crate::auth;
 use crate::pool::{Account, At, Credential, Identity};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::secret::Secret;
-use crate::store::{AuthFile, CodexLogin, LinkedCredential};
+use crate::store::{AuthFile, CodexLogin, LinkedCredential, StorageError};
 
 pub(super) fn fingerprint(login: &LinkedCredential) -> String {
     auth::fingerprint(&login.credential(), login.account_id.as_deref())
@@ -37,7 +37,16 @@ pub(super) fn read_pi_copy(path: &Path) -> Result<Account, RpcError> {
 }
 
 pub(super) fn read_codex_copy(path: &Path) -> Result<Account, RpcError> {
-    let login = CodexLogin::read(path)?;
+    let login = CodexLogin::read(path).map_err(|error| match error {
+        StorageError::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            let what = format!("{} does not exist", path.display());
+            RpcError::new(
+                ErrorKind::Storage,
+                format!("{what}; log in with the Codex CLI first, or name another file"),
+            )
+        }
+        error => error.into(),
+    })?;
     // Without a date in the token it counts as expired, so that it is renewed before it is used.
     let expires_at = auth::claims(&login.access).expires_at.unwrap_or(At(0));
     let credential = Credential { access: login.access, refresh: login.refresh, expires_at };

@@ -112,7 +112,7 @@ async fn opened(url: String) -> bool {
     match super::blocking::on_a_thread(move || open_in_browser(&url)).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::warn!(%error, "no browser could be opened for a login");
+            tracing::info!(%error, "no browser could be opened for a login");
             false
         }
     }

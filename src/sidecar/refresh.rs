@@ -26,21 +26,26 @@ pub(super) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Res
     let total = u32::try_from(ids.len()).unwrap_or(u32::MAX);
     let done = AtomicU32::new(0);
     let (refreshing, done) = (&sidecar, &done);
-    let results: Vec<Option<Refreshed>> = futures_util::stream::iter(ids)
+    let outcomes: Vec<(AccountId, Result<(), Failure>)> = futures_util::stream::iter(ids)
         .map(|id| async move {
             let outcome = refreshing.refresh_one(&id, force).await;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             let progress = RefreshProgress { done, total, account: id.to_string() };
             refreshing.notify_now::<RefreshProgress>(&progress).await;
-            // An account that was removed meanwhile has no result.
-            let account = refreshing.account_view(&id, clock::now()).ok()?;
-            let error = outcome.err().map(|failure| refreshing.refresh_error(&id, failure));
-            Some(Refreshed { account, ok: error.is_none(), error })
+            (id, outcome)
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let results: Vec<Refreshed> = results.into_iter().flatten().collect();
+    // All as they are at one moment: which account is active hangs together.
+    let now = clock::now();
+    let result = |(id, outcome): (AccountId, Result<(), Failure>)| {
+        // An account that was removed meanwhile has no result.
+        let account = sidecar.account_view(&id, now).ok()?;
+        let error = outcome.err().map(|failure| sidecar.refresh_error(&id, failure));
+        Some(Refreshed { account, ok: error.is_none(), error })
+    };
+    let results: Vec<Refreshed> = outcomes.into_iter().filter_map(result).collect();
     let needs_login =
         results.iter().filter(|result| result.account.state == AccountState::NeedsLogin).count();
     Ok(RefreshAnswer { results, needs_login: u32::try_from(needs_login).unwrap_or(u32::MAX) })

@@ -33,6 +33,8 @@ async fn accounts_are_listed_for_people_and_for_programs() {
     let (code, json, _) = run(&stage, &["accounts", "--json"]).await;
     let list: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, &list["accounts"][1]["label"]), (0, &Value::from(email("bob"))));
+    let (code, told, _) = run(&stage, &["refresh"]).await;
+    assert_eq!((code, told.matches("active").count()), (0, 1), "{told}");
 }
 
 #[tokio::test]
@@ -99,6 +101,9 @@ async fn import_takes_over_pi_s_login_and_says_what_became_of_it() {
     let (code, told, errors) = run(&stage, &["import"]).await;
     assert_eq!((code, told.as_str()), (1, ""));
     assert!(errors.starts_with("multicodex: ") && errors.contains("auth.json"), "{errors}");
+    let (code, told, errors) = run(&stage, &["import", "--from", "codex"]).await;
+    assert_eq!((code, told.as_str()), (1, ""));
+    assert!(errors.contains("does not exist; log in with the Codex CLI first"), "{errors}");
 }
 
 #[tokio::test]
