@@ -73,6 +73,7 @@ impl Evidence {
 
     fn add_error(&mut self, error: &Value) {
         match error {
+            Value::String(text) if text.trim().is_empty() => {}
             Value::String(text) if is_code(text) => self.add_code(text),
             Value::String(text) => {
                 self.message.get_or_insert_with(|| text.clone());
