@@ -151,7 +151,16 @@ impl Sidecar {
         self: &Arc<Self>,
         change: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
-        let turn = self.edits.clone().lock_owned().await;
+        self.in_turn(&self.edits, change).await
+    }
+
+    /// The same among those who wait for the same turns.
+    pub(super) async fn in_turn<T: Send + 'static>(
+        self: &Arc<Self>,
+        turns: &Arc<tokio::sync::Mutex<()>>,
+        change: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let turn = turns.clone().lock_owned().await;
         let sidecar = self.clone();
         on_a_thread(move || {
             let _turn = turn;

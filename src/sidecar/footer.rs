@@ -19,7 +19,7 @@ pub(super) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<F
         order: params.order.map(view::footer_order_of),
     };
     sidecar
-        .edit(move |sidecar| {
+        .edit_settings(move |sidecar| {
             if change != pool::FooterChange::default() {
                 sidecar.change_settings(|file, held| file.set_footer(&change, held))?;
             }

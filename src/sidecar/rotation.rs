@@ -15,7 +15,7 @@ pub(super) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rot
 
 pub(super) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result<Rotation, RpcError> {
     sidecar
-        .edit(move |sidecar| {
+        .edit_settings(move |sidecar| {
             let change = change(sidecar, params)?;
             if change != pool::RotationChange::default() {
                 sidecar.change_settings(|file, held| file.set_rotation(&change, held))?;

@@ -1,11 +1,11 @@
 //! The user's settings: read at start and when somebody changes them, and changed here under pi's lock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Sidecar;
 use crate::pool::FooterPrefs;
-use crate::protocol::{ChangeReason, WarningKind};
+use crate::protocol::{ChangeReason, RpcError, WarningKind};
 use crate::store::{LockDirectory, Settings, SettingsFile, StorageError, make_private_dir};
 
 /// pi writes its settings in milliseconds.
@@ -16,11 +16,13 @@ pub(super) struct Preferences {
     /// Held by whoever brings the file and what is known of it together.
     turn: Mutex<()>,
     footer: Mutex<FooterPrefs>,
+    /// Apart from those of the accounts, which shall not wait while pi holds its lock.
+    edits: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Preferences {
     pub(super) fn new(file: SettingsFile) -> Self {
-        Preferences { file, turn: Mutex::default(), footer: Mutex::default() }
+        Preferences { file, turn: Mutex::default(), footer: Mutex::default(), edits: Arc::default() }
     }
 
     pub(super) fn footer(&self) -> FooterPrefs {
@@ -54,6 +56,14 @@ impl Sidecar {
         if self.preferences.footer() != before.1 {
             self.notifier.look_at_status();
         }
+    }
+
+    /// As [`Sidecar::edit`], of settings.
+    pub(super) async fn edit_settings<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        self.in_turn(&self.preferences.edits, change).await
     }
 
     /// Blocks. What the file says then is what counts, also of what others changed in it meanwhile.

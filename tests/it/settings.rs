@@ -41,6 +41,7 @@ fn pi_may_be_writing_its_settings_meanwhile() {
     let waiting = peer.request("footer/set", json!({"usageMode": "used"}));
     // What asks for nothing of it is answered, with what holds so far.
     assert_eq!(peer.call("footer", json!({})).expect("a footer")["usageMode"], "left");
+    peer.call("accounts/disable", json!({"account": "ada@example.com"})).expect("disabled");
     fs::write(world.settings_file(), r#"{"pi-multicodex":{"order":"usage-first"}}"#).expect("written by pi");
     fs::remove_dir(&lock).expect("unlocked");
     let set = peer.expect_response(waiting).expect("set");
