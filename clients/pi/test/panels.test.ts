@@ -159,6 +159,7 @@ test("from nothing: an empty agent directory, a login in the browser, an answer"
   await terminal.panel("Codex accounts", /^ → gus@example\.com +plus {2}in use/);
   await terminal.shows("Logged in as gus@example.com");
   terminal.press("Escape");
+  await terminal.shows(/^(?![\s\S]*Codex accounts)/);
   await terminal.command("Hello at last");
   await terminal.shows("You asked: “Hello at last”. (Simulated, with the account gus.)");
 });
@@ -223,6 +224,7 @@ test("a reload of pi has a sidecar of its own, and ends the one before", async (
   await terminal.shows("Codex · ada@example.com");
   const [before] = sidecarsOf(terminal.pid);
   await terminal.command("/reload");
+  await terminal.shows("Reloaded keybindings, extensions");
   await eventually("another sidecar", () => {
     const now = sidecarsOf(terminal.pid);
     return (now.length === 1 && now[0] !== before) || undefined;
