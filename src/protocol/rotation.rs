@@ -85,7 +85,7 @@ pub struct RankedAccount {
 }
 
 /// What is absent stays as it is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RotationChange {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -100,7 +100,7 @@ pub enum FooterOrder {
 }
 
 /// What is absent stays as it is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FooterChange {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,13 +7,13 @@ use super::when::duration;
 use crate::protocol::{Account, AccountState, TokenState};
 
 const COLUMNS: [Column; 7] = [
-    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Middle, worth: 9 },
+    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
     Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
     Column::fixed("STATE", 8),
     Column::fixed("TOKEN", 3),
     Column::number("5H", 7),
     Column::number("7D", 6),
-    Column { head: "NOTE", align: Align::Left, least: 12, cut: Cut::End, worth: 1 },
+    Column { head: "NOTE", align: Align::Left, least: 14, cut: Cut::End, worth: 1 },
 ];
 
 pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {

@@ -40,7 +40,7 @@ pub(super) fn cut_end(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// At most `most` columns: the middle gives way, because names of one kind are told apart by both of their ends.
-pub(super) fn cut_middle(text: &str, most: usize) -> Cow<'_, str> {
+fn cut_middle(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
     }
@@ -51,6 +51,37 @@ pub(super) fn cut_middle(text: &str, most: usize) -> Cow<'_, str> {
     let start = start_within(text, most - 1 - at_the_end);
     let end = end_within(text, at_the_end);
     Cow::Owned(format!("{start}{ELLIPSIS}{end}"))
+}
+
+/// A name cut in its middle. Several accounts of one person often differ right before the `@`, and seldom behind it, so
+/// a long domain gives way first.
+pub(super) fn cut_name(text: &str, most: usize) -> Cow<'_, str> {
+    let long = width(text) > most;
+    let Some((local, domain)) = text.rsplit_once('@').filter(|_| long && most >= 12) else {
+        return cut_middle(text, most);
+    };
+    let left_over = (most - 1).saturating_sub(width(local));
+    let domain = cut_end(domain, left_over.max((most - 1) / 3));
+    let local = cut_middle(local, most - 1 - width(&domain));
+    Cow::Owned(format!("{local}@{domain}"))
+}
+
+/// In lines that fit, broken between words. A path or an address that does not fit keeps a line of its own, uncut,
+/// because someone will want to copy it.
+pub(super) fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return vec![text.to_owned()] };
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let word = if word.contains('/') { Cow::Borrowed(word) } else { cut_name(word, room) };
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(&word) <= room => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word.into_owned()),
+        }
+    }
+    lines
 }
 
 fn start_within(text: &str, most: usize) -> &str {
@@ -116,6 +147,9 @@ mod tests {
             "e\u{301}e\u{301}…e\u{301}e\u{301}"
         );
         assert_eq!(cut_middle("abcdef", 3), "ab…");
+        assert_eq!(cut_name("ada.lovelace+work@subdomain.example.com", 24), "ada.love…ce+work@subdom…");
+        assert_eq!(cut_name("ada.lovelace+home@example.com", 29), "ada.lovelace+home@example.com");
+        assert_eq!(cut_name("OpenAI Codex 1234abcd", 12), "OpenAI…4abcd");
     }
 
     #[test]
@@ -129,6 +163,9 @@ mod tests {
         fn a_cut_text_never_is_wider_than_asked(text in "\\PC{0,40}", most in 0..30usize) {
             prop_assert!(width(&cut_end(&text, most)) <= most);
             prop_assert!(width(&cut_middle(&text, most)) <= most);
+            prop_assert!(width(&cut_name(&text, most)) <= most);
+            let name = format!("{text}@{text}");
+            prop_assert!(width(&cut_name(&name, most)) <= most);
         }
     }
 }

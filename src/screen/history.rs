@@ -4,17 +4,18 @@ use super::Look;
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::{amount, duration, span};
-use crate::protocol::{Account, Attempt, AttemptOutcome, HistoryAnswer};
+use crate::protocol::{Account, Attempt, AttemptOutcome, HistoryAnswer, TokenCount};
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::number("AGO", 8),
-    Column { head: "ACCOUNT", align: Align::Left, least: 14, cut: Cut::Middle, worth: 9 },
-    Column { head: "MODEL", align: Align::Left, least: 8, cut: Cut::End, worth: 3 },
-    Column { head: "OUTCOME", align: Align::Left, least: 9, cut: Cut::End, worth: 7 },
+    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
+    Column { head: "MODEL", align: Align::Left, least: 11, cut: Cut::End, worth: 2 },
+    Column { head: "OUTCOME", align: Align::Left, least: 18, cut: Cut::End, worth: 7 },
     Column::number("IN", 4),
-    Column::number("CACHED", 2),
+    Column::number("CACHE", 3),
     Column::number("OUT", 5),
-    Column::number("TIME", 6),
+    Column::number("FIRST", 1),
+    Column::number("TOTAL", 6),
 ];
 
 pub fn history(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look) -> String {
@@ -25,10 +26,10 @@ pub fn history(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Lo
     table(&COLUMNS, &rows, look)
 }
 
-fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 8] {
+fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 9] {
     let (word, paint) = match attempt.outcome {
-        AttemptOutcome::Completed => ("completed", Paint::Good),
-        AttemptOutcome::Incomplete => ("incomplete", Paint::Notice),
+        AttemptOutcome::Completed => ("ok", Paint::Good),
+        AttemptOutcome::Incomplete => ("cut short", Paint::Notice),
         AttemptOutcome::Rotated => ("rotated", Paint::Notice),
         AttemptOutcome::Failed => ("failed", Paint::Bad),
         AttemptOutcome::Cancelled => ("cancelled", Paint::Dim),
@@ -37,23 +38,27 @@ fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 8] {
         Some(reason) => format!("{word}: {}", clean(&reason.replace('_', " "))),
         None => word.to_owned(),
     };
-    let tokens = |count: fn(&crate::protocol::TokenCount) -> u64| {
-        Cell::from(attempt.tokens.as_ref().map_or_else(String::new, |tokens| amount(count(tokens))))
-    };
-    let time = match attempt.first_event_ms {
-        Some(first) => format!("{} {}", span(first), span(attempt.total_ms)),
-        None => span(attempt.total_ms),
-    };
+    let tokens = attempt.tokens.unwrap_or_default();
+    let counted = |text: String| Cell::from(attempt.tokens.map_or_else(String::new, |_| text));
     [
         duration(now - attempt.at).into(),
         label_of(&attempt.account, accounts).into(),
         attempt.model.as_deref().map_or_else(String::new, |model| clean(model).into_owned()).into(),
         Cell::painted(outcome, paint),
-        tokens(|count| count.input),
-        tokens(|count| count.cached),
-        tokens(|count| count.output),
-        time.into(),
+        counted(amount(tokens.input)),
+        cached(&tokens).into(),
+        counted(amount(tokens.output)),
+        attempt.first_event_ms.map_or_else(String::new, span).into(),
+        span(attempt.total_ms).into(),
     ]
+}
+
+/// The share of the input that upstream had in its cache; nothing when nothing went in.
+pub(super) fn cached(tokens: &TokenCount) -> String {
+    match tokens.input {
+        0 => String::new(),
+        input => format!("{:.0}%", 100.0 * tokens.cached as f64 / input as f64),
+    }
 }
 
 /// The id of an account that was removed since.

@@ -4,6 +4,7 @@
 mod accounts;
 mod cell;
 mod history;
+mod rotation;
 mod spark;
 mod stats;
 mod table;
@@ -13,6 +14,7 @@ mod when;
 pub use accounts::{account, accounts};
 pub use cell::clean;
 pub use history::history;
+pub use rotation::rotation;
 pub use stats::stats;
 pub use verify::verify;
 

@@ -1,7 +1,7 @@
 //! Sums by account and by day, with the last days of each to look at.
 
 use super::Look;
-use super::history::label_of;
+use super::history::{cached, label_of};
 use super::spark::sparkline;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::amount;
@@ -12,12 +12,12 @@ use crate::protocol::{Account, HistoryAnswer, Tally};
 const LAST_DAYS: i64 = 14;
 
 const OF_ACCOUNTS: [Column; 8] = [
-    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Middle, worth: 9 },
+    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
     Column::number("TRIED", 8),
     Column::number("OK", 7),
     Column::number("FAILED", 5),
     Column::number("IN", 4),
-    Column::number("CACHED", 3),
+    Column::number("CACHE", 3),
     Column::number("OUT", 2),
     Column::fixed("LAST 14 DAYS", 6),
 ];
@@ -29,7 +29,7 @@ const OF_DAYS: [Column; 8] = [
     Column::number("ROTATED", 4),
     Column::number("FAILED", 6),
     Column::number("IN", 3),
-    Column::number("CACHED", 2),
+    Column::number("CACHE", 2),
     Column::number("OUT", 1),
 ];
 
@@ -51,14 +51,14 @@ pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look
         .accounts
         .iter()
         .map(|of| {
-            let [attempts, ok, input, cached, output] = numbers(&of.tally);
+            let [attempts, ok, input, cache, output] = numbers(&of.tally);
             [
                 label_of(&of.account, accounts).into(),
                 attempts,
                 ok,
                 failed(of.tally.failed),
                 input,
-                cached,
+                cache,
                 output,
                 Cell::from(tried(&of.account)),
             ]
@@ -68,24 +68,20 @@ pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look
         .days
         .iter()
         .map(|of| {
-            let [attempts, ok, input, cached, output] = numbers(&of.tally);
+            let [attempts, ok, input, cache, output] = numbers(&of.tally);
             let rotated = amount(of.tally.rotated).into();
-            [of.day.as_str().into(), attempts, ok, rotated, failed(of.tally.failed), input, cached, output]
+            [of.day.as_str().into(), attempts, ok, rotated, failed(of.tally.failed), input, cache, output]
         })
         .collect();
     format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, look), table(&OF_DAYS, &by_day, look))
 }
 
 fn numbers(tally: &Tally) -> [Cell; 5] {
-    let cached = match (tally.tokens.cached, tally.tokens.input) {
-        (_, 0) => String::new(),
-        (cached, input) => format!("{:.0}%", 100.0 * cached as f64 / input as f64),
-    };
     [
         amount(tally.attempts).into(),
         amount(tally.completed).into(),
         amount(tally.tokens.input).into(),
-        cached.into(),
+        cached(&tally.tokens).into(),
         amount(tally.tokens.output).into(),
     ]
 }

@@ -1,7 +1,7 @@
 //! Rows in columns as wide as they need to be, or as the terminal lets them. No row is ever wider than the terminal.
 
 use super::Look;
-use super::cell::{cut_end, cut_middle, width};
+use super::cell::{cut_end, cut_name, width};
 
 const GAP: usize = 2;
 
@@ -25,7 +25,8 @@ pub(super) enum Align {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     End,
-    Middle,
+    /// The middle, where e-mails differ least.
+    Name,
 }
 
 /// What is in one place of a table, cleaned by whoever fills it.
@@ -106,13 +107,13 @@ fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> 
     loop {
         let mut widths = natural.clone();
         let Some(mut over) = total(&widths).checked_sub(room).filter(|over| *over > 0) else { return widths };
-        // The widest gives way first, by one column at a time, until all are at their least.
-        while over > 0 {
-            let widest =
-                (0..columns.len()).filter(|&at| widths[at] > columns[at].least).max_by_key(|&at| widths[at]);
-            let Some(at) = widest else { break };
-            widths[at] -= 1;
-            over -= 1;
+        // What is worth least gives way first, each down to its least.
+        let mut by_worth: Vec<usize> = (0..columns.len()).collect();
+        by_worth.sort_by_key(|&at| columns[at].worth);
+        for at in by_worth {
+            let gives = widths[at].saturating_sub(columns[at].least).min(over);
+            widths[at] -= gives;
+            over -= gives;
         }
         if over == 0 {
             return widths;
@@ -143,7 +144,7 @@ fn line(columns: &[Column], cells: &[Cell], widths: &[usize], look: &Look) -> St
     for (nth, ((column, cell), &room)) in shown.enumerate() {
         let content = match column.cut {
             Cut::End => cut_end(&cell.text, room),
-            Cut::Middle => cut_middle(&cell.text, room),
+            Cut::Name => cut_name(&cell.text, room),
         };
         let rest = room - width(&content);
         due += if nth > 0 { GAP } else { 0 };
@@ -158,6 +159,8 @@ fn line(columns: &[Column], cells: &[Cell], widths: &[usize], look: &Look) -> St
             due += rest;
         }
     }
+    // A gap at the end of a sparkline is nothing to see.
+    text.truncate(text.trim_end().len());
     text.push('\n');
     text
 }
@@ -169,7 +172,7 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column { head: "NAME", align: Align::Left, least: 6, cut: Cut::Middle, worth: 9 },
+        Column { head: "NAME", align: Align::Left, least: 6, cut: Cut::Name, worth: 9 },
         Column::number("N", 2),
         Column { head: "NOTE", align: Align::Left, least: 4, cut: Cut::End, worth: 1 },
     ];
@@ -193,7 +196,7 @@ mod tests {
         );
         assert_eq!(
             shown(&rows, Some(24)),
-            ["NAME           N  NOTE", "ada@e….com     7  a note", "bob         1234"]
+            ["NAME             N  NOTE", "ada@example…     7  a n…", "bob           1234"]
         );
         // Without room for the number and the note, they go.
         assert_eq!(shown(&rows, Some(13)), ["NAME        N", "ada…com     7", "bob      1234"]);

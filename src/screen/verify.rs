@@ -1,34 +1,56 @@
 //! What was checked: a sign for each, and below what is amiss the next step.
 
 use super::Look;
-use super::cell::{clean, width};
+use super::cell::{clean, wrapped};
 use super::table::Paint;
-use crate::protocol::{CheckStatus, VerifyAnswer};
+use crate::protocol::{Check, CheckId, CheckStatus, VerifyAnswer};
 
 const INDENT: usize = 6;
 
+/// More accounts than this of which there is nothing to say are one line.
+const FEW: usize = 3;
+
 pub fn verify(answer: &VerifyAnswer, look: &Look) -> String {
+    let room = look.width.map(|width| width.saturating_sub(INDENT));
     let mut text = String::new();
-    for check in &answer.checks {
-        let (word, paint) = word(check.status);
-        for (nth, line) in wrapped(&clean(&check.message), look).iter().enumerate() {
+    let mut tell = |status, message: &str, hint: Option<&str>| {
+        let (word, paint) = word(status);
+        for (nth, line) in wrapped(&clean(message), room).iter().enumerate() {
             let margin = if nth == 0 { paint.on(&format!("{word:<INDENT$}"), look) } else { margin() };
             text.push_str(&format!("{margin}{line}\n"));
         }
-        for line in check.hint.iter().flat_map(|hint| wrapped(&format!("→ {}", clean(hint)), look)) {
+        for line in hint.iter().flat_map(|hint| wrapped(&format!("→ {}", clean(hint)), room)) {
             text.push_str(&format!("{}{}\n", margin(), Paint::Bold.on(&line, look)));
+        }
+    };
+    let is_quiet = |check: &Check| check.account.is_some() && check.status == CheckStatus::Pass;
+    for (nth, check) in answer.checks.iter().enumerate() {
+        let alike = |other: &&Check| is_quiet(other) && other.id == check.id;
+        let quiet = answer.checks.iter().filter(alike).count();
+        if !is_quiet(check) || quiet <= FEW {
+            tell(check.status, &check.message, check.hint.as_deref());
+        } else if !answer.checks[..nth].iter().any(|other| alike(&other)) {
+            tell(check.status, &format!("{quiet} accounts {}", said_of_many(check.id)), None);
         }
     }
     let count = |status| answer.checks.iter().filter(|check| check.status == status).count();
-    let (word, paint) = word(answer.status);
     let sums = format!(
         "{} passed, {} to look at, {} failed",
         count(CheckStatus::Pass),
         count(CheckStatus::Warn),
         count(CheckStatus::Fail)
     );
-    text.push_str(&format!("{}{sums}\n", paint.on(&format!("{word:<INDENT$}"), look)));
+    tell(answer.status, &sums, None);
     text
+}
+
+fn said_of_many(id: CheckId) -> &'static str {
+    match id {
+        CheckId::AccountLogin => "need no login",
+        CheckId::AccountToken => "have a token that is good",
+        CheckId::AccountUsage => "have no trouble with their usage",
+        _ => "are well",
+    }
 }
 
 fn word(status: CheckStatus) -> (&'static str, Paint) {
@@ -41,23 +63,4 @@ fn word(status: CheckStatus) -> (&'static str, Paint) {
 
 fn margin() -> String {
     " ".repeat(INDENT)
-}
-
-/// In lines that fit beside the margin, broken between words. A word that does not fit keeps a line of its own, uncut,
-/// because it is a path or an address that someone will want to copy.
-fn wrapped(text: &str, look: &Look) -> Vec<String> {
-    let Some(room) = look.width.map(|width| width.saturating_sub(INDENT).max(1)) else {
-        return vec![text.to_owned()];
-    };
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if width(line) + 1 + width(word) <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

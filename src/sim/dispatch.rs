@@ -1,10 +1,10 @@
 //! Leads each request from its checks over its rule to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -65,12 +65,23 @@ pub(super) async fn answer(
         },
     };
     match reply {
-        Ok(reply) => Ok(written(reply, link, turn.tracked, now)),
+        Ok(reply) => {
+            let mut response = written(reply, link, turn.tracked, now);
+            response.headers_mut().extend(date(shared.state().ahead_ms, now));
+            Ok(response)
+        }
         Err(Dropped) => {
             turn.tracked.ended(RequestEnd::Broken);
             Err(Dropped)
         }
     }
+}
+
+/// hyper puts in the true date when there is none.
+fn date(ahead_ms: i64, now: At) -> Option<(HeaderName, HeaderValue)> {
+    let since_epoch = u64::try_from(now.0.checked_add(ahead_ms).filter(|_| ahead_ms != 0)?).ok()?;
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(since_epoch));
+    Some((DATE, HeaderValue::try_from(date).ok()?))
 }
 
 async fn behave(

@@ -50,6 +50,11 @@ impl SimHandle {
     }
 
     /// What the account's completions meet from now on.
+    /// What time upstream has, as its `Date` headers tell it: so many seconds ahead of this machine, or behind.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.shared.state().ahead_ms = seconds * 1000;
+    }
+
     pub fn set_behaviour(&self, name: &str, behaviour: Behaviour) {
         self.add_rule(Rule::always(behaviour).of(name));
     }

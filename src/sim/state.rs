@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) logins: Logins,
     pub(super) rules: Rules,
     pub(super) log: Vec<LoggedRequest>,
+    /// By how much the `Date` of answers is ahead of this machine's clock, or behind it.
+    pub(super) ahead_ms: i64,
     counts: HashMap<(Option<Owner>, Option<Route>), u32>,
     responses: u64,
     /// Log entries of before the last reset are gone; requests of before it that are still open must not write here.

@@ -1,4 +1,4 @@
-//! `multicodex accounts`, `refresh`, `token` and `import`, as a person runs them.
+//! `multicodex accounts`, `refresh`, `token`, `import`, `verify`, `history` and `stats`, as a person runs them.
 
 use std::fs;
 
@@ -153,4 +153,49 @@ async fn a_switch_that_means_nothing_is_refused() {
         assert!(errors.starts_with("multicodex: "), "{errors}");
     }
     assert_eq!(run(&stage, &["accounts"]).await.1, "there are no accounts yet\n");
+}
+
+#[tokio::test]
+async fn verify_says_what_is_amiss_and_its_exit_code_says_whether_anything_is() {
+    let stage = Stage::with([SimAccount::named("ada")]).await;
+    let (code, told, errors) = run(&stage, &["verify", "--online"]).await;
+    assert_eq!((code, errors.as_str()), (0, ""), "{told}");
+    assert!(told.contains("ok    upstream takes the access token of ada@example.com\n"), "{told}");
+    assert!(!stage.state_dir().exists(), "looking has made the state dir");
+    stage.sim.revoke_access("ada");
+    let (code, told, _) = run(&stage, &["verify", "--online"]).await;
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("FAIL  upstream refuses the access token of ada@example.com"), "{told}");
+    assert!(told.contains("      → multicodex refresh ada@example.com --force"), "{told}");
+    let (code, json, _) = run(&stage, &["verify", "--online", "--json"]).await;
+    let answer: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((code, &answer["status"]), (1, &json!("fail")));
+    // Without asking nothing is known of it.
+    assert_eq!(run(&stage, &["verify"]).await.0, 0);
+}
+
+#[tokio::test]
+async fn history_and_stats_tell_what_sidecars_did() {
+    let stage = Stage::with([SimAccount::named("ada")]).await;
+    assert_eq!(run(&stage, &["history"]).await.1, "nothing was tried yet\n");
+    assert_eq!(run(&stage, &["stats"]).await.1, "nothing was tried yet\n");
+    let sidecar = stage.sidecar().await;
+    crate::history::complete(&sidecar, &crate::history::order("Hello", "s")).await;
+    sidecar.end().await;
+    let (code, told, errors) = run(&stage, &["history"]).await;
+    let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert_eq!(lines[0], ["AGO", "ACCOUNT", "MODEL", "OUTCOME", "IN", "CACHE", "OUT", "FIRST", "TOTAL"]);
+    assert_eq!(lines[1][1..4], ["ada@example.com", "gpt-6.1-sol", "ok"]);
+    let (_, json, _) = run(&stage, &["history", &email("ada"), "--limit", "1", "--json"]).await;
+    let answer: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(answer["attempts"][0]["outcome"], "completed");
+    let (_, told, _) = run(&stage, &["stats", "--days", "3"]).await;
+    assert!(told.contains("ada@example.com") && told.contains('█'), "{told}");
+    for arguments in
+        [&["history", "--days", "3"][..], &["stats", "--limit", "1"], &["history", "--limit", "x"]]
+    {
+        assert_eq!(run(&stage, arguments).await.0, 2, "{arguments:?}");
+    }
+    assert_eq!(run(&stage, &["history", "--limit", "1001"]).await.0, 1);
 }

@@ -1,5 +1,7 @@
 //! The family: its words, what each takes, and what it is for, as a user reads it.
 
+use super::settings::{FOOTER, ROTATION, Setting};
+
 /// What may follow a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -12,6 +14,8 @@ pub(super) enum Takes {
     Name,
     OneOf(&'static [&'static str]),
     Number,
+    /// Settings of these, each with its value.
+    Settings(&'static [Setting]),
     /// A word of the family, or nothing.
     Word,
 }
@@ -56,6 +60,18 @@ pub(super) const FAMILY: &[Member] = &[
         takes: Takes::Account,
         form: "reauth [account]",
         does: "log an account in again; without one, the active one",
+    },
+    Member {
+        word: "footer",
+        takes: Takes::Settings(FOOTER),
+        form: "footer [setting value]",
+        does: "how the footer looks, and to change it",
+    },
+    Member {
+        word: "rotation",
+        takes: Takes::Settings(ROTATION),
+        form: "rotation [setting value]",
+        does: "how accounts are chosen, and to change it",
     },
     Member {
         word: "verify",

@@ -1,9 +1,13 @@
 //! What a line after `/multicodex` says. It knows the family and its forms, and no account.
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
 use super::family::{FAMILY, Member, Takes, member};
 use super::nearest::nearest;
+use super::settings;
 use super::words::words;
-use crate::protocol::ResetScope;
+use crate::protocol::{FooterChange, ResetScope, RotationChange};
 
 const NAME: &str = "/multicodex";
 const DEFAULT_HISTORY: u32 = 20;
@@ -18,6 +22,9 @@ pub(super) enum Line {
     Refresh(Option<String>),
     Login(Option<String>),
     Reauth(Option<String>),
+    /// Nothing when it is only to be shown.
+    Footer(FooterChange),
+    Rotation(RotationChange),
     Verify {
         online: bool,
     },
@@ -35,20 +42,23 @@ pub(super) struct Mistake {
     pub(super) hint: String,
 }
 
-/// The line without a leading `/multicodex`, and how many bytes that took.
-pub(super) fn after_the_name(line: &str) -> (&str, usize) {
-    let start = line.trim_start();
-    let rest = start
-        .strip_prefix(NAME)
-        .filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
-        .unwrap_or(line);
-    (rest, line.len() - rest.len())
+/// The line without a leading `/multicodex`.
+pub(super) fn after_the_name(line: &str) -> &str {
+    let named = line.trim_start().strip_prefix(NAME);
+    named.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)).unwrap_or(line)
 }
 
 pub(super) fn read(line: &str) -> Result<Line, Mistake> {
-    let mut words = words(after_the_name(line).0).into_iter().map(|word| word.text);
+    let mut words = words(after_the_name(line)).into_iter().map(|word| word.text);
     let Some(word) = words.next() else { return Ok(Line::Help(None)) };
     let Some(member) = member(&word) else { return Err(unknown("command", &word, names(), "help")) };
+    match member.takes {
+        Takes::Settings(settings) if member.word == "footer" => {
+            return change(settings::read(settings, words)?).map(Line::Footer);
+        }
+        Takes::Settings(settings) => return change(settings::read(settings, words)?).map(Line::Rotation),
+        _ => {}
+    }
     let argument = words.next().filter(|argument| !argument.is_empty());
     if let Some(more) = words.next() {
         return Err(Mistake {
@@ -118,6 +128,14 @@ fn one_of(member: &'static Member, argument: Option<String>) -> Result<Option<&'
     }
 }
 
+/// The table of settings and the protocol's types say the same, so that a number out of bounds is all that is left.
+fn change<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Mistake> {
+    serde_json::from_value(Value::Object(members)).map_err(|error| Mistake {
+        message: format!("that cannot be set: {error}"),
+        hint: "see /multicodex help".to_owned(),
+    })
+}
+
 fn unknown<'a>(what: &str, typed: &str, candidates: impl Iterator<Item = &'a str>, see: &str) -> Mistake {
     let message = match nearest(typed, candidates) {
         Some(near) => format!("unknown {what} \"{typed}\"; did you mean {near}?"),
@@ -159,6 +177,10 @@ mod tests {
         check("refresh all", r#"Refresh(Some("all"))"#);
         check("login", "Login(None)");
         check("reauth ada", r#"Reauth(Some("ada"))"#);
+        check(
+            "footer usageMode=used",
+            "Footer(FooterChange { usage_mode: Some(Used), reset_window: None, show_account: None, show_reset: None, order: None })",
+        );
         check("verify", "Verify { online: false }");
         check("verify online", "Verify { online: true }");
         check("verify --online", "Verify { online: true }");
@@ -194,6 +216,16 @@ mod tests {
             "the form is /multicodex use [account]; a name with spaces goes in quotes",
         );
         check("history 0", "\"0\" is not a number from 1 to 1000", "the form is /multicodex history [n]");
+        check(
+            "rotation stratgy priority",
+            "unknown setting \"stratgy\"; did you mean strategy?",
+            "there are strategy, affinity, maxAttempts, fallbackCooldownMs, reservePercent, waitForResetMs, priority",
+        );
+        check(
+            "rotation maxAttempts -1",
+            "that cannot be set: invalid value: integer `-1`, expected u32",
+            "see /multicodex help",
+        );
         check("help me", "unknown command \"me\"", "see /multicodex help");
     }
 

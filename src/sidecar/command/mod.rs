@@ -4,18 +4,23 @@
 mod family;
 mod line;
 mod nearest;
+mod settings;
 mod suggest;
 mod words;
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::Value;
+
 use self::line::{Line, Mistake};
-use super::{Sidecar, accounts, history, login, refresh, reset, verify};
+use super::{Sidecar, accounts, footer, history, login, refresh, reset, rotation, status, verify};
 use crate::clock;
 use crate::protocol::{
     Account, AccountParams, AccountState, AccountsParams, CheckStatus, CommandAnswer, CommandLevel,
-    CommandParams, HistoryParams, LoginParams, LoginStarted, ReauthParams, RefreshParams, ResetParams,
-    RpcError, Suggestions, VerifyParams,
+    CommandParams, ErrorKind, FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams,
+    RefreshParams, ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions,
+    VerifyParams,
 };
 use crate::screen::{self, Look, clean};
 
@@ -89,6 +94,25 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             let params = ReauthParams { account, ..ReauthParams::default() };
             begun(login::reauth(sidecar.clone(), params).await?)
         }
+        Line::Footer(change) => {
+            let prefs = if change == FooterChange::default() {
+                footer::show(sidecar, NoParams {})?
+            } else {
+                footer::set(sidecar.clone(), change).await?
+            };
+            let status = status::show(sidecar, StatusParams::default())?;
+            said(CommandLevel::Info, members(&prefs)?.into_iter().chain([clean(&status.text).into_owned()]))
+        }
+        Line::Rotation(change) => {
+            let shown_now = if change == RotationChange::default() {
+                rotation::show(sidecar, RotationParams::default())?
+            } else {
+                rotation::set(sidecar.clone(), change).await?
+            };
+            let mut lines = members(&shown_now.settings)?;
+            lines.extend(screen::rotation(&shown_now, look).lines().map(str::to_owned));
+            said(CommandLevel::Info, lines)
+        }
         Line::Verify { online } => {
             let params = VerifyParams { online: Some(online) };
             let answer = verify::verify(sidecar.clone(), params).await?;
@@ -158,6 +182,21 @@ impl Sidecar {
         lines.extend(paths.log_file.map(|file| format!("log: {file}")));
         lines
     }
+}
+
+/// `name: value` of each setting, as it can be typed.
+fn members(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
+    let value = serde_json::to_value(settings)
+        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
+    let shown = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "on".to_owned(),
+        Value::Bool(false) => "off".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        other => other.to_string(),
+    };
+    let members = value.as_object().into_iter().flatten();
+    Ok(members.map(|(name, value)| format!("{name}: {}", shown(value))).collect())
 }
 
 fn begun(started: LoginStarted) -> CommandAnswer {

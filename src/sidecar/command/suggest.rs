@@ -2,56 +2,111 @@
 
 use super::family::{FAMILY, Takes, member};
 use super::line::after_the_name;
+use super::settings::{self, SWITCH, Setting, Values};
 use super::words::{Word, quoted, words};
 use crate::protocol::{Account, AccountState, Suggestion};
 use crate::screen::clean;
 
 /// Fits for what is typed of the last word; all of them when that is nothing.
 pub(super) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
-    let (line, _) = after_the_name(line);
+    let line = after_the_name(line);
     let words = words(line);
     let typing = words.last().filter(|word| word.unfinished);
-    let before = words.len() - usize::from(typing.is_some());
-    let typed = typing.map_or("", |word| word.text.as_str());
-    match before {
-        0 => FAMILY
-            .iter()
-            .filter(|member| begins(member.word, typed))
+    let (before, typed) = match typing {
+        Some(word) => (&words[..words.len() - 1], word.text.as_str()),
+        None => (&words[..], ""),
+    };
+    let Some(first) = before.first() else {
+        let fits = FAMILY.iter().filter(|member| begins(member.word, typed));
+        return fits
             .map(|member| Suggestion {
                 value: member.word.to_owned(),
                 label: format!("{} - {}", member.form, member.does),
             })
-            .collect(),
-        1 => arguments(&words[0], typed, accounts),
+            .collect();
+    };
+    let Some(member) = member(&first.text) else { return Vec::new() };
+    let kept: Vec<String> = before[1..].iter().map(|word| quoted(&word.text)).collect();
+    let kept: String = std::iter::once(member.word.to_owned()).chain(kept).collect::<Vec<_>>().join(" ");
+    let offers = match (member.takes, &before[1..]) {
+        (Takes::Settings(settings), told) => after_settings(settings, told, typed, accounts),
+        (takes, []) => after_word(takes, typed, accounts),
         _ => Vec::new(),
+    };
+    offers
+        .into_iter()
+        .map(|Offer { word, label }| Suggestion { value: format!("{kept} {word}"), label })
+        .collect()
+}
+
+/// One word that may come next.
+struct Offer {
+    word: String,
+    label: String,
+}
+
+impl Offer {
+    fn plain(word: &str) -> Self {
+        Offer { word: word.to_owned(), label: word.to_owned() }
     }
 }
 
-fn arguments(word: &Word, typed: &str, accounts: &[Account]) -> Vec<Suggestion> {
-    let Some(member) = member(&word.text) else { return Vec::new() };
-    let choice =
-        |choice: &str| Suggestion { value: format!("{} {choice}", member.word), label: choice.to_owned() };
-    let of_accounts = || {
-        let fits = |account: &&Account| {
-            let email = account.email.as_deref().unwrap_or_default();
-            contains(&account.label, typed) || contains(email, typed) || account.id == typed
-        };
-        accounts.iter().filter(fits).map(|account| Suggestion {
-            value: format!("{} {}", member.word, quoted(&account.label)),
-            label: label(account),
-        })
-    };
-    match member.takes {
-        Takes::Nothing | Takes::Name | Takes::Number => Vec::new(),
-        Takes::Account => of_accounts().collect(),
-        Takes::AccountOrAll => of_accounts().chain(begins("all", typed).then(|| choice("all"))).collect(),
-        Takes::OneOf(choices) => {
-            choices.iter().filter(|choice| begins(choice, typed)).map(|it| choice(it)).collect()
+fn after_word(takes: Takes, typed: &str, accounts: &[Account]) -> Vec<Offer> {
+    match takes {
+        Takes::Nothing | Takes::Name | Takes::Number | Takes::Settings(_) => Vec::new(),
+        Takes::Account => accounts_like(typed, accounts),
+        Takes::AccountOrAll => {
+            let mut offers = accounts_like(typed, accounts);
+            offers.extend(begins("all", typed).then(|| Offer::plain("all")));
+            offers
         }
-        Takes::Word => {
-            FAMILY.iter().filter(|member| begins(member.word, typed)).map(|it| choice(it.word)).collect()
+        Takes::OneOf(choices) => choices_like(choices.iter().copied(), typed),
+        Takes::Word => choices_like(FAMILY.iter().map(|member| member.word), typed),
+    }
+}
+
+/// Names and values take turns; a priority has two.
+fn after_settings(
+    settings: &'static [Setting],
+    told: &[Word],
+    typed: &str,
+    accounts: &[Account],
+) -> Vec<Offer> {
+    let mut told = told.iter().map(|word| word.text.as_str());
+    loop {
+        let Some(name) = told.next() else {
+            return choices_like(settings.iter().map(|setting| setting.name), typed);
+        };
+        // `name=value` is one word.
+        if name.contains('=') {
+            continue;
+        }
+        let Some(setting) = settings::find(settings, name) else { return Vec::new() };
+        if told.next().is_none() {
+            return match setting.takes {
+                Values::OneOf(choices) => choices_like(choices.iter().copied(), typed),
+                Values::Switch => choices_like(SWITCH.iter().copied(), typed),
+                Values::OfAccount => accounts_like(typed, accounts),
+                Values::Number | Values::Time => Vec::new(),
+            };
+        }
+        if setting.takes == Values::OfAccount && told.next().is_none() {
+            return Vec::new();
         }
     }
+}
+
+fn choices_like<'a>(choices: impl Iterator<Item = &'a str>, typed: &str) -> Vec<Offer> {
+    choices.filter(|choice| begins(choice, typed)).map(Offer::plain).collect()
+}
+
+fn accounts_like(typed: &str, accounts: &[Account]) -> Vec<Offer> {
+    let fits = |account: &&Account| {
+        let email = account.email.as_deref().unwrap_or_default();
+        contains(&account.label, typed) || contains(email, typed) || account.id == typed
+    };
+    let offer = |account: &Account| Offer { word: quoted(&account.label), label: label(account) };
+    accounts.iter().filter(fits).map(offer).collect()
 }
 
 /// The label, and what speaks for or against taking it.
@@ -70,7 +125,7 @@ fn label(account: &Account) -> String {
 }
 
 fn begins(candidate: &str, typed: &str) -> bool {
-    candidate.starts_with(&typed.to_lowercase())
+    candidate.to_lowercase().starts_with(&typed.to_lowercase())
 }
 
 fn contains(text: &str, typed: &str) -> bool {

@@ -22,13 +22,18 @@ impl Sidecar {
         let accounts: Vec<Account> = self.pool().accounts().to_vec();
         // A journal that cannot be read is told of with the files.
         let ledger = self.redeems.file.look().unwrap_or_default();
-        let mut checks = vec![match accounts.len() {
-            0 => Check::warn(CheckId::Accounts, "there are no accounts yet", "multicodex login"),
+        let mut checks = Vec::new();
+        match accounts.len() {
+            // Of a file that cannot be read it is not known.
+            0 if self.accounts_file.load().is_err() => {}
+            0 => {
+                checks.push(Check::warn(CheckId::Accounts, "there are no accounts yet", "multicodex login"));
+            }
             count => {
                 let ready = accounts.iter().filter(|account| account.state(now) == State::Ready).count();
-                Check::pass(CheckId::Accounts, format!("{ready} of {count} ready"))
+                checks.push(Check::pass(CheckId::Accounts, format!("{ready} of {count} ready")));
             }
-        }];
+        }
         checks.extend(self.look_for_sharing(&accounts));
         checks.push(match ledger.paused_until.filter(|until| *until > now) {
             None => Check::pass(CheckId::Redeeming, "refresh tokens may be redeemed"),
@@ -121,7 +126,7 @@ fn token(account: &Account, ledger: &RedeemLedger, now: At) -> Check {
             format!("multicodex refresh {} --force tries it once more", quoted(label)),
         )
     } else if !matches!(account.health.standing, Standing::Good) {
-        Check::pass(CheckId::AccountToken, format!("{label} has a token that a login will replace"))
+        Check::pass(CheckId::AccountToken, format!("the token of {label} is of no use before that"))
     } else if expires_at <= now {
         Check::warn(
             CheckId::AccountToken,

@@ -70,6 +70,11 @@ async fn no_token_is_seen_outside_the_files_and_accounts_token() {
         ("accounts/token", json!({"account": email("dan")})),
         ("accounts/token", json!({"account": of("ada", "accessToken")})),
         ("accounts", json!({})),
+        ("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}})),
+        ("verify", json!({"online": true})),
+        ("history", json!({})),
+        ("command", json!({"line": "verify online"})),
+        ("command", json!({"line": "show"})),
         ("shutdown", json!({})),
     ]
     .into_iter()

@@ -1,0 +1,40 @@
+//! How accounts are chosen, and who would be now and why.
+
+use super::Look;
+use super::cell::{clean, wrapped};
+use super::table::{Align, Cell, Column, Cut, Paint, table};
+use crate::protocol::Rotation;
+
+const COLUMNS: [Column; 3] = [
+    Column::number("", 2),
+    Column { head: "ACCOUNT", align: Align::Left, least: 24, cut: Cut::Name, worth: 3 },
+    Column { head: "WHY", align: Align::Left, least: 10, cut: Cut::End, worth: 9 },
+];
+
+pub fn rotation(rotation: &Rotation, look: &Look) -> String {
+    let mut text = String::new();
+    for line in wrapped(&clean(&rotation.policy), look.width) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if rotation.order.is_empty() {
+        return text + "there are no accounts yet\n";
+    }
+    let rows: Vec<_> = rotation
+        .order
+        .iter()
+        .map(|ranked| {
+            let label = clean(&ranked.label);
+            [
+                ranked.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string()).into(),
+                match ranked.rank {
+                    Some(1) => Cell::painted(label, Paint::Good),
+                    Some(_) => label.into_owned().into(),
+                    None => Cell::painted(label, Paint::Dim),
+                },
+                clean(&ranked.reasons.join("; ")).into_owned().into(),
+            ]
+        })
+        .collect();
+    text + &table(&COLUMNS, &rows, look)
+}
