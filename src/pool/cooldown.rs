@@ -94,11 +94,10 @@ impl Cooldown {
 
     /// See [`super::Health::settle_clock`]. A window's reset is upstream's own date and stands.
     pub(super) fn settle_clock(&mut self, now: At) {
-        let since = self.why.since.not_ahead_of(now);
         if self.certainty != Certainty::Prediction {
-            self.until = self.until - self.why.since.since(since);
+            self.until = self.until - self.why.since.since(now);
         }
-        self.why.since = since;
+        self.why.since = self.why.since.min(now);
     }
 
     /// Which of two reports about one limit outweighs the other when sidecars join what they know: the later seen;

@@ -106,27 +106,34 @@ impl Health {
     /// Evidence from times that lie ahead was dated by a clock that was ahead. It is taken for evidence of now, or no
     /// later reading could outweigh it before that time comes; what was to last for so long lasts for as long from now.
     pub(super) fn settle_clock(&mut self, now: At) {
-        // What was withdrawn or made good has been dropped; what is left came after that, and has to stay after it.
-        let just_before = At(now.0.saturating_sub(1));
-        for at in [&mut self.reinstated_at, &mut self.withdrawn_at].into_iter().flatten() {
-            *at = if at.is_ahead_of(now) { just_before } else { *at };
-        }
-        self.last_used_at = self.last_used_at.map(|at| at.not_ahead_of(now));
-        if let Standing::NeedsLogin(mark) | Standing::Deactivated(mark) = &mut self.standing {
-            mark.since = mark.since.not_ahead_of(now);
-        }
-        let limits = self.limit_cooldowns.iter_mut().map(|(_, cooldown)| cooldown);
-        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.settle_clock(now));
-        if let Some(backoff) = &mut self.backoff {
-            let since = backoff.why.since.not_ahead_of(now);
-            backoff.until = backoff.until - backoff.why.since.since(since);
-            backoff.why.since = since;
-        }
         for exclusion in &mut self.model_exclusions {
             exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
         }
         if let Some(usage) = &mut self.usage {
             usage.settle_clock(now);
+        }
+        let limits = self.limit_cooldowns.iter().map(|(_, cooldown)| cooldown);
+        let marks = limits.chain(&self.cooldown).map(|cooldown| cooldown.why.since);
+        let marks = marks.chain(self.backoff.as_ref().map(|backoff| backoff.why.since));
+        let marks = marks.chain(self.standing.mark().map(|mark| mark.since));
+        let others = [self.reinstated_at, self.withdrawn_at, self.last_used_at];
+        if !marks.chain(others.into_iter().flatten()).any(|at| at.is_ahead_of(now)) {
+            return;
+        }
+        // All of them give way alike, so that what came later stays later: what was withdrawn or made good has been
+        // dropped, and what is left came after that.
+        let just_before = Some(At(now.0.saturating_sub(1)));
+        self.reinstated_at = self.reinstated_at.min(just_before);
+        self.withdrawn_at = self.withdrawn_at.min(just_before);
+        self.last_used_at = self.last_used_at.min(Some(now));
+        if let Standing::NeedsLogin(mark) | Standing::Deactivated(mark) = &mut self.standing {
+            mark.since = mark.since.min(now);
+        }
+        let limits = self.limit_cooldowns.iter_mut().map(|(_, cooldown)| cooldown);
+        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.settle_clock(now));
+        if let Some(backoff) = &mut self.backoff {
+            backoff.until = backoff.until - backoff.why.since.since(now);
+            backoff.why.since = backoff.why.since.min(now);
         }
     }
 
