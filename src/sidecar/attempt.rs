@@ -11,12 +11,9 @@ use super::token::{Need, Token};
 use crate::clock;
 use crate::pool::{
     AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing,
-    TryOutcome,
 };
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
-use crate::upstream::{
-    Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, StreamFault, token_count,
-};
+use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, StreamFault};
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -387,32 +384,6 @@ impl Completion {
                 "rotation goes on with the other accounts; pin one again with accounts/use".to_owned(),
             ),
         });
-    }
-}
-
-impl AttemptEnd {
-    fn note(&self, attempting: Attempting) {
-        match self {
-            AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
-                let outcome = match outcome {
-                    Outcome::Completed => TryOutcome::Completed,
-                    Outcome::Incomplete => TryOutcome::Incomplete,
-                };
-                attempting.ended(outcome, None, usage.as_deref().and_then(token_count));
-            }
-            AttemptEnd::Ended(Terminal::Failed(failed)) => {
-                attempting.ended(TryOutcome::Failed, Some(&failed.kind), None);
-            }
-            AttemptEnd::Ended(Terminal::Cancelled) => {
-                attempting.ended(TryOutcome::Cancelled, None, None);
-            }
-            AttemptEnd::Surfaced(lost) => {
-                attempting.ended(TryOutcome::Failed, Some(lost.failure.kind.name()), None);
-            }
-            AttemptEnd::Moved { lost, .. } => {
-                attempting.ended(TryOutcome::Rotated, Some(lost.failure.kind.name()), None);
-            }
-        }
     }
 }
 

@@ -7,8 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Sidecar;
+use super::attempt::AttemptEnd;
+use super::complete::Terminal;
 use crate::clock;
 use crate::pool::{AccountId, At, TokenCount, TriedOnce, TryOutcome};
+use crate::protocol::Outcome;
+use crate::upstream::token_count;
 
 /// A name that is longer was not given by upstream, and could be anything.
 const MAX_MODEL_CHARS: usize = 64;
@@ -63,6 +67,32 @@ impl Attempting {
             first_event: self.first_event,
             total: self.began.elapsed(),
         });
+    }
+}
+
+impl AttemptEnd {
+    pub(super) fn note(&self, attempting: Attempting) {
+        match self {
+            AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
+                let outcome = match outcome {
+                    Outcome::Completed => TryOutcome::Completed,
+                    Outcome::Incomplete => TryOutcome::Incomplete,
+                };
+                attempting.ended(outcome, None, usage.as_deref().and_then(token_count));
+            }
+            AttemptEnd::Ended(Terminal::Failed(failed)) => {
+                attempting.ended(TryOutcome::Failed, Some(&failed.kind), None);
+            }
+            AttemptEnd::Ended(Terminal::Cancelled) => {
+                attempting.ended(TryOutcome::Cancelled, None, None);
+            }
+            AttemptEnd::Surfaced(lost) => {
+                attempting.ended(TryOutcome::Failed, Some(lost.failure.kind.name()), None);
+            }
+            AttemptEnd::Moved { lost, .. } => {
+                attempting.ended(TryOutcome::Rotated, Some(lost.failure.kind.name()), None);
+            }
+        }
     }
 }
 

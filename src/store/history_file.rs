@@ -55,10 +55,18 @@ impl HistoryFile {
     pub fn append(&self, tries: &[TriedOnce], patience: Duration, now: At) -> Result<(), StorageError> {
         let held = LockGuard::acquire(&self.lock_file, patience)?;
         let length = self.add_lines(tries).map_err(|error| StorageError::writing(&self.path, error))?;
+        // The lines are written: what fails from here on must not have them written once more.
+        if let Err(error) = self.keep_in_shape(length, &held, now) {
+            tracing::warn!(%error, "the history was not condensed");
+        }
+        Ok(())
+    }
+
+    fn keep_in_shape(&self, length: u64, held: &LockGuard, now: At) -> Result<(), StorageError> {
         narrow(&self.path)?;
         if length > CONDENSE_FROM {
-            let reading = self.read_or_set_aside(&held, now)?;
-            self.replace(reading.history, &held, now)?;
+            let reading = self.read_or_set_aside(held, now)?;
+            self.replace(reading.history, held, now)?;
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             for result in &answer.results {
                 if let Some(error) = &result.error {
                     level = CommandLevel::Warning;
-                    text.push_str(&format!("{}: {}\n", result.account.label, error.message));
+                    text.push_str(&format!("{}: {}\n", clean(&result.account.label), error.message));
                 }
             }
             shown(level, &text)

@@ -110,6 +110,20 @@ fn a_long_file_is_condensed_and_its_sums_stay() {
 }
 
 #[test]
+fn lines_that_are_written_count_as_written_though_the_file_cannot_be_condensed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = HistoryFile::new(dir.path());
+    let tries: Vec<_> = (0..8000).map(tried).collect();
+    // A damaged file that cannot be set aside, because a folder with something in it is in the way.
+    fs::write(file.path(), "damaged\n").unwrap();
+    fs::create_dir_all(dir.path().join("history.jsonl.corrupt-1800000000000/x")).unwrap();
+    file.append(&tries, PATIENCE, NOW).unwrap();
+    let written = fs::metadata(file.path()).unwrap().len();
+    assert!(written > CONDENSE_FROM, "{written}");
+    assert!(file.load(NOW).is_err());
+}
+
+#[test]
 fn eight_writers_at_once_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let writers: Vec<_> = (0..8)
