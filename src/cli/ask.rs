@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::options::ServeOptions;
-use super::plain::plain;
 use super::serve::{sidecar_options, start_logging};
 use super::terminal::look;
 use crate::clock;
@@ -19,6 +18,7 @@ use crate::protocol::{
     ImportAnswer, ImportParams, ImportSource, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams,
     Verify, VerifyParams, Warning, WarningKind,
 };
+use crate::screen::clean;
 use crate::screen::{self, Look};
 use crate::sidecar::{self, Sidecar, Start};
 use crate::store::make_private_dir;
@@ -158,8 +158,8 @@ where
         MethodsError::JsonRpc(answer) => {
             let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
             match data.and_then(|data| data.hint) {
-                Some(hint) => plain(&format!("{}; {hint}", answer.message())),
-                None => plain(answer.message()),
+                Some(hint) => clean(&format!("{}; {hint}", answer.message())).into_owned(),
+                None => clean(answer.message()).into_owned(),
             }
         }
         other => other.to_string(),
@@ -179,13 +179,13 @@ fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
     let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
     for (what, ids) in became {
         for id in ids {
-            println!("{what}: {}", plain(&label(id)));
+            println!("{what}: {}", clean(&label(id)));
         }
     }
     match &answer.warning {
         Some(warning) => {
             let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            println!("{}", plain(&format!("warning: {}{hint}", warning.message)));
+            println!("{}", clean(&format!("warning: {}{hint}", warning.message)));
         }
         None if became.iter().all(|(_, ids)| ids.is_empty()) => {
             println!("nothing to import: pi holds no login, or its account was removed here");
@@ -199,6 +199,6 @@ fn print_refreshed(answer: &RefreshAnswer, look: &Look) {
     print!("{}", screen::accounts(&accounts, clock::now().millis(), look));
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        println!("{}", plain(&format!("{}: {}{hint}", result.account.label, error.message)));
+        println!("{}", clean(&format!("{}: {}{hint}", result.account.label, error.message)));
     }
 }

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use super::ask::call;
 use super::options::LoginCommand;
-use super::plain::plain;
 use super::serve::{sidecar_options, start_logging};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
     LoginSubmitParams, LoginWait,
 };
+use crate::screen::clean;
 use crate::sidecar::{self, Sidecar};
 use crate::store::make_private_dir;
 
@@ -45,7 +45,7 @@ async fn run(command: LoginCommand) -> Result<ExitCode, String> {
     match ended {
         Ok(account) => {
             let plan = account.plan.map(|plan| format!(" ({plan})")).unwrap_or_default();
-            println!("{}", plain(&format!("Logged in: {}{plan}", account.label)));
+            println!("{}", clean(&format!("Logged in: {}{plan}", account.label)));
             Ok(ExitCode::SUCCESS)
         }
         Err(message) => {
@@ -61,7 +61,7 @@ fn show(started: &LoginStarted) {
         _ => println!("Open this address in a browser:\n\n  {}\n", started.url),
     }
     match &started.user_code {
-        Some(code) => println!("and type this code there: {}\n", plain(code)),
+        Some(code) => println!("and type this code there: {}\n", clean(code)),
         None => println!(
             "On another machine, or when the page cannot be shown: paste the address that the browser ends up at.\n"
         ),

@@ -8,7 +8,6 @@ mod bench;
 mod demo;
 mod login;
 mod options;
-mod plain;
 mod serve;
 mod terminal;
 
