@@ -19,7 +19,7 @@ pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, U
 pub use serve::serve;
 
 #[cfg(feature = "sim")]
-pub use bench::bench;
+pub use bench::{BenchOptions, bench};
 #[cfg(feature = "sim")]
 pub use demo::demo;
 

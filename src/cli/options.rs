@@ -29,7 +29,7 @@ Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex stats [account]       sums by account and by day
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
-       multicodex bench                 measure what the sidecar costs beside direct requests
+       multicodex bench [options]       measure what the sidecar costs beside direct requests
 
 Options of serve (each also an environment variable):
   --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
@@ -62,6 +62,11 @@ Options of simulate:
   --accounts N             default 3
   --agent-dir DIR          also write a codex-accounts.json with these accounts there
 
+Options of bench:
+  --quick                  everything briefly; budgets are judged with slack
+  --json                   figures for programs
+  --svg FILE               also draw them
+
   -h, --help     this text
   -V, --version  the version
 ";
@@ -83,6 +88,8 @@ const HISTORY_FLAGS: &[&str] = &["limit"];
 const STATS_FLAGS: &[&str] = &["days"];
 const IMPORT_FLAGS: &[&str] = &["from", "path"];
 #[cfg(feature = "sim")]
+const BENCH_FLAGS: &[&str] = &["svg"];
+#[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
@@ -98,7 +105,7 @@ pub enum Command {
     Help,
     Version,
     #[cfg(feature = "sim")]
-    Bench,
+    Bench(super::bench::BenchOptions),
     #[cfg(feature = "sim")]
     Demo,
     #[cfg(feature = "sim")]
@@ -159,7 +166,7 @@ pub fn parse(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long(name @ ("json" | "force" | "online" | "device" | "no-open")) => {
+            Arg::Long(name @ ("json" | "force" | "quick" | "online" | "device" | "no-open")) => {
                 flags.1.push(name.to_owned())
             }
             Arg::Long(name) => {
@@ -205,6 +212,12 @@ pub fn parse(
         }
         _ => None,
     };
+    #[cfg(feature = "sim")]
+    let bench = (subcommand.as_deref() == Some("bench")).then(|| super::bench::BenchOptions {
+        json: flags.switch("json"),
+        quick: flags.switch("quick"),
+        svg: flags.get("svg").map(PathBuf::from),
+    });
     let is_login = subcommand.as_deref() == Some("login");
     let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
     if let Some(switch) = flags.1.first() {
@@ -232,7 +245,10 @@ pub fn parse(
             Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
         }
         #[cfg(feature = "sim")]
-        Some("bench") => flags.only(&[]).map(|()| Command::Bench),
+        Some("bench") => {
+            flags.only(BENCH_FLAGS)?;
+            Ok(Command::Bench(bench.unwrap_or_default()))
+        }
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
@@ -244,7 +260,7 @@ pub fn parse(
 /// Whether any subcommand has an option of this name that takes a value.
 fn is_known(name: &str) -> bool {
     #[cfg(feature = "sim")]
-    if SIMULATE_FLAGS.contains(&name) {
+    if SIMULATE_FLAGS.contains(&name) || BENCH_FLAGS.contains(&name) {
         return true;
     }
     [LOGIN_FLAGS, IMPORT_FLAGS, HISTORY_FLAGS, STATS_FLAGS, SERVE_FLAGS]

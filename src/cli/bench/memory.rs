@@ -1,0 +1,63 @@
+//! Resident memory: idle, with many streams open, and after many completions.
+
+use super::figure::{Report, Unit};
+use super::sidecar::Sidecar;
+use super::stage::{BODY, SMALL, Stage};
+use super::{Effort, Fault};
+use crate::sim::{After, Behaviour, Break, FaultKind, StreamPlan};
+
+pub(super) const IDLE: &str = "resident, idle after initialize (https upstream)";
+pub(super) const STREAMING: &str = "resident with 256 streams open";
+
+const STREAMS: usize = 256;
+const AT_ONCE: usize = 32;
+
+pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let idle = idle(stage)?;
+    report.add(IDLE, Unit::Mebibytes, idle, None);
+
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
+    let stalled = StreamPlan::deltas(8, SMALL).with_fault(After::Output(4), FaultKind::Break(Break::Hang));
+    stage.behave(Behaviour::Stream(stalled));
+    let open = sidecar.open_streams(STREAMS)?;
+    report.add(STREAMING, Unit::Mebibytes, sidecar.resident_mib()?, None);
+    sidecar.cancel_all(&open)?;
+
+    stage.answer_with(8, SMALL);
+    let completions = effort.pick(10_000, 500);
+    let before = sidecar.resident_mib()?;
+    for _ in 0..completions / AT_ONCE {
+        sidecar.complete_at_once(AT_ONCE, BODY)?;
+    }
+    let after = sidecar.resident_mib()?;
+    report.add(
+        format!("resident after {completions} completions / before them"),
+        Unit::Mebibytes,
+        after,
+        Some(before),
+    );
+    Ok(())
+}
+
+/// With an upstream that is never spoken to, but would be over TLS: its certificates are loaded by then.
+fn idle(stage: &Stage) -> Result<f64, Fault> {
+    let mut sidecar = Sidecar::spawn(stage.command_to("https://127.0.0.1:9/backend-api")?)?;
+    sidecar.initialize()?;
+    sidecar.request(r#"{"id":2,"method":"accounts"}"#)?;
+    settled(&sidecar)
+}
+
+/// What is done in the background after `initialize` is over when the figure stands still.
+fn settled(sidecar: &Sidecar) -> Result<f64, Fault> {
+    let mut last = sidecar.resident_mib()?;
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let now = sidecar.resident_mib()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Ok(last)
+}

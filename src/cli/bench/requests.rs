@@ -1,0 +1,62 @@
+//! Requests that are answered from memory, one at a time and many at once, beside a blocking loop that answers the same
+//! bytes.
+
+use tokio::time::Instant;
+
+use super::echo::EchoProgram;
+use super::figure::{Report, Times, Unit};
+use super::sidecar::Sidecar;
+use super::stage::Stage;
+use super::{Effort, Fault};
+
+pub(super) const PING: &str = "a call that answers `false`, one at a time / blocking echo";
+pub(super) const ACCOUNTS: &str = "`accounts` of 10 accounts, one at a time / blocking echo";
+
+/// Answered at once and in a few bytes: there is no such completion.
+const NOTHING: &str = r#"{"id":2,"method":"complete/cancel","params":["c0"]}"#;
+const LIST: &str = r#"{"id":2,"method":"accounts"}"#;
+const PIPELINED: usize = 64;
+
+pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let program = EchoProgram::new(stage.dir())?;
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
+    for (request, name, rounds) in [(NOTHING, PING, 20_000), (LIST, ACCOUNTS, 10_000)] {
+        let answer = sidecar.request(request)?.to_vec();
+        let mut echo = program.start(request, &answer)?;
+        let (mut ours, mut theirs) = (Times::default(), Times::default());
+        // In turns of a hundred, so that both live through the same noise and neither wakes the other's processor.
+        for _ in 0..effort.pick(rounds, 500) / 100 {
+            for _ in 0..100 {
+                let begun = Instant::now();
+                sidecar.request(request)?;
+                ours.push(begun.elapsed());
+            }
+            for _ in 0..100 {
+                let begun = Instant::now();
+                echo.round_trip()?;
+                theirs.push(begun.elapsed());
+            }
+        }
+        let rate = |times: &mut Times| 1.0 / times.median().as_secs_f64();
+        report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
+
+        let requests = format!("{request}\n").repeat(PIPELINED);
+        let (mut ours, mut theirs) = (Times::default(), Times::default());
+        for _ in 0..effort.pick(rounds, 640) / PIPELINED {
+            let begun = Instant::now();
+            sidecar.send(&requests)?;
+            for _ in 0..PIPELINED {
+                sidecar.next_answer()?;
+            }
+            ours.push(begun.elapsed());
+            let begun = Instant::now();
+            echo.round_trips(PIPELINED)?;
+            theirs.push(begun.elapsed());
+        }
+        let rate = |times: &mut Times| PIPELINED as f64 / times.median().as_secs_f64();
+        let name = format!("the same, {PIPELINED} in one write ({} bytes each)", answer.len());
+        report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
+    }
+    Ok(())
+}

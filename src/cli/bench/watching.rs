@@ -1,0 +1,56 @@
+//! How soon a client hears that another program changed the accounts, beside a bare watch of the same file.
+
+use std::fs;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tokio::time::Instant;
+
+use super::figure::{Report, Times};
+use super::sidecar::Sidecar;
+use super::stage::Stage;
+use super::{Effort, Fault};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
+    let file = stage.dir().join("codex-accounts.json");
+    let (send, noticed) = mpsc::channel();
+    let watched = file.clone();
+    let mut bare = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| event.paths.contains(&watched)) {
+            // Nobody listens between two rounds.
+            let _ = send.send(Instant::now());
+        }
+    })?;
+    bare.watch(stage.dir(), RecursiveMode::NonRecursive)?;
+
+    let (mut ours, mut theirs) = (Times::default(), Times::default());
+    for _ in 0..effort.pick(40, 4) {
+        // Until the sidecar's own writing, and what others had to say, is over.
+        std::thread::sleep(Duration::from_millis(250));
+        let text = fs::read_to_string(&file)?;
+        let mut accounts: serde_json::Value = serde_json::from_str(&text)?;
+        let expires_at = accounts["accounts"][0]["expiresAt"].as_i64().ok_or("no expiry")?;
+        accounts["accounts"][0]["expiresAt"] = (expires_at + 1000).into();
+        let new = tempfile::NamedTempFile::new_in(stage.dir())?;
+        fs::write(new.path(), accounts.to_string())?;
+        // What was said meanwhile comes before the answer.
+        sidecar.request(r#"{"id":4,"method":"paths"}"#)?;
+        while noticed.try_recv().is_ok() {}
+        let begun = Instant::now();
+        new.persist(&file)?;
+        sidecar.notification("accounts/changed")?;
+        ours.push(begun.elapsed());
+        theirs.push(noticed.recv_timeout(PATIENCE)?.duration_since(begun));
+    }
+    report.add_times(
+        "accounts file renamed to `accounts/changed` / a bare watch",
+        ours.median(),
+        Some(theirs.median()),
+    );
+    Ok(())
+}
