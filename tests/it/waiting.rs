@@ -15,7 +15,12 @@ fn a_reset_by_the_user_ends_the_wait() {
     world.sim().add_rule(Rule::next(1, Behaviour::usage_limit_for(300)).of("ada"));
     let mut peer = world.peer();
     peer.call("complete", json!({"request": {"model": "gpt-6.1-sol", "input": []}})).expect("a subscription");
-    assert_eq!(peer.expect_notification("complete")["result"]["type"], "rotated");
+    assert_eq!(peer.expect_notification("complete")["result"]["reason"]["kind"], "usage_limit");
+    assert_eq!(
+        peer.expect_notification("complete")["result"]["reason"]["kind"],
+        "no_available_account",
+        "it waits"
+    );
     peer.call("reset", json!({"scope": "quota"})).expect("a reset");
     assert_eq!(peer.expect_notification("complete")["result"]["type"], "accepted");
     while peer.expect_notification("complete")["result"]["type"] != "done" {}
