@@ -58,7 +58,7 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
         let (sidecar, direct) = (long.ours.cpu_per_event(), Some(long.theirs.cpu_per_event()));
         points.push(Point { at: length as f64, sidecar, direct });
     }
-    let along = "events in the stream";
+    let along = "events";
     report.add_growth(Growth { name: "processor time for an event", along, unit: Unit::Nanoseconds, points });
     Ok(())
 }
