@@ -190,6 +190,30 @@ async fn pi_s_own_edits_and_ours_both_survive() {
 }
 
 #[tokio::test]
+async fn eight_sidecars_redeem_five_tokens_once_each_while_pi_s_lock_library_contends_for_one() {
+    let Some(module) = proper_lockfile::module() else { return };
+    let others = ["bob", "cleo", "dora", "emil"];
+    let stage = Stage::with(others.map(expired)).await;
+    stage.log_pi_in(&stage.sim.add_account(expired("ada")));
+    let sidecars = join_all((0..8).map(|_| stage.sidecar())).await;
+    let edits = 20;
+    let mut pi = proper_lockfile::node(module, &stage.auth_file(), "edit", edits).spawn().expect("node runs");
+    let answers = join_all(sidecars.iter().map(|sidecar| sidecar.refresh(None, false))).await;
+    for answer in answers {
+        assert!(answer.results.len() == 5 && answer.results.iter().all(|result| result.ok), "{answer:?}");
+    }
+    assert!(pi.wait().expect("a child").success());
+    assert_eq!(stage.file_of_pi()["count"], edits);
+    for name in others.into_iter().chain(["ada"]) {
+        assert_eq!(stage.sim.redeems(name), 1, "{name}");
+        for sidecar in &sidecars {
+            sidecar.token(name).await.expect("every sidecar serves every account");
+        }
+    }
+    assert_eq!(stage.sim.reused(), 0);
+}
+
+#[tokio::test]
 async fn a_token_that_is_pi_s_is_renewed_under_pi_s_lock_though_the_link_was_lost() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
