@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::options::{LogFormat, ServeOptions};
 use crate::pool::Tempo;
@@ -75,7 +77,7 @@ fn refuse_no_directory(dir: &Path) -> Result<(), String> {
 }
 
 pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&options.log).map_err(|error| format!("--log: {error}"))?;
+    let filter = options.log.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
     match &options.paths.log_file {
         Some(path) => {
             let file = open_log(path).map_err(|error| error.to_string())?;
@@ -86,13 +88,14 @@ pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
     Ok(())
 }
 
-fn install<W>(filter: EnvFilter, format: LogFormat, colour: bool, writer: W)
+fn install<W>(filter: Targets, format: LogFormat, colour: bool, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    let logs = tracing_subscriber::registry();
     match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => logs.with(lines.with_filter(filter)).init(),
+        LogFormat::Json => logs.with(lines.json().with_filter(filter)).init(),
     }
 }

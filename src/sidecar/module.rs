@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Sidecar, accounts, collect, command, complete, discover, footer, history, import, initialize, login,
@@ -72,7 +74,7 @@ where
 {
     let sidecar = sidecar.clone();
     module.register_method(M::NAME, move |params, _, _| {
-        handler(&sidecar, parse::<M::Params>(&params)?).map_err(ErrorObjectOwned::from)
+        finished(handler(&sidecar, parse::<M::Params>(&params)?))
     })?;
     Ok(())
 }
@@ -87,9 +89,17 @@ where
     F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
     module.register_async_method(M::NAME, move |params, sidecar, _| async move {
-        handler(sidecar, parse::<M::Params>(&params)?).await.map_err(ErrorObjectOwned::from)
+        finished(handler(sidecar, parse::<M::Params>(&params)?).await)
     })?;
     Ok(())
+}
+
+/// The answer as one JSON text: what jsonrpsee serializes itself goes through a bounded writer a few bytes at a time.
+fn finished(result: Result<impl Serialize, RpcError>) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    let result = result.map_err(ErrorObjectOwned::from)?;
+    #[expect(clippy::expect_used, reason = "wire types have string keys and serialize without failing")]
+    let text = to_raw_value(&result).expect("a wire type");
+    Ok(text)
 }
 
 /// Params as `T`, or -32602 whose `data.path` names the field. Absent params count as `{}`.
