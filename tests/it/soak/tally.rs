@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
 /// Ends of completions that the faults of the day explain. `storage`: pi's lock outlives a sidecar that was killed while
-/// holding it by 30 s.
-const EXPLAINED: [&str; 11] = [
+/// holding it by 30 s; `outcome_unknown`: a killed sidecar takes the answer of the token endpoint with it.
+const EXPLAINED: [&str; 12] = [
+    "outcome_unknown",
     "challenge",
     "storage",
     "no_available_account",
@@ -84,7 +85,8 @@ impl Tally {
         assert_eq!(counts.asked, counts.answered);
         let ended: u64 = counts.ends.values().sum();
         assert_eq!(Some(&ended), counts.asked.get("complete"), "one end for each completion");
-        assert!(counts.ends.get("done").copied().unwrap_or_default() > 0, "{counts:?}");
+        let done = counts.ends.get("done").copied().unwrap_or_default();
+        assert!(done > ended / 3, "hardly anything was served: {counts:?}");
         assert!(counts.kills > 0, "a day without trouble shows nothing: {counts:?}");
         let unexplained: Vec<_> = counts
             .ends
