@@ -111,7 +111,7 @@ mod tests {
         Surroundings {
             home: Some("/home/ada".into()),
             state_dir: Some("/home/ada/.local/state/multicodex".into()),
-            current_dir: "/work".into(),
+            current_dir: "/home/ada/code".into(),
         }
     }
 
@@ -144,8 +144,8 @@ mod tests {
         check(Some("~"), None, "/home/ada");
         check(Some("~/pi"), None, "/home/ada/pi");
         check(None, Some("~/pi"), "/home/ada/pi");
-        check(Some("~bob/pi"), None, "/work/~bob/pi");
-        check(Some("pi"), None, "/work/pi");
+        check(Some("~bob/pi"), None, "/home/ada/code/~bob/pi");
+        check(Some("pi"), None, "/home/ada/code/pi");
     }
 
     #[test]
