@@ -54,6 +54,9 @@ pub async fn faults(day: Day, stage: Arc<Stage>) {
 /// Each account's five hours fill with every completion, and begin anew at their own time.
 pub async fn windows(day: Day, stage: Arc<Stage>) {
     let mut random = day.random(2);
+    // The eight ask for some forty completions a second of each account: a sixth of what it has, so that those run out
+    // that begin with little or are asked more than the others.
+    let cost_percent = 15.0 / (40.0 * day.five_hours().as_secs_f64());
     while !day.is_over() {
         for name in NAMES {
             let rest = day.five_hours().mul_f64(random.f64() * 0.5 + 0.5);
@@ -62,8 +65,8 @@ pub async fn windows(day: Day, stage: Arc<Stage>) {
                 used_percent,
                 resets_in_seconds: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX).max(1),
             };
-            let windows = vec![window(300, random.f64() * 90.0), window(10_080, random.f64() * 50.0)];
-            stage.sim.set_usage(name, SimUsage { windows, cost_percent: 0.1, ..SimUsage::default() });
+            let windows = vec![window(300, random.f64() * 80.0), window(10_080, random.f64() * 50.0)];
+            stage.sim.set_usage(name, SimUsage { windows, cost_percent, ..SimUsage::default() });
             sleep(day.five_hours() / 5).await;
         }
     }
