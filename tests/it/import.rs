@@ -329,19 +329,19 @@ fn what_is_broken_is_not_written_and_the_login_waits_until_it_is_repaired() {
     eventually(&mut peer, "repaired", &[("ada", false), ("bob", true)]);
 }
 
+/// How soon is measured by `multicodex bench`.
 #[test]
-fn clients_hear_of_a_login_soon() {
+fn every_login_of_many_is_taken_over_and_clients_hear_of_it() {
     let world = World::new([SimAccount::named("ada")]);
     let mut peer = started(&world);
-    let mut took = Vec::new();
     for _ in 0..11 {
-        let text = auth_json(&sign_in(&world, "bob"));
-        let written = Instant::now();
-        fs::write(auth_file(&world), text).expect("written");
-        import_notice(&mut peer);
-        took.push(written.elapsed());
+        let login = sign_in(&world, "bob");
+        fs::write(auth_file(&world), auth_json(&login)).expect("written");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while in_file(&world)["accounts"][1]["accessToken"] != json!(login.access_token) {
+            assert!(Instant::now() < deadline, "{}", in_file(&world));
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
-    took.sort();
-    // 60 ms are the aim; the machine that runs the tests may be busy with others.
-    assert!(took[5] < Duration::from_millis(500), "{took:?}");
+    peer.expect_notification("accounts/changed");
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::peer::{DEADLINE, Framing, Peer};
@@ -198,6 +199,20 @@ fn a_device_login_fails_with_the_server_s_reason() {
     }
 }
 
+/// Until the first account in the file is marked as in need of a login.
+fn until_marked(world: &World) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let file: Value =
+            serde_json::from_slice(&fs::read(world.accounts_file()).expect("a file")).expect("JSON");
+        if file["accounts"][0]["needsReauth"] == true {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{file}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     let mut dead = SimAccount::named("ada");
@@ -219,6 +234,8 @@ fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
 
     // Someone else than was asked for.
     let started = peer.call("reauth", json!({"account": "mine"})).expect("a login");
+    // Written a moment after it was found out, and not by what follows.
+    until_marked(&world);
     let before = fs::read(world.accounts_file()).expect("a file");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
     let (status, page) = get(redirect(&world, &started, "bob").as_str());
