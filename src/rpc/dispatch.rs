@@ -3,6 +3,7 @@
 //! Each call is polled once in place, so that what it changes is changed in arrival order; only the waiting
 //! happens elsewhere. A panic of a method is an answer, not the end of the connection.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +18,7 @@ use jsonrpsee::{
 use serde_json::value::RawValue;
 
 use super::error::{Refusal, with_kind};
+use super::finished::{Finished, while_polled};
 use super::in_flight::{Class, InFlight, Ticket};
 use super::message::Call;
 
@@ -78,11 +80,11 @@ impl Dispatcher {
         };
         match begun {
             Err(refusal) => Outcome::Answered(refusal.answer(&id)),
-            Ok(Begun::Ended(response)) => match answer_in(response) {
+            Ok((Begun::Ended(response), finished)) => match answer_in(response, finished, &id) {
                 Some(answer) => Outcome::Answered(answer),
                 None => Outcome::AnsweredItself,
             },
-            Ok(Begun::Waits { call, cancellable }) => {
+            Ok((Begun::Waits { call, cancellable }, _)) => {
                 let id = id.into_owned();
                 let ticket = self.in_flight.enter(Some(id.clone()), class);
                 Outcome::Waits(Pending { call, id, cancellable, ticket })
@@ -102,7 +104,7 @@ impl Dispatcher {
             return None;
         }
         match self.begin(&call, &Id::Null, Place::Alone) {
-            Ok(Begun::Waits { call, .. }) => {
+            Ok((Begun::Waits { call, .. }, _)) => {
                 let ticket = self.in_flight.enter(None, Class::Counted);
                 Some(async move {
                     // The panic hook has reported it, and nobody waits for an answer.
@@ -110,11 +112,11 @@ impl Dispatcher {
                     drop(ticket);
                 })
             }
-            Ok(Begun::Ended(_)) | Err(_) => None,
+            Ok((Begun::Ended(_), _)) | Err(_) => None,
         }
     }
 
-    fn begin(&self, call: &Call<'_>, id: &Id<'_>, place: Place) -> Result<Begun, Refusal> {
+    fn begin(&self, call: &Call<'_>, id: &Id<'_>, place: Place) -> Result<(Begun, Finished), Refusal> {
         let method = self.methods.method(&call.method).ok_or(Refusal::MethodNotFound)?;
         let params = Params::new(call.params.map(RawValue::get));
         let (connection, max_response, extensions) = (ConnectionId(0), usize::MAX, Extensions::new());
@@ -141,7 +143,8 @@ impl Dispatcher {
                 Ok(poll_once(accepted, false))
             }
         };
-        catch_unwind(AssertUnwindSafe(first_poll)).unwrap_or(Err(Refusal::Internal))
+        let (begun, finished) = while_polled(|| catch_unwind(AssertUnwindSafe(first_poll)));
+        Ok((begun.unwrap_or(Err(Refusal::Internal))?, finished))
     }
 }
 
@@ -158,13 +161,16 @@ fn poll_once(mut call: BoxFuture<'static, MethodResponse>, cancellable: bool) ->
 }
 
 /// The message to send, unless the subscription has sent it through the sink already.
-fn answer_in(response: MethodResponse) -> Option<Box<RawValue>> {
+fn answer_in(response: MethodResponse, finished: Finished, id: &Id<'_>) -> Option<Box<RawValue>> {
     let (to_send, is_success) = (response.is_method_call(), response.is_success());
     let (answer, on_answer, _) = response.into_parts();
     if let Some(on_answer) = on_answer {
         on_answer.notify(is_success);
     }
-    to_send.then(|| if is_success { answer } else { with_kind(answer) })
+    to_send.then(|| match is_success {
+        true => finished.answer(id).unwrap_or(answer),
+        false => with_kind(answer),
+    })
 }
 
 impl Pending {
@@ -172,10 +178,15 @@ impl Pending {
     /// queued.
     pub async fn answer(self) -> (Option<Box<RawValue>>, Ticket) {
         let Self { call, id, cancellable, mut ticket } = self;
+        let mut call = AssertUnwindSafe(call).catch_unwind();
+        let answered = poll_fn(|context| {
+            let (polled, finished) = while_polled(|| call.poll_unpin(context));
+            polled.map(|response| (response, finished))
+        });
         let answer = tokio::select! {
             biased;
-            response = AssertUnwindSafe(call).catch_unwind() => match response {
-                Ok(response) => answer_in(response),
+            (response, finished) = answered => match response {
+                Ok(response) => answer_in(response, finished, &id),
                 Err(_panic) => Some(Refusal::Internal.answer(&id)),
             },
             () = ticket.cancelled(), if cancellable => Some(Refusal::Cancelled.answer(&id)),

@@ -18,6 +18,7 @@ mod dispatch;
 mod error;
 #[cfg(target_os = "linux")]
 mod fd;
+mod finished;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use block::Block;
 pub use error::Refusal;
+pub use finished::hand_over;
 pub use message::MAX_BATCH_ENTRIES;
 pub use outbox::{Closed, Outbox};
 pub use process::asked_to_end;

@@ -302,7 +302,7 @@ impl Sidecar {
         let now = clock::now();
         self.accounts_file.change(|document| {
             let mut records: Vec<Account> =
-                document.accounts().map(|entry| record_of(entry, &known, now)).collect();
+                document.accounts().map(|entry| record_of(&entry, &known, now)).collect();
             for record in &mut records {
                 if self.is_meant_by_pi(&login, record) {
                     let expires_at = &mut record.credential.expires_at;

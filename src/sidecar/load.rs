@@ -147,8 +147,13 @@ impl Sidecar {
         let now = clock::now();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
-        let found: Vec<Found> = entries.iter().map(Found::of).collect();
-        let accounts = entries.into_iter().map(|entry| record_of(entry, &known, now)).collect();
+        let (found, accounts) = entries
+            .iter()
+            .map(|entry| {
+                let account = identified(entry);
+                (Found::of(entry, &account.id), remembered(account, entry, &known, now))
+            })
+            .unzip::<_, _, Vec<_>, Vec<_>>();
         self.note_choices(now);
         let report = self.pool().sync(accounts, now);
         self.take_later(&found);
@@ -169,9 +174,9 @@ struct Found {
 }
 
 impl Found {
-    fn of(entry: &FileAccount) -> Self {
+    fn of(entry: &FileAccount, id: &AccountId) -> Self {
         let marks = Marks { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
-        Found { id: identified(entry).id, credential: entry.credential(), marks }
+        Found { id: id.clone(), credential: entry.credential(), marks }
     }
 }
 
@@ -229,7 +234,7 @@ impl Sidecar {
 /// The labels of all records in the file that are of this account.
 pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
     let mut alone = Pool::default();
-    let accounts = entries.map(|entry| record_of(entry, &HashMap::new(), now)).collect();
+    let accounts = entries.map(|entry| record_of(&entry, &HashMap::new(), now)).collect();
     let folded = alone.sync(accounts, now).folded;
     let kept = alone.get(id).map(|account| account.label.clone());
     let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
@@ -251,10 +256,18 @@ pub(super) fn identified(entry: &FileAccount) -> Account {
     account
 }
 
-/// The same, with what the state dir remembers. The file is the truth about `needsReauth`: the
-/// ancestor clears it there when a login repaired the account.
-pub(super) fn record_of(entry: FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
-    let mut account = identified(&entry);
+/// The same, with what the state dir remembers.
+pub(super) fn record_of(entry: &FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+    remembered(identified(entry), entry, known, now)
+}
+
+/// The file is the truth about `needsReauth`: the ancestor clears it there when a login repaired the account.
+fn remembered(
+    mut account: Account,
+    entry: &FileAccount,
+    known: &HashMap<&AccountId, &SavedAccount>,
+    now: At,
+) -> Account {
     if let Some(saved) = known.get(&account.id) {
         account.health = saved.health.clone();
         account.plan = saved.plan.clone().or(account.plan);

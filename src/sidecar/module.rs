@@ -5,9 +5,7 @@ use std::sync::Arc;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Sidecar, accounts, collect, command, complete, discover, footer, history, import, initialize, login,
@@ -19,6 +17,7 @@ use crate::protocol::{
     Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation,
     ShowStatus, Use, Verify,
 };
+use crate::rpc::hand_over;
 
 /// Every method of the sidecar, ready to be served.
 ///
@@ -70,11 +69,11 @@ fn on<M: Method>(
 ) -> Result<(), RegisterMethodError>
 where
     M::Params: 'static,
-    M::Result: 'static,
+    M::Result: Send + 'static,
 {
     let sidecar = sidecar.clone();
     module.register_method(M::NAME, move |params, _, _| {
-        finished(handler(&sidecar, parse::<M::Params>(&params)?))
+        handler(&sidecar, parse::<M::Params>(&params)?).map(hand_over).map_err(ErrorObjectOwned::from)
     })?;
     Ok(())
 }
@@ -89,17 +88,9 @@ where
     F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
     module.register_async_method(M::NAME, move |params, sidecar, _| async move {
-        finished(handler(sidecar, parse::<M::Params>(&params)?).await)
+        handler(sidecar, parse::<M::Params>(&params)?).await.map(hand_over).map_err(ErrorObjectOwned::from)
     })?;
     Ok(())
-}
-
-/// The answer as one JSON text: what jsonrpsee serializes itself goes through a bounded writer a few bytes at a time.
-fn finished(result: Result<impl Serialize, RpcError>) -> Result<Box<RawValue>, ErrorObjectOwned> {
-    let result = result.map_err(ErrorObjectOwned::from)?;
-    #[expect(clippy::expect_used, reason = "wire types have string keys and serialize without failing")]
-    let text = to_raw_value(&result).expect("a wire type");
-    Ok(text)
 }
 
 /// Params as `T`, or -32602 whose `data.path` names the field. Absent params count as `{}`.

@@ -1,6 +1,7 @@
 //! `codex-accounts.json` in memory: edited through its known members, written back with everything else as it was.
 //! Labels are compared without regard to case.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -234,7 +235,7 @@ impl std::str::FromStr for Document {
 }
 
 impl Entry {
-    fn new(raw: Box<RawValue>, labels: &mut Vec<String>) -> Entry {
+    fn new(raw: Box<RawValue>, labels: &mut HashSet<String>) -> Entry {
         let Ok(members) = serde_json::from_str::<Members>(raw.get()) else {
             return Entry::Bad { raw, label: None, message: "it is not an object".to_owned() };
         };
@@ -243,13 +244,10 @@ impl Entry {
             _ => None,
         };
         let message = match entry::read(&members) {
-            Ok((account, _)) if labels.contains(&account.email.to_lowercase()) => {
-                "an earlier entry has the same `email`".to_owned()
-            }
-            Ok((account, _)) => {
-                labels.push(account.email.to_lowercase());
+            Ok((account, _)) if labels.insert(account.email.to_lowercase()) => {
                 return Entry::Account(members);
             }
+            Ok(_) => "an earlier entry has the same `email`".to_owned(),
             Err(message) => message,
         };
         Entry::Bad { raw, label, message }
@@ -313,7 +311,7 @@ impl<'de> Deserialize<'de> for Document {
                     }
                 }
                 let raw = accounts.ok_or_else(|| A::Error::missing_field("accounts"))?;
-                let mut labels = Vec::with_capacity(raw.len());
+                let mut labels = HashSet::with_capacity(raw.len());
                 let entries = raw.into_iter().map(|raw| Entry::new(raw, &mut labels)).collect();
                 Ok(Document { members, entries })
             }

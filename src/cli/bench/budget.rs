@@ -66,14 +66,15 @@ impl Budget {
     }
 }
 
-impl std::fmt::Display for Budget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Budget {
+    /// For people, in the unit of the figure.
+    pub(super) fn text(self, unit: Unit) -> String {
         match self {
-            Budget::AtMost(figure) => write!(f, "≤ {figure}"),
-            Budget::RatioAtMost(ratio) => write!(f, "≤ {ratio}x"),
-            Budget::RatioAtLeast(ratio) => write!(f, "≥ {ratio}x"),
-            Budget::AddedAtMost(added) => write!(f, "≤ +{added}"),
-            Budget::RatioAndFigureAtMost(ratio, figure) => write!(f, "≤ {ratio}x, ≤ {figure}"),
+            Budget::AtMost(figure) => format!("≤ {}", unit.show(figure)),
+            Budget::RatioAtMost(ratio) => format!("≤ {ratio}x"),
+            Budget::RatioAtLeast(ratio) => format!("≥ {ratio}x"),
+            Budget::AddedAtMost(added) => format!("≤ +{}", unit.show(added)),
+            Budget::RatioAndFigureAtMost(ratio, figure) => format!("≤ {ratio}x, ≤ {}", unit.show(figure)),
         }
     }
 }
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn budgets_are_judged_by_their_kind() {
         let check = |budget: Budget, sidecar: f64, direct: Option<f64>, expected: Verdict| {
-            assert_eq!(budget.judge(Unit::Microseconds, sidecar, direct, false), expected, "{budget}");
+            assert_eq!(budget.judge(Unit::Microseconds, sidecar, direct, false), expected, "{budget:?}");
         };
         check(Budget::AtMost(8.0), 8.0, None, Verdict::Met);
         check(Budget::AtMost(8.0), 8.1, Some(100.0), Verdict::Missed);

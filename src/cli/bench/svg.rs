@@ -35,7 +35,7 @@ pub(super) fn draw(report: &Report) -> String {
 fn ratios(bars: &[&Figure]) -> String {
     const SPAN: f64 = 3.5;
     let x = |ratio: f64| {
-        LABELS + (WIDTH - LABELS - 60.0) * ((ratio.log2().clamp(-SPAN, SPAN) + SPAN) / (2.0 * SPAN))
+        LABELS + (WIDTH - LABELS - 60.0) * ((libm::log2(ratio).clamp(-SPAN, SPAN) + SPAN) / (2.0 * SPAN))
     };
     let mut svg = text(
         10.0,
@@ -124,12 +124,13 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     if low > high {
         return (1.0, 10.0);
     }
-    let (low, high) = (10_f64.powf(low.log10().floor()), 10_f64.powf(high.log10().ceil()));
+    let (low, high) =
+        (10_f64.powi(libm::log10(low).floor() as i32), 10_f64.powi(libm::log10(high).ceil() as i32));
     (low, if high > low { high } else { low * 10.0 })
 }
 
 fn share(value: f64, low: f64, high: f64) -> f64 {
-    (value / low).log10() / (high / low).log10()
+    libm::log10(value / low) / libm::log10(high / low)
 }
 
 fn short(value: f64, unit: Unit) -> String {

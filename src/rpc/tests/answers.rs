@@ -51,6 +51,26 @@ async fn ids_are_echoed_exactly_or_refused() {
 }
 
 #[tokio::test]
+async fn a_result_that_is_handed_over_is_in_the_answer_of_its_own_request() {
+    let odd = r#"{"b":1e400,"a":"\ud800","b": [ ]}"#;
+    for id in ["7", r#""é\n\"""#] {
+        let input = format!(r#"{{"id":{id},"method":"finished","params":{odd}}}"#);
+        check(&input, &[result(id, odd)]).await;
+    }
+    let entries = [
+        format!(r#"{{"id":1,"method":"finished","params":{odd}}}"#),
+        r#"{"method":"finished","params":[]}"#.to_owned(),
+        r#"{"id":2,"method":"ping"}"#.to_owned(),
+    ];
+    let answers = [result("1", odd), result("2", r#""pong""#)];
+    check(&format!("[{}]", entries.join(",")), &[format!("[{}]", answers.join(","))]).await;
+    // Without a connection jsonrpsee makes the answer.
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"finished","params":[3]}"#;
+    let (answer, _) = toy(Arc::new(Semaphore::new(0))).raw_json_request(request, 1).await.expect("a request");
+    assert_eq!(answer.get(), result("1", "[3]"));
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_told_so() {
     check(r#"{"id":1,"method":"ping","jsonrpc":"1.0"}"#, &[invalid("1", "jsonrpc must be \"2.0\"")]).await;
     check(r#"{"method":"ping","jsonrpc":2}"#, &[invalid("null", "jsonrpc must be \"2.0\"")]).await;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexS
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{Config, Ended, Input, Outbox, Output, serve};
+use super::{Config, Ended, Input, Outbox, Output, hand_over, serve};
 
 /// Nothing in these tests takes longer unless it is broken.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -86,7 +86,7 @@ impl Client {
     }
 }
 
-/// - `ping` answers at once, `echo` answers its params, `wait` and `wait_long` when the gate lets one through;
+/// - `ping` answers at once, `echo` answers its params, `finished` hands them over, `wait` and `wait_long` when the gate lets one through;
 /// - `fail` and `strict` answer errors as jsonrpsee makes them;
 /// - `panic`, `panic_later` panic before and after the first poll;
 /// - `count {n}` is a subscription that sends 1 to n, `refuse` one that refuses,
@@ -98,6 +98,13 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
         .register_async_method("echo", async |params, _, _| {
             let raw = params.as_str().unwrap_or("null").to_owned();
             Ok::<_, ErrorObjectOwned>(RawValue::from_string(raw).expect("params are JSON"))
+        })
+        .expect("new");
+    module
+        .register_async_method("finished", async |params, _, _| {
+            let raw = params.as_str().unwrap_or("null").to_owned();
+            tokio::task::yield_now().await;
+            hand_over(RawValue::from_string(raw).expect("params are JSON"))
         })
         .expect("new");
     for name in ["wait", "wait_long"] {
