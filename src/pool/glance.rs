@@ -6,13 +6,15 @@ use super::{Account, At, FIVE_HOURS, RotationSettings, Strategy, WEEK, Window};
 
 /// True of an account until it, or the settings, change.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Glance {
     /// Not eligible before that, for what the main limit binds; never while only a person can change it.
     pub out_until: At,
     /// Some model is not offered to it, perhaps the one asked for.
     pub excludes_models: bool,
     pub backing_off_until: At,
-    pub last_used_at: Option<At>,
+    /// Long ago when it was never used.
+    pub last_used_at: At,
     pub merit: Merit,
     /// When `merit` stops being true, since a window resets.
     pub merit_until: At,
@@ -41,6 +43,8 @@ pub(super) enum ByReset {
     UsageUnknown,
 }
 
+const _: () = assert!(size_of::<Glance>() == 64, "one cache line");
+
 const LONG_AGO: At = At(i64::MIN);
 const NEVER: At = At(i64::MAX);
 
@@ -53,7 +57,7 @@ impl Glance {
             out_until: if lasting(account).is_some() { NEVER } else { cooling_until },
             excludes_models: !health.model_exclusions.is_empty(),
             backing_off_until: health.backoff.as_ref().map_or(LONG_AGO, |backoff| backoff.until),
-            last_used_at: health.last_used_at,
+            last_used_at: health.last_used_at.unwrap_or(LONG_AGO),
             merit: Merit::of(account, windows, settings, chosen, LONG_AGO),
             merit_until: windows.iter().filter_map(|window| window.resets_at).min().unwrap_or(NEVER),
         }

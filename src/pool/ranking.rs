@@ -106,7 +106,7 @@ struct Place {
     /// By strategy, see [`Merit`].
     preference: (i64, i64),
     /// Never used comes first. Joining counts as a use.
-    last_used_at: Option<At>,
+    last_used_at: At,
     nth_by_id: u32,
 }
 

@@ -257,7 +257,9 @@ impl Pool {
     fn glance(&self, index: usize) -> Glance {
         let account = &self.accounts[index];
         let mut glance = Glance::of(account, &self.settings, self.chosen[index]);
-        glance.last_used_at = glance.last_used_at.max(self.joined.get(&account.id).copied());
+        if let Some(joined) = self.joined.get(&account.id) {
+            glance.last_used_at = glance.last_used_at.max(*joined);
+        }
         glance
     }
 }

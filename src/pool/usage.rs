@@ -1,5 +1,6 @@
 //! Usage windows as readings: every number carries when and from where it was learned, and a missing one is unknown.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -41,14 +42,16 @@ impl Window {
 }
 
 /// `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
-pub fn window_name(minutes: u32) -> String {
+pub fn window_name(minutes: u32) -> Cow<'static, str> {
     const HOUR: u32 = 60;
     const DAY: u32 = 24 * HOUR;
     match minutes {
-        0 => "0m".to_owned(),
-        days if days.is_multiple_of(DAY) => format!("{}d", days / DAY),
-        hours if hours.is_multiple_of(HOUR) => format!("{}h", hours / HOUR),
-        minutes => format!("{minutes}m"),
+        0 => "0m".into(),
+        FIVE_HOURS => "5h".into(),
+        WEEK => "7d".into(),
+        days if days.is_multiple_of(DAY) => format!("{}d", days / DAY).into(),
+        hours if hours.is_multiple_of(HOUR) => format!("{}h", hours / HOUR).into(),
+        minutes => format!("{minutes}m").into(),
     }
 }
 

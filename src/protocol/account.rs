@@ -1,5 +1,7 @@
 //! An account as clients see it. There is never a token in it.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +114,7 @@ pub struct Seen {
 #[serde(rename_all = "camelCase")]
 pub struct Window {
     /// From the length: `5h`, `7d`, `30d`, …
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub used_percent: f64,
     pub window_minutes: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]

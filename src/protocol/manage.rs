@@ -15,9 +15,10 @@ pub struct AccountsParams {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AccountList {
+#[schemars(rename = "AccountList")]
+pub struct AccountList<A = Vec<Account>> {
     /// In the file's order, which is stable.
-    pub accounts: Vec<Account>,
+    pub accounts: A,
     /// Id of the account that rotation would use now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,

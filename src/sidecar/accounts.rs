@@ -11,18 +11,17 @@ use super::{Sidecar, error, view};
 use crate::clock;
 use crate::pool::{AccountId, Demand, Failure};
 use crate::protocol::{
-    AccountAnswer, AccountList, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError,
-    TokenAnswer, TokenParams,
+    AccountAnswer, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError, TokenAnswer,
+    TokenParams,
 };
 use crate::store::StorageError;
 
-pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<AccountList, RpcError> {
+pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<view::Listing, RpcError> {
     sidecar.usage_polls.attended(clock::now());
     if params.refresh_usage == Some(true) {
         sidecar.fetch_all_usage().await;
     }
-    let pool = sidecar.pool();
-    Ok(view::list(&pool, clock::now()))
+    Ok(view::Listing::new(sidecar, clock::now()))
 }
 
 /// Pins an account once its token is known to be good; a dead token leaves it unpinned.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::logins::{Beginning, MAX_OPEN};
-use super::{Sidecar, error, view};
+use super::{Sidecar, error};
 use crate::auth::{BrowserLogin, DeviceLogin, open_in_browser};
 use crate::clock;
 use crate::pool::{AccountId, Purpose, SelectError, State};
@@ -129,7 +129,7 @@ fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
     match (dead.next(), dead.next()) {
         (Some(account), None) => Ok(account.id.clone()),
         _ => {
-            let candidates = view::list(&pool, now).accounts.into_iter().map(|account| account.label);
+            let candidates = pool.accounts().iter().map(|account| account.label.clone());
             let none = SelectError::NotFound { candidates: candidates.collect() };
             let mut error = error::select("", none);
             "no account is active; say which one is to be renewed".clone_into(&mut error.message);

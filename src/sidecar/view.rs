@@ -4,8 +4,13 @@ mod footer;
 mod rotation;
 mod usage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
+use super::Sidecar;
+use super::module::Spells;
 use crate::pool::{self, At, Pool};
 use crate::protocol::{Account, AccountList, AccountStanding, AccountState, Reason, Token, TokenState};
 
@@ -15,14 +20,49 @@ pub(super) use rotation::{affinity_of, rotation, strategy_of};
 /// A token with less than this left is `expiring` and is redeemed before it is used (upstream.md 1.5).
 pub(super) const EXPIRING: Duration = Duration::from_secs(5 * 60);
 
-pub(super) fn list(pool: &Pool, now: At) -> AccountList {
-    let active = pool.active(now);
-    AccountList {
-        accounts: pool.accounts().iter().map(|account| view(pool, account, active.as_ref(), now)).collect(),
-        active: active.as_ref().map(ToString::to_string),
-        pinned: pool.pinned().map(ToString::to_string),
-        revision: pool.revision(),
+/// The accounts as they are when this is written down, one after the other: a list of them all would be made only to be
+/// thrown away.
+#[derive(Clone)]
+pub(super) struct Listing {
+    sidecar: Arc<Sidecar>,
+    now: At,
+}
+
+impl Listing {
+    pub(super) fn new(sidecar: Arc<Sidecar>, now: At) -> Self {
+        Listing { sidecar, now }
     }
+}
+
+impl Spells<AccountList> for Listing {}
+
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Each<I>(I);
+        impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.clone())
+            }
+        }
+        let pool = self.sidecar.pool();
+        let active = pool.active(self.now);
+        AccountList {
+            accounts: Each(all(&pool, active.as_ref(), self.now)),
+            active: active.as_ref().map(ToString::to_string),
+            pinned: pool.pinned().map(ToString::to_string),
+            revision: pool.revision(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// In the file's order.
+pub(super) fn accounts(pool: &Pool, now: At) -> Vec<Account> {
+    all(pool, pool.active(now).as_ref(), now).collect()
+}
+
+fn all(pool: &Pool, active: Option<&pool::AccountId>, now: At) -> impl Iterator<Item = Account> + Clone {
+    pool.accounts().iter().map(move |account| view(pool, account, active, now))
 }
 
 pub(super) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
@@ -42,7 +82,7 @@ pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
 
 fn view(pool: &Pool, account: &pool::Account, active: Option<&pool::AccountId>, now: At) -> Account {
     Account {
-        id: account.id.to_string(),
+        id: account.id.as_str().to_owned(),
         label: account.label.clone(),
         email: account.email.clone(),
         workspace_id: account.identity.workspace_id.clone(),

@@ -353,7 +353,7 @@ mod tests {
         check(lines("responses-api/openai-reasoning-encrypted-content.1.chunks.txt"), (8, 98, 4));
         let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
         splitter.feed(Bytes::from(read("openai-codex/cli_responses_fixture.sse")));
-        let mut data: Vec<_> = std::iter::from_fn(|| splitter.next().unwrap()).collect();
+        let mut data: Vec<_> = std::iter::from_fn(|| splitter.next_event().unwrap()).collect();
         data.extend(splitter.finish().unwrap());
         check(data, (1, 1, 1));
     }

@@ -45,7 +45,7 @@ fn split<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<Vec<
     for chunk in chunks {
         splitter.feed(Bytes::copy_from_slice(chunk));
         loop {
-            match splitter.next() {
+            match splitter.next_event() {
                 Ok(Some(event)) => events.push(event.to_vec()),
                 Ok(None) => break,
                 Err(_) => return events,

@@ -17,9 +17,11 @@ mod token_usage;
 mod usage_reading;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
+pub use classify::classify;
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
 pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers};
+pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use stream::{EventStream, StreamFault};
 pub use token_usage::token_count;
 pub use usage_reading::Asked;

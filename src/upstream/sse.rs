@@ -69,7 +69,7 @@ impl SseSplitter {
     }
 
     /// The data of the next whole event, `None` when more bytes are needed.
-    pub fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
+    pub fn next_event(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.next_line()? {
             if let Some(data) = self.take_line(line)? {
                 return Ok(Some(data));
@@ -221,7 +221,7 @@ mod tests {
         let mut events = Vec::new();
         for chunk in chunks {
             splitter.feed(Bytes::copy_from_slice(chunk));
-            while let Some(data) = splitter.next()? {
+            while let Some(data) = splitter.next_event()? {
                 events.push(data.to_vec());
             }
         }
@@ -265,7 +265,7 @@ mod tests {
         let chunk = Bytes::from_static(b"data: {\"a\":1}\n\n");
         let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
         splitter.feed(chunk.clone());
-        let data = splitter.next().unwrap().unwrap();
+        let data = splitter.next_event().unwrap().unwrap();
         assert_eq!(data.as_ptr(), chunk[6..].as_ptr());
     }
 

@@ -93,7 +93,7 @@ impl EventStream {
     /// The next event of what has been read already; `None` when there is none to be had without waiting.
     pub fn at_hand(&mut self) -> Result<Option<Event>, StreamFault> {
         let outcome = loop {
-            match self.splitter.next() {
+            match self.splitter.next_event() {
                 Ok(None) => return Ok(None),
                 Ok(Some(data)) => match Event::read(data) {
                     Ok(Some(event)) => return Ok(Some(event)),

@@ -147,7 +147,13 @@ fn header_families(headers: &HeaderMap) -> Vec<String> {
 
 fn header_windows(headers: &HeaderMap, family: &str, now: At) -> Vec<Window> {
     let windows = ["primary", "secondary"].into_iter().filter_map(|slot| {
-        let number = |what: &str| loose::header_number(headers, &format!("x-{family}-{slot}-{what}"));
+        let mut name = format!("x-{family}-{slot}-");
+        let family_and_slot = name.len();
+        let mut number = |what: &str| {
+            name.truncate(family_and_slot);
+            name.push_str(what);
+            loose::header_number(headers, &name)
+        };
         let minutes = number("window-minutes");
         window(number("used-percent"), minutes, number("reset-at"), number("reset-after-seconds"), now)
     });

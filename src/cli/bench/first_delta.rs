@@ -1,8 +1,10 @@
 //! How long the first delta of a completion takes, alone and among others that are asked for at the same moment.
 
+use std::time::Duration;
+
 use super::direct::Direct;
-use super::figure::{Report, Times};
-use super::sidecar::Sidecar;
+use super::figure::{Report, Times, Unit, micros};
+use super::sidecar::{Sidecar, own_process_cpu_time};
 use super::stage::{BODY, SMALL, Stage};
 use super::{Effort, Fault};
 
@@ -16,15 +18,25 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
         sidecar.complete_at_once(streams, BODY)?;
         direct.complete_at_once(streams, BODY)?;
         let (mut ours, mut theirs) = (Times::default(), Times::default());
-        for _ in 0..effort.pick(rounds, rounds.div_ceil(20)) {
+        let rounds = effort.pick(rounds, rounds.div_ceil(20));
+        let mut used = [Duration::ZERO; 2];
+        for _ in 0..rounds {
+            let all = |sidecar: &Sidecar| Ok::<_, Fault>(own_process_cpu_time()? + sidecar.cpu_time()?);
+            let begun = all(&sidecar)?;
             ours.extend(sidecar.complete_at_once(streams, BODY)?.iter().map(|one| one.first_delta));
+            let between = all(&sidecar)?;
             theirs.extend(direct.complete_at_once(streams, BODY)?.iter().map(|one| one.first_delta));
+            used[0] += between.saturating_sub(begun);
+            used[1] += all(&sidecar)?.saturating_sub(between);
         }
         let of = if streams == 1 { "1 stream".to_owned() } else { format!("{streams} streams") };
         for percent in [50, 99] {
             let (ours, theirs) = (ours.percentile(percent), theirs.percentile(percent));
             report.add_times(format!("first delta p{percent}, {of}"), ours, Some(theirs));
         }
+        let [ours, theirs] = used.map(|used| micros(used) / (rounds * streams) as f64);
+        let name = format!("processor time of all for a completion, {of}");
+        report.add(name, Unit::Microseconds, ours, Some(theirs));
     }
     Ok(())
 }

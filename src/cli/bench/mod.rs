@@ -11,6 +11,7 @@ mod figure;
 mod first_delta;
 mod growth;
 mod memory;
+mod one_processor;
 mod requests;
 mod sidecar;
 mod spawning;

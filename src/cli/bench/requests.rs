@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::echo::EchoProgram;
 use super::figure::{Report, Times, Unit};
+use super::one_processor::OnOneProcessor;
 use super::sidecar::Sidecar;
 use super::stage::Stage;
 use super::{Effort, Fault};
@@ -19,6 +20,7 @@ const PIPELINED: usize = 64;
 
 pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
     let program = EchoProgram::new(stage.dir())?;
+    let _taking_turns = OnOneProcessor::begin()?;
     let mut sidecar = Sidecar::spawn(stage.command()?)?;
     sidecar.initialize()?;
     for (request, name, rounds) in [(NOTHING, PING, 20_000), (LIST, ACCOUNTS, 10_000)] {

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use super::Fault;
@@ -222,9 +223,14 @@ impl Sidecar {
     }
 }
 
+/// The time that the threads of this process have used so far: those of the client and of the simulator.
+pub(super) fn own_process_cpu_time() -> Result<Duration, Fault> {
+    Ok(clock_gettime(ClockId::ProcessCPUTime).try_into()?)
+}
+
 /// The time that this thread has used so far.
 pub(super) fn own_cpu_time() -> Result<Duration, Fault> {
-    on_cpu("/proc/thread-self/schedstat".as_ref())
+    Ok(clock_gettime(ClockId::ThreadCPUTime).try_into()?)
 }
 
 fn on_cpu(schedstat: &std::path::Path) -> Result<Duration, Fault> {

@@ -14,13 +14,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::line::{Line, Mistake};
-use super::{Sidecar, accounts, footer, history, login, refresh, reset, rotation, status, verify};
+use super::{Sidecar, accounts, footer, history, login, refresh, reset, rotation, status, verify, view};
 use crate::clock;
 use crate::protocol::{
-    Account, AccountParams, AccountState, AccountsParams, CheckStatus, CommandAnswer, CommandLevel,
-    CommandParams, ErrorKind, FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams,
-    RefreshParams, ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions,
-    VerifyParams,
+    Account, AccountParams, AccountState, CheckStatus, CommandAnswer, CommandLevel, CommandParams, ErrorKind,
+    FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams, RefreshParams,
+    ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
 };
 use crate::screen::{self, Look, clean};
 
@@ -54,7 +53,7 @@ pub(super) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Res
 }
 
 pub(super) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<Suggestions, RpcError> {
-    let accounts = sidecar.listed().await?;
+    let accounts = sidecar.listed();
     Ok(Suggestions { items: suggest::suggest(&params.line, &accounts) })
 }
 
@@ -64,7 +63,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         Line::Help(None) => said(CommandLevel::Info, family::help()),
         Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
         Line::Accounts => {
-            let accounts = sidecar.listed().await?;
+            let accounts = sidecar.listed();
             shown(CommandLevel::Info, &screen::accounts(&accounts, clock::now().millis(), look))
         }
         Line::Use(account) => {
@@ -137,21 +136,23 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         Line::History(limit) => {
             let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
-            let accounts = sidecar.listed().await?;
+            let accounts = sidecar.listed();
             shown(CommandLevel::Info, &screen::history(&answer, &accounts, clock::now().millis(), look))
         }
         Line::Stats => {
             let params = HistoryParams { limit: Some(0), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
-            let accounts = sidecar.listed().await?;
+            let accounts = sidecar.listed();
             shown(CommandLevel::Info, &screen::stats(&answer, &accounts, clock::now().millis(), look))
         }
     })
 }
 
 impl Sidecar {
-    async fn listed(self: &Arc<Self>) -> Result<Vec<Account>, RpcError> {
-        Ok(accounts::list(self.clone(), AccountsParams::default()).await?.accounts)
+    fn listed(&self) -> Vec<Account> {
+        let now = clock::now();
+        self.usage_polls.attended(now);
+        view::accounts(&self.pool(), now)
     }
 
     /// Who is in use and why not the others; or one account, with all that is known of it.
@@ -161,7 +162,7 @@ impl Sidecar {
             let account = self.account_view(&self.find(&selector)?, now)?;
             return Ok(shown(CommandLevel::Info, &screen::account(&account, now.millis())));
         }
-        let accounts = self.listed().await?;
+        let accounts = self.listed();
         let active = accounts.iter().find(|account| account.active);
         let level = if active.is_some() { CommandLevel::Info } else { CommandLevel::Warning };
         let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();

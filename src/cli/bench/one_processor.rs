@@ -1,0 +1,38 @@
+//! Two processes that take turns run on one processor, wherever the kernel would put them: waking an idle processor takes
+//! longer than all that is measured, and whether it has to be woken is a matter of chance.
+
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::Fault;
+
+/// Keeps this thread, and the children it starts meanwhile, on one processor until it is dropped.
+#[derive(Debug)]
+pub(super) struct OnOneProcessor {
+    #[cfg(target_os = "linux")]
+    before: CpuSet,
+}
+
+impl OnOneProcessor {
+    #[cfg(target_os = "linux")]
+    pub(super) fn begin() -> Result<Self, Fault> {
+        let before = sched_getaffinity(None)?;
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).rev().find(|cpu| before.is_set(*cpu)).ok_or("no processor")?);
+        sched_setaffinity(None, &one)?;
+        Ok(OnOneProcessor { before })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn begin() -> Result<Self, Fault> {
+        Ok(OnOneProcessor {})
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for OnOneProcessor {
+    fn drop(&mut self) {
+        // What was allowed before is allowed again.
+        let _ = sched_setaffinity(None, &self.before);
+    }
+}
