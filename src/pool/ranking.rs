@@ -148,6 +148,8 @@ impl<'a> Lookout<'a> {
     }
 
     /// Whether [`Lookout::why_not`] has nothing to say, told by a glance when that is enough.
+    // Always inlined, as `place`: the loop over all accounts is little else, and small code would call both.
+    #[inline(always)]
     fn is_eligible(&self, index: usize) -> bool {
         let glance = &self.pool.glances[index];
         let needs_a_look = self.demand.account.is_some()
@@ -156,7 +158,7 @@ impl<'a> Lookout<'a> {
         if needs_a_look { self.why_not(index).is_none() } else { glance.out_until <= self.now }
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&self, index: usize) -> Place {
         let glance = &self.pool.glances[index];
         let merit = if self.need.limit.is_none() && self.now < glance.merit_until {

@@ -5,22 +5,24 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+// What it is called is borrowed where it is only written down.
 /// One signed-in account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Account {
+#[schemars(rename = "Account")]
+pub struct Account<S = String> {
     /// `acc_` and 16 hex digits, derived from workspace and user: survives label changes, re-login and restarts.
-    pub id: String,
+    pub id: S,
     /// Unique, case-insensitively.
-    pub label: String,
+    pub label: S,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    pub email: Option<S>,
     /// `chatgpt_account_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    pub workspace_id: Option<S>,
     /// As upstream names it, e.g. `plus`; unknown names occur.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<String>,
+    pub plan: Option<S>,
     /// What rotation would use now for a completion without a session.
     pub active: bool,
     pub pinned: bool,
@@ -40,6 +42,29 @@ pub struct Account {
     pub usage: Option<Usage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<i64>,
+}
+
+impl Account<&str> {
+    /// The same, to be kept.
+    pub fn into_owned(self) -> Account {
+        Account {
+            id: self.id.to_owned(),
+            label: self.label.to_owned(),
+            email: self.email.map(str::to_owned),
+            workspace_id: self.workspace_id.map(str::to_owned),
+            plan: self.plan.map(str::to_owned),
+            active: self.active,
+            pinned: self.pinned,
+            linked: self.linked,
+            state: self.state,
+            reason: self.reason,
+            cooldown_until: self.cooldown_until,
+            backoff_until: self.backoff_until,
+            token: self.token,
+            usage: self.usage,
+            last_used_at: self.last_used_at,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

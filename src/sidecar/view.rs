@@ -58,15 +58,19 @@ impl Serialize for Listing {
 
 /// In the file's order.
 pub(super) fn accounts(pool: &Pool, now: At) -> Vec<Account> {
-    all(pool, pool.active(now).as_ref(), now).collect()
+    all(pool, pool.active(now).as_ref(), now).map(Account::into_owned).collect()
 }
 
-fn all(pool: &Pool, active: Option<&pool::AccountId>, now: At) -> impl Iterator<Item = Account> + Clone {
+fn all<'p>(
+    pool: &'p Pool,
+    active: Option<&pool::AccountId>,
+    now: At,
+) -> impl Iterator<Item = Account<&'p str>> + Clone {
     pool.accounts().iter().map(move |account| view(pool, account, active, now))
 }
 
 pub(super) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
-    view(pool, account, pool.active(now).as_ref(), now)
+    view(pool, account, pool.active(now).as_ref(), now).into_owned()
 }
 
 pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
@@ -80,13 +84,18 @@ pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
         .collect()
 }
 
-fn view(pool: &Pool, account: &pool::Account, active: Option<&pool::AccountId>, now: At) -> Account {
+fn view<'a>(
+    pool: &Pool,
+    account: &'a pool::Account,
+    active: Option<&pool::AccountId>,
+    now: At,
+) -> Account<&'a str> {
     Account {
-        id: account.id.as_str().to_owned(),
-        label: account.label.clone(),
-        email: account.email.clone(),
-        workspace_id: account.identity.workspace_id.clone(),
-        plan: account.plan.clone(),
+        id: account.id.as_str(),
+        label: &account.label,
+        email: account.email.as_deref(),
+        workspace_id: account.identity.workspace_id.as_deref(),
+        plan: account.plan.as_deref(),
         active: active == Some(&account.id),
         pinned: pool.pinned() == Some(&account.id),
         linked: account.linked,
