@@ -18,6 +18,8 @@ pub(super) struct Glance {
     pub merit: Merit,
     /// When `merit` stops being true, since a window resets.
     pub merit_until: At,
+    /// Of all accounts of the pool, which knows it.
+    pub nth_by_id: u32,
 }
 
 /// How an account compares by its usage.
@@ -60,6 +62,7 @@ impl Glance {
             last_used_at: health.last_used_at.unwrap_or(LONG_AGO),
             merit: Merit::of(account, windows, settings, chosen, LONG_AGO),
             merit_until: windows.iter().filter_map(|window| window.resets_at).min().unwrap_or(NEVER),
+            nth_by_id: 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which account is used: one order for picking and for showing, so that what `rotation` shows is what happens.
 
 use super::eligibility::{Need, why_not, why_not_named};
-use super::glance::{ByReset, Merit, by_reset, most_used};
+use super::glance::{ByReset, Glance, Merit, by_reset, most_used};
 use super::{Account, AccountId, AffinityMode, At, Pool, Reason, Strategy, WhyNotEligible, Window};
 
 /// What a completion asks of the pool.
@@ -68,9 +68,9 @@ impl Pool {
     ) -> Option<AccountId> {
         let lookout = Lookout::new(self, demand, now);
         let mut best: Option<(Place, usize)> = None;
-        for index in 0..self.accounts.len() {
-            if lookout.is_eligible(index) {
-                let place = lookout.place(index);
+        for (index, glance) in self.glances.iter().enumerate() {
+            if lookout.is_eligible(index, glance) {
+                let place = lookout.place_by(index, glance);
                 if best.is_none_or(|(best, _)| place < best) && admits(&self.accounts[index].id) {
                     best = Some((place, index));
                 }
@@ -94,6 +94,8 @@ struct Lookout<'a> {
     pool: &'a Pool,
     demand: &'a Demand,
     need: Need<'a>,
+    /// A glance tells nothing of what is asked for.
+    looks_closer: bool,
     pinned: Option<usize>,
     session: Option<usize>,
     now: At,
@@ -128,10 +130,12 @@ impl<'a> Lookout<'a> {
         let index_of = |id: &AccountId| pool.by_id.get(id).copied();
         let with_affinity = pool.settings.affinity == AffinityMode::Session;
         let session = demand.session.as_deref().filter(|_| with_affinity);
+        let need = pool.need(demand);
         Lookout {
             pool,
             demand,
-            need: pool.need(demand),
+            need,
+            looks_closer: demand.account.is_some() || need.limit.is_some(),
             pinned: pool.pin.as_ref().and_then(index_of),
             session: session.and_then(|session| pool.affinity.get(session, now)).and_then(index_of),
             now,
@@ -148,19 +152,22 @@ impl<'a> Lookout<'a> {
     }
 
     /// Whether [`Lookout::why_not`] has nothing to say, told by a glance when that is enough.
-    // Always inlined, as `place`: the loop over all accounts is little else, and small code would call both.
+    // Always inlined, as `place_by`: the loop over all accounts is little else, and small code would call both.
     #[inline(always)]
-    fn is_eligible(&self, index: usize) -> bool {
-        let glance = &self.pool.glances[index];
-        let needs_a_look = self.demand.account.is_some()
-            || self.need.limit.is_some()
-            || self.need.model.is_some() && glance.excludes_models;
-        if needs_a_look { self.why_not(index).is_none() } else { glance.out_until <= self.now }
+    fn is_eligible(&self, index: usize, glance: &Glance) -> bool {
+        if self.looks_closer || glance.excludes_models && self.need.model.is_some() {
+            self.why_not(index).is_none()
+        } else {
+            glance.out_until <= self.now
+        }
+    }
+
+    fn place(&self, index: usize) -> Place {
+        self.place_by(index, &self.pool.glances[index])
     }
 
     #[inline(always)]
-    fn place(&self, index: usize) -> Place {
-        let glance = &self.pool.glances[index];
+    fn place_by(&self, index: usize, glance: &Glance) -> Place {
         let merit = if self.need.limit.is_none() && self.now < glance.merit_until {
             glance.merit
         } else {
@@ -176,7 +183,7 @@ impl<'a> Lookout<'a> {
                 | drawback(merit.exhausted, EXHAUSTED),
             preference: merit.preference,
             last_used_at: glance.last_used_at,
-            nth_by_id: self.pool.nth_by_id[index],
+            nth_by_id: glance.nth_by_id,
         }
     }
 
