@@ -18,7 +18,7 @@ pub(super) struct Glance {
     pub merit: Merit,
     /// When `merit` stops being true, since a window resets.
     pub merit_until: At,
-    /// Of all accounts of the pool, which knows it.
+    /// Where its id comes among all ids: what decides when nothing else does.
     pub nth_by_id: u32,
 }
 
@@ -51,7 +51,7 @@ const LONG_AGO: At = At(i64::MIN);
 const NEVER: At = At(i64::MAX);
 
 impl Glance {
-    pub fn of(account: &Account, settings: &RotationSettings, chosen: u64) -> Self {
+    pub fn of(account: &Account, settings: &RotationSettings, chosen: u64, nth_by_id: u32) -> Self {
         let health = &account.health;
         let windows = health.usage.as_ref().map_or(&[][..], |usage| &usage.windows);
         let cooling_until = health.cooldown.as_ref().map_or(LONG_AGO, |cooldown| cooldown.until);
@@ -62,7 +62,7 @@ impl Glance {
             last_used_at: health.last_used_at.unwrap_or(LONG_AGO),
             merit: Merit::of(account, windows, settings, chosen, LONG_AGO),
             merit_until: windows.iter().filter_map(|window| window.resets_at).min().unwrap_or(NEVER),
-            nth_by_id: 0,
+            nth_by_id,
         }
     }
 }

@@ -256,8 +256,7 @@ impl Pool {
 
     fn glance(&self, index: usize) -> Glance {
         let account = &self.accounts[index];
-        let mut glance = Glance::of(account, &self.settings, self.chosen[index]);
-        glance.nth_by_id = self.nth_by_id[index];
+        let mut glance = Glance::of(account, &self.settings, self.chosen[index], self.nth_by_id[index]);
         if let Some(joined) = self.joined.get(&account.id) {
             glance.last_used_at = glance.last_used_at.max(*joined);
         }

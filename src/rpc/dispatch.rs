@@ -167,8 +167,9 @@ fn answer_in(response: MethodResponse, finished: Finished, id: &Id<'_>) -> Optio
     if let Some(on_answer) = on_answer {
         on_answer.notify(is_success);
     }
+    let finished_answer = || catch_unwind(AssertUnwindSafe(|| finished.answer(id)));
     to_send.then(|| match is_success {
-        true => finished.answer(id).unwrap_or(answer),
+        true => finished_answer().map_or_else(|_| Refusal::Internal.answer(id), |it| it.unwrap_or(answer)),
         false => with_kind(answer),
     })
 }

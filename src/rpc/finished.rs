@@ -40,6 +40,7 @@ pub fn hand_over<T: Serialize + Send + 'static>(result: T) -> Option<T> {
         if matches!(place, Place::Closed) {
             return Some(result);
         }
+        debug_assert!(matches!(place, Place::Empty), "one method handed two results over");
         *place = Place::Taken(Box::new(move |id| {
             #[expect(clippy::expect_used, reason = "ids and wire types serialize without failing")]
             let answer = to_raw_value(&Answer { jsonrpc: "2.0", id, result }).expect("a wire type");
@@ -49,7 +50,8 @@ pub fn hand_over<T: Serialize + Send + 'static>(result: T) -> Option<T> {
     })
 }
 
-/// Polls a method, and gives what it handed over. Methods do not poll each other through here.
+/// Polls a method, and gives what it handed over. A method must not call another through the module: what that one
+/// handed over would be taken for its own.
 pub(super) fn while_polled<T>(poll: impl FnOnce() -> T) -> (T, Finished) {
     struct Closing;
     impl Drop for Closing {
@@ -57,7 +59,8 @@ pub(super) fn while_polled<T>(poll: impl FnOnce() -> T) -> (T, Finished) {
             PLACE.set(Place::Closed);
         }
     }
-    PLACE.set(Place::Empty);
+    let before = PLACE.replace(Place::Empty);
+    debug_assert!(matches!(before, Place::Closed), "a method is polled within another");
     // Closed as well when the method panics.
     let _closing = Closing;
     let polled = poll();

@@ -33,6 +33,7 @@ mod writer;
 pub use block::Block;
 pub use error::Refusal;
 pub use finished::hand_over;
+// The framing alone is public for tests/micro.
 pub use framing::{Decoder, Frame, Framing, encode};
 pub use message::MAX_BATCH_ENTRIES;
 pub use outbox::{Closed, Outbox};

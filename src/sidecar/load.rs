@@ -256,12 +256,13 @@ pub(super) fn identified(entry: &FileAccount) -> Account {
     account
 }
 
-/// The same, with what the state dir remembers.
+/// An account as its entry and the state dir tell it.
 pub(super) fn record_of(entry: &FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
     remembered(identified(entry), entry, known, now)
 }
 
-/// The file is the truth about `needsReauth`: the ancestor clears it there when a login repaired the account.
+/// The account of this entry with what the state dir remembers of it. The file is the truth about `needsReauth`: the
+/// ancestor clears it there when a login repaired the account.
 fn remembered(
     mut account: Account,
     entry: &FileAccount,

@@ -244,10 +244,12 @@ impl Entry {
             _ => None,
         };
         let message = match entry::read(&members) {
-            Ok((account, _)) if labels.insert(account.email.to_lowercase()) => {
-                return Entry::Account(members);
+            Ok((account, _)) => {
+                if labels.insert(account.email.to_lowercase()) {
+                    return Entry::Account(members);
+                }
+                "an earlier entry has the same `email`".to_owned()
             }
-            Ok(_) => "an earlier entry has the same `email`".to_owned(),
             Err(message) => message,
         };
         Entry::Bad { raw, label, message }

@@ -17,6 +17,7 @@ mod token_usage;
 mod usage_reading;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
+// Classification and splitting alone are public for tests/micro.
 pub use classify::classify;
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};

@@ -35,7 +35,7 @@ function kill(client: Multicodex): void {
 
 test("answers requests and says what the sidecar is", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const { accounts, active } = await client.request("accounts");
   assert.deepEqual(
     accounts.map(({ label, state }) => [label, state]),
@@ -62,7 +62,7 @@ export async function typed(client: Multicodex): Promise<string[]> {
 
 test("a refused request is an error with the kind and the next step", async (t) => {
   const simulator = await Simulator.start(t);
-  await assert.rejects(simulator.client(t).request("accounts/use", { account: "nobody" }), (error) => {
+  await assert.rejects(simulator.client().request("accounts/use", { account: "nobody" }), (error) => {
     assert.ok(error instanceof RequestError);
     assert.equal(error.code, -32010);
     assert.equal(error.kind, "account_not_found");
@@ -73,14 +73,14 @@ test("a refused request is an error with the kind and the next step", async (t) 
 
 test("a completion yields the account, each event and the end", async (t) => {
   const simulator = await Simulator.start(t);
-  const notices = await all(simulator.client(t).complete(hello));
+  const notices = await all(simulator.client().complete(hello));
   assert.deepEqual([...new Set(notices.map(({ type }) => type))], ["accepted", "event", "done"]);
   assert.match(textOf(notices), /Hello there/);
 });
 
 test("an account at its limit shows only as a notice", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const { active, accounts } = await client.request("accounts");
   const first = accounts.find(({ id }) => id === active)?.label.split("@")[0];
   await simulator.behave({ account: String(first), behaviour: "usage_limit" });
@@ -96,7 +96,7 @@ test("an account at its limit shows only as a notice", async (t) => {
 test("a completion that nobody can answer throws what upstream said last", async (t) => {
   const simulator = await Simulator.start(t);
   await simulator.behave({ behaviour: "usage_limit" });
-  await assert.rejects(all(simulator.client(t).complete(hello)), (error) => {
+  await assert.rejects(all(simulator.client().complete(hello)), (error) => {
     assert.ok(error instanceof CompletionError);
     assert.equal(error.failed.kind, "no_available_account");
     assert.equal(error.failed.status, 429);
@@ -107,7 +107,7 @@ test("a completion that nobody can answer throws what upstream said last", async
 
 test("bad params of a completion are refused at once", async (t) => {
   const simulator = await Simulator.start(t);
-  const refused = all(simulator.client(t).complete({ request: { model: "gpt-6.1-sol", store: true } }));
+  const refused = all(simulator.client().complete({ request: { model: "gpt-6.1-sol", store: true } }));
   await assert.rejects(
     refused,
     (error) => error instanceof RequestError && error.data?.path === "request.store",
@@ -117,7 +117,7 @@ test("bad params of a completion are refused at once", async (t) => {
 for (const how of ["aborting", "leaving the loop"] as const) {
   test(`${how} cancels the completion upstream`, async (t) => {
     const simulator = await Simulator.start(t);
-    const client = simulator.client(t);
+    const client = simulator.client();
     await simulator.behave({ behaviour: "hang_after_output" });
     const controller = new AbortController();
     const why = new Error("enough");
@@ -138,7 +138,7 @@ for (const how of ["aborting", "leaving the loop"] as const) {
 
 test("aborting before the sidecar has answered cancels, too", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   await client.start();
   await simulator.behave({ behaviour: "hang_after_headers" });
   const controller = new AbortController();
@@ -159,7 +159,7 @@ test("aborting before the sidecar has answered cancels, too", async (t) => {
 
 test("an aborted request is given up at once", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   await simulator.behave({ behaviour: "hang", route: "usage" });
   const controller = new AbortController();
   const asked = client.request("accounts", { refreshUsage: true }, { signal: controller.signal });
@@ -172,7 +172,7 @@ test("an aborted request is given up at once", async (t) => {
 
 test("notifications reach those who listen, until they do not", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const heard: string[] = [];
   const stop = client.on("accounts/changed", ({ reason }) => heard.push(reason));
   await client.request("accounts/label", { account: "ada@example.com", label: "work" });
@@ -187,7 +187,7 @@ test("notifications reach those who listen, until they do not", async (t) => {
 
 test("a listener that throws is warned of, and the others and the connection go on", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const warned = once(process, "warning");
   client.on("accounts/changed", () => {
     throw new Error("a mistake of the caller");
@@ -204,7 +204,7 @@ test("a killed sidecar ends what runs, with one clear error each, and the next r
   const simulator = await Simulator.start(t);
   const gone: string[] = [];
   let starts = 0;
-  const client = simulator.client(t, {
+  const client = simulator.client({
     onGone: (why) => gone.push(why.message),
     onStart: () => starts++,
   });
@@ -229,7 +229,7 @@ test("a killed sidecar ends what runs, with one clear error each, and the next r
 test("a sidecar that dies idle is started again without being asked", async (t) => {
   const simulator = await Simulator.start(t);
   let starts = 0;
-  const client = simulator.client(t, { onStart: () => starts++ });
+  const client = simulator.client({ onStart: () => starts++ });
   await client.start();
   kill(client);
   await eventually("a second start", () => starts === 2 || undefined);
@@ -272,7 +272,7 @@ test("a program that is not there is an error that says how to get it", async ()
 
 test("closing ends the process and refuses what comes later", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   await client.start();
   const pid = Number(client.pid);
   await client.close();
@@ -282,7 +282,7 @@ test("closing ends the process and refuses what comes later", async (t) => {
 
 test("text with line separators and lone surrogates arrives as it was sent", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const delta = "a\u2028b\u2029c\ud800d \u{1f600}";
   const escaped = JSON.stringify(delta).replace("\u2028", "\\u2028");
   await simulator.behave({
@@ -302,7 +302,7 @@ test("text with line separators and lone surrogates arrives as it was sent", asy
 
 test("many completions at once each get their own", async (t) => {
   const simulator = await Simulator.start(t);
-  const client = simulator.client(t);
+  const client = simulator.client();
   const words = Array.from({ length: 30 }, (_, at) => `number ${at};`);
   const answers = await Promise.all(
     words.map((content) =>

@@ -33,12 +33,19 @@ export class Simulator {
   readonly env: Record<string, string>;
   readonly agentDir: string;
   readonly #process: ChildProcess;
+  readonly #clients: Multicodex[];
   readonly #root: string;
 
-  private constructor(env: Record<string, string>, agentDir: string, child: ChildProcess) {
+  private constructor(
+    env: Record<string, string>,
+    agentDir: string,
+    child: ChildProcess,
+    clients: Multicodex[],
+  ) {
     this.env = env;
     this.agentDir = agentDir;
     this.#process = child;
+    this.#clients = clients;
     this.#root = new URL(env.MULTICODEX_UPSTREAM_URL ?? "").origin;
   }
 
@@ -46,7 +53,10 @@ export class Simulator {
     const agentDir = await mkdtemp(join(tmpdir(), "multicodex-test-"));
     const args = ["simulate", "--accounts", String(accounts), "--agent-dir", agentDir];
     const child = spawn(builtBinary(), args, { stdio: ["ignore", "pipe", "inherit"] });
+    const clients: Multicodex[] = [];
     test.after(async () => {
+      // A sidecar that ends writes down what it knows, and would make the directory again.
+      await Promise.all(clients.map((client) => client.close()));
       child.kill();
       await rm(agentDir, { recursive: true, force: true, maxRetries: 5 });
     });
@@ -62,18 +72,18 @@ export class Simulator {
         .split("\n")
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
-    return new Simulator(env, agentDir, child);
+    return new Simulator(env, agentDir, child, clients);
   }
 
-  /** A client of a sidecar that talks to this simulator. */
-  client(test: TestContext, options: Partial<MulticodexOptions> = {}): Multicodex {
+  /** A client of a sidecar that talks to this simulator, closed at the end of the simulator's test. */
+  client(options: Partial<MulticodexOptions> = {}): Multicodex {
     const client = new Multicodex({
       client: { name: "test", version: "0" },
       binary: builtBinary(),
       env: { ...process.env, ...this.env },
       ...options,
     });
-    test.after(() => client.close());
+    this.#clients.push(client);
     return client;
   }
 

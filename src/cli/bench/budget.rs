@@ -64,9 +64,7 @@ impl Budget {
         };
         if met { Verdict::Met } else { Verdict::Missed }
     }
-}
 
-impl Budget {
     /// For people, in the unit of the figure.
     pub(super) fn text(self, unit: Unit) -> String {
         match self {

@@ -20,45 +20,71 @@ const PIPELINED: usize = 64;
 
 pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
     let program = EchoProgram::new(stage.dir())?;
+    for (request, name, rounds) in [(NOTHING, PING, 20_000), (LIST, ACCOUNTS, 10_000)] {
+        one_at_a_time(stage, &program, request, name, effort.pick(rounds, 500), report)?;
+        pipelined(stage, &program, request, effort.pick(rounds, 640), report)?;
+    }
+    Ok(())
+}
+
+fn one_at_a_time(
+    stage: &Stage,
+    program: &EchoProgram,
+    request: &str,
+    name: &str,
+    rounds: usize,
+    report: &mut Report,
+) -> Result<(), Fault> {
     let _taking_turns = OnOneProcessor::begin()?;
     let mut sidecar = Sidecar::spawn(stage.command()?)?;
     sidecar.initialize()?;
-    for (request, name, rounds) in [(NOTHING, PING, 20_000), (LIST, ACCOUNTS, 10_000)] {
-        let answer = sidecar.request(request)?.to_vec();
-        let mut echo = program.start(request, &answer)?;
-        let (mut ours, mut theirs) = (Times::default(), Times::default());
-        // In turns of a hundred, so that both live through the same noise and neither wakes the other's processor.
-        for _ in 0..effort.pick(rounds, 500) / 100 {
-            for _ in 0..100 {
-                let begun = Instant::now();
-                sidecar.request(request)?;
-                ours.push(begun.elapsed());
-            }
-            for _ in 0..100 {
-                let begun = Instant::now();
-                echo.round_trip()?;
-                theirs.push(begun.elapsed());
-            }
-        }
-        let rate = |times: &mut Times| 1.0 / times.median().as_secs_f64();
-        report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
-
-        let requests = format!("{request}\n").repeat(PIPELINED);
-        let (mut ours, mut theirs) = (Times::default(), Times::default());
-        for _ in 0..effort.pick(rounds, 640) / PIPELINED {
+    let answer = sidecar.request(request)?.to_vec();
+    let mut echo = program.start(request, &answer)?;
+    let (mut ours, mut theirs) = (Times::default(), Times::default());
+    // In turns of a hundred, so that both live through the same noise.
+    for _ in 0..rounds / 100 {
+        for _ in 0..100 {
             let begun = Instant::now();
-            sidecar.send(&requests)?;
-            for _ in 0..PIPELINED {
-                sidecar.next_answer()?;
-            }
+            sidecar.request(request)?;
             ours.push(begun.elapsed());
+        }
+        for _ in 0..100 {
             let begun = Instant::now();
-            echo.round_trips(PIPELINED)?;
+            echo.round_trip()?;
             theirs.push(begun.elapsed());
         }
-        let rate = |times: &mut Times| PIPELINED as f64 / times.median().as_secs_f64();
-        let name = format!("the same, {PIPELINED} in one write ({} bytes each)", answer.len());
-        report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
     }
+    let rate = |times: &mut Times| 1.0 / times.median().as_secs_f64();
+    report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
+    Ok(())
+}
+
+fn pipelined(
+    stage: &Stage,
+    program: &EchoProgram,
+    request: &str,
+    rounds: usize,
+    report: &mut Report,
+) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
+    let answer = sidecar.request(request)?.to_vec();
+    let mut echo = program.start(request, &answer)?;
+    let requests = format!("{request}\n").repeat(PIPELINED);
+    let (mut ours, mut theirs) = (Times::default(), Times::default());
+    for _ in 0..rounds / PIPELINED {
+        let begun = Instant::now();
+        sidecar.send(&requests)?;
+        for _ in 0..PIPELINED {
+            sidecar.next_answer()?;
+        }
+        ours.push(begun.elapsed());
+        let begun = Instant::now();
+        echo.round_trips(PIPELINED)?;
+        theirs.push(begun.elapsed());
+    }
+    let rate = |times: &mut Times| PIPELINED as f64 / times.median().as_secs_f64();
+    let name = format!("the same, {PIPELINED} in one write ({} bytes each)", answer.len());
+    report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
     Ok(())
 }

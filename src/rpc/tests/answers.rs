@@ -117,15 +117,19 @@ async fn errors_carry_kind_and_retryable() {
     check(r#"{"id":1,"method":"strict","params":["x"]}"#, &[error("1", -32602, "Invalid params", detail)])
         .await;
     let internal = error("1", -32603, "Internal error", &kind("internal"));
-    for method in ["panic", "panic_later", "explode"] {
+    for method in ["panic", "panic_later", "panic_written", "explode"] {
         let input = format!(r#"{{"id":1,"method":"{method}"}}"#);
         check(&input, std::slice::from_ref(&internal)).await;
     }
+    let later = r#"{"id":1,"method":"panic_written","params":[]}"#;
+    check(later, std::slice::from_ref(&internal)).await;
+    let batch = format!(r#"[{later},{{"id":2,"method":"ping"}}]"#);
+    check(&batch, &[format!("[{internal},{}]", result("2", r#""pong""#))]).await;
 }
 
 #[tokio::test]
 async fn notifications_have_no_answer() {
-    for method in ["ping", "nope", "panic", "panic_later", "count", "fail"] {
+    for method in ["ping", "nope", "panic", "panic_later", "panic_written", "count", "fail"] {
         check(&format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#), &[]).await;
     }
 }

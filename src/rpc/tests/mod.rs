@@ -86,9 +86,18 @@ impl Client {
     }
 }
 
+#[derive(Clone)]
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("as it should")
+    }
+}
+
 /// - `ping` answers at once, `echo` answers its params, `finished` hands them over, `wait` and `wait_long` when the gate lets one through;
 /// - `fail` and `strict` answer errors as jsonrpsee makes them;
-/// - `panic`, `panic_later` panic before and after the first poll;
+/// - `panic`, `panic_later` panic before and after the first poll, `panic_written` when its result is written down;
 /// - `count {n}` is a subscription that sends 1 to n, `refuse` one that refuses,
 ///   `linger` one that never ends, `explode` one that panics.
 fn toy(gate: Arc<Semaphore>) -> Methods {
@@ -123,6 +132,14 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
         .expect("new");
     module.register_method("strict", |params, _, _| params.parse::<[u8; 1]>().map(|_| ())).expect("new");
     module.register_method("panic", |_, _, _| -> () { panic!("as it should") }).expect("new");
+    module
+        .register_async_method("panic_written", async |params, _, _| {
+            if params.as_str().is_some() {
+                tokio::task::yield_now().await;
+            }
+            hand_over(Unwritable)
+        })
+        .expect("new");
     module
         .register_async_method("panic_later", async |_, _, _| -> () {
             tokio::task::yield_now().await;
