@@ -15,8 +15,6 @@ pub struct Pool {
     pub(super) accounts: Vec<Account>,
     /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
     pub(super) chosen: Vec<u64>,
-    /// Where each account's id comes among all ids. Beside `accounts`.
-    pub(super) nth_by_id: Vec<u32>,
     /// Beside `accounts`, and true of them: every change of an account ends in taking a new one.
     pub(super) glances: Vec<Glance>,
     pub(super) by_id: HashMap<AccountId, usize>,
@@ -239,24 +237,26 @@ impl Pool {
         self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
         let mut by_id: Vec<usize> = (0..self.accounts.len()).collect();
         by_id.sort_unstable_by_key(|&index| &self.accounts[index].id);
-        self.nth_by_id = vec![0; by_id.len()];
+        let mut nth_by_id = vec![0; by_id.len()];
         for (nth, index) in (0..).zip(by_id) {
-            self.nth_by_id[index] = nth;
+            nth_by_id[index] = nth;
         }
-        self.look_again();
+        self.glances = nth_by_id.into_iter().enumerate().map(|(at, nth)| self.glance(at, nth)).collect();
     }
 
     pub(super) fn look_again(&mut self) {
-        self.glances = (0..self.accounts.len()).map(|index| self.glance(index)).collect();
+        for index in 0..self.accounts.len() {
+            self.look_again_at(index);
+        }
     }
 
     pub(super) fn look_again_at(&mut self, index: usize) {
-        self.glances[index] = self.glance(index);
+        self.glances[index] = self.glance(index, self.glances[index].nth_by_id);
     }
 
-    fn glance(&self, index: usize) -> Glance {
+    fn glance(&self, index: usize, nth_by_id: u32) -> Glance {
         let account = &self.accounts[index];
-        let mut glance = Glance::of(account, &self.settings, self.chosen[index], self.nth_by_id[index]);
+        let mut glance = Glance::of(account, &self.settings, self.chosen[index], nth_by_id);
         if let Some(joined) = self.joined.get(&account.id) {
             glance.last_used_at = glance.last_used_at.max(*joined);
         }

@@ -30,31 +30,31 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
     on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
     on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
-    on_waiting::<Accounts, _, _, _>(&mut module, accounts::list)?;
-    on_waiting::<Use, _, _, _>(&mut module, accounts::use_account)?;
-    on_waiting::<Remove, _, _, _>(&mut module, accounts::remove)?;
-    on_waiting::<Disable, _, _, _>(&mut module, accounts::disable)?;
-    on_waiting::<Enable, _, _, _>(&mut module, accounts::enable)?;
-    on_waiting::<Label, _, _, _>(&mut module, accounts::label)?;
-    on_waiting::<Import, _, _, _>(&mut module, import::import)?;
-    on_waiting::<Login, _, _, _>(&mut module, login::login)?;
-    on_waiting::<Reauth, _, _, _>(&mut module, login::reauth)?;
-    on_waiting::<LoginSubmit, _, _, _>(&mut module, login::submit)?;
-    on_waiting::<LoginWait, _, _, _>(&mut module, login::wait)?;
+    on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
+    on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
+    on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
+    on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
+    on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
+    on_waiting::<Label, _, _>(&mut module, accounts::label)?;
+    on_waiting::<Import, _, _>(&mut module, import::import)?;
+    on_waiting::<Login, _, _>(&mut module, login::login)?;
+    on_waiting::<Reauth, _, _>(&mut module, login::reauth)?;
+    on_waiting::<LoginSubmit, _, _>(&mut module, login::submit)?;
+    on_waiting::<LoginWait, _, _>(&mut module, login::wait)?;
     on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
-    on_waiting::<AccountsToken, _, _, _>(&mut module, accounts::token)?;
-    on_waiting::<Refresh, _, _, _>(&mut module, refresh::refresh)?;
+    on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
+    on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
     on::<ShowRotation>(&mut module, &sidecar, rotation::show)?;
-    on_waiting::<SetRotation, _, _, _>(&mut module, rotation::set)?;
-    on_waiting::<Reset, _, _, _>(&mut module, reset::reset)?;
+    on_waiting::<SetRotation, _, _>(&mut module, rotation::set)?;
+    on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
     on::<ShowStatus>(&mut module, &sidecar, status::show)?;
     on::<ShowFooter>(&mut module, &sidecar, footer::show)?;
-    on_waiting::<SetFooter, _, _, _>(&mut module, footer::set)?;
-    on_waiting::<Verify, _, _, _>(&mut module, verify::verify)?;
-    on_waiting::<History, _, _, _>(&mut module, history::history)?;
-    on_waiting::<Command, _, _, _>(&mut module, command::command)?;
-    on_waiting::<CommandSuggest, _, _, _>(&mut module, command::suggest)?;
-    on_waiting::<Collect, _, _, _>(&mut module, collect::collect)?;
+    on_waiting::<SetFooter, _, _>(&mut module, footer::set)?;
+    on_waiting::<Verify, _, _>(&mut module, verify::verify)?;
+    on_waiting::<History, _, _>(&mut module, history::history)?;
+    on_waiting::<Command, _, _>(&mut module, command::command)?;
+    on_waiting::<CommandSuggest, _, _>(&mut module, command::suggest)?;
+    on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
     complete::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, complete::cancel)?;
     Ok(module.into())
@@ -85,12 +85,14 @@ where
 }
 
 /// A method that waits for a file or for upstream.
-fn on_waiting<M, R, H, F>(module: &mut RpcModule<Sidecar>, handler: H) -> Result<(), RegisterMethodError>
+fn on_waiting<M, R, F>(
+    module: &mut RpcModule<Sidecar>,
+    handler: impl Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
+) -> Result<(), RegisterMethodError>
 where
     M: Method,
     M::Params: Send + 'static,
     R: Spells<M::Result> + Clone + Send + 'static,
-    H: Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
     F: Future<Output = Result<R, RpcError>> + Send + 'static,
 {
     module.register_async_method(M::NAME, move |params, sidecar, _| async move {

@@ -3,7 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::echo::EchoProgram;
+use super::echo::{Echo, EchoProgram};
 use super::figure::{Report, Times, Unit};
 use super::one_processor::OnOneProcessor;
 use super::sidecar::Sidecar;
@@ -36,10 +36,7 @@ fn one_at_a_time(
     report: &mut Report,
 ) -> Result<(), Fault> {
     let _taking_turns = OnOneProcessor::begin()?;
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
-    sidecar.initialize()?;
-    let answer = sidecar.request(request)?.to_vec();
-    let mut echo = program.start(request, &answer)?;
+    let (mut sidecar, mut echo, _) = side_by_side(stage, program, request)?;
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     // In turns of a hundred, so that both live through the same noise.
     for _ in 0..rounds / 100 {
@@ -66,10 +63,7 @@ fn pipelined(
     rounds: usize,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
-    sidecar.initialize()?;
-    let answer = sidecar.request(request)?.to_vec();
-    let mut echo = program.start(request, &answer)?;
+    let (mut sidecar, mut echo, answer_bytes) = side_by_side(stage, program, request)?;
     let requests = format!("{request}\n").repeat(PIPELINED);
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..rounds / PIPELINED {
@@ -84,7 +78,21 @@ fn pipelined(
         theirs.push(begun.elapsed());
     }
     let rate = |times: &mut Times| PIPELINED as f64 / times.median().as_secs_f64();
-    let name = format!("the same, {PIPELINED} in one write ({} bytes each)", answer.len());
+    let name = format!("the same, {PIPELINED} in one write ({answer_bytes} bytes each)");
     report.add(name, Unit::PerSecond, rate(&mut ours), Some(rate(&mut theirs)));
     Ok(())
+}
+
+/// A sidecar, a loop that answers this request as it does, and how long that answer is.
+fn side_by_side(
+    stage: &Stage,
+    program: &EchoProgram,
+    request: &str,
+) -> Result<(Sidecar, Echo, usize), Fault> {
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
+    let answer = sidecar.request(request)?.to_vec();
+    let echo = program.start(request, &answer)?;
+    let bytes = answer.len();
+    Ok((sidecar, echo, bytes))
 }
