@@ -26,6 +26,8 @@ pub struct Pool {
     model_limits: Vec<(String, String)>,
     choices: u64,
     revision: u64,
+    /// The latest time that it was told of, or the last one, when the clock was set back since.
+    told: At,
 }
 
 /// Why an account cannot be called that.
@@ -65,6 +67,27 @@ impl Pool {
     /// Grows with every change that a client could see.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Tells what time it is, before anything is decided: a clock that was set back leaves evidence from the future behind,
+    /// which then counts as evidence of now. Says whether there was any.
+    pub fn pass_time(&mut self, now: At) -> bool {
+        if !self.told.is_ahead_of(now) {
+            self.told = self.told.max(now);
+            return false;
+        }
+        self.told = now;
+        let mut settled = false;
+        for account in &mut self.accounts {
+            let before = account.health.clone();
+            account.health.settle_clock(now);
+            settled |= account.health != before;
+        }
+        if settled {
+            self.look_again();
+            self.touch();
+        }
+        settled
     }
 
     /// How many choices were made since this account was chosen; none when it never was.
@@ -285,7 +308,7 @@ fn replace<T: PartialEq>(slot: &mut T, new: T) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::testing::{credential, id, pool_of};
+    use crate::pool::testing::{credential, id, limited, pool_of};
     use crate::pool::{State, Walk};
 
     const NOW: At = At(1000);
@@ -327,6 +350,29 @@ mod tests {
         }
         check(&mut pool, &|pool| pool.pin(&id("nobody")), false);
         assert_eq!(pool.pinned(), Some(&id("a")));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_more_than_a_moment_settles_what_the_future_left_behind() {
+        let mut pool = pool_of(&["a"]);
+        let later = At::from_secs(7200);
+        assert!(!pool.pass_time(later));
+        let mut walk = Walk::new(Demand::default());
+        walk.next(&mut pool, later);
+        walk.failed(&mut pool, &limited(), later);
+        let rest = |pool: &Pool, now: At| {
+            let cooldown = pool.get(&id("a")).and_then(|account| account.health.cooldown.as_ref());
+            cooldown.map(|cooldown| cooldown.until.since(now))
+        };
+        let told = rest(&pool, later);
+        let revision = pool.revision();
+        for (now, settled) in [(7201, false), (7197, false), (7190, true), (7189, false), (1, true)] {
+            let now = At::from_secs(now);
+            assert_eq!(pool.pass_time(now), settled, "{now:?}");
+        }
+        assert!(told.is_some() && rest(&pool, At::from_secs(1)) == told, "{told:?}");
+        assert_eq!(pool.revision(), revision + 2);
+        assert!(!pool_of(&["a"]).pass_time(At(0)));
     }
 
     #[test]

@@ -180,7 +180,11 @@ impl Sidecar {
 
     /// The pool, for one decision. A panic while it was held leaves plain data behind, so poisoning is ignored.
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.pass_time(clock::now()) {
+            self.persist.soon();
+        }
+        pool
     }
 
     /// Taken on threads that may block, never on the runtime's.
@@ -208,5 +212,7 @@ impl Sidecar {
         self.logins.settle().await;
         self.flush().await;
         self.finish_history().await;
+        // Last, because a client that does not read makes this wait. One that is gone misses nothing.
+        let _ = self.send_events().await;
     }
 }

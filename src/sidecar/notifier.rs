@@ -1,6 +1,7 @@
 //! What the sidecar says unasked: held back until `initialize`, coalesced, and never at the cost of memory.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::Sidecar;
 use crate::clock;
 use crate::pool::AccountId;
 use crate::protocol::{AccountsChanged, ChangeReason, LoginCompleted, Notification, Warning, WarningKind};
-use crate::rpc::Outbox;
+use crate::rpc::{Closed, Outbox};
 
 /// A burst of changes shorter than this becomes one notification.
 const COALESCE: Duration = Duration::from_millis(10);
@@ -38,6 +39,12 @@ struct State {
     logins: Vec<LoginCompleted>,
     /// What was said about (kind, subject), so that one cause is one warning until it changes.
     said: HashMap<(WarningKind, Option<String>), String>,
+}
+
+impl State {
+    fn wants<N: Notification>(&self) -> bool {
+        self.open && !self.opted_out.contains(N::NAME)
+    }
 }
 
 impl Notifier {
@@ -74,8 +81,7 @@ impl Notifier {
 
     /// Whether a client is there that did not opt out of these.
     pub(super) fn wants<N: Notification>(&self) -> bool {
-        let state = self.state();
-        state.open && !state.opted_out.contains(N::NAME)
+        self.state().wants::<N>()
     }
 
     pub(super) fn login_completed(&self, completed: LoginCompleted) {
@@ -132,6 +138,29 @@ impl Notifier {
         self.outbox.get().cloned()
     }
 
+    /// None before `initialize`, nor of what the client opted out of.
+    fn take_change(&self) -> Option<ChangeReason> {
+        let mut state = self.state();
+        let wanted = state.wants::<AccountsChanged>();
+        if state.open { state.changed.take().filter(|_| wanted) } else { None }
+    }
+
+    /// As [`Notifier::take_change`], of what happened.
+    fn take_events(&self) -> (VecDeque<Warning>, Vec<LoginCompleted>) {
+        let mut state = self.state();
+        if !state.open {
+            return Default::default();
+        }
+        let (mut warnings, mut logins) = (take(&mut state.warnings), take(&mut state.logins));
+        if !state.wants::<Warning>() {
+            warnings.clear();
+        }
+        if !state.wants::<LoginCompleted>() {
+            logins.clear();
+        }
+        (warnings, logins)
+    }
+
     fn warn_unless_said(&self, subject: Option<String>, warning: Warning) {
         let said = self.state().said.insert((warning.kind, subject), warning.message.clone());
         if said.as_ref() != Some(&warning.message) {
@@ -165,49 +194,38 @@ impl Sidecar {
         loop {
             self.notifier.wake.notified().await;
             tokio::time::sleep(COALESCE).await;
-            let (changed, warnings, logins) = {
-                let mut state = self.notifier.state();
-                if !state.open {
-                    continue;
-                }
-                let wanted = |name: &str| !state.opted_out.contains(name);
-                let (tell_changes, tell_warnings) = (wanted(AccountsChanged::NAME), wanted(Warning::NAME));
-                let tell_logins = wanted(LoginCompleted::NAME);
-                let changed = state.changed.take().filter(|_| tell_changes);
-                let mut warnings = std::mem::take(&mut state.warnings);
-                if !tell_warnings {
-                    warnings.clear();
-                }
-                let mut logins = std::mem::take(&mut state.logins);
-                if !tell_logins {
-                    logins.clear();
-                }
-                (changed, warnings, logins)
-            };
-            let changed = changed.map(|reason| {
-                let pool = self.pool();
-                AccountsChanged {
-                    revision: pool.revision(),
-                    reason,
-                    active: pool.active(clock::now()).map(|id| id.to_string()),
-                    pinned: pool.pinned().map(ToString::to_string),
-                }
-            });
-            for warning in warnings {
-                if outbox.notify(Warning::NAME, &warning).await.is_err() {
-                    return;
-                }
+            if self.send_events().await.is_err() {
+                return;
             }
-            for completed in logins {
-                if outbox.notify(LoginCompleted::NAME, &completed).await.is_err() {
-                    return;
-                }
-            }
+            let changed = self.notifier.take_change().map(|reason| self.accounts_changed(reason));
             let Some(changed) = changed.filter(|changed| told != Some(changed.revision)) else { continue };
             told = Some(changed.revision);
             if outbox.notify(AccountsChanged::NAME, &changed).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// What happened and was not told yet. The error says that the client is gone.
+    pub(super) async fn send_events(&self) -> Result<(), Closed> {
+        let Some(outbox) = self.notifier.outbox.get() else { return Ok(()) };
+        let (warnings, logins) = self.notifier.take_events();
+        for warning in warnings {
+            outbox.notify(Warning::NAME, &warning).await?;
+        }
+        for completed in logins {
+            outbox.notify(LoginCompleted::NAME, &completed).await?;
+        }
+        Ok(())
+    }
+
+    fn accounts_changed(&self, reason: ChangeReason) -> AccountsChanged {
+        let pool = self.pool();
+        AccountsChanged {
+            revision: pool.revision(),
+            reason,
+            active: pool.active(clock::now()).map(|id| id.to_string()),
+            pinned: pool.pinned().map(ToString::to_string),
         }
     }
 }

@@ -49,12 +49,12 @@ impl SimHandle {
         self.shared.state().logins.device_interval = Some(seconds);
     }
 
-    /// What the account's completions meet from now on.
     /// What time upstream has, as its `Date` headers tell it: so many seconds ahead of this machine, or behind.
     pub fn set_clock_ahead(&self, seconds: i64) {
         self.shared.state().ahead_ms = seconds * 1000;
     }
 
+    /// What the account's completions meet from now on.
     pub fn set_behaviour(&self, name: &str, behaviour: Behaviour) {
         self.add_rule(Rule::always(behaviour).of(name));
     }

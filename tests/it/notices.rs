@@ -76,6 +76,27 @@ fn settings_that_do_not_fit_are_told_once_each_and_their_use_is_told() {
 }
 
 #[test]
+fn what_happened_just_before_the_end_is_told_before_it() {
+    let world = World::new([SimAccount::named("ada")]);
+    world.sim().set_behaviour("ada", Behaviour::usage_limit());
+    for end in ["shutdown", "end of input"] {
+        let mut peer = initialized(&world);
+        peer.ignore("accounts/changed");
+        let refused = peer.request("complete/collect", json!({"request": {"model": "m", "input": []}}));
+        peer.expect_response(refused).expect_err("a limit");
+        match end {
+            "shutdown" => {
+                peer.call("shutdown", json!({})).expect("an answer");
+                peer.notify("exit", json!({}));
+            }
+            _ => peer.close_stdin(),
+        }
+        assert_eq!(peer.expect_notification("warning")["kind"], "no_available_account", "{end}");
+        peer.expect_exit();
+    }
+}
+
+#[test]
 fn a_pin_that_is_cleared_once_more_is_told_once_more() {
     let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
     world.sim().set_behaviour("ada", Behaviour::usage_limit());

@@ -2,6 +2,7 @@
 //! the right state of the account, exactly the requests that the contract says, and nothing left over.
 
 mod clients;
+mod clock;
 mod files;
 mod matrix;
 mod process;
