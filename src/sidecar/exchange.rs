@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::later::{is_about_as_late, is_later};
+use super::later::is_later;
 use super::linked::{Origin, PiLogin, changed_hands};
 use super::token::gone;
 use crate::auth::{self, RedeemError, Redeemed};
@@ -18,9 +18,7 @@ use crate::pool::{
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
-use crate::store::{
-    AccountsFile, Document, EditRefused, FileAccount, RedeemLane, StorageError, probe_writable,
-};
+use crate::store::{AccountsFile, Document, FileAccount, RedeemLane, StorageError, probe_writable};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -173,32 +171,7 @@ impl Sidecar {
         if let Some(pi) = pi {
             self.write_back(pi, account, &credential, Origin::Redeemed).await;
         }
-        let (sidecar, holder) = (self.clone(), id.clone());
-        let (old, stored) = (old.refresh.clone(), credential.clone());
-        let ledger = turn.ledger.clone();
-        let written = self
-            .on_accounts_file(move |file| {
-                file.change(|document| {
-                    // Someone may have given it another label meanwhile, and its label to another account; the token it
-                    // had still tells which it is, or failing that who it is of.
-                    let holder = sidecar.pool().get(&holder).cloned();
-                    let held =
-                        document.accounts().find(|entry| entry.refresh == old).map(|entry| entry.email);
-                    let label = held.or_else(|| holder.and_then(|it| label_in(document, &it)));
-                    let label = label.ok_or(EditRefused::NoSuchLabel)?;
-                    let found = document.accounts().find(|entry| entry.email == label);
-                    let found = found.map(|entry| entry.credential()).filter(|found| {
-                        let is_fresh = !ledger.tokens.contains_key(&auth::token_hash(&found.refresh));
-                        found.refresh != old && is_fresh && is_about_as_late(found, &stored)
-                    });
-                    if found.is_none() {
-                        document.set_credential(&label, &stored)?;
-                        document.set_needs_reauth(&label, false)?;
-                    }
-                    Ok::<_, EditRefused>(found)
-                })
-            })
-            .await;
+        let written = self.store_redeemed(id, &old.refresh, &credential, turn.ledger.clone()).await;
         // A login that someone stored while the token was on its way is what its owner means.
         let credential = match &written {
             Ok(Ok(Some(login))) => login.clone(),
@@ -223,7 +196,7 @@ impl Sidecar {
                 ),
                 account: Some(id.to_string()),
                 hint: Some(
-                    "make codex-accounts.json writable, or log this account in again after a restart"
+                    "make codex-accounts.json writable: it is tried again every minute, and when the sidecar ends"
                         .to_owned(),
                 ),
             });

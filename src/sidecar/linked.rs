@@ -98,8 +98,8 @@ impl Sidecar {
         on_a_thread(move || probe_writable(&path)).await
     }
 
-    /// Writes the new credential into pi's file. When that fails pi keeps an old one, and a person has to know; the next
-    /// redeem puts it right.
+    /// Writes the new credential into pi's file. When that fails pi keeps an old one, and a person has to know; it is
+    /// tried again.
     pub(super) async fn write_back(
         self: &Arc<Self>,
         pi: PiLogin,
@@ -107,30 +107,39 @@ impl Sidecar {
         credential: &Credential,
         origin: Origin,
     ) {
-        let (sidecar, id) = (self.clone(), account.id.clone());
-        let (account, credential) = (account.clone(), credential.clone());
-        let work = move || sidecar.write_back_blocking(pi, &account, &credential, origin);
-        if let Err(error) = on_a_thread(work).await {
-            self.warn_pi_has_the_old(&id, origin, &error.to_string());
+        if let Err(error) = self.give_to_pi(pi, account, credential, origin).await {
+            self.warn_pi_has_the_old(&account.id, origin, &error.to_string());
         }
     }
 
+    pub(super) async fn give_to_pi(
+        self: &Arc<Self>,
+        pi: PiLogin,
+        account: &Account,
+        credential: &Credential,
+        origin: Origin,
+    ) -> Result<(), StorageError> {
+        let (sidecar, id) = (self.clone(), account.id.clone());
+        let (account, credential) = (account.clone(), credential.clone());
+        on_a_thread(move || sidecar.write_back_blocking(pi, &account, &credential, origin)).await?;
+        self.unstored.pi_has(&id);
+        Ok(())
+    }
+
     pub(super) fn warn_pi_has_the_old(&self, id: &AccountId, origin: Origin, why: &str) {
-        let (what, hint) = match origin {
-            Origin::Redeemed => (
-                "a redeemed credential",
-                "make auth.json writable, then `refresh` this account with `force` before pi renews it",
-            ),
-            Origin::Login => (
-                "a login that is stored in codex-accounts.json",
-                "make auth.json writable, then `refresh` this account with `force`, or log in with pi: /login",
-            ),
+        self.unstored.pi_lacks(id, origin);
+        let what = match origin {
+            Origin::Redeemed => "a redeemed credential",
+            Origin::Login => "a login that is stored in codex-accounts.json",
         };
         self.notifier.tell(Warning {
             kind: WarningKind::CorruptFile,
             message: format!("{what} could not be written to pi's auth.json: {why}"),
             account: Some(id.to_string()),
-            hint: Some(hint.to_owned()),
+            hint: Some(
+                "make auth.json writable: it is tried again every minute, and by `refresh` of this account with `force`"
+                    .to_owned(),
+            ),
         });
     }
 

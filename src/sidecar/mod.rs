@@ -45,6 +45,7 @@ mod settings;
 mod sign_in;
 mod status;
 mod token;
+mod unstored;
 mod upkeep;
 mod usage;
 mod usage_poll;
@@ -75,6 +76,7 @@ use persist::Persist;
 use redeem::Redeems;
 use settings::Preferences;
 use status::Shown;
+use unstored::Unstored;
 use usage::UsageFetches;
 use usage_poll::UsagePolls;
 
@@ -121,6 +123,7 @@ pub struct Sidecar {
     notifier: Notifier,
     persist: Persist,
     redeems: Redeems,
+    unstored: Unstored,
     logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
@@ -155,6 +158,7 @@ impl Sidecar {
             notifier: Notifier::default(),
             persist: Persist::default(),
             redeems: Redeems::new(RedeemFile::new(options.paths.state_dir.clone())),
+            unstored: Unstored::default(),
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
@@ -210,6 +214,7 @@ impl Sidecar {
             self.redeems.settle().await;
         }
         self.logins.settle().await;
+        self.store_the_unstored().await;
         self.flush().await;
         self.finish_history().await;
         // Last, because a client that does not read makes this wait. One that is gone misses nothing.

@@ -16,6 +16,7 @@ impl Sidecar {
     pub async fn run_upkeep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(jittered(self.options.upkeep_interval)).await;
+            self.store_the_unstored().await;
             let sidecar = self.clone();
             let looked = on_a_thread(move || {
                 sidecar.look_for_unknown_outcomes();

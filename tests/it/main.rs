@@ -32,6 +32,7 @@ mod settings;
 mod shared_files;
 mod sim;
 mod sim_bench;
+mod skipped;
 mod soak;
 mod stage;
 mod streaming;

@@ -3,6 +3,7 @@
 
 mod clients;
 mod clock;
+mod failing_disk;
 mod files;
 mod matrix;
 mod process;

@@ -1,0 +1,149 @@
+//! A disk that fails (EIO) when something is to be made durable or to take its place, whatever was asked before. strace
+//! makes the calls of the running sidecar fail.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::import::{auth_file, auth_json};
+use crate::peer::{DEADLINE, Framing, Peer};
+use crate::skipped;
+use crate::world::World;
+
+const ADA: &str = "ada@example.com";
+
+/// As long as this lives, the disk fails.
+struct FailingDisk(Child);
+
+impl FailingDisk {
+    fn begin(sidecar: &Peer, calls: &str) -> FailingDisk {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-p", &sidecar.pid().to_string()]);
+        strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")]);
+        let child = strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let disk = FailingDisk(child.expect("it was tried before"));
+        let until = Instant::now() + DEADLINE;
+        while !traced(sidecar.pid()) {
+            assert!(Instant::now() < until, "strace has not taken hold");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        disk
+    }
+}
+
+fn strace_is_here() -> bool {
+    let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let here = tried.is_ok_and(|status| status.success());
+    if !here {
+        skipped::for_want_of("strace that may trace");
+    }
+    here
+}
+
+impl Drop for FailingDisk {
+    fn drop(&mut self) {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            // It lets go of what it traced.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether strace has taken hold of all threads.
+fn traced(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut tracers = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    tracers.all(|status| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0")))
+}
+
+fn spawn(world: &World) -> Peer {
+    let mut command = world.command();
+    command.env("MULTICODEX_TEST_UPKEEP_MS", "100");
+    let mut peer = Peer::spawn(command, Framing::Lines);
+    for method in ["accounts/changed", "status/changed", "refresh/progress"] {
+        peer.ignore(method);
+    }
+    peer.call("initialize", json!({})).expect("a handshake");
+    peer
+}
+
+fn complete(peer: &mut Peer) -> Result<Value, Value> {
+    peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+}
+
+#[test]
+fn what_could_not_be_kept_is_not_redeemed_and_is_once_the_disk_works() {
+    if !strace_is_here() {
+        return;
+    }
+    for calls in ["fsync", "rename,renameat,renameat2"] {
+        let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
+        let mut peer = spawn(&world);
+        peer.ignore("warning");
+        let before = fs::read(world.accounts_file()).expect("readable");
+        let disk = FailingDisk::begin(&peer, calls);
+        let error =
+            peer.call("accounts/label", json!({"account": ADA, "label": "x"})).expect_err("not stored");
+        assert_eq!(error["data"]["kind"], "storage", "{calls}: {error}");
+        let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
+        assert_eq!(answer["results"][0]["error"]["kind"], "storage", "{calls}: {answer}");
+        complete(&mut peer).expect("completions go on");
+        assert_eq!(world.sim().redeems("ada"), 0, "{calls}");
+        assert_eq!(fs::read(world.accounts_file()).expect("readable"), before, "{calls}");
+        drop(disk);
+        let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
+        assert_eq!(answer["results"][0]["ok"], true, "{calls}: {answer}");
+        assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "{calls}");
+        assert!(world.files().iter().all(|name| !name.ends_with(".tmp")), "{calls}: {:?}", world.files());
+    }
+}
+
+#[test]
+fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_can_be() {
+    if !strace_is_here() {
+        return;
+    }
+    let world = World::new([]);
+    let login = world.sim().add_account(SimAccount::named("ada").with_first_token_for(-60));
+    fs::write(auth_file(&world), auth_json(&login)).expect("written");
+    let mut peer = spawn(&world);
+    // Its expired token is renewed by upkeep, if nothing else asks for it first.
+    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(1000));
+    let token = peer.request("accounts/token", json!({"account": ADA}));
+    let until = Instant::now() + DEADLINE;
+    while world.sim().redeems("ada") == 0 {
+        assert!(Instant::now() < until, "nothing was redeemed");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let disk = FailingDisk::begin(&peer, "fsync");
+    let token = peer.expect_response(token).expect("the new token")["accessToken"].take();
+    let mut untold = vec!["could not be written to pi's auth.json", "lives in memory only"];
+    while !untold.is_empty() {
+        let warning = peer.expect_notification("warning");
+        untold.retain(|what| !warning["message"].as_str().is_some_and(|text| text.contains(what)));
+    }
+    peer.ignore("warning");
+    complete(&mut peer).expect("the new token serves");
+    let lacking = || {
+        let token = token.as_str().expect("text");
+        [auth_file(&world), world.accounts_file()]
+            .into_iter()
+            .filter(|file| !fs::read_to_string(file).expect("readable").contains(token))
+            .count()
+    };
+    assert_eq!(lacking(), 2);
+    drop(disk);
+    while lacking() > 0 {
+        assert!(Instant::now() < until, "it was not tried again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(peer);
+    complete(&mut spawn(&world)).expect("after a restart, too");
+    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+}
