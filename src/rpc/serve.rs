@@ -107,6 +107,7 @@ pub async fn serve(
         tasks: JoinSet::new(),
         shut_down: false,
         exit: false,
+        began: false,
     };
     let ended = tokio::select! {
         biased;
@@ -149,6 +150,8 @@ struct Connection {
     tasks: JoinSet<()>,
     shut_down: bool,
     exit: bool,
+    /// Whether a message began something that goes on.
+    began: bool,
 }
 
 /// What one entry of a message leads to.
@@ -198,6 +201,11 @@ impl Connection {
                 }
                 if lost {
                     return Ended::FramingLost;
+                }
+                if std::mem::take(&mut self.began) {
+                    // What began goes as far as it can before the next message is looked at. Of many completions asked
+                    // for at once the first are then answered early, where else all of them would be answered late.
+                    tokio::task::yield_now().await;
                 }
             }
             if count == 0 {
@@ -283,8 +291,14 @@ impl Connection {
                 }
                 match self.dispatcher.request(call, id, place) {
                     Outcome::Answered(answer) => Step::Answer(answer),
-                    Outcome::AnsweredItself => Step::Nothing,
-                    Outcome::Waits(pending) => Step::Wait(pending),
+                    Outcome::AnsweredItself => {
+                        self.began = true;
+                        Step::Nothing
+                    }
+                    Outcome::Waits(pending) => {
+                        self.began = true;
+                        Step::Wait(pending)
+                    }
                 }
             }
         }

@@ -253,3 +253,16 @@ async fn notifications_of_ours_are_one_line_each() {
     client.outbox.notify("news", &raw).await.expect("open");
     assert_eq!(client.line().await, r#"{"jsonrpc":"2.0","method":"news","params":{"a":   ["\n"]}}"#);
 }
+
+#[tokio::test]
+async fn what_is_begun_first_goes_on_before_the_next_message_is_looked_at() {
+    let mut client = Client::connect(Config::default(), 1 << 20).await;
+    let count = |id: u32| format!("{{\"id\":{id},\"method\":\"count\",\"params\":{{\"n\":1}}}}\n");
+    client.send(&(1..=3).map(count).collect::<String>()).await;
+    for request in 1..=3 {
+        assert_eq!(client.line().await, result(&request.to_string(), &format!("\"c{request}\"")));
+        assert!(client.line().await.contains(r#""method":"counted""#), "of {request}");
+    }
+    client.close().await;
+    assert_eq!(client.ended().await, Ended::Eof);
+}

@@ -154,6 +154,8 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
         }
         let Count { n } = params.parse().unwrap_or(Count { n: 0 });
         let sink = sink.accept().await?;
+        // As what goes over the network does, it takes the work of another task.
+        tokio::spawn(async {}).await?;
         for number in 1..=n {
             sink.send(serde_json::value::to_raw_value(&number)?).await?;
         }
