@@ -66,6 +66,7 @@ Options of bench:
   --quick                  everything briefly; budgets are judged with slack
   --json                   figures for programs
   --svg FILE               also draw them
+  --only PART              one of spawn, memory, requests, first-delta, streams, failover, watching, growth
 
   -h, --help     this text
   -V, --version  the version
@@ -88,7 +89,7 @@ const HISTORY_FLAGS: &[&str] = &["limit"];
 const STATS_FLAGS: &[&str] = &["days"];
 const IMPORT_FLAGS: &[&str] = &["from", "path"];
 #[cfg(feature = "sim")]
-const BENCH_FLAGS: &[&str] = &["svg"];
+const BENCH_FLAGS: &[&str] = &["svg", "only"];
 #[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
@@ -213,11 +214,10 @@ pub fn parse(
         _ => None,
     };
     #[cfg(feature = "sim")]
-    let bench = (subcommand.as_deref() == Some("bench")).then(|| super::bench::BenchOptions {
-        json: flags.switch("json"),
-        quick: flags.switch("quick"),
-        svg: flags.get("svg").map(PathBuf::from),
-    });
+    let bench = match subcommand.as_deref() {
+        Some("bench") => Some(bench(&mut flags)?),
+        _ => None,
+    };
     let is_login = subcommand.as_deref() == Some("login");
     let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
     if let Some(switch) = flags.1.first() {
@@ -388,6 +388,23 @@ fn login_options(
         options.device_lives = options.browser_lives;
     }
     Ok(options)
+}
+
+#[cfg(feature = "sim")]
+fn bench(flags: &mut Flags) -> Result<super::bench::BenchOptions, UsageError> {
+    let part = |given: OsString| {
+        let known = super::bench::parts().find(|part| given == *part);
+        known.ok_or_else(|| {
+            let parts: Vec<_> = super::bench::parts().collect();
+            UsageError(format!("--only: \"{}\" is none of {}", given.to_string_lossy(), parts.join(", ")))
+        })
+    };
+    Ok(super::bench::BenchOptions {
+        json: flags.switch("json"),
+        quick: flags.switch("quick"),
+        svg: flags.get("svg").map(PathBuf::from),
+        only: flags.get("only").map(part).transpose()?,
+    })
 }
 
 #[cfg(feature = "sim")]

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::direct::Direct;
 use super::figure::{Growth, Point, Report, Times, Unit, micros};
+use super::one_processor::OnOneProcessor;
 use super::sidecar::Sidecar;
 use super::stage::{SMALL, Stage};
 use super::{Effort, Fault};
@@ -28,7 +29,7 @@ pub(super) fn measure(effort: Effort, report: &mut Report) -> Result<(), Fault> 
         let point = |sidecar: f64, direct: Option<f64>| Point { at, sidecar, direct };
         let (start, mut sidecar) = start(&stage, effort)?;
         starts.push(point(start, None));
-        lists.push(point(list(&mut sidecar, effort)?, None));
+        lists.push(point(list(&stage, effort)?, None));
         let (ours, theirs) = first_deltas(&stage, &mut sidecar, effort)?;
         deltas.push(point(ours, Some(theirs)));
         memory.push(point(sidecar.resident_mib()?, None));
@@ -84,7 +85,10 @@ fn start(stage: &Stage, effort: Effort) -> Result<(f64, Sidecar), Fault> {
     Ok((micros(times.median()), sidecar))
 }
 
-fn list(sidecar: &mut Sidecar, effort: Effort) -> Result<f64, Fault> {
+fn list(stage: &Stage, effort: Effort) -> Result<f64, Fault> {
+    let _one_processor = OnOneProcessor::begin()?;
+    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    sidecar.initialize()?;
     let mut times = Times::default();
     for _ in 0..effort.pick(30, 5) {
         let begun = Instant::now();

@@ -38,6 +38,27 @@ pub struct BenchOptions {
     pub quick: bool,
     /// Where to draw the figures.
     pub svg: Option<PathBuf>,
+    /// This part alone; one of [`parts`].
+    pub only: Option<&'static str>,
+}
+
+type Measure = fn(&Stage, Effort, &mut Report) -> Result<(), Fault>;
+
+/// In this order, each by its name.
+const MEASURES: [(&str, Measure); 8] = [
+    ("spawn", spawning::measure),
+    ("memory", memory::measure),
+    ("requests", requests::measure),
+    ("first-delta", first_delta::measure),
+    ("streams", streams::measure),
+    ("failover", failover::measure),
+    ("watching", watching::measure),
+    ("growth", |_, effort, report| growth::measure(effort, report)),
+];
+
+/// What can be measured alone.
+pub fn parts() -> impl Iterator<Item = &'static str> {
+    MEASURES.iter().map(|(name, _)| *name)
 }
 
 /// How often things are done.
@@ -70,14 +91,9 @@ fn measure(options: &BenchOptions) -> Result<Report, Fault> {
     let effort = Effort { quick: options.quick };
     let mut report = Report::new(options.quick, !options.json);
     let stage = Stage::with_accounts(10)?;
-    spawning::measure(&stage, effort, &mut report)?;
-    memory::measure(&stage, effort, &mut report)?;
-    requests::measure(&stage, effort, &mut report)?;
-    first_delta::measure(&stage, effort, &mut report)?;
-    streams::measure(&stage, effort, &mut report)?;
-    failover::measure(&stage, effort, &mut report)?;
-    watching::measure(&stage, effort, &mut report)?;
-    growth::measure(effort, &mut report)?;
+    for (_, measure) in MEASURES.iter().filter(|(name, _)| options.only.is_none_or(|only| only == *name)) {
+        measure(&stage, effort, &mut report)?;
+    }
     report.end();
     Ok(report)
 }
