@@ -6,6 +6,7 @@ mod ask;
 mod bench;
 #[cfg(feature = "sim")]
 mod demo;
+mod help;
 mod login;
 mod options;
 mod serve;
@@ -25,7 +26,7 @@ pub use demo::demo;
 
 /// `--help`
 pub fn help() -> Result<ExitCode, String> {
-    print!("{}", options::HELP);
+    print!("{}", help::HELP);
     Ok(ExitCode::SUCCESS)
 }
 
