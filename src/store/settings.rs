@@ -62,9 +62,15 @@ impl SettingsFile {
 
 pub(super) fn read(file: &Members) -> Settings {
     let mut problems = Vec::new();
-    let ours =
-        file.raw(MEMBER).map(|raw| (MEMBER.to_owned(), serde_json::from_str(raw.get()).unwrap_or_default()));
-    let ours: Map<String, Value> = ours.into_iter().collect();
+    let ours = match file.raw(MEMBER).map(|raw| serde_json::from_str::<Value>(raw.get())) {
+        Some(Ok(ours)) => Map::from_iter([(MEMBER.to_owned(), ours)]),
+        Some(Err(_)) => {
+            let expected = "free of numbers beyond 1e308 and of unpaired surrogates";
+            problems.push(SettingProblem { path: MEMBER.to_owned(), expected });
+            Map::new()
+        }
+        None => Map::new(),
+    };
     let mut top = Reader { path: String::new(), members: Some(&ours), problems: &mut problems };
     let mut ours = top.object(MEMBER);
     let fallback = FooterPrefs::default();

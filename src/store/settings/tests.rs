@@ -73,6 +73,8 @@ fn an_invalid_value_costs_only_itself() {
         ],
     );
     check(r#"{"rotation":3}"#, &["pi-multicodex.rotation"]);
+    check(r#"{"unknown":1e400}"#, &["pi-multicodex"]);
+    check(r#"{"unknown":"\ud800"}"#, &["pi-multicodex"]);
     for (name, value) in [
         ("strategy", "\"best\""),
         ("affinity", "true"),
