@@ -8,7 +8,7 @@ import { Pi, type Rpc } from "./pi.ts";
 async function begin(t: TestContext, accounts = 2): Promise<{ simulator: Simulator; rpc: Rpc }> {
   const simulator = await Simulator.start(t, accounts);
   const pi = await Pi.prepare(simulator);
-  return { simulator, rpc: pi.rpc(t, "--no-session") };
+  return { simulator, rpc: pi.rpc("--no-session") };
 }
 
 /** The nth thing of this kind that pi asks or tells its user. */

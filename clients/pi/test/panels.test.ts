@@ -24,7 +24,7 @@ const KEYS = [
 test("the accounts panel: rows with usage; use, refresh, remove after a question", async (t) => {
   const simulator = await Simulator.start(t, 3);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows(/Codex · \w+@example\.com · 5h:88% left · 7d:95% left \(↺6d\d+h\)/);
   await terminal.command("/multicodex use ada@example.com");
   await terminal.shows("Codex · ada@example.com");
@@ -74,7 +74,7 @@ test("the accounts panel: rows with usage; use, refresh, remove after a question
 test("rows are live, and a cooling account says for how long", async (t) => {
   const simulator = await Simulator.start(t, 2);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await simulator.behave({ account: "ada", behaviour: "usage_limit" });
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex use ada@example.com");
@@ -101,7 +101,7 @@ test("rows are live, and a cooling account says for how long", async (t) => {
 test("footer settings: preview, saved on each change", async (t) => {
   const simulator = await Simulator.start(t, 1);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("5h:88% left");
   await terminal.command("/multicodex footer");
   await terminal.panel(
@@ -128,7 +128,7 @@ test("footer settings: preview, saved on each change", async (t) => {
 test("rotation settings: the policy and the order, saved on each change", async (t) => {
   const simulator = await Simulator.start(t, 2);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex rotation");
   await terminal.panel(
@@ -151,7 +151,7 @@ test("from nothing: an empty agent directory, a login in the browser, an answer"
   await withBrowser(pi);
   await simulator.post("account", { name: "gus" });
   await simulator.post("visitor", { account: "gus" });
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex · no accounts");
   await terminal.command("/multicodex");
   await terminal.panel("Codex accounts", "  No account yet: n logs one in");
@@ -169,7 +169,7 @@ test("an account is logged in again, and the login of another is refused", async
   const pi = await Pi.prepare(simulator);
   await withBrowser(pi);
   await simulator.post("visitor", { account: "bob" });
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex");
   await terminal.panel("Codex accounts", /^ → ada@example\.com/);
@@ -187,7 +187,7 @@ test("pi's own /login logs in with multicodex, and the sidecar does not take its
   await withBrowser(pi);
   await simulator.post("account", { name: "gus" });
   await simulator.post("visitor", { account: "gus" });
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex · no accounts");
   await terminal.command("/login openai-codex");
   await terminal.shows("→ Sign in with an account");
@@ -204,7 +204,7 @@ test("pi's own /login logs in with multicodex, and the sidecar does not take its
 test("arguments are completed, with the accounts' names", async (t) => {
   const simulator = await Simulator.start(t, 2);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   terminal.type("/multicodex us");
   await terminal.shows(/use \[account\]/);
@@ -220,7 +220,7 @@ test("arguments are completed, with the accounts' names", async (t) => {
 test("a reload of pi has a sidecar of its own, and ends the one before", async (t) => {
   const simulator = await Simulator.start(t, 1);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex · ada@example.com");
   const [before] = sidecarsOf(terminal.pid);
   await terminal.command("/reload");
@@ -236,7 +236,7 @@ test("a reload of pi has a sidecar of its own, and ends the one before", async (
 test("what verify finds is shown until a key is pressed", async (t) => {
   const simulator = await Simulator.start(t, 1);
   const pi = await Pi.prepare(simulator);
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex verify");
   await terminal.panel("Verify", / ada@example\.com is logged in$/, " any key closes");
@@ -256,7 +256,7 @@ test("an account that only a login helps is logged in on the way, after a questi
     when: { next: 1 },
     behaviour: "refresh_token_expired",
   });
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex refresh ada@example.com");
   await terminal.shows(/login needed|needs_login|needs login/);

@@ -2,7 +2,6 @@ import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } f
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Lines } from "../../typescript/src/lines.ts";
 import { builtBinary, eventually, type Simulator } from "../../typescript/test/simulator.ts";
@@ -31,8 +30,10 @@ export class Pi {
   readonly args = ["--no-extensions", "--extension", extension];
   readonly home: string;
   readonly env: Record<string, string | undefined>;
+  readonly simulator: Simulator;
 
   private constructor(simulator: Simulator, home: string) {
+    this.simulator = simulator;
     this.home = home;
     this.env = {
       PATH: process.env.PATH,
@@ -64,9 +65,9 @@ export class Pi {
     return ended;
   }
 
-  rpc(test: TestContext, ...args: string[]): Rpc {
+  rpc(...args: string[]): Rpc {
     const rpc = new Rpc(this.#spawn(["--mode", "rpc", ...args]));
-    test.after(() => rpc.end());
+    this.simulator.endFirst(() => rpc.end());
     return rpc;
   }
 

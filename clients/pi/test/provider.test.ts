@@ -59,7 +59,7 @@ test("thinking, a tool, and its result in the next request", async (t) => {
   const pi = await Pi.prepare(simulator);
   await writeFile(join(pi.home, "note.txt"), "the note says forty-two");
   await simulator.behave({ when: { next: 1 }, behaviour: thinksAndReads("A note may help", "note.txt") });
-  const rpc = pi.rpc(t, "--no-session", "--thinking", "low");
+  const rpc = pi.rpc("--no-session", "--thinking", "low");
   assert.match(textOf(await rpc.prompt("What does the note say?")), /What does the note say/);
   const thought = JSON.stringify(rpc.records.filter(({ type }) => type === "message_end"));
   assert.match(thought, /"type":"thinking","thinking":"A note may help"/);
@@ -138,7 +138,7 @@ test("abort ends the upstream request, and the next prompt is answered", async (
   const simulator = await Simulator.start(t);
   const pi = await Pi.prepare(simulator);
   await simulator.behave({ when: { next: 1 }, behaviour: "hang_after_output" });
-  const rpc = pi.rpc(t, "--no-session");
+  const rpc = pi.rpc("--no-session");
   rpc.send({ type: "prompt", message: "Hello" });
   await rpc.seen(
     "a piece of text",
@@ -156,7 +156,7 @@ test("a sidecar killed in mid-stream is one clear error, and the next prompt is 
   const simulator = await Simulator.start(t);
   const pi = await Pi.prepare(simulator, impatient);
   await simulator.behave({ when: { next: 1 }, behaviour: "hang_after_output" });
-  const rpc = pi.rpc(t, "--no-session");
+  const rpc = pi.rpc("--no-session");
   rpc.send({ type: "prompt", message: "Hello" });
   await rpc.seen("a piece of text", ({ type }) => type === "message_update");
   const [killed] = sidecarsOf(rpc.pid);
@@ -184,7 +184,7 @@ test("no sidecar to start: one error that says how to get it", async (t) => {
 test("one sidecar for all sessions of a pi, and none after it", async (t) => {
   const simulator = await Simulator.start(t);
   const pi = await Pi.prepare(simulator);
-  const rpc = pi.rpc(t);
+  const rpc = pi.rpc();
   await rpc.prompt("One");
   const first = sidecarsOf(rpc.pid);
   assert.equal(first.length, 1);
@@ -201,7 +201,7 @@ test("a signal to pi, and a sidecar that does not answer any more, leave no proc
   const simulator = await Simulator.start(t);
   const pi = await Pi.prepare(simulator);
   for (const stop of ["SIGTERM", "the end of its input"] as const) {
-    const rpc = pi.rpc(t, "--no-session");
+    const rpc = pi.rpc("--no-session");
     await rpc.prompt("Hello");
     const [pid] = sidecarsOf(rpc.pid);
     if (stop === "SIGTERM") process.kill(rpc.pid, "SIGTERM");

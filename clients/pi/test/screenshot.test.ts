@@ -25,7 +25,7 @@ test("the picture in the README", async (t) => {
     await simulator.post("usage", { account, usage: { windows: windows(five, seven) } });
   }
   await simulator.behave({ account: "ada", behaviour: "usage_limit" });
-  const terminal = new Terminal(t, pi);
+  const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex use ada@example.com");
   await terminal.shows("Codex · ada@example.com");

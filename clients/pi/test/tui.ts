@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import type { TestContext } from "node:test";
+import { existsSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { eventually } from "../../typescript/test/simulator.ts";
 import type { Pi } from "./pi.ts";
@@ -11,20 +11,24 @@ const WIDTH = 100;
 export class Terminal {
   readonly #socket = `multicodex-${randomBytes(6).toString("hex")}`;
 
-  constructor(test: TestContext, pi: Pi) {
+  constructor(pi: Pi) {
     const words = ["exec", pi.program, ...pi.args, "--no-session"].map((word) => `'${word}'`).join(" ");
     const size = ["-x", String(WIDTH), "-y", "40"];
     execFileSync("tmux", ["-L", this.#socket, "-f", "/dev/null", "new-session", "-d", ...size, words], {
       cwd: pi.home,
       env: { ...pi.env, TERM: "xterm-256color" },
     });
-    test.after(() => {
-      try {
-        this.#tmux("kill-server");
-      } catch {
-        // pi has ended, and tmux with it.
-      }
-    });
+    pi.simulator.endFirst(() => this.#end());
+  }
+
+  async #end(): Promise<void> {
+    try {
+      const { pid } = this;
+      this.#tmux("kill-server");
+      await eventually("the end of pi", () => !existsSync(`/proc/${pid}`));
+    } catch {
+      // pi has ended, and tmux with it.
+    }
   }
 
   #tmux(...args: string[]): string {

@@ -33,19 +33,19 @@ export class Simulator {
   readonly env: Record<string, string>;
   readonly agentDir: string;
   readonly #process: ChildProcess;
-  readonly #clients: Multicodex[];
+  readonly #ends: (() => Promise<unknown>)[];
   readonly #root: string;
 
   private constructor(
     env: Record<string, string>,
     agentDir: string,
     child: ChildProcess,
-    clients: Multicodex[],
+    ends: (() => Promise<unknown>)[],
   ) {
     this.env = env;
     this.agentDir = agentDir;
     this.#process = child;
-    this.#clients = clients;
+    this.#ends = ends;
     this.#root = new URL(env.MULTICODEX_UPSTREAM_URL ?? "").origin;
   }
 
@@ -53,10 +53,9 @@ export class Simulator {
     const agentDir = await mkdtemp(join(tmpdir(), "multicodex-test-"));
     const args = ["simulate", "--accounts", String(accounts), "--agent-dir", agentDir];
     const child = spawn(builtBinary(), args, { stdio: ["ignore", "pipe", "inherit"] });
-    const clients: Multicodex[] = [];
+    const ends: (() => Promise<unknown>)[] = [];
     test.after(async () => {
-      // A sidecar that ends writes down what it knows, and would make the directory again.
-      await Promise.all(clients.map((client) => client.close()));
+      await Promise.all(ends.map((end) => end()));
       child.kill();
       await rm(agentDir, { recursive: true, force: true, maxRetries: 5 });
     });
@@ -72,7 +71,7 @@ export class Simulator {
         .split("\n")
         .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
     );
-    return new Simulator(env, agentDir, child, clients);
+    return new Simulator(env, agentDir, child, ends);
   }
 
   /** A client of a sidecar that talks to this simulator, closed at the end of the simulator's test. */
@@ -83,8 +82,16 @@ export class Simulator {
       env: { ...process.env, ...this.env },
       ...options,
     });
-    this.#clients.push(client);
+    this.endFirst(() => client.close());
     return client;
+  }
+
+  /**
+   * To be awaited at the end of the test before the directory is removed: a sidecar that ends writes down what it knows, and
+   * would make the directory again.
+   */
+  endFirst(end: () => Promise<unknown>): void {
+    this.#ends.push(end);
   }
 
   async get<T>(what: string): Promise<T> {
