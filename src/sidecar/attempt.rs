@@ -13,7 +13,10 @@ use crate::pool::{
     AccountId, AfterFailure, At, Certainty, Failure, FailureKind, Held, HoldBack, Source, Standing,
 };
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, Warning, WarningKind};
-use crate::upstream::{Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, StreamFault};
+use crate::upstream::{
+    Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, Silent, StreamFault,
+    unless_silent,
+};
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -141,10 +144,10 @@ impl Completion {
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         let requested_at = clock::now();
         let asking = self.sidecar.upstream.responses(&bearer, &self.request);
-        let answer = match tokio::time::timeout(self.idle, asking).await {
+        let answer = match unless_silent(self.idle, asking).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => return Ok(Sent::Lost(failure, None)),
-            Err(_) => {
+            Err(Silent) => {
                 let why = "upstream did not begin to answer in time";
                 return Ok(Sent::Lost(Failure::new(FailureKind::IdleTimeout, Source::Transport, why), None));
             }

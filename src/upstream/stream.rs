@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::{Event, NotJson};
+use super::silence::{Silent, unless_silent};
 use super::sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 use crate::http::explain;
 use crate::pool::{Failure, FailureKind, Source};
@@ -71,14 +72,14 @@ impl EventStream {
             let ended = match &mut self.body {
                 Body::Ended(fault) => return fault.take().map_or(Ok(None), Err),
                 Body::Whole(_) => None,
-                Body::Reading(response) => match tokio::time::timeout(idle, response.chunk()).await {
+                Body::Reading(response) => match unless_silent(idle, response.chunk()).await {
                     Ok(Ok(Some(chunk))) => {
                         self.splitter.feed(chunk);
                         continue;
                     }
                     Ok(Ok(None)) => None,
                     Ok(Err(error)) => Some(StreamFault::Interrupted(explain(error))),
-                    Err(_) => Some(StreamFault::Idle(idle)),
+                    Err(Silent) => Some(StreamFault::Idle(idle)),
                 },
             };
             if let Body::Whole(event) = std::mem::replace(&mut self.body, Body::Ended(ended)) {
