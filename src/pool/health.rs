@@ -225,7 +225,9 @@ impl Health {
             Some(id) => self.limit_slot(id).ok().map(|slot| &mut self.limit_cooldowns[slot].1),
         };
         let Some(cooldown) = held else { return };
-        if cooldown.certainty != Certainty::Directive && cooldown.why.since < asked_at {
+        // Asked before the clock was set back, it cannot be told from one that was asked before the refusal.
+        let after = cooldown.why.since < asked_at && !asked_at.is_ahead_of(now);
+        if cooldown.certainty != Certainty::Directive && after {
             cooldown.end(asked_at, now);
         }
     }

@@ -25,7 +25,12 @@ pub enum UsageEffect {
 impl Pool {
     /// Stores the latest of each part, and corrects or ends a predicted cooldown (protocol.md 8, "Rotation"). One that
     /// upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with windows.
-    pub fn apply_usage(&mut self, id: &AccountId, reading: UsageReading, now: At) -> UsageEffect {
+    pub fn apply_usage(&mut self, id: &AccountId, mut reading: UsageReading, now: At) -> UsageEffect {
+        if reading.requested_at.is_ahead_of(now) {
+            // The clock was set back since, so nothing tells whether a refusal came before the request or after it.
+            reading.requested_at = At(0);
+        }
+        reading.fetched_at = reading.fetched_at.not_ahead_of(now);
         let mut effect = UsageEffect::Ignored;
         self.update(id, |account| {
             let health = &mut account.health;
@@ -182,6 +187,27 @@ mod tests {
         assert!(!pool.absorb(&id("a"), &remembered, in_secs(1)));
         assert_eq!(cooldown_until(&pool, in_secs(1)), None);
         assert_eq!(pool.reset(ResetScope::All, in_secs(2)), ResetReport::default());
+    }
+
+    #[test]
+    fn what_was_asked_before_the_clock_was_set_back_ends_no_cooldown() {
+        let ahead = |secs: i64| in_secs(7200 + secs);
+        let mut pool = pool_of(&["a"]);
+        let walk_at = |pool: &mut Pool, at: At| {
+            let mut walk = Walk::new(Demand { account: Some(id("a")), ..Demand::default() });
+            walk.next(pool, at);
+            walk
+        };
+        walk_at(&mut pool, ahead(0)).failed(&mut pool, &limited(), ahead(0));
+        let asked = reading(&[window(WEEK, 3.0, None)], ahead(1));
+        let mut served = walk_at(&mut pool, ahead(1));
+        pool.pass_time(ahead(2));
+        assert!(pool.pass_time(in_secs(0)));
+        assert_eq!(pool.apply_usage(&id("a"), asked, in_secs(1)), UsageEffect::Stored);
+        served.succeeded(&mut pool, in_secs(1));
+        assert_eq!(cooldown_until(&pool, in_secs(2)), Some(in_secs(3600)));
+        let usage = pool.get(&id("a")).and_then(|account| account.health.usage.as_ref());
+        assert_eq!(usage.map(|usage| usage.fetched_at), Some(in_secs(1)));
     }
 
     /// The machine's clock was two hours ahead when the account was refused, and was set right after that.
