@@ -44,14 +44,23 @@ impl Affinity {
         }
     }
 
-    /// Takes over what another sidecar noted later.
+    /// Takes over what another sidecar noted later. What it noted by a clock that was set back since comes before
+    /// everything that is known here.
     pub fn absorb(&mut self, other: &Affinity, now: At) {
         for (session, seat) in &other.seats {
-            let newer = self.seats.get(session).is_none_or(|held| held.used_at < seat.used_at);
+            let newer = match self.seats.get(session) {
+                Some(held) => held.used_at < seat.used_at && !seat.used_at.is_ahead_of(now),
+                None => true,
+            };
             if newer && now.since(seat.used_at) < IDLE {
-                self.set(session, seat.account.clone(), seat.used_at);
+                self.set(session, seat.account.clone(), seat.used_at.not_ahead_of(now));
             }
         }
+    }
+
+    /// See [`super::Pool::pass_time`].
+    pub(super) fn settle_clock(&mut self, now: At) {
+        self.seats.values_mut().for_each(|seat| seat.used_at = seat.used_at.not_ahead_of(now));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Seat)> {
@@ -154,5 +163,20 @@ mod tests {
         theirs.set("mine", id("b"), At(4));
         mine.absorb(&theirs, At(7));
         assert_eq!((mine.get("both", At(7)), mine.get("mine", At(7))), (Some(&id("b")), Some(&id("a"))));
+    }
+
+    #[test]
+    fn a_note_by_a_clock_that_was_ahead_comes_before_all_others() {
+        let ahead = At(3 * 60 * 60 * 1000);
+        let mut theirs = Affinity::default();
+        theirs.set("both", id("b"), ahead);
+        theirs.set("theirs", id("b"), ahead);
+        let mut mine = Affinity::default();
+        mine.set("both", id("a"), At(5));
+        mine.absorb(&theirs, At(7));
+        assert_eq!((mine.get("both", At(7)), mine.get("theirs", At(7))), (Some(&id("a")), Some(&id("b"))));
+        assert!(mine.iter().all(|(_, seat)| seat.used_at <= At(7)));
+        theirs.settle_clock(At(7));
+        assert!(theirs.iter().all(|(_, seat)| seat.used_at == At(7)));
     }
 }

@@ -77,14 +77,16 @@ impl Pool {
             return false;
         }
         self.told = now;
+        self.affinity.settle_clock(now);
+        self.joined.values_mut().for_each(|at| *at = at.not_ahead_of(now));
         let mut settled = false;
         for account in &mut self.accounts {
             let before = account.health.clone();
             account.health.settle_clock(now);
             settled |= account.health != before;
         }
+        self.look_again();
         if settled {
-            self.look_again();
             self.touch();
         }
         settled

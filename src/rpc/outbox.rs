@@ -113,6 +113,10 @@ impl Outbox {
         self.queue.closed().await;
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// The same queue as jsonrpsee's subscriptions want it.
     pub fn sink(&self) -> MethodSink {
         MethodSink::new(self.queue.clone())

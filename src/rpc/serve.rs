@@ -189,24 +189,27 @@ impl Connection {
             {
                 self.framing.send_replace(Some(framing));
             }
+            // Whoever does not listen any more may all the same have sent something to do, an `exit` at least.
+            let mut unheard = false;
             loop {
                 let frame = if count == 0 { decoder.last_frame() } else { decoder.next_frame() };
                 let Some(frame) = frame else { break };
                 let lost = frame == Frame::Lost;
-                if self.take(frame).await.is_err() {
-                    return Ended::OutputClosed;
-                }
+                unheard |= self.take(frame).await.is_err();
                 if self.exit {
                     return Ended::Exit { after_shutdown: self.shut_down };
                 }
                 if lost {
                     return Ended::FramingLost;
                 }
-                if std::mem::take(&mut self.began) {
+                if std::mem::take(&mut self.began) && !self.outbox.is_closed() {
                     // What began goes as far as it can before the next message is looked at. Of many completions asked
                     // for at once the first are then answered early, where else all of them would be answered late.
                     tokio::task::yield_now().await;
                 }
+            }
+            if unheard {
+                return Ended::OutputClosed;
             }
             if count == 0 {
                 return Ended::Eof;

@@ -14,7 +14,7 @@ use crate::protocol::{Warning, WarningKind};
 use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, probe_writable};
 
 /// pi holds its lock for as long as its own request takes, 15 s at most.
-const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// pi holds its lock while it asks us for a token, so a client is not kept waiting for it: protocol section 8.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a write is tried whose lock was taken from us.
@@ -54,14 +54,22 @@ impl Sidecar {
     /// Waits for pi's lock and reads pi's login under it. Before any other lock: whoever holds pi's may take its time,
     /// and the other accounts shall not wait for that.
     pub(super) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {
+        self.lock_pi_login_for(account, LOCK_PATIENCE).await.map_err(|error| storage(&error))
+    }
+
+    pub(super) async fn lock_pi_login_for(
+        self: &Arc<Self>,
+        account: &Account,
+        patience: Duration,
+    ) -> Result<PiLogin, StorageError> {
         let (sidecar, account) = (self.clone(), account.clone());
         let waiting = self.imports.waiting();
-        let locked = on_a_thread(move || {
-            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), LOCK_PATIENCE)?;
+        on_a_thread(move || {
+            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), patience)?;
             drop(waiting);
             sidecar.read_pi_login(lock, &account)
-        });
-        locked.await.map_err(|error| storage(&error))
+        })
+        .await
     }
 
     /// Whether pi's file can be locked, read and written now, so that nobody goes through a login that pi would not get.

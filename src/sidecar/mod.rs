@@ -186,7 +186,7 @@ impl Sidecar {
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         if pool.pass_time(clock::now()) {
-            self.persist.soon();
+            self.changed(ChangeReason::Cooldown);
         }
         pool
     }
@@ -214,9 +214,9 @@ impl Sidecar {
             self.redeems.settle().await;
         }
         self.logins.settle().await;
-        self.store_the_unstored().await;
         self.flush().await;
         self.finish_history().await;
+        self.store_the_unstored(Duration::ZERO).await;
         // Last, because a client that does not read makes this wait. One that is gone misses nothing.
         let _ = self.send_events().await;
     }

@@ -49,6 +49,7 @@ impl Sidecar {
                 pis = true;
                 continue;
             };
+            self.unstored.forget(&id);
             match pi {
                 Some(Ok(pi)) => self.write_back(pi, &account, &account.credential, Origin::Login).await,
                 Some(Err(failure)) => self.warn_pi_has_the_old(&id, Origin::Login, &failure.message),

@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
 use super::exchange::label_in;
-use super::later::is_about_as_late;
+use super::later::{is_about_as_late, is_later};
 use super::linked::Origin;
 use crate::auth;
 use crate::clock;
-use crate::pool::{AccountId, Credential, RedeemLedger};
+use crate::pool::{AccountId, Credential, RedeemLedger, Standing};
 use crate::secret::Secret;
 use crate::store::{EditRefused, StorageError};
 
@@ -32,6 +33,13 @@ impl Unstored {
 
     pub(super) fn pi_has(&self, id: &AccountId) {
         self.waiting().in_pi_file.remove(id);
+    }
+
+    /// The account got another credential in another way.
+    pub(super) fn forget(&self, id: &AccountId) {
+        let mut waiting = self.waiting();
+        waiting.in_accounts_file.remove(id);
+        waiting.in_pi_file.remove(id);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -82,45 +90,77 @@ impl Sidecar {
         written
     }
 
-    /// One more try of everything that waits. It was told when it failed first, so what fails again is only logged.
-    pub(super) async fn store_the_unstored(self: &Arc<Self>) {
+    /// One more try of everything that waits, pi's lock being waited for as long as that. It was told when it failed first,
+    /// so what fails again is only logged.
+    pub(super) async fn store_the_unstored(self: &Arc<Self>, patience: Duration) {
         let waiting = self.unstored.waiting().clone();
         for (id, old) in waiting.in_accounts_file {
-            let Some(held) = self.pool().get(&id).map(|account| account.credential.clone()) else {
-                self.unstored.waiting().in_accounts_file.remove(&id);
-                continue;
-            };
-            match self.store_again(&id, &old, &held).await {
-                Ok(Ok(login)) => {
-                    tracing::info!(account = %id, "a credential that lived in memory only is stored");
-                    if let Some(login) = login {
-                        self.pool().set_credential(&id, login);
-                    }
-                }
-                Ok(Err(refused)) => tracing::warn!(account = %id, %refused, "the account has left the file"),
-                Err(error) => tracing::warn!(account = %id, %error, "its credential is still in memory only"),
+            if let Err(error) = self.store_again(&id, &old).await {
+                tracing::warn!(account = %id, %error, "its credential is still in memory only");
             }
         }
         for (id, origin) in waiting.in_pi_file {
-            let Some(account) = self.pool().get(&id).cloned() else {
-                self.unstored.pi_has(&id);
-                continue;
-            };
-            let Ok(pi) = self.lock_pi_login(&account).await else { continue };
-            if let Err(error) = self.give_to_pi(pi, &account, &account.credential, origin).await {
+            if let Err(error) = self.give_to_pi_again(&id, origin, patience).await {
                 tracing::warn!(account = %id, %error, "pi's auth.json still holds another credential");
             }
         }
     }
 
-    async fn store_again(
+    async fn store_again(self: &Arc<Self>, id: &AccountId, old: &Secret) -> Result<(), StorageError> {
+        let account = self.pool().get(id).cloned();
+        // One that was refused for good is not worth keeping, and keeping it would say that it is good.
+        let Some(account) = account.filter(|it| !matches!(it.health.standing, Standing::NeedsLogin(_)))
+        else {
+            self.unstored.forget(id);
+            return Ok(());
+        };
+        let ledger = self.ledger().await?;
+        match self.store_redeemed(id, old, &account.credential, ledger).await? {
+            Ok(login) => {
+                tracing::info!(account = %id, "a credential that lived in memory only is stored");
+                if let Some(login) = login {
+                    self.pool().set_credential(id, login);
+                }
+            }
+            Err(refused) => tracing::warn!(account = %id, %refused, "the account has left the file"),
+        }
+        Ok(())
+    }
+
+    /// Much may have happened since, and while pi's lock was waited for: the account may not be pi's any more, pi may have
+    /// logged in anew, and what is held here may have been sent by anyone who had the lock before.
+    async fn give_to_pi_again(
         self: &Arc<Self>,
         id: &AccountId,
-        old: &Secret,
-        held: &Credential,
-    ) -> Result<Result<Option<Credential>, EditRefused>, StorageError> {
+        origin: Origin,
+        patience: Duration,
+    ) -> Result<(), StorageError> {
+        let linked = || self.pool().get(id).filter(|account| account.linked).cloned();
+        let Some(account) = linked() else {
+            self.unstored.pi_has(id);
+            return Ok(());
+        };
+        let pi = self.lock_pi_login_for(&account, patience).await?;
+        let ledger = self.ledger().await?;
+        let Some(account) = linked().filter(|_| self.unstored.waiting().in_pi_file.contains_key(id)) else {
+            self.unstored.pi_has(id);
+            return Ok(());
+        };
+        let held = &account.credential;
+        if ledger.tokens.contains_key(&auth::token_hash(&held.refresh)) {
+            // Whoever sent it has its successor, or will, and gives that to pi.
+            return Ok(());
+        }
+        if pi.credential().is_none_or(|found| found.refresh == held.refresh || is_later(&found, held)) {
+            self.unstored.pi_has(id);
+            return Ok(());
+        }
+        self.give_to_pi(pi, &account, held, origin).await
+    }
+
+    async fn ledger(self: &Arc<Self>) -> Result<RedeemLedger, StorageError> {
         let sidecar = self.clone();
         let reading = on_a_thread(move || sidecar.redeems.file.load(clock::now())).await?;
-        self.store_redeemed(id, old, held, self.take_ledger(reading)).await
+        Ok(self.take_ledger(reading))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::linked::LOCK_PATIENCE;
 use super::view::EXPIRING;
 use crate::auth;
 use crate::clock;
@@ -16,7 +17,7 @@ impl Sidecar {
     pub async fn run_upkeep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(jittered(self.options.upkeep_interval)).await;
-            self.store_the_unstored().await;
+            self.store_the_unstored(LOCK_PATIENCE).await;
             let sidecar = self.clone();
             let looked = on_a_thread(move || {
                 sidecar.look_for_unknown_outcomes();

@@ -62,6 +62,19 @@ fn exit_codes_tell_an_orderly_end_from_others() {
 }
 
 #[test]
+fn an_exit_is_obeyed_though_its_sender_no_longer_listens_and_much_was_begun_before_it() {
+    let home = home();
+    let mut child =
+        serve(&home, &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary");
+    drop(child.stdout.take());
+    let begun: String = (1..=8).map(|id| format!("{{\"id\":{id},\"method\":\"verify\"}}\n")).collect();
+    let input = begun + "{\"id\":9,\"method\":\"shutdown\"}\n{\"method\":\"exit\"}\n";
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
+}
+
+#[test]
 fn a_lost_framing_is_answered_and_ends_the_process() {
     let home = home();
     let mut peer = Peer::spawn(serve(&home, &[]), Framing::Headers);

@@ -22,13 +22,15 @@ export class Terminal {
   }
 
   async #end(): Promise<void> {
+    let pid: number;
     try {
-      const { pid } = this;
+      pid = this.pid;
       this.#tmux("kill-server");
-      await eventually("the end of pi", () => !existsSync(`/proc/${pid}`));
     } catch {
       // pi has ended, and tmux with it.
+      return;
     }
+    await eventually("the end of pi", () => !existsSync(`/proc/${pid}`));
   }
 
   #tmux(...args: string[]): string {

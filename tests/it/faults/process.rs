@@ -82,7 +82,9 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
         let mut peer = world.peer();
         let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "idleTimeoutMs": 700, "deadlineMs": 60_000});
         peer.call("complete", params).expect("a subscription");
+        let until = Instant::now() + DEADLINE;
         while world.sim().posts("ada") == 0 {
+            assert!(Instant::now() < until, "{what}: nothing was asked");
             sleep(Duration::from_millis(2));
         }
         while wait_for_event && next(&mut peer)["type"] != "event" {}

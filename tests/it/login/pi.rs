@@ -166,6 +166,37 @@ fn a_login_that_pi_cannot_get_any_more_is_stored_all_the_same_and_told() {
 }
 
 #[test]
+fn a_login_that_pi_could_not_get_reaches_it_later_and_takes_the_place_of_no_newer_one() {
+    for newer in [false, true] {
+        let world = with_pi(-60_000);
+        let mut command = command(&world);
+        command.env("MULTICODEX_TEST_UPKEEP_MS", "50");
+        let mut peer = Peer::spawn(command, Framing::Lines);
+        for method in ["warning", "accounts/changed", "status/changed", "refresh/progress"] {
+            peer.ignore(method);
+        }
+        peer.call("initialize", json!({})).expect("a handshake");
+        let before = of_pi(&world);
+        let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
+        fs::write(auth_file(&world), r#"{"openai-codex": {"type":"#).expect("written");
+        get(redirect(&world, &started, "ada").as_str());
+        assert_eq!(completed(&mut peer)["ok"], true);
+        if newer {
+            let login = world.sim().sign_in("ada").expect("known");
+            fs::write(auth_file(&world), auth_json(&login)).expect("written");
+            let token = json!(login.access_token);
+            eventually("pi's own login is used", || file(&world)["accounts"][1]["accessToken"] == token);
+            assert_eq!(of_pi(&world)["openai-codex"]["access"], token);
+        } else {
+            fs::write(auth_file(&world), before.to_string()).expect("written");
+            let stored = file(&world)["accounts"][1]["refreshToken"].clone();
+            eventually("pi has it", || of_pi(&world)["openai-codex"]["refresh"] == stored);
+        }
+        check_both_have_it(&world, &before);
+    }
+}
+
+#[test]
 fn an_accounts_file_that_cannot_be_written_leaves_pi_s_as_it_was() {
     let world = with_pi(0);
     let mut peer = peer(&world);
