@@ -26,6 +26,7 @@ impl Pool {
     /// Stores the latest of each part, and corrects or ends a predicted cooldown (protocol.md 8, "Rotation"). One that
     /// upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with windows.
     pub fn apply_usage(&mut self, id: &AccountId, mut reading: UsageReading, now: At) -> UsageEffect {
+        self.pass_time(now);
         if reading.requested_at.is_ahead_of(now) {
             // The clock was set back since, so nothing tells whether a refusal came before the request or after it.
             reading.requested_at = At(0);
@@ -34,7 +35,6 @@ impl Pool {
         let mut effect = UsageEffect::Ignored;
         self.update(id, |account| {
             let health = &mut account.health;
-            health.settle_clock(now);
             if health.usage.as_ref().is_some_and(|known| known.fetched_at > reading.fetched_at) {
                 return false;
             }

@@ -67,6 +67,7 @@ impl Pool {
         model: Option<&str>,
         now: At,
     ) -> Option<At> {
+        self.pass_time(now);
         let own_limit = own_limit(failure).filter(|_| verdict == Verdict::Cool);
         if let (Some(model), Some(limit)) = (model, own_limit) {
             self.learn_limit(model, limit);
@@ -74,7 +75,6 @@ impl Pool {
         let fallback = self.settings.fallback_cooldown;
         let mut until = None;
         self.update(id, |account| {
-            account.health.settle_clock(now);
             match verdict {
                 Verdict::Cool => {
                     let cooldown = usage_cooldown(failure, account, fallback, now);
