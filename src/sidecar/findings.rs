@@ -136,6 +136,11 @@ impl Sidecar {
         }
     }
 
+    /// What is known of tokens that were redeemed. Blocks.
+    pub(super) fn read_ledger(&self) -> Result<RedeemLedger, StorageError> {
+        self.redeems.file.load(clock::now()).map(|reading| self.take_ledger(reading))
+    }
+
     pub(super) fn take_ledger(&self, reading: LedgerReading) -> RedeemLedger {
         if let Some(aside) = reading.set_aside {
             self.notifier.warn(Warning {

@@ -224,8 +224,8 @@ impl Sidecar {
     }
 
     pub(super) fn is_consumed(&self, refresh: &Secret) -> bool {
-        match self.redeems.file.load(clock::now()) {
-            Ok(reading) => self.take_ledger(reading).is_consumed(&auth::token_hash(refresh)),
+        match self.read_ledger() {
+            Ok(ledger) => ledger.is_consumed(&auth::token_hash(refresh)),
             Err(error) => {
                 tracing::warn!(%error, "which tokens are consumed cannot be read");
                 false

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Sidecar;
 use crate::auth;
-use crate::clock;
 use crate::pool::{Account, At, Credential};
 
 /// Two tokens that were issued so close together may have reached their files in any order.
@@ -38,9 +37,7 @@ impl Sidecar {
             && record.credential.refresh != *refresh
             && is_about_as_late(&login.credential, &record.credential)
             && matches!(self.imports.auth_file.read(), Ok(Some(now)) if now.refresh == *refresh)
-            && self.redeems.file.load(clock::now()).is_ok_and(|reading| {
-                !self.take_ledger(reading).tokens.contains_key(&auth::token_hash(refresh))
-            })
+            && self.read_ledger().is_ok_and(|ledger| !ledger.tokens.contains_key(&auth::token_hash(refresh)))
     }
 }
 

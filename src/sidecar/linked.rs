@@ -116,7 +116,7 @@ impl Sidecar {
         origin: Origin,
     ) {
         if let Err(error) = self.give_to_pi(pi, account, credential, origin).await {
-            self.warn_pi_has_the_old(&account.id, origin, &error.to_string());
+            self.note_that_pi_lacks(&account.id, origin, &error.to_string());
         }
     }
 
@@ -127,14 +127,14 @@ impl Sidecar {
         credential: &Credential,
         origin: Origin,
     ) -> Result<(), StorageError> {
-        let (sidecar, id) = (self.clone(), account.id.clone());
-        let (account, credential) = (account.clone(), credential.clone());
-        on_a_thread(move || sidecar.write_back_blocking(pi, &account, &credential, origin)).await?;
-        self.unstored.pi_has(&id);
+        let (sidecar, holder, credential) = (self.clone(), account.clone(), credential.clone());
+        on_a_thread(move || sidecar.write_back_blocking(pi, &holder, &credential, origin)).await?;
+        self.unstored.pi_has(&account.id);
         Ok(())
     }
 
-    pub(super) fn warn_pi_has_the_old(&self, id: &AccountId, origin: Origin, why: &str) {
+    /// Tells it, and has it tried again.
+    pub(super) fn note_that_pi_lacks(&self, id: &AccountId, origin: Origin, why: &str) {
         self.unstored.pi_lacks(id, origin);
         let what = match origin {
             Origin::Redeemed => "a redeemed credential",

@@ -141,8 +141,10 @@ impl Notifier {
     /// None before `initialize`, nor of what the client opted out of.
     fn take_change(&self) -> Option<ChangeReason> {
         let mut state = self.state();
-        let wanted = state.wants::<AccountsChanged>();
-        if state.open { state.changed.take().filter(|_| wanted) } else { None }
+        if !state.open {
+            return None;
+        }
+        state.changed.take().filter(|_| state.wants::<AccountsChanged>())
     }
 
     /// As [`Notifier::take_change`], of what happened.

@@ -52,7 +52,7 @@ impl Sidecar {
             self.unstored.forget(&id);
             match pi {
                 Some(Ok(pi)) => self.write_back(pi, &account, &account.credential, Origin::Login).await,
-                Some(Err(failure)) => self.warn_pi_has_the_old(&id, Origin::Login, &failure.message),
+                Some(Err(failure)) => self.note_that_pi_lacks(&id, Origin::Login, &failure.message),
                 None => {}
             }
             drop(quiet);

@@ -11,7 +11,6 @@ use super::exchange::label_in;
 use super::later::{is_about_as_late, is_later};
 use super::linked::Origin;
 use crate::auth;
-use crate::clock;
 use crate::pool::{AccountId, Credential, RedeemLedger, Standing};
 use crate::secret::Secret;
 use crate::store::{EditRefused, StorageError};
@@ -160,7 +159,6 @@ impl Sidecar {
 
     async fn ledger(self: &Arc<Self>) -> Result<RedeemLedger, StorageError> {
         let sidecar = self.clone();
-        let reading = on_a_thread(move || sidecar.redeems.file.load(clock::now())).await?;
-        Ok(self.take_ledger(reading))
+        on_a_thread(move || sidecar.read_ledger()).await
     }
 }

@@ -21,10 +21,10 @@ impl Sidecar {
             let sidecar = self.clone();
             let looked = on_a_thread(move || {
                 sidecar.look_for_unknown_outcomes();
-                sidecar.redeems.file.load(clock::now())
+                sidecar.read_ledger()
             });
             let ledger = match looked.await {
-                Ok(reading) => self.take_ledger(reading),
+                Ok(ledger) => ledger,
                 Err(error) => {
                     tracing::warn!(%error, "no upkeep: the redeem journal cannot be read");
                     continue;
