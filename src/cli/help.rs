@@ -56,3 +56,14 @@ Options of bench:
   -h, --help     this text
   -V, --version  the version
 ";
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_that_bench_measures_alone_is_named() {
+        let parts: Vec<_> = crate::cli::bench::parts().collect();
+        assert!(HELP.contains(&format!("one of {}\n", parts.join(", "))), "{parts:?}");
+    }
+}

@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::attempt::{AttemptEnd, Lost};
+use super::attempt::AttemptEnd;
 use super::attempting::Attempting;
 use super::audience::{Audience, Gone, Stream};
+use super::lost::Lost;
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;

@@ -29,6 +29,7 @@ mod linked;
 mod load;
 mod login;
 mod logins;
+mod lost;
 mod merged;
 mod module;
 mod notifier;
