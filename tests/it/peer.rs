@@ -81,6 +81,14 @@ impl Peer {
         }
     }
 
+    /// As [`Peer::spawn`], with the handshake done; notifications of these methods are ignored.
+    pub fn initialized(command: Command, ignored: &[&'static str]) -> Self {
+        let mut peer = Peer::spawn(command, Framing::Lines);
+        ignored.iter().for_each(|method| peer.ignore(method));
+        peer.call("initialize", json!({})).expect("a handshake");
+        peer
+    }
+
     /// Sends a request and gives its id.
     pub fn request(&mut self, method: &str, params: Value) -> u64 {
         self.last_id += 1;

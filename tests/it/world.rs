@@ -20,6 +20,16 @@ pub struct World {
     dir: TempDir,
 }
 
+/// Looks again and again, until the deadline of everything.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < until, "it never came to this: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 impl World {
     /// A backend with these accounts, all of which are in the agent dir's `codex-accounts.json`.
     pub fn new(accounts: impl IntoIterator<Item = SimAccount>) -> Self {

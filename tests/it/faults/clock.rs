@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use multicodex::sim::{Behaviour, Pace, Rule, SimAccount, StreamPlan};
 use serde_json::{Value, json};
 
-use crate::peer::{Framing, Peer};
+use super::complete;
+use crate::peer::Peer;
 use crate::skipped;
 use crate::world::World;
 
@@ -43,11 +44,7 @@ impl Set {
         let mut command = world.command();
         command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
         command.envs([("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
-        let mut peer = Peer::spawn(command, Framing::Lines);
-        for method in ["accounts/changed", "status/changed", "refresh/progress", "rotation"] {
-            peer.ignore(method);
-        }
-        peer.call("initialize", json!({})).expect("a handshake");
+        let peer = Peer::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"]);
         Some(Set { peer, clock })
     }
 
@@ -58,7 +55,7 @@ impl Set {
     }
 
     fn complete(&mut self) -> Result<Value, Value> {
-        self.peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+        complete(&mut self.peer)
     }
 
     /// What the stream tells next.

@@ -3,17 +3,16 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use serde_json::json;
 
+use super::complete;
 use crate::import::{auth_file, auth_json};
-use crate::peer::{DEADLINE, Framing, Peer};
+use crate::peer::Peer;
 use crate::skipped;
-use crate::world::World;
+use crate::world::{World, eventually};
 
 const ADA: &str = "ada@example.com";
 
@@ -27,11 +26,7 @@ impl FailingDisk {
         strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")]);
         let child = strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let disk = FailingDisk(child.expect("it was tried before"));
-        let until = Instant::now() + DEADLINE;
-        while !traced(sidecar.pid()) {
-            assert!(Instant::now() < until, "strace has not taken hold");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        eventually("strace has taken hold", || traced(sidecar.pid()));
         disk
     }
 }
@@ -72,16 +67,7 @@ fn traced(pid: u32) -> bool {
 fn spawn(world: &World) -> Peer {
     let mut command = world.command();
     command.env("MULTICODEX_TEST_UPKEEP_MS", "100");
-    let mut peer = Peer::spawn(command, Framing::Lines);
-    for method in ["accounts/changed", "status/changed", "refresh/progress"] {
-        peer.ignore(method);
-    }
-    peer.call("initialize", json!({})).expect("a handshake");
-    peer
-}
-
-fn complete(peer: &mut Peer) -> Result<Value, Value> {
-    peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+    Peer::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"])
 }
 
 #[test]
@@ -123,11 +109,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     // Its expired token is renewed by upkeep, if nothing else asks for it first.
     world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(5000));
     let token = peer.request("accounts/token", json!({"account": ADA}));
-    let until = Instant::now() + DEADLINE;
-    while world.sim().redeems("ada") == 0 {
-        assert!(Instant::now() < until, "nothing was redeemed");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
     let disk = FailingDisk::begin(&peer, "fsync");
     let token = peer.expect_response(token).expect("the new token")["accessToken"].take();
     let mut untold = vec!["could not be written to pi's auth.json", "lives in memory only"];
@@ -146,10 +128,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     };
     assert_eq!(lacking(), 2);
     drop(disk);
-    while lacking() > 0 {
-        assert!(Instant::now() < until, "it was not tried again");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    eventually("it was tried again", || lacking() == 0);
     drop(peer);
     complete(&mut spawn(&world)).expect("after a restart, too");
     assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use multicodex::sim::SimAccount;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::peer::{Framing, Peer};
+use super::complete;
+use crate::peer::Peer;
 use crate::world::World;
 
 const TOKEN_OF_ADA: &str = "ada@example.com";
@@ -37,16 +38,7 @@ fn bound_by_permissions(world: &World) -> Command {
 }
 
 fn spawn(command: Command) -> Peer {
-    let mut peer = Peer::spawn(command, Framing::Lines);
-    for method in ["warning", "accounts/changed", "status/changed", "refresh/progress"] {
-        peer.ignore(method);
-    }
-    peer.call("initialize", json!({})).expect("a handshake");
-    peer
-}
-
-fn complete(peer: &mut Peer) -> Result<Value, Value> {
-    peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+    Peer::initialized(command, &["warning", "accounts/changed", "status/changed", "refresh/progress"])
 }
 
 fn set_mode(path: &Path, mode: u32) {

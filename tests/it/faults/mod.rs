@@ -9,3 +9,11 @@ mod matrix;
 mod process;
 mod resources;
 mod theatre;
+
+use serde_json::{Value, json};
+
+use crate::peer::Peer;
+
+fn complete(peer: &mut Peer) -> Result<Value, Value> {
+    peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
+}

@@ -12,8 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::peer::{DEADLINE, Peer};
-use crate::world::World;
+use super::complete;
+use crate::peer::Peer;
+use crate::world::{World, eventually};
 
 const REQUEST: &str =
     r#"{"id":1,"method":"complete","params":{"request":{"model":"gpt-6.1-sol","input":[]}}}"#;
@@ -45,9 +46,7 @@ fn a_client_that_dies_takes_its_completion_along_and_costs_no_account_anything()
             line.clear();
             assert_ne!(stdout.read_line(&mut line).expect("text"), 0, "{phase}: the sidecar ended");
         }
-        while world.sim().posts("ada") == 0 {
-            sleep(Duration::from_millis(2));
-        }
+        eventually(phase, || world.sim().posts("ada") > 0);
         drop((stdin, stdout));
         let until = Instant::now() + GONE_WITHIN;
         while child.try_wait().expect("a child").is_none() {
@@ -82,11 +81,7 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
         let mut peer = world.peer();
         let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "idleTimeoutMs": 700, "deadlineMs": 60_000});
         peer.call("complete", params).expect("a subscription");
-        let until = Instant::now() + DEADLINE;
-        while world.sim().posts("ada") == 0 {
-            assert!(Instant::now() < until, "{what}: nothing was asked");
-            sleep(Duration::from_millis(2));
-        }
+        eventually(what, || world.sim().posts("ada") > 0);
         while wait_for_event && next(&mut peer)["type"] != "event" {}
         suspended(&peer, Duration::from_millis(1500));
         let terminal = loop {
@@ -98,8 +93,7 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
         let told = terminal["error"]["kind"].as_str().or(terminal["type"].as_str());
         assert_eq!(told, Some(end), "{what}: {terminal}");
         world.sim().reset();
-        let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
-        peer.call("complete/collect", params).expect("the next completion is answered");
+        complete(&mut peer).expect("the next completion is answered");
     }
 }
 
@@ -109,11 +103,7 @@ fn a_redeem_that_was_suspended_is_not_made_twice() {
     world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(200));
     let mut peer = world.peer();
     let token = peer.request("accounts/token", json!({"account": "ada@example.com"}));
-    let until = Instant::now() + DEADLINE;
-    while world.sim().redeems("ada") == 0 {
-        assert!(Instant::now() < until, "nothing was redeemed");
-        sleep(Duration::from_millis(2));
-    }
+    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
     suspended(&peer, Duration::from_secs(1));
     // Another sidecar meanwhile would have waited for the lock, and now reads what was stored.
     peer.expect_response(token).expect("a token");

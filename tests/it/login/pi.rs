@@ -8,12 +8,11 @@ use std::time::Duration;
 use multicodex::sim::{Route, SimAccount};
 use multicodex::store::{LockDirectory, LockGuard};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{command, completed, file, get, kind, labels, peer, redirect};
 use crate::import::{auth_file, auth_json};
-use crate::peer::{DEADLINE, Framing, Peer};
-use crate::world::World;
+use crate::peer::{Framing, Peer};
+use crate::world::{World, eventually};
 
 /// Bob in the accounts file, and pi logged in as ada, whose token is said to live that long from now on.
 fn with_pi(lives_ms: i64) -> World {
@@ -35,15 +34,6 @@ fn state_file(world: &World, name: &str) -> PathBuf {
 
 fn exchanged(world: &World) -> usize {
     world.sim().log().iter().filter(|logged| logged.route == Some(Route::Token)).count()
-}
-
-#[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "it never came to this: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The accounts file and pi's have the same credential of ada, which is linked, and everything else is as it was.
@@ -171,11 +161,8 @@ fn a_login_that_pi_could_not_get_reaches_it_later_and_takes_the_place_of_no_newe
         let world = with_pi(-60_000);
         let mut command = command(&world);
         command.env("MULTICODEX_TEST_UPKEEP_MS", "50");
-        let mut peer = Peer::spawn(command, Framing::Lines);
-        for method in ["warning", "accounts/changed", "status/changed", "refresh/progress"] {
-            peer.ignore(method);
-        }
-        peer.call("initialize", json!({})).expect("a handshake");
+        let ignored = ["warning", "accounts/changed", "status/changed", "refresh/progress"];
+        let mut peer = Peer::initialized(command, &ignored);
         let before = of_pi(&world);
         let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
         fs::write(auth_file(&world), r#"{"openai-codex": {"type":"#).expect("written");
