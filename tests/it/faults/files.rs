@@ -99,8 +99,11 @@ fn accounts_that_may_not_be_read_are_not_taken_for_none() {
         let mut peer = spawn(bound_by_permissions(&world));
         match broken {
             "EIO" => {
-                fs::rename(world.accounts_file(), &kept).expect("moved");
-                symlink("/proc/self/mem", world.accounts_file()).expect("a link");
+                // In one step: a file that is missing for a moment is one without accounts.
+                fs::hard_link(world.accounts_file(), &kept).expect("kept");
+                let unreadable = folder(&world).join("unreadable");
+                symlink("/proc/self/mem", &unreadable).expect("a link");
+                fs::rename(unreadable, world.accounts_file()).expect("moved");
             }
             _ => set_mode(&world.accounts_file(), 0o000),
         }
