@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use multicodex::protocol::{AccountState, RefreshAnswer};
+use multicodex::protocol::{AccountState, RefreshAnswer, Refreshed};
 use multicodex::sim::{Answer, Behaviour, Break, Issue, Route, Rule, SimAccount};
 use serde_json::json;
 
@@ -286,27 +286,31 @@ async fn what_cannot_be_stored_is_not_redeemed() {
 #[tokio::test]
 async fn three_invalidations_stop_all_redeeming_on_the_host() {
     let stage = Stage::with(NAMES.map(expired)).await;
-    for name in ["ada", "bob", "cleo"] {
-        stage.sim.add_rule(Rule::always(row("refresh_token_invalidated")).of(name).on(Route::Token));
-    }
+    stage.sim.add_rule(Rule::always(row("refresh_token_invalidated")).on(Route::Token));
     let sidecar = stage.sidecar().await;
     let mut warnings = sidecar.client.notifications("warning").await.expect("a subscription");
     let answer = sidecar.refresh(None, false).await;
+    // Which of them were first is not promised: several are seen to at the same time.
+    let mut refused = errors(&answer);
+    refused.sort();
     assert_eq!(
-        errors(&answer),
+        refused,
         ["login_required", "login_required", "login_required", "token_unavailable", "token_unavailable"]
     );
-    let retry_at =
-        answer.results[4].error.as_ref().and_then(|error| error.retry_at).expect("when it goes on");
+    let is_spared = |result: &&Refreshed| {
+        result.error.as_ref().is_some_and(|error| error.cause.as_deref() == Some("token_unavailable"))
+    };
+    let spared = answer.results.iter().find(is_spared).expect("a spared account");
+    let retry_at = spared.error.as_ref().and_then(|error| error.retry_at).expect("when it goes on");
+    assert_eq!(spared.account.state, AccountState::Ready);
+    let name = NAMES.into_iter().find(|name| email(name) == spared.account.label);
     let other = stage.sidecar().await;
-    assert_eq!(errors(&other.refresh(Some("eve"), true).await), ["token_unavailable"]);
-    let redeems = NAMES.map(|name| stage.sim.redeems(name));
-    assert_eq!(redeems, [1, 1, 1, 0, 0]);
+    assert_eq!(errors(&other.refresh(name, true).await), ["token_unavailable"]);
+    assert_eq!(NAMES.map(|name| stage.sim.redeems(name)).iter().sum::<usize>(), 3);
     let last =
         stage.sim.log().iter().filter(|entry| entry.route == Some(Route::Token)).map(|e| e.at_ms).max();
     let pause = retry_at - last.expect("a redeem");
     assert!((599_000..603_000).contains(&pause), "{pause}");
-    assert_eq!(sidecar.account("dan").await.state, AccountState::Ready);
     let paused = async {
         while let Some(warning) = warnings.next().await {
             if warning.expect("a warning")["kind"] == "redeem_paused" {
