@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::options::ServeOptions;
+use super::print::{complain, print};
 use super::serve::{sidecar_options, start_logging};
 use super::terminal::look;
 use crate::clock;
@@ -60,7 +61,7 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
         let told = tell(&methods, asked).await;
         sidecar.finish().await;
         Ok(told.unwrap_or_else(|message| {
-            eprintln!("multicodex: {message}");
+            complain(&format!("multicodex: {message}"));
             ExitCode::FAILURE
         }))
     });
@@ -74,7 +75,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
     match asked {
         Asked::Accounts { json } => {
             let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-            if *json { print_json(&list)? } else { print!("{}", screen::accounts(&list.accounts, now, look)) }
+            if *json { print_json(&list)? } else { print(&screen::accounts(&list.accounts, now, look))? }
         }
         Asked::Refresh { account, force, json } => {
             let params = RefreshParams { account: account.clone(), force: Some(*force) };
@@ -82,7 +83,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&answer)?
             } else {
-                print_refreshed(&answer, look)
+                print_refreshed(&answer, look)?
             }
             if answer.results.iter().any(|result| !result.ok) {
                 return Ok(ExitCode::FAILURE);
@@ -90,7 +91,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
         }
         Asked::Token { account } => {
             let params = TokenParams { account: account.clone(), min_valid_ms: None };
-            println!("{}", call::<AccountsToken>(methods, &params).await?.access_token);
+            print(&format!("{}\n", call::<AccountsToken>(methods, &params).await?.access_token))?;
         }
         Asked::Import { from, path, json } => {
             let params = ImportParams { from: Some(*from), path: path.clone() };
@@ -99,7 +100,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&answer)?
             } else {
-                print_imported(&answer, &list.accounts)
+                print_imported(&answer, &list.accounts)?
             }
             let refused = |warning: &Warning| warning.kind == WarningKind::ConsumedCredential;
             if answer.warning.as_ref().is_some_and(refused) {
@@ -111,7 +112,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&answer)?
             } else {
-                print!("{}", screen::verify(&answer, look))
+                print(&screen::verify(&answer, look))?
             }
             if answer.status == CheckStatus::Fail {
                 return Ok(ExitCode::FAILURE);
@@ -124,7 +125,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
                 print_json(&answer)?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print!("{}", screen::history(&answer, &list.accounts, now, look))
+                print(&screen::history(&answer, &list.accounts, now, look))?
             }
         }
         Asked::Stats { account, days, json } => {
@@ -134,7 +135,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
                 print_json(&answer)?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print!("{}", screen::stats(&answer, &list.accounts, now, look))
+                print(&screen::stats(&answer, &list.accounts, now, look))?
             }
         }
     }
@@ -167,11 +168,12 @@ where
 }
 
 fn print_json(answer: &impl Serialize) -> Result<(), String> {
-    println!("{}", serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?);
-    Ok(())
+    let text = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
+    print(&format!("{text}\n"))
 }
 
-fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
+fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), String> {
+    let mut said = String::new();
     let label = |id: &String| {
         let known = accounts.iter().find(|account| account.id == *id);
         known.map_or_else(|| id.clone(), |account| account.label.clone())
@@ -179,26 +181,30 @@ fn print_imported(answer: &ImportAnswer, accounts: &[Account]) {
     let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
     for (what, ids) in became {
         for id in ids {
-            println!("{what}: {}", clean(&label(id)));
+            said.push_str(&format!("{what}: {}\n", clean(&label(id))));
         }
     }
     match &answer.warning {
         Some(warning) => {
             let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            println!("{}", clean(&format!("warning: {}{hint}", warning.message)));
+            said.push_str(&clean(&format!("warning: {}{hint}", warning.message)));
+            said.push('\n');
         }
         None if became.iter().all(|(_, ids)| ids.is_empty()) => {
-            println!("nothing to import: pi holds no login, or its account was removed here");
+            said.push_str("nothing to import: pi holds no login, or its account was removed here\n");
         }
         None => {}
     }
+    print(&said)
 }
 
-fn print_refreshed(answer: &RefreshAnswer, look: &Look) {
+fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
     let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
-    print!("{}", screen::accounts(&accounts, clock::now().millis(), look));
+    let mut said = screen::accounts(&accounts, clock::now().millis(), look);
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        println!("{}", clean(&format!("{}: {}{hint}", result.account.label, error.message)));
+        said.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));
+        said.push('\n');
     }
+    print(&said)
 }

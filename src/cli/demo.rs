@@ -1,7 +1,6 @@
 //! `multicodex demo`: the main job, for people to watch. The simulated backend runs in this process, the real sidecar
 //! as a child over pipes, and what crosses the pipe is told as a story.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::process::Command;
 
+use super::print::print;
+use super::terminal::look;
 use crate::client::Client;
 use crate::protocol::{
     Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize, InitializeParams,
@@ -27,7 +28,7 @@ pub fn demo() -> Result<ExitCode, String> {
 type Fault = Box<dyn std::error::Error>;
 
 async fn story() -> Result<(), Fault> {
-    let paint = Paint { colour: std::io::stdout().is_terminal() };
+    let paint = Paint { colour: look().colour };
     let sim = Sim::start(SimConfig::default()).await?;
     let handle = sim.handle();
     let mut accounts = Vec::new();
@@ -42,7 +43,7 @@ async fn story() -> Result<(), Fault> {
     let dir = tempfile::tempdir()?;
     super::write_accounts(dir.path(), &crate::sim::accounts_json(&accounts))?;
 
-    paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.");
+    paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.")?;
     let client = Client::spawn(sidecar(&sim, dir.path())?)?;
     let hello = client
         .request::<Initialize>(&InitializeParams {
@@ -53,23 +54,23 @@ async fn story() -> Result<(), Fault> {
     paint.aside(&format!(
         "{} {} speaks protocol {}",
         hello.server.name, hello.server.version, hello.protocol_version
-    ));
-    paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts);
+    ))?;
+    paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts)?;
 
-    paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.");
+    paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.")?;
     let moved = complete(&client, &paint).await?;
 
-    paint.say("3. The accounts afterwards.");
-    paint.table(&client.request::<Accounts>(&AccountsParams::default()).await?.accounts);
-    paint.say("4. What upstream saw.");
+    paint.say("3. The accounts afterwards.")?;
+    paint.table(&client.request::<Accounts>(&AccountsParams::default()).await?.accounts)?;
+    paint.say("4. What upstream saw.")?;
     for (name, posts) in ["ada", "bob", "cleo"].map(|name| (name, handle.posts(name))) {
-        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts)));
+        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts)))?;
     }
     client.end(Duration::from_secs(5)).await?;
     if !moved || handle.posts("ada") != 1 {
         return Err("the completion was not moved to the next account".into());
     }
-    paint.say("Done: one request met the limit, the next account answered, and the answer came as if nothing had been.");
+    paint.say("Done: one request met the limit, the next account answered, and the answer came as if nothing had been.")?;
     Ok(())
 }
 
@@ -147,9 +148,9 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
                     label(&from),
                     reason.kind,
                     reason.message
-                ));
+                ))?;
             }
-            Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers")),
+            Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers"))?,
             Told::Event { event } if event.kind == "response.output_text.delta" => {
                 paint.text(event.delta.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default())?;
             }
@@ -160,7 +161,7 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
                     "done: {attempts} account{} asked, {} ms",
                     plural(attempts),
                     timing.total_ms
-                ));
+                ))?;
                 return Ok(moved);
             }
             Told::Error { error } => return Err(error.get().into()),
@@ -176,26 +177,25 @@ struct Paint {
 }
 
 impl Paint {
-    fn say(&self, line: &str) {
-        println!("\n{}", self.in_colour("1", line));
+    fn say(&self, line: &str) -> Result<(), String> {
+        print(&format!("\n{}\n", self.in_colour("1", line)))
     }
 
-    fn aside(&self, line: &str) {
-        println!("   {}", self.in_colour("2", line));
+    fn aside(&self, line: &str) -> Result<(), String> {
+        print(&format!("   {}\n", self.in_colour("2", line)))
     }
 
-    fn notice(&self, line: &str) {
-        println!("   {}", self.in_colour("33", line));
+    fn notice(&self, line: &str) -> Result<(), String> {
+        print(&format!("   {}\n", self.in_colour("33", line)))
     }
 
-    fn text(&self, text: &str) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
-        write!(out, "{}", self.in_colour("36", text))?;
-        out.flush()
+    fn text(&self, text: &str) -> Result<(), String> {
+        print(&self.in_colour("36", text))
     }
 
-    fn table(&self, accounts: &[Account]) {
-        println!("   {:<18} {:<6} {:<12} {:>5} {:>5}  next", "account", "plan", "state", "5h", "7d");
+    fn table(&self, accounts: &[Account]) -> Result<(), String> {
+        let mut table =
+            format!("   {:<18} {:<6} {:<12} {:>5} {:>5}  next\n", "account", "plan", "state", "5h", "7d");
         for account in accounts {
             let (state, colour) = match account.state {
                 AccountState::Ready => ("ready", "32"),
@@ -204,16 +204,17 @@ impl Paint {
                 AccountState::Deactivated => ("deactivated", "31"),
                 AccountState::Disabled => ("disabled", "2"),
             };
-            println!(
-                "   {:<18} {:<6} {} {:>5} {:>5}  {}",
+            table.push_str(&format!(
+                "   {:<18} {:<6} {} {:>5} {:>5}  {}\n",
                 account.label,
                 account.plan.as_deref().unwrap_or("?"),
                 self.in_colour(colour, &format!("{state:<12}")),
                 used(account, "5h"),
                 used(account, "7d"),
                 if account.active { "←" } else { "" },
-            );
+            ));
         }
+        print(&table)
     }
 
     fn in_colour(&self, code: &str, text: &str) -> String {

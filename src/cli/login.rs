@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::ask::call;
 use super::options::LoginCommand;
+use super::print::{complain, print};
 use super::serve::{sidecar_options, start_logging};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
@@ -35,37 +36,39 @@ async fn run(command: LoginCommand) -> Result<ExitCode, String> {
     let flow = if device { LoginFlow::Device } else { LoginFlow::Browser };
     let params = LoginParams { label, flow: Some(flow), open: Some(open) };
     let ended = match call::<Login>(&methods, &params).await {
-        Ok(started) => {
-            show(&started);
-            finish(&methods, started).await
-        }
+        Ok(started) => match show(&started) {
+            Ok(()) => finish(&methods, started).await,
+            Err(message) => Err(message),
+        },
         Err(message) => Err(message),
     };
     sidecar.finish().await;
     match ended {
         Ok(account) => {
             let plan = account.plan.map(|plan| format!(" ({plan})")).unwrap_or_default();
-            println!("{}", clean(&format!("Logged in: {}{plan}", account.label)));
+            print(&format!("{}\n", clean(&format!("Logged in: {}{plan}", account.label))))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(message) => {
-            eprintln!("multicodex: {message}");
+            complain(&format!("multicodex: {message}"));
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-fn show(started: &LoginStarted) {
-    match started.opened {
-        Some(true) => println!("A browser was opened at this address:\n\n  {}\n", started.url),
-        _ => println!("Open this address in a browser:\n\n  {}\n", started.url),
-    }
-    match &started.user_code {
-        Some(code) => println!("and type this code there: {}\n", clean(code)),
-        None => println!(
-            "On another machine, or when the page cannot be shown: paste the address that the browser ends up at.\n"
-        ),
-    }
+fn show(started: &LoginStarted) -> Result<(), String> {
+    let what = match started.opened {
+        Some(true) => "A browser was opened at this address:",
+        _ => "Open this address in a browser:",
+    };
+    let next = match &started.user_code {
+        Some(code) => format!("and type this code there: {}", clean(code)),
+        None => {
+            "On another machine, or when the page cannot be shown: paste the address that the browser ends up at."
+                .to_owned()
+        }
+    };
+    print(&format!("{what}\n\n  {}\n\n{next}\n\n", started.url))
 }
 
 /// Waits for the login, and hands in each line that is typed meanwhile.
@@ -87,7 +90,7 @@ async fn finish(methods: &Methods, started: LoginStarted) -> Result<Account, Str
                     biased;
                     ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
                     // A mistake in what was pasted: it is told, and another try awaited.
-                    Err(message) = call::<LoginSubmit>(methods, &submit) => eprintln!("{message}"),
+                    Err(message) = call::<LoginSubmit>(methods, &submit) => complain(&message),
                 }
             }
         }

@@ -1,5 +1,4 @@
 //! The command line: options in, exit code out. The only place that prints.
-#![expect(clippy::print_stdout, reason = "this is the command line; `serve` itself prints nothing")]
 
 mod ask;
 #[cfg(feature = "sim")]
@@ -9,6 +8,7 @@ mod demo;
 mod help;
 mod login;
 mod options;
+mod print;
 mod serve;
 mod terminal;
 
@@ -26,14 +26,12 @@ pub use demo::demo;
 
 /// `--help`
 pub fn help() -> Result<ExitCode, String> {
-    print!("{}", help::HELP);
-    Ok(ExitCode::SUCCESS)
+    print::print(help::HELP).map(|()| ExitCode::SUCCESS)
 }
 
 /// `--version`
 pub fn version() -> Result<ExitCode, String> {
-    println!("multicodex {}", env!("CARGO_PKG_VERSION"));
-    Ok(ExitCode::SUCCESS)
+    print::print(&format!("multicodex {}\n", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
 }
 
 /// `multicodex simulate`: runs until it is interrupted.
@@ -58,6 +56,6 @@ fn write_accounts(dir: &std::path::Path, json: &str) -> std::io::Result<()> {
 
 /// A mistake in how the command was called or in where it was told to work: a message on stderr, exit code 2.
 pub fn refuse(message: &str) -> ExitCode {
-    eprintln!("multicodex: {message}");
+    print::complain(&format!("multicodex: {message}"));
     ExitCode::from(2)
 }

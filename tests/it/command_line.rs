@@ -1,6 +1,7 @@
 //! `multicodex accounts`, `refresh`, `token`, `import`, `verify`, `history` and `stats`, as a person runs them.
 
 use std::fs;
+use std::process::Stdio;
 
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
 use serde_json::{Value, json};
@@ -10,9 +11,9 @@ use crate::stage::{Stage, email, expired};
 async fn run(stage: &Stage, arguments: &[&str]) -> (i32, String, String) {
     let output = stage
         .command(arguments)
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .output()
         .await
         .expect("the binary starts");
@@ -153,6 +154,39 @@ async fn a_switch_that_means_nothing_is_refused() {
         assert!(errors.starts_with("multicodex: "), "{errors}");
     }
     assert_eq!(run(&stage, &["accounts"]).await.1, "there are no accounts yet\n");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is_one() {
+    let stage = Stage::with([expired("ada")]).await;
+    let told_nobody = async |arguments: &[&str], stdout: Stdio| {
+        let mut command = stage.command(arguments);
+        let started = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn();
+        let output = started.expect("the binary starts").wait_with_output().await.expect("an end");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["accounts"],
+        &["accounts", "--json"],
+        &["refresh"],
+        &["token"],
+        &["import"],
+        &["verify"],
+        &["history"],
+        &["stats"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(told_nobody(arguments, writer.into()).await, (Some(0), String::new()), "{arguments:?}");
+        let full = fs::File::create("/dev/full").expect("a device");
+        let (code, errors) = told_nobody(arguments, full.into()).await;
+        assert!(matches!(code, Some(1 | 2)), "{arguments:?}: {code:?}");
+        assert!(errors.starts_with("multicodex: stdout cannot be written to: "), "{arguments:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::budget::{Budget, Verdict, budget_of};
 use super::table;
+use crate::cli::print::{complain, print};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Unit {
@@ -84,7 +85,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(quick: bool, told: bool) -> Self {
         if told {
-            print!("{}", table::head());
+            tell(&table::head());
         }
         Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -104,7 +105,7 @@ impl Report {
         let verdict = budget.map(|budget| budget.judge(unit, sidecar, direct, self.quick));
         let figure = Figure { name, unit, sidecar, direct, ratio, budget, verdict };
         if self.told {
-            print!("{}", table::row(&figure));
+            tell(&table::row(&figure));
         }
         self.figures.push(figure);
     }
@@ -115,19 +116,26 @@ impl Report {
 
     pub(super) fn add_growth(&mut self, growth: Growth) {
         if self.told {
-            print!("{}", table::growth(&growth));
+            tell(&table::growth(&growth));
         }
         self.growths.push(growth);
     }
 
     pub(super) fn end(&self) {
         if self.told {
-            print!("{}", table::foot(self));
+            tell(&table::foot(self));
         }
     }
 
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// Measuring goes on when nobody reads; the figures may go to a file as well.
+fn tell(text: &str) {
+    if let Err(message) = print(text) {
+        complain(&format!("multicodex: {message}"));
     }
 }
 

@@ -24,6 +24,7 @@ mod watching;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::print::print;
 use figure::Report;
 use stage::Stage;
 
@@ -78,7 +79,7 @@ impl Effort {
 pub fn bench(options: &BenchOptions) -> Result<ExitCode, String> {
     let report = measure(options).map_err(|error| format!("bench: {error}"))?;
     if options.json {
-        println!("{}", report.to_json());
+        print(&format!("{}\n", report.to_json()))?;
     }
     if let Some(path) = &options.svg {
         let write = std::fs::write(path, svg::draw(&report));
