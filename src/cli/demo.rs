@@ -55,7 +55,8 @@ async fn story() -> Result<(), Fault> {
         "{} {} speaks protocol {}",
         hello.server.name, hello.server.version, hello.protocol_version
     ))?;
-    paint.table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts)?;
+    paint
+        .table(&client.request::<Accounts>(&AccountsParams { refresh_usage: Some(true) }).await?.accounts)?;
 
     paint.say("2. A completion is asked for. The first account is about to meet its weekly limit.")?;
     let moved = complete(&client, &paint).await?;

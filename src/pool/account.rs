@@ -81,6 +81,11 @@ impl Account {
         }
     }
 
+    /// When it is back without anyone doing anything: of one that only has to wait.
+    pub fn back_at(&self, now: At) -> Option<At> {
+        self.cooldown_until(now).filter(|_| self.state(now) == State::Cooling)
+    }
+
     /// When the cooldown of the main limit ends; none once it has.
     pub fn cooldown_until(&self, now: At) -> Option<At> {
         self.health.cooldown_of(None, now).map(|cooldown| cooldown.until)

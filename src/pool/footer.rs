@@ -212,8 +212,7 @@ impl<'a> Line<'a> {
             return self.begin("no accounts", Role::Notice, Some(Severity::Warning));
         }
         let now = self.now;
-        let cooling = accounts.iter().filter(|account| account.state(now) == State::Cooling);
-        let back_at = cooling.filter_map(|account| account.cooldown_until(now)).min();
+        let back_at = accounts.iter().filter_map(|account| account.back_at(now)).min();
         let needs_login = accounts.iter().any(|account| account.state(now) == State::NeedsLogin);
         let notice = match (back_at, needs_login) {
             (Some(_), _) => "all accounts out",

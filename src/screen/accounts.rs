@@ -101,7 +101,9 @@ pub(super) fn state(state: AccountState) -> (&'static str, Paint) {
 
 /// What matters most comes first, because the end is what gives way.
 fn note(account: &Account, now: i64) -> String {
-    let back = account.cooldown_until.or(account.backoff_until).filter(|until| *until > now);
+    // Of the others the end of a cooldown changes nothing.
+    let comes_back = matches!(account.state, AccountState::Ready | AccountState::Cooling);
+    let back = account.cooldown_until.or(account.backoff_until).filter(|until| comes_back && *until > now);
     let mut notes = Vec::new();
     if account.active {
         notes.push("active".to_owned());

@@ -17,6 +17,7 @@ pub use history::history;
 pub use rotation::rotation;
 pub use stats::stats;
 pub use verify::verify;
+pub use when::duration;
 
 /// What the text is written onto.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Times and amounts in as few letters as say enough.
 
 /// `2d4h`, `2h13m`, `13m`, `45s`: the two largest units, the smaller one left out when it is nothing.
-pub(super) fn duration(ms: i64) -> String {
+pub fn duration(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let two = |large: i64, unit: &str, small: i64, smaller: &str| match small {

@@ -7,13 +7,14 @@ use super::blocking::on_a_thread;
 use super::load::labels_of;
 use super::token::{Need, Token};
 use super::view::EXPIRING;
-use super::{Sidecar, error, view};
+use super::{Sidecar, error, nobody, view};
 use crate::clock;
 use crate::pool::{AccountId, Demand, Failure};
 use crate::protocol::{
     AccountAnswer, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError, TokenAnswer,
     TokenParams,
 };
+use crate::screen::clean;
 use crate::store::StorageError;
 
 pub(super) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Result<view::Listing, RpcError> {
@@ -83,11 +84,24 @@ pub(super) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<
     sidecar
         .edit(move |sidecar| {
             let id = sidecar.find(&params.account)?;
-            sidecar.rename(&id, params.label.trim())?;
+            sidecar.rename(&id, wanted_label(&params.label)?)?;
             sidecar.changed(ChangeReason::Edited);
             Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
         })
         .await
+}
+
+/// It is shown within a line, so it may hold nothing that leaves one.
+pub(super) fn wanted_label(label: &str) -> Result<&str, RpcError> {
+    let label = label.trim();
+    let refused = if label.is_empty() {
+        "a label may not be blank"
+    } else if clean(label) != label {
+        "a label may not hold control characters"
+    } else {
+        return Ok(label);
+    };
+    Err(RpcError::invalid_params("label", refused))
 }
 
 /// The one method that answers a secret. Without a selector an account whose token cannot be had gives way to the next.
@@ -101,7 +115,7 @@ pub(super) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<
     let (mut tried, mut last) = (Vec::new(), None);
     loop {
         let best = sidecar.pool().best(&Demand::default(), &tried, clock::now());
-        let Some(id) = best else { return Err(last.unwrap_or_else(|| error::no_account(&sidecar.pool()))) };
+        let Some(id) = best else { return Err(last.unwrap_or_else(|| nobody::error(&sidecar.pool()))) };
         match promptly(&sidecar, &id, need()).await {
             Ok(token) => return Ok(token_answer(&id, &token)),
             Err(failure) => last = Some(error::token(&id, &failure)),

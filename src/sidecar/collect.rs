@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Sidecar;
 use super::audience::{Audience, Collector};
+use super::nobody::Nobody;
 use super::order::Order;
 use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
 
@@ -48,7 +49,9 @@ fn failed(failed: Failed) -> RpcError {
         "login_required" => ErrorKind::LoginRequired,
         _ => ErrorKind::Upstream,
     };
+    let nobody = Nobody::told(&failed);
     let mut error = RpcError::new(kind, failed.message);
+    error.data.hint = nobody.map(|nobody| nobody.hint().to_owned());
     error.data.retryable = failed.retry_at.is_some()
         || matches!(
             failed.kind.as_str(),

@@ -16,6 +16,7 @@ use super::attempt::AttemptEnd;
 use super::attempting::Attempting;
 use super::audience::{Audience, Gone, Stream};
 use super::lost::Lost;
+use super::nobody::Nobody;
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;
@@ -243,34 +244,29 @@ impl Completion {
             None => self.bare_failure("no_available_account", ""),
         };
         failed.retry_at = ending.retry_at.map(|at| at.millis());
+        if ending.kind == EndingKind::LastFailure {
+            return failed;
+        }
         let pool = self.sidecar.pool();
-        let (kind, message) = match ending.kind {
-            EndingKind::LastFailure => return failed,
-            EndingKind::AccountUnavailable => {
-                failed.account = self.walk.named().map(ToString::to_string);
-                ("account_unavailable", "the account asked for cannot be used now")
-            }
-            EndingKind::LoginRequired => ("login_required", "every account needs login"),
-            EndingKind::NoAvailableAccount if pool.accounts().is_empty() => {
-                ("no_available_account", "there are no accounts yet")
-            }
-            EndingKind::NoAvailableAccount => ("no_available_account", "no account can be used now"),
-        };
-        kind.clone_into(&mut failed.kind);
-        message.clone_into(&mut failed.message);
         failed.accounts = Some(view::standings(&pool, clock::now()));
+        let nobody = Nobody::stopped(ending, &pool);
         drop(pool);
-        if ending.kind != EndingKind::AccountUnavailable {
-            let reset = ending.retry_at.map_or_else(String::new, |at| format!("; the first is back at {at}"));
-            self.sidecar.notifier.warn(Warning {
-                kind: WarningKind::NoAvailableAccount,
-                message: format!("{message}{reset}"),
-                account: None,
-                hint: Some(match ending.kind {
-                    EndingKind::LoginRequired => "log one of them in again".to_owned(),
-                    _ => "add an account, or wait for the first reset that `accounts` shows".to_owned(),
-                }),
-            });
+        match nobody {
+            Some(nobody) => {
+                nobody.kind().clone_into(&mut failed.kind);
+                failed.message = nobody.message();
+                self.sidecar.notifier.warn(Warning {
+                    kind: WarningKind::NoAvailableAccount,
+                    message: nobody.message(),
+                    account: None,
+                    hint: Some(nobody.hint().to_owned()),
+                });
+            }
+            None => {
+                "account_unavailable".clone_into(&mut failed.kind);
+                "the account asked for cannot be used now".clone_into(&mut failed.message);
+                failed.account = self.walk.named().map(ToString::to_string);
+            }
         }
         failed
     }

@@ -3,7 +3,7 @@
 use super::{Sidecar, view};
 use crate::auth::{LoginError, RedeemError};
 use crate::clock;
-use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError, State};
+use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::store::StorageError;
 
@@ -97,22 +97,6 @@ pub(super) fn login(error: &LoginError) -> RpcError {
         _ => {}
     }
     rpc.data.hint.get_or_insert_with(|| "begin the login anew".to_owned());
-    rpc
-}
-
-/// No account can be used now.
-pub(super) fn no_account(pool: &Pool) -> RpcError {
-    let now = clock::now();
-    let accounts = pool.accounts();
-    if !accounts.is_empty() && accounts.iter().all(|account| account.state(now) == State::NeedsLogin) {
-        return RpcError::new(ErrorKind::LoginRequired, "every account needs login");
-    }
-    let message =
-        if accounts.is_empty() { "there are no accounts yet" } else { "no account can be used now" };
-    let mut rpc = RpcError::new(ErrorKind::NoAvailableAccount, message);
-    let earliest = accounts.iter().filter_map(|account| account.cooldown_until(now)).min();
-    rpc.data.retryable = earliest.is_some();
-    rpc.data.retry_at = earliest.map(At::millis);
     rpc
 }
 

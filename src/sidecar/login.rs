@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::accounts::wanted_label;
 use super::logins::{Beginning, MAX_OPEN};
 use super::{Sidecar, error};
 use crate::auth::{BrowserLogin, DeviceLogin, open_in_browser};
@@ -13,10 +14,7 @@ use crate::protocol::{
 };
 
 pub(super) async fn login(sidecar: Arc<Sidecar>, params: LoginParams) -> Result<LoginStarted, RpcError> {
-    let label = params.label.map(|label| label.trim().to_owned());
-    if label.as_deref() == Some("") {
-        return Err(RpcError::invalid_params("label", "a label may not be blank"));
-    }
+    let label = params.label.as_deref().map(wanted_label).transpose()?.map(str::to_owned);
     begin(&sidecar, Purpose::Add { label }, params.flow, params.open).await
 }
 

@@ -32,6 +32,7 @@ mod logins;
 mod lost;
 mod merged;
 mod module;
+mod nobody;
 mod notifier;
 mod order;
 mod paths;

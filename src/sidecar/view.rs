@@ -79,7 +79,7 @@ pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
         .map(|account| AccountStanding {
             account: account.id.to_string(),
             state: state(account.state(now)),
-            until: account.cooldown_until(now).map(At::millis),
+            until: account.back_at(now).map(At::millis),
         })
         .collect()
 }

@@ -129,8 +129,8 @@ fn blur(name: &str, value: &mut Value) {
         name.ends_with("At") || name.ends_with("Ms") || matches!(name, "until" | "since" | "cooldownUntil");
     match value {
         _ if is_time || VARYING.contains(&name) || name.contains("-reset-") => *value = json!("…"),
-        // Upstream's own words, with its times in them.
-        Value::String(text) if name == "body" => {
+        // Words with times in them, upstream's own and ours.
+        Value::String(text) if matches!(name, "body" | "message") => {
             *text = text.chars().filter(|c| !c.is_ascii_digit()).collect()
         }
         Value::Object(members) => members.iter_mut().for_each(|(name, value)| blur(name, value)),

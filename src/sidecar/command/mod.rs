@@ -68,7 +68,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         }
         Line::Use(account) => {
             let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
-            said(CommandLevel::Info, [format!("now using {}", clean(&used.label))])
+            used_now(&used)
         }
         Line::Show(account) => sidecar.show(account).await?,
         Line::Refresh(account) => {
@@ -100,7 +100,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 footer::set(sidecar.clone(), change).await?
             };
             let status = status::show(sidecar, StatusParams::default())?;
-            said(CommandLevel::Info, members(&prefs)?.into_iter().chain([clean(&status.text).into_owned()]))
+            said(CommandLevel::Info, members(&prefs)?.into_iter().chain([status.text]))
         }
         Line::Rotation(change) => {
             let shown_now = if change == RotationChange::default() {
@@ -166,7 +166,7 @@ impl Sidecar {
         let active = accounts.iter().find(|account| account.active);
         let level = if active.is_some() { CommandLevel::Info } else { CommandLevel::Warning };
         let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();
-        let used = active.map_or_else(|| "none".to_owned(), |account| clean(&account.label).into_owned());
+        let used = active.map_or_else(|| "none".to_owned(), |account| account.label.clone());
         let head = format!("active: {used}; {ready} of {} ready\n", accounts.len());
         Ok(shown(level, &(head + &screen::accounts(&accounts, now.millis(), &Look::PLAIN))))
     }
@@ -200,6 +200,20 @@ fn members(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
     Ok(members.map(|(name, value)| format!("{name}: {}", shown(value))).collect())
 }
 
+/// A pin does not end a cooldown.
+fn used_now(used: &Account) -> CommandAnswer {
+    let left = used.cooldown_until.map_or(0, |until| until - clock::now().millis());
+    if used.state != AccountState::Cooling || left <= 0 {
+        return said(CommandLevel::Info, [format!("now using {}", used.label)]);
+    }
+    let back = screen::duration(left);
+    let lines = [
+        format!("{} is pinned, but back in {back} only", used.label),
+        "until then another account answers".to_owned(),
+    ];
+    said(CommandLevel::Warning, lines)
+}
+
 fn begun(started: LoginStarted) -> CommandAnswer {
     let mut lines = vec!["open this address in a browser:".to_owned(), started.url];
     lines.extend(started.user_code.map(|code| format!("and type this code there: {code}")));
@@ -208,7 +222,9 @@ fn begun(started: LoginStarted) -> CommandAnswer {
 }
 
 fn said(level: CommandLevel, lines: impl IntoIterator<Item = String>) -> CommandAnswer {
-    CommandAnswer { level, lines: lines.into_iter().filter(|line| !line.is_empty()).collect() }
+    // Labels come from files and from servers.
+    let lines = lines.into_iter().filter(|line| !line.is_empty());
+    CommandAnswer { level, lines: lines.map(|line| clean(&line).into_owned()).collect() }
 }
 
 fn shown(level: CommandLevel, text: &str) -> CommandAnswer {

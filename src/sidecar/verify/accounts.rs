@@ -9,6 +9,7 @@ use crate::pool::{Account, At, RedeemLedger, Standing, State, TokenHash};
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::sidecar::command::quoted;
+use crate::sidecar::nobody::Nobody;
 use crate::sidecar::view::EXPIRING;
 use crate::store::CodexLogin;
 
@@ -31,7 +32,12 @@ impl Sidecar {
             }
             count => {
                 let ready = accounts.iter().filter(|account| account.state(now) == State::Ready).count();
-                checks.push(Check::pass(CheckId::Accounts, format!("{ready} of {count} ready")));
+                checks.push(if ready > 0 {
+                    Check::pass(CheckId::Accounts, format!("{ready} of {count} ready"))
+                } else {
+                    let nobody = Nobody::of(&self.pool(), now);
+                    Check::warn(CheckId::Accounts, nobody.message(), nobody.hint())
+                });
             }
         }
         checks.extend(self.look_for_sharing(&accounts));

@@ -2,19 +2,20 @@
 
 use crate::pool::{self, At};
 use crate::protocol;
+use crate::screen::clean;
 
 pub(in crate::sidecar) fn status(footer: &pool::Footer, now: At) -> protocol::Status {
     protocol::Status {
         account: footer.account.as_ref().map(ToString::to_string),
         segments: footer.segments.iter().map(segment).collect(),
-        text: footer.text(),
+        text: clean(&footer.text()).into_owned(),
         updated_at: now.millis(),
     }
 }
 
 fn segment(segment: &pool::Segment) -> protocol::StatusSegment {
     protocol::StatusSegment {
-        text: segment.text.clone(),
+        text: clean(&segment.text).into_owned(),
         role: match segment.role {
             pool::Role::Brand => protocol::StatusRole::Brand,
             pool::Role::Account => protocol::StatusRole::Account,
