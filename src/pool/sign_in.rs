@@ -71,7 +71,9 @@ impl Pool {
         account.credential = credential;
         account.doubt = None;
         account.health.reinstate();
-        if old_id != id {
+        if old_id == id {
+            self.look_again_at(index);
+        } else {
             self.affinity.follow(&old_id, &id);
             if self.pin.as_ref() == Some(&old_id) {
                 self.pin = Some(id);
@@ -220,5 +222,17 @@ mod tests {
         // Into the slot of the same id when none is named.
         pool.sign_in(None, Account { credential: credential("d", 9), ..account("d") });
         assert_eq!((pool.accounts().len(), pool.accounts()[3].credential.expires_at), (4, At(9)));
+    }
+
+    #[test]
+    fn a_renewed_account_is_picked_at_once() {
+        let mut pool = pool_of(&["a"]);
+        let mut walk = Walk::new(Demand::default());
+        walk.next(&mut pool, NOW);
+        let dead = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, "revoked");
+        walk.failed(&mut pool, &dead, NOW);
+        assert_eq!(pool.active(NOW), None);
+        pool.sign_in(Some(&id("a")), Account { credential: credential("a", 9), ..account("a") });
+        assert_eq!(pool.active(NOW), Some(id("a")));
     }
 }
