@@ -90,7 +90,7 @@ impl LockDirectory {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(StorageError::writing(&path, error)),
             }
-            if clear_if_stale(&path, stale) {
+            if clear_if_stale(&path, stale).map_err(|error| StorageError::writing(&path, error))? {
                 continue;
             }
             if waited >= patience {
@@ -187,33 +187,36 @@ fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
 }
 
 /// Takes a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
-fn clear_if_stale(path: &Path, stale: Duration) -> bool {
+fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     let seen = match mark_of(path) {
         Ok(seen) => seen,
         // Let go meanwhile.
-        Err(error) => return error.kind() == io::ErrorKind::NotFound,
+        Err(error) => return Ok(error.kind() == io::ErrorKind::NotFound),
     };
     if !seen.is_older_than(stale) {
-        return false;
+        return Ok(false);
     }
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".stale-{}-{:08x}", std::process::id(), random()));
     let aside = PathBuf::from(aside);
-    if fs::rename(path, &aside).is_err() {
-        return true;
+    match fs::rename(path, &aside) {
+        Ok(()) => {}
+        // Another waiter was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
     }
     if mark_of(&aside).is_ok_and(|taken| taken != seen) {
         // Its holder came back to life, or it is a new one: between the look and the rename it changed. It goes back,
         // unless a third one has made a lock of its own already.
         if renameat_with(CWD, &aside, CWD, path, RenameFlags::NOREPLACE).is_ok() {
-            return false;
+            return Ok(false);
         }
     }
     tracing::info!(path = %path.display(), "took over a lock whose holder is gone");
     if let Err(error) = fs::remove_dir(&aside) {
         tracing::warn!(path = %aside.display(), %error, "what was left of a stale lock stays behind");
     }
-    true
+    Ok(true)
 }
 
 impl Mark {

@@ -78,6 +78,21 @@ fn a_stale_lock_is_taken_over() {
     assert_eq!(names(dir.path()), ["auth.json.lock"]);
 }
 
+/// As in a directory that may not be written to. No name is left to move this lock to, whoever runs the test.
+#[test]
+fn a_stale_lock_that_cannot_be_taken_over_is_told_and_not_tried_for_ever() {
+    let dir = tempfile::tempdir().expect("a dir");
+    let file = dir.path().join("x".repeat(250));
+    let lock = lock_path(&file).expect("a path");
+    fs::create_dir(&lock).expect("made");
+    set_age(&lock, STALE + Duration::from_secs(1));
+    let (told, heard) = channel();
+    std::thread::spawn(move || told.send(LockDirectory::acquire(&file, Duration::from_millis(20)).map(drop)));
+    let refused = heard.recv_timeout(Duration::from_secs(20)).expect("it gives up").expect_err("it stays");
+    assert!(matches!(&refused, StorageError::Io { path, .. } if *path == lock), "{refused}");
+    assert!(lock.exists());
+}
+
 #[test]
 fn one_that_is_taken_from_us_is_not_ours_and_not_removed() {
     let dir = tempfile::tempdir().expect("a dir");
