@@ -59,9 +59,14 @@ impl RedeemFile {
         read(&self.dir.join(FILE_NAME)).map(Option::unwrap_or_default)
     }
 
-    /// What is known now; intents may be under way.
+    /// What is known now; intents may be under way. Takes the lane only to set aside what does not parse: `Locked` when
+    /// somebody redeems just then, who may be about to write it anew.
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
-        load(&self.dir, now)
+        match self.look() {
+            Ok(ledger) => Ok(LedgerReading { ledger, set_aside: None }),
+            Err(StorageError::Corrupt { .. }) => self.load_at_rest(now),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -171,5 +176,16 @@ mod tests {
         assert_eq!(reading.ledger, RedeemLedger::default());
         assert_eq!(reading.set_aside.unwrap(), dir.path().join("redeems.json.corrupt-1800000000000"));
         assert!(file.load(NOW).unwrap().set_aside.is_none());
+    }
+
+    /// Whoever redeems may just have begun it anew, with an intent in it.
+    #[test]
+    fn what_does_not_parse_is_left_to_whoever_redeems() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RedeemFile::new(dir.path().to_owned());
+        let lane = file.enter(&ada(), Duration::ZERO).unwrap();
+        fs::write(dir.path().join(FILE_NAME), "{").unwrap();
+        assert!(matches!(file.load(NOW), Err(StorageError::Locked { .. })));
+        assert!(lane.load(NOW).unwrap().set_aside.is_some());
     }
 }
