@@ -126,7 +126,7 @@ impl fmt::Display for Countdown {
 fn civil(days_since_epoch: i64) -> (i64, i64, i64) {
     const DAYS_FROM_MARCH_0000_TO_1970: i64 = 719_468;
     const DAYS_IN_400_YEARS: i64 = 146_097;
-    let days = days_since_epoch + DAYS_FROM_MARCH_0000_TO_1970;
+    let days = days_since_epoch.saturating_add(DAYS_FROM_MARCH_0000_TO_1970);
     let day_of_cycle = days.rem_euclid(DAYS_IN_400_YEARS);
     let year_of_cycle =
         (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
@@ -152,6 +152,13 @@ mod tests {
         check(1_078_099_200, "2004-03-01 00:00 UTC");
         check(4_107_542_400, "2100-03-01 00:00 UTC");
         check(1_795_357_947, "2026-11-22 14:32 UTC");
+    }
+
+    #[test]
+    fn days_that_no_calendar_has_are_shown_all_the_same() {
+        // From a file that somebody has edited.
+        assert_eq!(Day(i64::MAX).to_string(), "25252734927766554-09-25");
+        assert_eq!(Day(i64::MIN).to_string(), "-25252734927764585-06-07");
     }
 
     #[test]
