@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::interrupted::to_its_end;
 use super::options::ServeOptions;
 use super::print::{complain, print};
 use super::serve::{sidecar_options, start_logging};
@@ -37,7 +38,7 @@ pub enum Asked {
 }
 
 /// Exit code 0, or 1 when an account could not be refreshed, a login not be taken over, a check failed, or the method
-/// answered an error.
+/// answered an error; 130 when it was interrupted.
 pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     start_logging(&options)?;
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -58,12 +59,13 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
         let options = sidecar::Options { start, ..sidecar_options(options) };
         let sidecar = Sidecar::start(options);
         let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
-        let told = tell(&methods, asked).await;
-        sidecar.finish().await;
-        Ok(told.unwrap_or_else(|message| {
-            complain(&format!("multicodex: {message}"));
-            ExitCode::FAILURE
-        }))
+        Ok(match to_its_end(&sidecar, tell(&methods, asked)).await {
+            Ok(told) => told.unwrap_or_else(|message| {
+                complain(&format!("multicodex: {message}"));
+                ExitCode::FAILURE
+            }),
+            Err(interrupted) => interrupted,
+        })
     });
     runtime.shutdown_background();
     code

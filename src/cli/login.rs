@@ -7,6 +7,7 @@ use jsonrpsee::Methods;
 use tokio::sync::mpsc;
 
 use super::ask::call;
+use super::interrupted::to_its_end;
 use super::options::LoginCommand;
 use super::print::{complain, print};
 use super::serve::{sidecar_options, start_logging};
@@ -18,14 +19,17 @@ use crate::screen::clean;
 use crate::sidecar::{self, Sidecar};
 use crate::store::make_private_dir;
 
-/// Exit code 0 when an account was logged in, 1 when the login failed.
+/// Exit code 0 when an account was logged in, 1 when the login failed, 130 when it was interrupted.
 pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
     start_logging(&command.sidecar)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime did not start: {error}"))?;
-    runtime.block_on(run(command))
+    let ended = runtime.block_on(run(command));
+    // Blocking file work that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(command: LoginCommand) -> Result<ExitCode, String> {
@@ -35,14 +39,15 @@ async fn run(command: LoginCommand) -> Result<ExitCode, String> {
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let flow = if device { LoginFlow::Device } else { LoginFlow::Browser };
     let params = LoginParams { label, flow: Some(flow), open: Some(open) };
-    let ended = match call::<Login>(&methods, &params).await {
-        Ok(started) => match show(&started) {
-            Ok(()) => finish(&methods, started).await,
-            Err(message) => Err(message),
-        },
-        Err(message) => Err(message),
+    let logging_in = async {
+        let started = call::<Login>(&methods, &params).await?;
+        show(&started)?;
+        finish(&methods, started).await
     };
-    sidecar.finish().await;
+    let ended = match to_its_end(&sidecar, logging_in).await {
+        Ok(ended) => ended,
+        Err(interrupted) => return Ok(interrupted),
+    };
     match ended {
         Ok(account) => {
             let plan = account.plan.map(|plan| format!(" ({plan})")).unwrap_or_default();

@@ -6,6 +6,7 @@ mod bench;
 #[cfg(feature = "sim")]
 mod demo;
 mod help;
+mod interrupted;
 mod login;
 mod options;
 mod print;

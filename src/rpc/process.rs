@@ -5,25 +5,21 @@ use std::io::{self, IsTerminal};
 
 /// Returns once the process is asked to end: by SIGTERM, or because its parent is gone.
 ///
-/// SIGINT counts only when standard input is a terminal: a terminal sends Ctrl-C to the whole process group,
-/// and whoever runs us through pipes decides for itself. Signals are caught from the call on, not from the
-/// first poll.
+/// SIGINT and SIGHUP count only when standard input is a terminal: a terminal sends Ctrl-C, and that it was closed, to
+/// the whole process group, and whoever runs us through pipes decides for itself. Signals are caught from the call on,
+/// not from the first poll.
 pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     let interactive = io::stdin().is_terminal();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
-                () = async {
-                    interrupt.recv().await;
-                    if !interactive {
-                        pending::<()>().await;
-                    }
-                } => tracing::info!("asked to end by SIGINT"),
+                _ = interrupt.recv(), if interactive => tracing::info!("asked to end by SIGINT"),
+                _ = hang_up.recv(), if interactive => tracing::info!("the terminal was closed"),
                 () = parent_gone() => tracing::info!("the process that started this one is gone"),
             }
         })

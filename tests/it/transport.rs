@@ -145,13 +145,16 @@ mod unix {
         Pid::from_raw(i32::try_from(raw).expect("small")).expect("not 0")
     }
 
+    /// A terminal sends the two others to all that run in it.
     #[test]
-    fn sigterm_ends_the_process_in_order_and_sigint_does_not() {
+    fn sigterm_ends_the_process_in_order_and_sigint_and_sighup_do_not() {
         let home = home();
         let mut peer = Peer::spawn(serve(&home, &[]), Framing::Lines);
         peer.call("nope", json!({})).expect_err("no such method");
-        kill_process(pid(peer.pid()), Signal::INT).expect("alive");
-        peer.call("nope", json!({})).expect_err("still served");
+        for signal in [Signal::INT, Signal::HUP] {
+            kill_process(pid(peer.pid()), signal).expect("alive");
+            peer.call("nope", json!({})).expect_err("still served");
+        }
         let began = Instant::now();
         kill_process(pid(peer.pid()), Signal::TERM).expect("alive");
         assert_eq!(peer.expect_exit().code(), Some(0));

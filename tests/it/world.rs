@@ -104,7 +104,12 @@ impl World {
 
     /// `multicodex serve` in this world.
     pub fn command(&self) -> Command {
-        let mut command = peer::command(&["serve", "--agent-dir"]);
+        self.command_to("serve")
+    }
+
+    /// The same of another subcommand.
+    pub fn command_to(&self, subcommand: &str) -> Command {
+        let mut command = peer::command(&[subcommand, "--agent-dir"]);
         command
             .arg(self.dir.path())
             .arg("--state-dir")

@@ -111,13 +111,52 @@ fn a_redeem_that_was_suspended_is_not_made_twice() {
     assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
 }
 
+/// The terminal is closed: everything in it is told to hang up, and then the client is gone.
+#[test]
+fn a_token_that_was_sent_when_the_terminal_is_closed_is_stored() {
+    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(400));
+    let mut serve = world.command();
+    let mut serve = serve.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary");
+    let mut stdin = serve.stdin.take().expect("piped");
+    writeln!(stdin, r#"{{"id":1,"method":"accounts/token","params":{{}}}}"#).expect("it reads");
+    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    signal(serve.id(), Signal::HUP);
+    drop(stdin);
+    serve.wait().expect("a child");
+    world.peer().call("accounts/token", json!({})).expect("the token is known");
+    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+}
+
+#[test]
+fn a_token_that_was_sent_when_a_refresh_is_interrupted_is_stored() {
+    for interrupt in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
+        world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(600));
+        let mut refresh = world.command_to("refresh");
+        refresh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut refresh = refresh.spawn().expect("the binary");
+        eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+        signal(refresh.id(), interrupt);
+        let ended = refresh.wait().expect("a child");
+        // Or the signal came too late.
+        assert!(matches!(ended.code(), Some(130 | 0)), "{interrupt:?}: {ended}");
+        world.peer().call("accounts/token", json!({})).expect("the token is known");
+        assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "{interrupt:?}");
+    }
+}
+
 fn next(peer: &mut Peer) -> Value {
     peer.expect_notification("complete")["result"].take()
 }
 
 fn suspended(peer: &Peer, time: Duration) {
-    let pid = i32::try_from(peer.pid()).ok().and_then(Pid::from_raw).expect("a pid");
-    kill_process(pid, Signal::STOP).expect("alive");
+    signal(peer.pid(), Signal::STOP);
     sleep(time);
-    kill_process(pid, Signal::CONT).expect("alive");
+    signal(peer.pid(), Signal::CONT);
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(pid, signal).expect("alive");
 }

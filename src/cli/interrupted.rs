@@ -1,0 +1,66 @@
+//! Ctrl-C, or a terminal that is closed, while a command for people is at work. What a token was sent for is stored
+//! first: dropped with the process, it would be a login lost.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::sidecar::Sidecar;
+
+/// As long as a client's sidecar takes to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+/// What shells take for an interrupt.
+const INTERRUPTED: u8 = 130;
+
+/// The work done and the sidecar at its end, or the exit code of a work that was broken off.
+pub(super) async fn to_its_end<T>(
+    sidecar: &Arc<Sidecar>,
+    work: impl Future<Output = T>,
+) -> Result<T, ExitCode> {
+    let done = tokio::select! {
+        biased;
+        () = interrupted() => None,
+        done = work => Some(done),
+    };
+    match done {
+        Some(done) => {
+            sidecar.finish().await;
+            Ok(done)
+        }
+        None => {
+            if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
+                tracing::warn!("ended before everything was stored");
+            }
+            Err(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+async fn interrupted() {
+    if let Err(error) = signalled().await {
+        tracing::warn!(%error, "signals cannot be handled");
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
