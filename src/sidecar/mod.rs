@@ -19,6 +19,7 @@ mod error;
 mod exchange;
 mod file_warnings;
 mod findings;
+mod flights;
 mod footer;
 mod found_login;
 mod history;

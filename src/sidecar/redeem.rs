@@ -1,27 +1,22 @@
 //! Redeeming refresh tokens, the most dangerous act here, as callers see it: one flight per account in this process,
 //! which outlives its callers. What happens on the flight, and across processes, is in [`super::exchange`].
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
+use super::flights::Flights;
 use crate::pool::{AccountId, Credential, Failure, FailureKind, Source, Urge};
 use crate::secret::Secret;
 use crate::store::{AccountsFile, RedeemFile, StorageError};
-
-type Flight = Shared<BoxFuture<'static, Result<Credential, Failure>>>;
 
 /// What is being redeemed right now.
 pub(super) struct Redeems {
     pub(super) file: RedeemFile,
     /// Whose turn it is in this process: only that one waits for the lane of the host.
     pub(super) turn: tokio::sync::Mutex<()>,
-    flights: Mutex<HashMap<(AccountId, Urge), Flight>>,
+    flights: Flights<(AccountId, Urge), Result<Credential, Failure>>,
     closing: AtomicBool,
 }
 
@@ -30,7 +25,7 @@ impl Redeems {
         Redeems {
             file,
             turn: tokio::sync::Mutex::default(),
-            flights: Mutex::default(),
+            flights: Flights::default(),
             closing: AtomicBool::new(false),
         }
     }
@@ -38,23 +33,18 @@ impl Redeems {
     /// Waits until every token that was sent has its result stored; none is sent any more.
     pub(super) async fn settle(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        let flights: Vec<Flight> = self.flights().values().cloned().collect();
-        for flight in flights {
+        for flight in self.flights.all() {
             // Whoever asked for it is told by the flight itself.
             let _ = flight.await;
         }
     }
 
     pub(super) fn are_under_way(&self) -> bool {
-        !self.flights().is_empty()
+        !self.flights.all().is_empty()
     }
 
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
-    }
-
-    fn flights(&self) -> MutexGuard<'_, HashMap<(AccountId, Urge), Flight>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,26 +59,15 @@ impl Sidecar {
         seen: &Secret,
         urge: Urge,
     ) -> Result<Credential, Failure> {
-        let flight = {
-            let mut flights = self.redeems.flights();
-            let take_off = || self.take_off(id.clone(), seen.clone(), urge);
-            flights.entry((id.clone(), urge)).or_insert_with(take_off).clone()
+        let take_off = || {
+            let (sidecar, id, seen) = (self.clone(), id.clone(), seen.clone());
+            async move { sidecar.exchange(&id, &seen, urge).await }
         };
-        flight.await
-    }
-
-    fn take_off(self: &Arc<Self>, id: AccountId, seen: Secret, urge: Urge) -> Flight {
-        let sidecar = self.clone();
-        let task = tokio::spawn(async move {
-            let result = sidecar.exchange(&id, &seen, urge).await;
-            sidecar.redeems.flights().remove(&(id, urge));
-            result
-        });
-        let interrupted = |_| {
+        let landed = self.redeems.flights.join((id.clone(), urge), take_off).await;
+        landed.unwrap_or_else(|| {
             let why = "redeeming was interrupted";
             Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
-        };
-        async move { task.await.unwrap_or_else(interrupted) }.boxed().shared()
+        })
     }
 
     /// Runs work on the accounts file off the runtime's thread, one at a time: what it tells the pool is not undone by

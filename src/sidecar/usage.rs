@@ -1,14 +1,12 @@
 //! Asking upstream for usage. A failing usage endpoint marks no account and fails no completion.
 
-use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Shared};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::Sidecar;
+use super::flights::Flights;
 use super::token::Need;
 use crate::clock;
 use crate::pool::{AccountId, Failure, FailureKind, Source, UsageReading};
@@ -27,17 +25,8 @@ pub(super) enum Errand {
     Due { unauthorized_before: bool },
 }
 
-type Fetch = Shared<BoxFuture<'static, Result<(), Failure>>>;
-
-/// Accounts whose usage is being asked for right now. Whoever asks meanwhile waits for the same answer.
-#[derive(Default)]
-pub(super) struct UsageFetches(Mutex<HashMap<AccountId, Fetch>>);
-
-impl UsageFetches {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<AccountId, Fetch>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Accounts whose usage is being asked for right now.
+pub(super) type UsageFetches = Flights<AccountId, Result<(), Failure>>;
 
 impl Sidecar {
     /// Asks for every usable account's usage, a few at a time.
@@ -56,24 +45,15 @@ impl Sidecar {
         self.changed(ChangeReason::Usage);
     }
 
-    /// Whoever asks while this is asked gets the same answer. A task of its own asks, so that a caller that goes away
-    /// does not stop it for the others.
-    pub(super) fn fetch_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Fetch {
-        let begin = || {
+    /// Whoever asks while this is asked gets the same answer.
+    pub(super) async fn fetch_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<(), Failure> {
+        let ask = || {
             let (sidecar, id) = (self.clone(), id.clone());
-            let task = tokio::spawn(async move {
-                let asked = AssertUnwindSafe(sidecar.take_usage(&id, errand)).catch_unwind().await;
-                sidecar.usage_fetches.under_way().remove(&id);
-                asked
-            });
-            // The panic hook has reported it.
-            let panicked =
-                || Failure::new(FailureKind::Network, Source::UsageEndpoint, "asking for usage broke off");
-            let asked =
-                task.map(move |ended| ended.ok().and_then(Result::ok).unwrap_or_else(|| Err(panicked())));
-            asked.boxed().shared()
+            async move { sidecar.take_usage(&id, errand).await }
         };
-        self.usage_fetches.under_way().entry(id.clone()).or_insert_with(begin).clone()
+        self.usage_fetches.join(id.clone(), ask).await.unwrap_or_else(|| {
+            Err(Failure::new(FailureKind::Network, Source::UsageEndpoint, "asking for usage broke off"))
+        })
     }
 
     async fn take_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<(), Failure> {
