@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use multicodex::sim::{SimAccount, SimLogin};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::peer::Peer;
-use crate::world::World;
+use crate::world::{World, eventually};
 
 fn agent_dir(world: &World) -> PathBuf {
     world.accounts_file().parent().expect("a directory").to_owned()
@@ -74,16 +73,8 @@ fn told(accounts: &[(&str, bool)]) -> Vec<(String, bool)> {
 }
 
 #[track_caller]
-fn eventually(peer: &mut Peer, what: &str, expected: &[(&str, bool)]) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let found = accounts(peer);
-        if found == told(expected) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{what}: {found:?} and not {expected:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn pool_becomes(peer: &mut Peer, what: &str, expected: &[(&str, bool)]) {
+    eventually(&format!("{what}: {expected:?}"), || accounts(peer) == told(expected));
 }
 
 fn import_notice(peer: &mut Peer) -> Value {
@@ -175,14 +166,14 @@ fn however_pi_s_file_is_written_the_pool_follows() {
         write(&auth_json(&sign_in(&world, names[nth])));
         let mut expected = vec![("ada", false)];
         expected.extend(names[..=nth].iter().map(|name| (*name, *name == names[nth])));
-        eventually(&mut peer, how, &expected);
+        pool_becomes(&mut peer, how, &expected);
         import_notice(&mut peer);
     }
     // Behind the link, and one that is known already.
     fs::write(&aside, auth_json(&sign_in(&world, "bob"))).expect("written");
     let mut expected = vec![("ada", false)];
     expected.extend(names.map(|name| (name, name == "bob")));
-    eventually(&mut peer, "behind the link", &expected);
+    pool_becomes(&mut peer, "behind the link", &expected);
     drop(peer);
     assert_eq!(in_file(&world)["accounts"].as_array().map(Vec::len), Some(6));
 }
@@ -198,7 +189,7 @@ fn a_directory_that_comes_later_is_watched() {
     peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("initialize");
     fs::create_dir_all(&agent).expect("made");
     fs::write(agent.join("auth.json"), auth_json(&sign_in(&world, "ada"))).expect("written");
-    eventually(&mut peer, "made later", &[("ada", true)]);
+    pool_becomes(&mut peer, "made later", &[("ada", true)]);
 }
 
 #[test]
@@ -210,7 +201,7 @@ fn only_a_file_that_parses_can_say_that_pi_was_logged_out() {
     let mut peer = started(&world);
     peer.ignore("warning");
     let linked = [("ada", false), ("bob", true)];
-    eventually(&mut peer, "at start", &linked);
+    pool_becomes(&mut peer, "at start", &linked);
     let stays = |peer: &mut Peer, what: &str| {
         // A file that is not believed is read again for 1.5 s; what is asked for goes the same way and ends sooner.
         std::thread::sleep(Duration::from_millis(60));
@@ -230,9 +221,9 @@ fn only_a_file_that_parses_can_say_that_pi_was_logged_out() {
     stays(&mut peer, "another kind of login");
 
     fs::write(&auth, "{\"anthropic\": {}}").expect("written");
-    eventually(&mut peer, "logged out", &[("ada", false), ("bob", false)]);
+    pool_becomes(&mut peer, "logged out", &[("ada", false), ("bob", false)]);
     fs::write(&auth, auth_json(&bob)).expect("written");
-    eventually(&mut peer, "the same login again", &linked);
+    pool_becomes(&mut peer, "the same login again", &linked);
 }
 
 #[test]
@@ -273,7 +264,7 @@ fn a_removed_account_does_not_come_back_with_the_login_it_had() {
     let mut peer = started(&world);
     assert_eq!(accounts(&mut peer), told(&[]));
     fs::write(&auth, auth_json(&sign_in(&world, "bob"))).expect("written");
-    eventually(&mut peer, "another login of the same account", &[("bob", true)]);
+    pool_becomes(&mut peer, "another login of the same account", &[("bob", true)]);
 }
 
 #[test]
@@ -326,7 +317,7 @@ fn what_is_broken_is_not_written_and_the_login_waits_until_it_is_repaired() {
     assert_eq!(accounts(&mut peer), told(&[("ada", false)]));
     assert_eq!(fs::read_to_string(world.accounts_file()).expect("read"), "{\"accounts\": [");
     fs::write(world.accounts_file(), whole).expect("written");
-    eventually(&mut peer, "repaired", &[("ada", false), ("bob", true)]);
+    pool_becomes(&mut peer, "repaired", &[("ada", false), ("bob", true)]);
 }
 
 /// How soon is measured by `multicodex bench`.
@@ -337,11 +328,9 @@ fn every_login_of_many_is_taken_over_and_clients_hear_of_it() {
     for _ in 0..11 {
         let login = sign_in(&world, "bob");
         fs::write(auth_file(&world), auth_json(&login)).expect("written");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while in_file(&world)["accounts"][1]["accessToken"] != json!(login.access_token) {
-            assert!(Instant::now() < deadline, "{}", in_file(&world));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        eventually("it is in the accounts file", || {
+            in_file(&world)["accounts"][1]["accessToken"] == json!(login.access_token)
+        });
         // Of any reason: changes close to each other are told as one, with the reason of the last.
         peer.expect_notification("accounts/changed");
     }

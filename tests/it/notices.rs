@@ -6,7 +6,7 @@ use multicodex::sim::{Behaviour, Route, Rule, SimAccount, StreamFault, StreamPla
 use serde_json::{Value, json};
 
 use crate::peer::Peer;
-use crate::world::World;
+use crate::world::{World, eventually};
 
 fn initialized(world: &World) -> Peer {
     let mut peer = world.peer();
@@ -173,12 +173,9 @@ fn a_login_that_died_is_told_again_when_the_next_one_dies() {
             entry["expiresAt"] = (login.expires_at + 60_000).into();
             entry.as_object_mut().expect("an entry").remove("needsReauth");
         });
-        let deadline = std::time::Duration::from_secs(10);
-        let started = tokio::time::Instant::now();
-        while peer.call("accounts", json!({})).expect("accounts")["accounts"][0]["state"] != "ready" {
-            assert!(started.elapsed() < deadline, "the new login is not taken over");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        eventually("the new login is taken over", || {
+            peer.call("accounts", json!({})).expect("accounts")["accounts"][0]["state"] == "ready"
+        });
     }
 }
 

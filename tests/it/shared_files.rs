@@ -5,10 +5,9 @@ use std::fs;
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::peer::{DEADLINE, Peer};
-use crate::world::World;
+use crate::peer::Peer;
+use crate::world::{World, eventually};
 
 fn world() -> World {
     World::new(["ada", "bob", "cleo"].map(SimAccount::named))
@@ -145,11 +144,7 @@ fn a_limit_that_the_user_took_back_leaves_the_shared_file_too() {
     world.rewrite_accounts(|file| file["accounts"][0]["quotaExhaustedUntil"] = 4_000_000_000_000_i64.into());
     let mut peer = world.peer();
     assert_eq!(peer.call("reset", json!({"scope": "quota"})).expect("a reset")["cooldownsCleared"], 1);
-    let until = Instant::now() + DEADLINE / 4;
-    while marked(&read()) {
-        assert!(Instant::now() < until, "{:#}", read());
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("the mark is gone", || !marked(&read()));
 }
 
 #[test]
@@ -176,10 +171,7 @@ fn a_token_redeemed_while_its_account_is_renamed_is_stored() {
     let mut peer = world.peer();
     let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
     let completion = peer.request("complete/collect", params);
-    let until = Instant::now() + DEADLINE;
-    while world.sim().redeems("ada") == 0 && Instant::now() < until {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    eventually("it is being redeemed", || world.sim().redeems("ada") > 0);
     peer.call("accounts/label", json!({"account": "ada@example.com", "label": "work"})).expect("renamed");
     peer.expect_response(completion).expect("an answer");
     drop(peer);

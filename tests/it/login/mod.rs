@@ -10,15 +10,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
 
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use url::Url;
 
 use crate::peer::{DEADLINE, Framing, Peer};
-use crate::world::World;
+use crate::world::{World, eventually};
 
 /// A world whose callbacks may listen anywhere, so that tests do not get into each other's way.
 pub fn command(world: &World) -> Command {
@@ -171,9 +169,9 @@ fn a_device_login_waits_for_its_code_to_be_granted() {
     let submit = json!({"loginId": started["loginId"], "input": "ac_1"});
     assert_eq!(kind(&peer.call("login/submit", submit).expect_err("no paste")).0, -32602);
     let wait = peer.request("login/wait", id);
-    while world.sim().log().iter().filter(|logged| logged.route == Some(Route::DevicePoll)).count() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    eventually("the code was asked about", || {
+        world.sim().log().iter().any(|logged| logged.route == Some(Route::DevicePoll))
+    });
     assert!(world.sim().grant_device(code, "ada"));
     let account = peer.expect_response(wait).expect("an account")["account"].take();
     assert_eq!((&account["label"], &account["email"]), (&json!("work"), &json!("ada@example.com")));
@@ -201,16 +199,7 @@ fn a_device_login_fails_with_the_server_s_reason() {
 
 /// Until the first account in the file is marked as in need of a login.
 fn until_marked(world: &World) {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        let file: Value =
-            serde_json::from_slice(&fs::read(world.accounts_file()).expect("a file")).expect("JSON");
-        if file["accounts"][0]["needsReauth"] == true {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{file}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    eventually("it is marked", || file(world)["accounts"][0]["needsReauth"] == true);
 }
 
 #[test]
@@ -314,9 +303,7 @@ fn a_redeem_under_way_does_not_take_the_place_of_a_login() {
     world.sim().add_rule(slow);
     let mut peer = peer(&world);
     let redeeming = peer.request("accounts/use", json!({"account": "ada@example.com"}));
-    while world.sim().redeems("ada") == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    eventually("it is being redeemed", || world.sim().redeems("ada") > 0);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
     get(redirect(&world, &started, "ada").as_str());
     peer.expect_response(redeeming).expect("redeemed");
