@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::interrupted::to_its_end;
 use super::options::ServeOptions;
 use super::print::{complain, print};
-use super::serve::{sidecar_options, start_logging};
+use super::serve::{have_directories, sidecar_options, start_logging};
 use super::terminal::look;
 use crate::clock;
 use crate::protocol::{
@@ -23,7 +23,6 @@ use crate::protocol::{
 use crate::screen::clean;
 use crate::screen::{self, Look};
 use crate::sidecar::{self, Sidecar, Start};
-use crate::store::make_private_dir;
 
 /// What is asked, and how the answer is to look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
         Asked::Accounts { .. } | Asked::Refresh { .. } | Asked::Token { .. } => Start::Merging,
     };
     if start != Start::LookingOnly {
-        make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+        have_directories(&options.paths)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,7 +58,13 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
         let options = sidecar::Options { start, ..sidecar_options(options) };
         let sidecar = Sidecar::start(options);
         let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
-        Ok(match to_its_end(&sidecar, tell(&methods, asked)).await {
+        let telling = async {
+            match sidecar.accounts_unreadable() {
+                Some(why) if needs_accounts(asked) => Err(why),
+                _ => tell(&methods, asked).await,
+            }
+        };
+        Ok(match to_its_end(&sidecar, telling).await {
             Ok(told) => told.unwrap_or_else(|message| {
                 complain(&format!("multicodex: {message}"));
                 ExitCode::FAILURE
@@ -69,6 +74,14 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     });
     runtime.shutdown_background();
     code
+}
+
+/// Without them it would be answered as if nobody had logged in yet.
+fn needs_accounts(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::Accounts { .. } | Asked::Refresh { .. } | Asked::Token { .. } | Asked::Import { .. }
+    )
 }
 
 async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {

@@ -10,14 +10,13 @@ use super::ask::call;
 use super::interrupted::to_its_end;
 use super::options::LoginCommand;
 use super::print::{complain, print};
-use super::serve::{sidecar_options, start_logging};
+use super::serve::{have_directories, sidecar_options, start_logging};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
     LoginSubmitParams, LoginWait,
 };
 use crate::screen::clean;
 use crate::sidecar::{self, Sidecar};
-use crate::store::make_private_dir;
 
 /// Exit code 0 when an account was logged in, 1 when the login failed, 130 when it was interrupted.
 pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
@@ -34,7 +33,7 @@ pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
 
 async fn run(command: LoginCommand) -> Result<ExitCode, String> {
     let LoginCommand { sidecar: options, label, device, open } = command;
-    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    have_directories(&options.paths)?;
     let sidecar = Sidecar::start(sidecar_options(options));
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let flow = if device { LoginFlow::Device } else { LoginFlow::Browser };

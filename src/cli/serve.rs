@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -14,7 +14,7 @@ use super::options::{LogFormat, ServeOptions};
 use crate::pool::Tempo;
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar, Start};
-use crate::store::{make_private_dir, open_log};
+use crate::store::{Paths, make_private_dir, open_log};
 
 /// Serves one client on stdin and stdout, and gives the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
@@ -30,8 +30,7 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
 }
 
 async fn run(options: ServeOptions) -> Result<ExitCode, String> {
-    refuse_no_directory(&options.paths.agent_dir)?;
-    make_private_dir(&options.paths.state_dir).map_err(|error| error.to_string())?;
+    have_directories(&options.paths)?;
     let (input, output) = rpc::stdio().map_err(|error| format!("stdin or stdout cannot be used: {error}"))?;
     let terminate = rpc::asked_to_end().map_err(|error| format!("signals cannot be handled: {error}"))?;
     let rpc_config = options.rpc.clone();
@@ -66,18 +65,31 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
     }
 }
 
-/// A directory that is not there yet is made when there is something to keep in it.
-fn refuse_no_directory(dir: &Path) -> Result<(), String> {
+/// The agent dir that is not there yet is made when there is something to keep in it, the state dir at once.
+pub(super) fn have_directories(paths: &Paths) -> Result<(), String> {
+    refuse_no_directory(&paths.agent_dir, "--agent-dir")?;
+    refuse_no_directory(&paths.state_dir, "--state-dir")?;
+    make_private_dir(&paths.state_dir).map_err(|error| error.to_string())
+}
+
+fn refuse_no_directory(dir: &Path, flag: &str) -> Result<(), String> {
     match dir.metadata() {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(format!("{} is not a directory; --agent-dir names another", dir.display())),
+        Ok(_) => Err(format!("{} is not a directory; {flag} names another", dir.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!("{} cannot be used: {error}", dir.display())),
+        Err(error) => Err(format!("{} cannot be used: {error}; {flag} names another", dir.display())),
     }
 }
 
 pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
     let filter = options.log.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
+    // Alone it would be taken for a part of the program that logs nothing.
+    let mut alone = options.log.split(',').filter(|part| !part.is_empty() && !part.contains('='));
+    if let Some(word) = alone.find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(format!(
+            "--log: \"{word}\" is no level; there are off, error, warn, info, debug and trace"
+        ));
+    }
     match &options.paths.log_file {
         Some(path) => {
             let file = open_log(path).map_err(|error| error.to_string())?;

@@ -18,7 +18,7 @@ const COLUMNS: [Column; 7] = [
 
 pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {
     if accounts.is_empty() {
-        return "there are no accounts yet\n".to_owned();
+        return "there are no accounts yet; `login` adds one\n".to_owned();
     }
     let rows: Vec<_> = accounts.iter().map(|account| row(account, now)).collect();
     table(&COLUMNS, &rows, look)

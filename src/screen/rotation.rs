@@ -18,7 +18,7 @@ pub fn rotation(rotation: &Rotation, look: &Look) -> String {
         text.push('\n');
     }
     if rotation.order.is_empty() {
-        return text + "there are no accounts yet\n";
+        return text + "there are no accounts yet; `login` adds one\n";
     }
     let rows: Vec<_> = rotation
         .order

@@ -7,7 +7,7 @@ use super::blocking::on_a_thread;
 use super::load::labels_of;
 use super::token::{Need, Token};
 use super::view::EXPIRING;
-use super::{Sidecar, error, nobody, view};
+use super::{Sidecar, error, view};
 use crate::clock;
 use crate::pool::{AccountId, Demand, Failure};
 use crate::protocol::{
@@ -115,7 +115,7 @@ pub(super) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<
     let (mut tried, mut last) = (Vec::new(), None);
     loop {
         let best = sidecar.pool().best(&Demand::default(), &tried, clock::now());
-        let Some(id) = best else { return Err(last.unwrap_or_else(|| nobody::error(&sidecar.pool()))) };
+        let Some(id) = best else { return Err(last.unwrap_or_else(|| sidecar.nobody_error())) };
         match promptly(&sidecar, &id, need()).await {
             Ok(token) => return Ok(token_answer(&id, &token)),
             Err(failure) => last = Some(error::token(&id, &failure)),

@@ -16,7 +16,6 @@ use super::attempt::AttemptEnd;
 use super::attempting::Attempting;
 use super::audience::{Audience, Gone, Stream};
 use super::lost::Lost;
-use super::nobody::Nobody;
 use super::order::Order;
 use super::{Sidecar, module, redact, view};
 use crate::clock;
@@ -247,11 +246,8 @@ impl Completion {
         if ending.kind == EndingKind::LastFailure {
             return failed;
         }
-        let pool = self.sidecar.pool();
-        failed.accounts = Some(view::standings(&pool, clock::now()));
-        let nobody = Nobody::stopped(ending, &pool);
-        drop(pool);
-        match nobody {
+        failed.accounts = Some(view::standings(&self.sidecar.pool(), clock::now()));
+        match self.sidecar.stopped(ending) {
             Some(nobody) => {
                 nobody.kind().clone_into(&mut failed.kind);
                 failed.message = nobody.message();

@@ -101,6 +101,13 @@ impl Sidecar {
         self.notifier.warn_about(subject, warning);
     }
 
+    /// Why there are no accounts, when that is not because nobody logged in: what stands in their file is not known.
+    pub fn accounts_unreadable(&self) -> Option<String> {
+        let path = self.accounts_file.path().to_string_lossy();
+        let said = self.notifier.said_about(WarningKind::CorruptFile, path);
+        said.filter(|_| self.pool().accounts().is_empty())
+    }
+
     pub(super) fn warn_set_aside(&self, aside: &Path) {
         self.notifier.tell(Warning {
             kind: WarningKind::CorruptFile,

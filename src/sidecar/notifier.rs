@@ -133,6 +133,11 @@ impl Notifier {
         self.state().said.remove(&(kind, Some(subject.into())));
     }
 
+    /// What was said about it, and still holds.
+    pub(super) fn said_about(&self, kind: WarningKind, subject: impl Into<String>) -> Option<String> {
+        self.state().said.get(&(kind, Some(subject.into()))).cloned()
+    }
+
     /// The way to the client, once there is one.
     pub(super) fn outbox(&self) -> Option<Outbox> {
         self.outbox.get().cloned()

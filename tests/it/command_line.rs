@@ -3,10 +3,12 @@
 use std::fs;
 use std::process::Stdio;
 
+use jsonrpsee::core::client::Error;
+use multicodex::protocol::{AccountsToken, Collect, TokenParams};
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, email, expired};
+use crate::stage::{Refused, Stage, email, eventually, expired};
 
 async fn run(stage: &Stage, arguments: &[&str]) -> (i32, String, String) {
     let output = stage
@@ -153,7 +155,52 @@ async fn a_switch_that_means_nothing_is_refused() {
         assert_eq!((code, told.as_str()), (2, ""), "{arguments:?}");
         assert!(errors.starts_with("multicodex: "), "{errors}");
     }
-    assert_eq!(run(&stage, &["accounts"]).await.1, "there are no accounts yet\n");
+    assert_eq!(run(&stage, &["accounts"]).await.1, "there are no accounts yet; `login` adds one\n");
+}
+
+#[tokio::test]
+async fn accounts_that_cannot_be_read_are_not_taken_for_none() {
+    let stage = Stage::with([SimAccount::named("ada")]).await;
+    fs::write(stage.accounts_file(), "{\"accounts\": [ {").expect("writable");
+    for arguments in [&["accounts"][..], &["accounts", "--json"], &["refresh"], &["token"], &["import"]] {
+        let (code, told, errors) = run(&stage, arguments).await;
+        assert_eq!((code, told.as_str()), (1, ""), "{arguments:?}");
+        let last = errors.lines().last().unwrap_or_default();
+        assert!(last.starts_with("multicodex: ") && last.contains("is damaged at line 1"), "{errors}");
+    }
+    let sidecar = stage.sidecar().await;
+    let token = sidecar.client.request::<AccountsToken>(&TokenParams::default()).await;
+    let completion = serde_json::from_str(r#"{"request": {"model": "m", "input": []}}"#).expect("params");
+    let completion = sidecar.client.request::<Collect>(&completion).await;
+    for refused in [token.err(), completion.err()] {
+        let Some(Error::Call(refused)) = refused else { panic!("not refused: {refused:?}") };
+        assert!(refused.message().contains("is damaged at line 1"), "{refused}");
+        let hint = Refused::from(Error::Call(refused)).data["hint"].clone();
+        assert_eq!(hint, "`verify` tells what is amiss with the files");
+    }
+    stage.write_accounts(r#"{"accounts": []}"#);
+    eventually("the file is read again", async || {
+        let refused = sidecar.client.request::<AccountsToken>(&TokenParams::default()).await.err();
+        matches!(refused, Some(Error::Call(refused)) if refused.message() == "there are no accounts yet")
+    })
+    .await;
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_directory_is_refused() {
+    let stage = Stage::with([]).await;
+    let file = stage.agent_dir().join("a-file");
+    fs::write(&file, "").expect("writable");
+    let file = file.to_str().expect("UTF-8");
+    for subcommand in ["serve", "accounts", "refresh", "token", "import", "history", "stats", "login"] {
+        for flag in ["--agent-dir", "--state-dir"] {
+            let (code, told, errors) = run(&stage, &[subcommand, flag, file]).await;
+            assert_eq!((code, told.as_str()), (2, ""), "{subcommand} {flag}: {errors}");
+            let expected = format!("multicodex: {file} is not a directory; {flag} names another\n");
+            assert_eq!(errors, expected, "{subcommand}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -21,10 +21,11 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["serve", "--port", "1"], "unknown option --port");
     check(&["--agent-dir", file], "is not a directory");
     check(&["--agent-dir", &format!("{file}/below")], "cannot be used");
-    check(&["--state-dir", file], "could not be written");
+    check(&["--state-dir", file], "is not a directory; --state-dir names another");
     check(&["--max-requests", "0"], "--max-requests: must be at least 1");
     check(&["--max-message-bytes", "-1"], "--max-message-bytes: \"-1\" is not a number that fits");
     check(&["--log", "loud=quiet"], "--log:");
+    check(&["--log", "multicodex=warn,wran"], "--log: \"wran\" is no level");
     check(&["--log-format", "xml"], "neither text nor json");
     check(&["--upstream-url", "http://example.com"], "--upstream-url: only https://");
     check(&["serve", "again"], "unexpected argument");

@@ -9,7 +9,6 @@ use crate::pool::{Account, At, RedeemLedger, Standing, State, TokenHash};
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::sidecar::command::quoted;
-use crate::sidecar::nobody::Nobody;
 use crate::sidecar::view::EXPIRING;
 use crate::store::CodexLogin;
 
@@ -35,7 +34,7 @@ impl Sidecar {
                 checks.push(if ready > 0 {
                     Check::pass(CheckId::Accounts, format!("{ready} of {count} ready"))
                 } else {
-                    let nobody = Nobody::of(&self.pool(), now);
+                    let nobody = self.nobody();
                     Check::warn(CheckId::Accounts, nobody.message(), nobody.hint())
                 });
             }
