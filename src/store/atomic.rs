@@ -71,7 +71,7 @@ fn written_beside(
     if let Some(mode) = mode {
         temporary.as_file().set_permissions(mode)?;
     }
-    temporary.as_file().sync_all()?;
+    sync_file(temporary.as_file())?;
     Ok(temporary)
 }
 
@@ -107,10 +107,34 @@ pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// The rename itself is on the disk only once its directory is.
+/// On macOS this is to look after the disk's own cache, too, which drives in the network have no way to: there it is
+/// synced as elsewhere.
+#[cfg(unix)]
+pub(super) fn sync_file(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if is_not_to_be_had(&error) => rustix::fs::fsync(file).map_err(io::Error::from),
+        synced => synced,
+    }
+}
+
+/// The rename itself is on the disk only once its directory is. Where the file system, one in the network mostly, syncs
+/// no directories, what was renamed is as safe as it gets.
 #[cfg(unix)]
 fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    match File::open(dir)?.sync_all() {
+        Err(error) if is_not_to_be_had(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(unix)]
+fn is_not_to_be_had(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_all()
 }
 
 #[cfg(not(unix))]

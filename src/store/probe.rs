@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::StorageError;
-use super::atomic::follow_links;
+use super::atomic::{follow_links, sync_file};
 
 /// More than the accounts file of anyone.
 const PROBE_BYTES: usize = 64 << 10;
@@ -16,7 +16,7 @@ pub fn probe_writable(path: &Path) -> Result<(), StorageError> {
     let dir = target.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::Builder::new().prefix(".multicodex-").tempfile_in(dir).map_err(failed)?;
     file.write_all(&[0; PROBE_BYTES]).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)
+    sync_file(file.as_file()).map_err(failed)
 }
 
 #[cfg(test)]
