@@ -52,21 +52,23 @@ impl Sidecar {
     }
 
     /// Waits for pi's lock and reads pi's login under it. Before any other lock: whoever holds pi's may take its time,
-    /// and the other accounts shall not wait for that.
+    /// and the other accounts shall not wait for that. Clients that wait for the account's token are told meanwhile.
     pub(super) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {
-        self.lock_pi_login_for(account, LOCK_PATIENCE).await.map_err(|error| storage(&error))
+        let waiting = self.imports.waiting();
+        let locked = self.lock_pi_login_for(account, LOCK_PATIENCE).await;
+        drop(waiting);
+        locked.map_err(|error| storage(&error))
     }
 
+    /// The same where no client waits for what comes of it.
     pub(super) async fn lock_pi_login_for(
         self: &Arc<Self>,
         account: &Account,
         patience: Duration,
     ) -> Result<PiLogin, StorageError> {
         let (sidecar, account) = (self.clone(), account.clone());
-        let waiting = self.imports.waiting();
         on_a_thread(move || {
             let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), patience)?;
-            drop(waiting);
             sidecar.read_pi_login(lock, &account)
         })
         .await
@@ -78,12 +80,7 @@ impl Sidecar {
         account: &Account,
     ) -> Result<(), StorageError> {
         self.make_sure_pi_can_have_it().await?;
-        let (sidecar, account) = (self.clone(), account.clone());
-        on_a_thread(move || {
-            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), CLIENT_PATIENCE)?;
-            sidecar.read_pi_login(lock, &account).map(drop)
-        })
-        .await
+        self.lock_pi_login_for(account, CLIENT_PATIENCE).await.map(drop)
     }
 
     /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
