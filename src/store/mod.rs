@@ -27,6 +27,8 @@ mod redeem_file;
 mod redeem_record;
 mod settings;
 mod state;
+#[cfg(test)]
+mod testing;
 mod usage_asks_file;
 
 pub use accounts_file::{AccountsFile, Loaded};

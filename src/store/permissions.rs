@@ -86,6 +86,7 @@ fn set_mode(_: &Path, _: u32) -> io::Result<()> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::store::testing::make_pipe;
 
     #[test]
     fn rights_of_others_are_found_and_taken() {
@@ -106,7 +107,6 @@ mod tests {
 
     #[test]
     fn a_log_is_for_its_owner_only_and_what_is_no_file_stays_as_it_is() {
-        use rustix::fs::{CWD, FileType, Mode, mknodat};
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, "x").unwrap();
@@ -114,7 +114,7 @@ mod tests {
         open_log(&path).unwrap();
         assert_eq!(examine(&path).unwrap(), PermissionFinding::Private);
         let pipe = dir.path().join("pipe");
-        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        make_pipe(&pipe);
         set_mode(&pipe, 0o666).unwrap();
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
         open_log(&pipe).unwrap();

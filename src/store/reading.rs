@@ -73,6 +73,7 @@ fn not_utf8(path: &Path, bytes: &[u8], error: std::str::Utf8Error) -> StorageErr
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::store::testing::make_pipe;
 
     #[test]
     fn text_comes_without_a_byte_order_mark_and_faults_with_their_position() {
@@ -105,14 +106,7 @@ mod tests {
     fn what_is_no_file_or_too_large_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let (pipe, large) = (dir.path().join("pipe"), dir.path().join("large"));
-        let made = rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &pipe,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR,
-            0,
-        );
-        made.unwrap();
+        make_pipe(&pipe);
         fs::File::create(&large).unwrap().set_len(MAX_BYTES + 1).unwrap();
         for path in [pipe.as_path(), large.as_path(), Path::new("/dev/zero")] {
             assert!(matches!(read_text(path), Err(StorageError::Unreadable { .. })), "{}", path.display());
