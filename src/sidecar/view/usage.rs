@@ -10,12 +10,12 @@ pub(super) fn usage(health: &Health, now: At) -> Option<Usage> {
     let limit = |Known { value, seen: when }: &Known<pool::AdditionalLimit>| AdditionalLimit {
         limit_id: value.limit_id.clone(),
         name: value.name.clone(),
-        windows: windows(&value.windows),
+        windows: windows(&value.windows, now),
         cooldown_until: health.cooldown_of(Some(&value.limit_id), now).map(|it| it.until.millis()),
         seen: seen(*when, now),
     };
     Some(Usage {
-        windows: windows(&known.windows),
+        windows: windows(&known.windows, now),
         reached: known.reached.clone(),
         seen: seen(known.seen(), now),
         limits: known.limits.iter().map(limit).collect(),
@@ -50,14 +50,15 @@ fn seen(seen: pool::Seen, now: At) -> Seen {
     }
 }
 
-fn windows(windows: &[pool::Window]) -> Vec<Window> {
+/// As of now: what began anew is not shown as used up until it is read again.
+fn windows(windows: &[pool::Window], now: At) -> Vec<Window> {
     windows
         .iter()
         .map(|window| Window {
             name: pool::window_name(window.window_minutes),
-            used_percent: window.used_percent,
+            used_percent: window.used_at(now),
             window_minutes: window.window_minutes,
-            resets_at: window.resets_at.map(At::millis),
+            resets_at: window.next_reset(now).map(At::millis),
         })
         .collect()
 }
