@@ -115,7 +115,10 @@ impl HistoryFile {
         let whole = end_of_last_line(&mut file)?;
         file.set_len(whole)?;
         let text: String = tries.iter().map(|tried| Line::of_try(tried).into_text()).collect();
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_bytes()).inspect_err(|_| {
+            // All lines are tried again, also those that a full disk had room for.
+            let _ = file.set_len(whole);
+        })?;
         Ok(whole + text.len() as u64)
     }
 

@@ -169,6 +169,31 @@ fn a_full_disk_costs_only_what_must_be_written() {
     drop(peer);
 }
 
+#[test]
+fn attempts_that_a_full_disk_took_in_part_are_counted_once() {
+    let world = world();
+    let Some(disk) = SmallDisk::at(&folder(&world).join("state")) else {
+        eprintln!("skipped: a file system of its own cannot be mounted here");
+        return;
+    };
+    let mut peer = spawn(world.command());
+    let attempts = |peer: &mut Peer| {
+        let history = peer.call("history", json!({"limit": 1000})).expect("a history");
+        history["attempts"].as_array().map(Vec::len)
+    };
+    complete(&mut peer).expect("an answer");
+    assert_eq!(attempts(&mut peer), Some(1));
+    // The file's own last block still has room for some lines.
+    disk.fill();
+    for _ in 0..40 {
+        complete(&mut peer).expect("completions go on");
+    }
+    attempts(&mut peer);
+    disk.empty();
+    assert_eq!(attempts(&mut peer), Some(41));
+    drop(peer);
+}
+
 /// A file system of 256 KiB, gone when dropped.
 struct SmallDisk(PathBuf);
 
