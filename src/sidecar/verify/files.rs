@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::in_shell;
 use crate::auth;
 use crate::pool::SeenLogins;
 use crate::protocol::{Check, CheckId};
@@ -121,7 +122,7 @@ impl Sidecar {
                 checks.push(Check::fail(
                     CheckId::Permissions,
                     format!("{} has mode {mode:04o}: others may get at {what}", path.display()),
-                    format!("chmod 600 {}", path.display()),
+                    format!("chmod 600 {}", in_shell(path)),
                 ));
             }
         }
@@ -133,7 +134,7 @@ impl Sidecar {
                 checks.push(Check::warn(
                     CheckId::Permissions,
                     format!("{} has mode {mode:04o}", path.display()),
-                    format!("chmod 600 {}", path.display()),
+                    format!("chmod 600 {}", in_shell(&path)),
                 ));
             }
         }
@@ -141,7 +142,7 @@ impl Sidecar {
             checks.push(Check::warn(
                 CheckId::Permissions,
                 format!("{} has mode {mode:04o}", paths.state_dir.display()),
-                format!("chmod 700 {}", paths.state_dir.display()),
+                format!("chmod 700 {}", in_shell(&paths.state_dir)),
             ));
         }
         // pi makes its directory readable for others, and keeps what is secret in files that are not.
@@ -151,7 +152,7 @@ impl Sidecar {
             checks.push(Check::fail(
                 CheckId::Permissions,
                 format!("{} has mode {mode:04o}: others may replace files in it", paths.agent_dir.display()),
-                format!("chmod go-w {}", paths.agent_dir.display()),
+                format!("chmod go-w {}", in_shell(&paths.agent_dir)),
             ));
         }
         if checks.is_empty() {

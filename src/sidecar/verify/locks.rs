@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::in_shell;
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::store::{LockDirectory, LockLook, files_ending_in, look_locked};
@@ -40,7 +41,7 @@ fn look_at_ours(locks: &[PathBuf]) -> Check {
         Some(lock) => Check::warn(
             CheckId::Locks,
             format!("another process has held {} for a second", lock.display()),
-            format!("if that goes on, find the process that hangs and end it: lsof {}", lock.display()),
+            format!("if that goes on, find the process that hangs and end it: lsof {}", in_shell(lock)),
         ),
     }
 }
@@ -58,7 +59,10 @@ fn look_at_pis(id: CheckId, file: &Path) -> Check {
         LockLook::Stale { age } => Check::warn(
             id,
             format!("{lock} was left behind by a process that is gone, {} s ago", age.as_secs()),
-            format!("it is taken over when it is needed; to be rid of it now: rmdir {lock}"),
+            format!(
+                "it is taken over when it is needed; to be rid of it now: rmdir {}",
+                in_shell(Path::new(&lock))
+            ),
         ),
     }
 }

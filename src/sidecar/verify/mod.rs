@@ -6,6 +6,7 @@ mod files;
 mod locks;
 mod online;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Sidecar;
@@ -33,5 +34,25 @@ fn replace(checks: &mut Vec<Check>, check: Check) {
     match checks.iter_mut().find(|known| known.id == check.id && known.account == check.account) {
         Some(known) => *known = check,
         None => checks.push(check),
+    }
+}
+
+/// The path as one word of a command that people are told to run: on macOS our own folder has a space in its name.
+fn in_shell(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,%".contains(c);
+    if path.chars().all(plain) { path.into_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_command_is_one_word_for_a_shell() {
+        let check = |path: &str, expected: &str| assert_eq!(in_shell(Path::new(path)), expected);
+        check("/home/ada/.pi/agent/auth.json", "/home/ada/.pi/agent/auth.json");
+        check("/Users/ada/Library/Application Support/x", "'/Users/ada/Library/Application Support/x'");
+        check("/it's $HOME", r"'/it'\''s $HOME'");
     }
 }
