@@ -23,22 +23,24 @@ use crate::watch::Watch;
 impl Sidecar {
     /// The first reading; blocking, because nothing can be answered before it.
     pub(super) fn load_everything(&self) {
+        let read = clock::now();
         let saved = self.read_state();
         match self.accounts_file.load() {
             Ok(loaded) => self.take_accounts(loaded, &saved),
             Err(error) => self.warn_unreadable(&error),
         }
-        self.take_state(saved);
+        self.take_state(saved, read);
     }
 
     /// As the first reading, but nothing is mended by it.
     pub(super) fn look_at_everything(&self) {
+        let read = clock::now();
         let saved = self.state_file.look().unwrap_or_default();
         match self.accounts_file.load() {
             Ok(loaded) => self.take_entries(loaded.accounts, &saved),
             Err(error) => self.warn_unreadable(&error),
         }
-        self.take_state(saved);
+        self.take_state(saved, read);
     }
 
     /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
@@ -109,10 +111,8 @@ impl Sidecar {
     }
 
     fn reload_state(&self) {
-        let before = self.pool().revision();
-        // What was chosen here and is not saved yet is newer than what others have saved.
-        self.note_choices(clock::now());
-        self.take_state(self.read_state());
+        let (before, read) = (self.pool().revision(), clock::now());
+        self.take_state(self.read_state(), read);
         if self.pool().revision() != before {
             self.notifier.accounts_changed(ChangeReason::External);
         }

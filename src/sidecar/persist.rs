@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::Sidecar;
 use super::blocking::on_a_thread;
-use super::choices::{Choices, Chosen};
+use super::choices::Choices;
 use super::exchange::label_in;
 use crate::clock;
 use crate::pool::{Account, AccountId, Affinity, At, Marks};
@@ -82,36 +82,24 @@ impl Sidecar {
         Ok(())
     }
 
-    /// Brings the pool up to what is saved, which other sidecars may have added to.
-    pub(super) fn take_state(&self, saved: SavedState) {
+    /// Brings the pool up to what is saved, which other sidecars may have added to. What was chosen here and is not saved
+    /// yet was chosen before it was `read`.
+    pub(super) fn take_state(&self, saved: SavedState, read: At) {
+        let now = clock::now();
         let mut pool = self.pool();
-        let mut choices = self.persist.choices();
-        for (id, account) in saved.accounts {
-            pool.absorb(&id, &account.health, clock::now());
+        for (id, account) in &saved.accounts {
+            pool.absorb(id, &account.health, now);
             if account.plan.is_some() {
-                pool.set_plan(&id, account.plan);
-            }
-            let known = choices.disabled.entry(id.clone()).or_default();
-            if account.disabled_changed_at > known.at {
-                *known = Chosen { value: account.disabled, at: account.disabled_changed_at };
-                pool.set_disabled(&id, account.disabled);
+                pool.set_plan(id, account.plan.clone());
             }
         }
-        if saved.pin_changed_at > choices.pinned.at {
-            match &saved.pinned {
-                Some(id) => pool.pin(id),
-                None => {
-                    pool.unpin();
-                }
-            }
-            choices.pinned = Chosen { value: saved.pinned, at: saved.pin_changed_at };
-        }
+        self.persist.choices().take_later(&saved, &mut pool, read);
         let mut others = Affinity::default();
         for seat in saved.sessions {
             others.set(&seat.session, seat.account, seat.last_used_at);
         }
         let mut affinity = pool.affinity().clone();
-        affinity.absorb(&others, clock::now());
+        affinity.absorb(&others, now);
         pool.restore_affinity(affinity);
     }
 
@@ -153,8 +141,7 @@ impl Sidecar {
     /// Takes in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
     /// have stay as they are: they may be in the file of another agent dir.
     fn join_state(&self, saved: &mut SavedState, now: At) {
-        self.note_choices(now);
-        self.take_state(saved.clone());
+        self.take_state(saved.clone(), now);
         let pool = self.pool();
         let choices = self.persist.choices();
         let mut mine: HashMap<AccountId, SavedAccount> = pool
