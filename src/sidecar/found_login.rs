@@ -6,7 +6,7 @@ use crate::auth;
 use crate::pool::{Account, At, Credential, Identity};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::secret::Secret;
-use crate::store::{AuthFile, CodexLogin, LinkedCredential, StorageError};
+use crate::store::{AuthFile, CodexLogin, LinkedCredential, NoReading, StorageError};
 
 pub(super) fn fingerprint(login: &LinkedCredential) -> String {
     auth::fingerprint(&login.credential(), login.account_id.as_deref())
@@ -27,26 +27,35 @@ pub(super) fn linked_account(login: &LinkedCredential) -> Account {
     account
 }
 
+fn refused(message: String) -> RpcError {
+    RpcError::new(ErrorKind::Storage, message)
+}
+
 pub(super) fn read_pi_copy(path: &Path) -> Result<Account, RpcError> {
-    let refused = |message: String| RpcError::new(ErrorKind::Storage, message);
     match AuthFile::new(path).read() {
         Ok(Some(login)) => Ok(account_of(login.credential(), None, login.account_id)),
-        Ok(None) => Err(refused(format!("{} holds no ChatGPT login", path.display()))),
+        Ok(None) => {
+            Err(refused(format!("{} holds no ChatGPT login of pi's; name another file", path.display())))
+        }
+        Err(NoReading::Missing { .. }) => {
+            Err(refused(format!("{} does not exist; name another file", path.display())))
+        }
         Err(error) => Err(refused(error.to_string())),
     }
 }
 
 pub(super) fn read_codex_copy(path: &Path) -> Result<Account, RpcError> {
-    let login = CodexLogin::read(path).map_err(|error| match error {
-        StorageError::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            let what = format!("{} does not exist", path.display());
-            RpcError::new(
-                ErrorKind::Storage,
-                format!("{what}; log in with the Codex CLI first, or name another file"),
-            )
+    let without = |what: &str| {
+        refused(format!("{} {what}; log in with the Codex CLI first, or name another file", path.display()))
+    };
+    let login = match CodexLogin::read(path) {
+        Ok(Some(login)) => login,
+        Ok(None) => return Err(without("holds no ChatGPT login of the Codex CLI's")),
+        Err(StorageError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Err(without("does not exist"));
         }
-        error => error.into(),
-    })?;
+        Err(error) => return Err(error.into()),
+    };
     // Without a date in the token it counts as expired, so that it is renewed before it is used.
     let expires_at = auth::claims(&login.access).expires_at.unwrap_or(At(0));
     let credential = Credential { access: login.access, refresh: login.refresh, expires_at };

@@ -18,20 +18,17 @@ pub struct CodexLogin {
 }
 
 impl CodexLogin {
+    /// None when there is no ChatGPT login in it, as with an API key.
+    ///
     /// # Errors
     ///
-    /// Also when there is no such file, or no ChatGPT login in it.
-    pub fn read(path: &Path) -> Result<CodexLogin, StorageError> {
+    /// Also when there is no such file.
+    pub fn read(path: &Path) -> Result<Option<CodexLogin>, StorageError> {
         let login = read_settled(path, |text| {
             let file: Members = serde_json::from_str(text)
                 .map_err(|error| StorageError::parsing(path, &error, "an object"))?;
             let tokens = file.raw("tokens").and_then(|tokens| serde_json::from_str(tokens.get()).ok());
-            tokens.and_then(|tokens: Members| read_tokens(&tokens)).ok_or_else(|| StorageError::Corrupt {
-                path: path.to_owned(),
-                line: 1,
-                column: 1,
-                message: "it holds no ChatGPT login".to_owned(),
-            })
+            Ok(tokens.and_then(|tokens: Members| read_tokens(&tokens)))
         })?;
         login.ok_or_else(|| StorageError::Unreadable {
             path: path.to_owned(),
@@ -58,7 +55,7 @@ fn read_tokens(tokens: &Members) -> Option<CodexLogin> {
 mod tests {
     use super::*;
 
-    fn read(content: &str) -> Result<CodexLogin, StorageError> {
+    fn read(content: &str) -> Result<Option<CodexLogin>, StorageError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("auth.json");
         std::fs::write(&path, content).unwrap();
@@ -76,20 +73,22 @@ mod tests {
             id_token: Some(Secret::new("id-1")),
             account_id: Some("w-1".to_owned()),
         };
-        assert_eq!(read(whole).unwrap(), expected);
+        assert_eq!(read(whole).unwrap().as_ref(), Some(&expected));
         let least = r#"{"tokens":{"access_token":"access-1","refresh_token":"refresh-1"}}"#;
-        assert_eq!(read(least).unwrap(), CodexLogin { id_token: None, account_id: None, ..expected });
+        assert_eq!(read(least).unwrap(), Some(CodexLogin { id_token: None, account_id: None, ..expected }));
     }
 
     #[test]
-    fn what_is_no_login_says_so_and_quotes_nothing() {
+    fn what_is_no_login_is_none_and_what_does_not_parse_quotes_nothing() {
         for content in [
-            "",
-            "canary",
+            "{}",
             r#"{"OPENAI_API_KEY":"canary","tokens":null}"#,
             r#"{"tokens":{"access_token":"canary"}}"#,
             r#"{"tokens":{"access_token":"canary","refresh_token":""}}"#,
         ] {
+            assert_eq!(read(content).unwrap(), None, "{content}");
+        }
+        for content in ["", "canary"] {
             let error = read(content).unwrap_err();
             assert!(matches!(error, StorageError::Corrupt { .. }), "{content}: {error}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");

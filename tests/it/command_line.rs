@@ -140,6 +140,29 @@ async fn a_copy_of_codex_s_login_is_taken_with_a_warning() {
 }
 
 #[tokio::test]
+async fn a_file_without_a_login_is_not_called_damaged() {
+    let stage = Stage::with([]).await;
+    let api_key = stage.agent_dir().join("api-key.json");
+    fs::write(&api_key, r#"{"OPENAI_API_KEY":"sk-mine","tokens":null}"#).expect("written");
+    let missing = stage.agent_dir().join("missing.json");
+    for (from, path, said) in [
+        (
+            "codex",
+            &api_key,
+            "holds no ChatGPT login of the Codex CLI's; log in with the Codex CLI first, or name another file",
+        ),
+        ("codex", &missing, "does not exist; log in with the Codex CLI first, or name another file"),
+        ("pi", &api_key, "holds no ChatGPT login of pi's; name another file"),
+        ("pi", &missing, "does not exist; name another file"),
+    ] {
+        let path = path.to_str().expect("UTF-8");
+        let (code, told, errors) = run(&stage, &["import", "--from", from, "--path", path]).await;
+        assert_eq!((code, told.as_str()), (1, ""), "{from} {path}");
+        assert_eq!(errors, format!("multicodex: {path} {said}\n"));
+    }
+}
+
+#[tokio::test]
 async fn a_switch_that_means_nothing_is_refused() {
     let stage = Stage::with([]).await;
     for arguments in [

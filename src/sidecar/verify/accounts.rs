@@ -78,7 +78,7 @@ impl Sidecar {
                 }
             }
         }
-        if let Ok(login) = CodexLogin::read(&self.options.paths.codex_auth_file)
+        if let Ok(Some(login)) = CodexLogin::read(&self.options.paths.codex_auth_file)
             && let Some(account) = owners.get(&auth::token_hash(&login.refresh))
         {
             shared(account, "the Codex CLI");
