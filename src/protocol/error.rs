@@ -119,6 +119,12 @@ impl RpcError {
         }
     }
 
+    /// With what to do next, or what is to be known.
+    pub fn hinted(mut self, hint: &str) -> Self {
+        self.data.hint = Some(hint.to_owned());
+        self
+    }
+
     /// -32602 that names the field.
     pub fn invalid_params(path: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = RpcError::new(ErrorKind::InvalidParams, message);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::blocking::on_a_thread;
+use super::error::HOLDS_UNSAVED;
 use super::load::labels_of;
 use super::token::{Need, Token};
 use super::view::EXPIRING;
@@ -46,8 +47,10 @@ pub(super) async fn use_account(
                 sidecar.accounts_file.change(|document| document.set_active(Some(&used.label)))
             };
             // The pin itself is kept in the state dir, whatever became of the other file.
-            sidecar.save_state().map_err(|error| error::storage(&id, error))?;
-            written.map_err(|error| error::storage(&id, error))?;
+            sidecar.save_state().map_err(|error| error::storage(&id, error).hinted(HOLDS_UNSAVED))?;
+            written.map_err(|error| {
+                error::storage(&id, error).hinted("it is pinned all the same; only that file does not say so")
+            })?;
             Ok(AccountAnswer { account: sidecar.account_view(&id, clock::now())? })
         })
         .await
@@ -152,7 +155,9 @@ async fn set_disabled(
     sidecar.changed(ChangeReason::Edited);
     let account = sidecar.account_view(&id, clock::now())?;
     // The answer promises that it survives a restart, so the state dir is written before it is given.
-    let save = move |sidecar: &Sidecar| sidecar.save_state().map_err(|error| error::storage(&id, error));
+    let save = move |sidecar: &Sidecar| {
+        sidecar.save_state().map_err(|error| error::storage(&id, error).hinted(HOLDS_UNSAVED))
+    };
     sidecar.edit(save).await?;
     Ok(AccountAnswer { account })
 }

@@ -7,6 +7,9 @@ use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::store::StorageError;
 
+/// Of what the user chose, when the state dir did not take it: it is offered again with the next change.
+pub(super) const HOLDS_UNSAVED: &str = "it holds all the same, and is saved once that can be";
+
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
         let mut rpc = RpcError::new(ErrorKind::Storage, error.to_string());

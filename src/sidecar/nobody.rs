@@ -104,8 +104,7 @@ impl Sidecar {
             Nobody::LoginRequired => ErrorKind::LoginRequired,
             _ => ErrorKind::NoAvailableAccount,
         };
-        let mut rpc = RpcError::new(kind, nobody.message());
-        rpc.data.hint = Some(nobody.hint().to_owned());
+        let mut rpc = RpcError::new(kind, nobody.message()).hinted(nobody.hint());
         if let Nobody::BackAt(at) = nobody {
             rpc.data.retryable = true;
             rpc.data.retry_at = Some(at.millis());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Sidecar;
+use super::error::HOLDS_UNSAVED;
 use crate::clock;
 use crate::pool;
 use crate::protocol::{ChangeReason, ResetParams, ResetResult, ResetScope, RpcError};
@@ -26,6 +27,8 @@ pub(super) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<
         sidecar.changed(ChangeReason::Cooldown);
     }
     // What was taken back must not be there again after a restart.
-    sidecar.edit(|sidecar| Ok(sidecar.save_state()?)).await?;
+    let save =
+        |sidecar: &Sidecar| sidecar.save_state().map_err(|error| RpcError::from(error).hinted(HOLDS_UNSAVED));
+    sidecar.edit(save).await?;
     Ok(ResetResult { unpinned: report.unpinned, cooldowns_cleared: report.cooldowns_cleared })
 }

@@ -180,3 +180,32 @@ fn a_token_redeemed_while_its_account_is_renamed_is_stored() {
     assert_eq!(file["accounts"][0]["email"], "work");
     assert_ne!(file["accounts"][0]["refreshToken"], "rt_sim_ada_1", "the redeemed token is lost");
 }
+
+/// What was chosen holds in the sidecar although it could not be saved, and the error says so.
+#[test]
+fn a_choice_that_cannot_be_saved_holds_and_is_told_to() {
+    let world = world();
+    let mut peer = world.peer();
+    let refused = |peer: &mut Peer, method: &str, params: Value, hint: &str| {
+        let error = peer.call(method, params).expect_err("the file cannot be written");
+        assert_eq!((&error["code"], &error["data"]["hint"]), (&json!(-32016), &json!(hint)), "{error}");
+    };
+    world.rewrite_accounts(|file| file["version"] = json!(9));
+    let pinned = "it is pinned all the same; only that file does not say so";
+    refused(&mut peer, "accounts/use", json!({"account": "bob@example.com"}), pinned);
+    world.rewrite_accounts(|file| file["version"] = json!(1));
+
+    let lock = world.accounts_file().with_file_name("state").join("state.json.lock");
+    eventually("a directory is in its place", || {
+        let _ = fs::remove_file(&lock);
+        fs::create_dir(&lock).is_ok()
+    });
+    let held = "it holds all the same, and is saved once that can be";
+    refused(&mut peer, "accounts/disable", json!({"account": "ada@example.com"}), held);
+    assert_choices(&mut peer);
+    fs::remove_dir(&lock).expect("gone");
+    peer.call("accounts/label", json!({"account": "cleo@example.com", "label": "cleo"})).expect("renamed");
+    peer.close_stdin();
+    peer.expect_exit();
+    assert_choices(&mut world.peer());
+}
