@@ -3,7 +3,7 @@
 use super::Look;
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
-use super::when::duration;
+use super::when::{duration, since};
 use crate::protocol::{Account, AccountState, TokenState};
 
 const COLUMNS: [Column; 7] = [
@@ -41,12 +41,13 @@ pub fn account(account: &Account, now: i64) -> String {
     let note = note(account, now);
     tell("state", &if note.is_empty() { state.to_owned() } else { format!("{state} ({note})") });
     if let Some(reason) = &account.reason {
-        tell("why", &format!("{} ({} ago)", reason.message, duration(now - reason.since)));
+        tell("why", &format!("{} ({} ago)", reason.message, since(reason.since, now)));
     }
-    let left = account.token.expires_at - now;
-    match left {
-        1.. => tell("token", &format!("valid for {}", duration(left))),
-        _ => tell("token", &format!("expired {} ago", duration(-left))),
+    let expires_at = account.token.expires_at;
+    if expires_at > now {
+        tell("token", &format!("valid for {}", duration(expires_at - now)));
+    } else {
+        tell("token", &format!("expired {} ago", since(expires_at, now)));
     }
     match &account.usage {
         None => tell("usage", "not known yet"),
@@ -57,11 +58,11 @@ pub fn account(account: &Account, now: i64) -> String {
                     reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
                 tell(&window.name, &format!("{:.0}% used{resets}", window.used_percent));
             }
-            tell("read", &format!("{} ago", duration(now - usage.seen.fetched_at)));
+            tell("read", &format!("{} ago", since(usage.seen.fetched_at, now)));
         }
     }
     if let Some(at) = account.last_used_at {
-        tell("last used", &format!("{} ago", duration(now - at)));
+        tell("last used", &format!("{} ago", since(at, now)));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -3,7 +3,7 @@
 use super::Look;
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
-use super::when::{amount, duration, span};
+use super::when::{amount, since, span};
 use crate::protocol::{Account, Attempt, AttemptOutcome, HistoryAnswer, TokenCount};
 
 const COLUMNS: [Column; 9] = [
@@ -41,7 +41,7 @@ fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 9] {
     let tokens = attempt.tokens.unwrap_or_default();
     let counted = |text: String| Cell::from(attempt.tokens.map_or_else(String::new, |_| text));
     [
-        duration(now - attempt.at).into(),
+        since(attempt.at, now).into(),
         label_of(&attempt.account, accounts).into(),
         attempt.model.as_deref().map_or_else(String::new, |model| clean(model).into_owned()).into(),
         Cell::painted(outcome, paint),

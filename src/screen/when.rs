@@ -16,6 +16,11 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
+/// How long it is since `at`, which may come from a file that somebody has edited.
+pub(super) fn since(at: i64, now: i64) -> String {
+    duration(now.saturating_sub(at))
+}
+
 /// `850ms`, `1.2s`, `34s`, `2m5s`.
 pub(super) fn span(ms: u64) -> String {
     match ms {
