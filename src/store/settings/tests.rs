@@ -100,6 +100,23 @@ fn an_invalid_value_costs_only_itself() {
 }
 
 #[test]
+fn what_is_expected_names_every_value_there_is() {
+    let settings = load(
+        r#"{"pi-multicodex":{"usageMode":0,"resetWindow":0,"order":0,"rotation":{"strategy":0,"affinity":0}}}"#,
+    );
+    let problems = settings.unwrap().problems;
+    let check = |path: &str, names: &[&str]| {
+        let problem = problems.iter().find(|problem| problem.path.ends_with(path)).unwrap();
+        assert!(names.iter().all(|name| problem.expected.contains(name)), "{problem:?}");
+    };
+    check(".usageMode", &UsageMode::ALL.map(UsageMode::name));
+    check(".resetWindow", &ResetWindow::ALL.map(ResetWindow::name));
+    check(".order", &FooterOrder::ALL.map(FooterOrder::name));
+    check(".strategy", &Strategy::ALL.map(Strategy::name));
+    check(".affinity", &AffinityMode::ALL.map(AffinityMode::name));
+}
+
+#[test]
 fn a_good_value_beside_a_bad_one_is_kept() {
     let settings =
         load(r#"{"pi-multicodex":{"order":"x","rotation":{"maxAttempts":2,"strategy":0}}}"#).unwrap();
