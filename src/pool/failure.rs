@@ -35,7 +35,33 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The stable name on the wire.
+    pub const ALL: [FailureKind; 20] = {
+        use FailureKind::*;
+        [
+            UsageLimit,
+            RateLimit,
+            Credits,
+            Unauthorized,
+            LoginRequired,
+            TokenUnavailable,
+            Deactivated,
+            WorkspaceDenied,
+            Overloaded,
+            ServerError,
+            Network,
+            Challenge,
+            ModelUnsupported,
+            RequestRejected,
+            ContextLengthExceeded,
+            StreamInterrupted,
+            IdleTimeout,
+            UpstreamProtocol,
+            Storage,
+            OutcomeUnknown,
+        ]
+    };
+
+    /// The stable name on the wire, and in the state dir.
     pub fn name(self) -> &'static str {
         match self {
             FailureKind::UsageLimit => "usage_limit",
@@ -62,33 +88,34 @@ impl FailureKind {
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether the same request may do a moment later without anyone doing anything about it.
+    pub fn passes_by_itself(self) -> bool {
         use FailureKind::*;
-        [
-            UsageLimit,
-            RateLimit,
-            Credits,
-            Unauthorized,
-            LoginRequired,
-            TokenUnavailable,
-            Deactivated,
-            WorkspaceDenied,
-            Overloaded,
-            ServerError,
-            Network,
-            Challenge,
-            ModelUnsupported,
-            RequestRejected,
-            ContextLengthExceeded,
-            StreamInterrupted,
-            IdleTimeout,
-            UpstreamProtocol,
-            Storage,
-            OutcomeUnknown,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
+        match self {
+            TokenUnavailable | Overloaded | ServerError | Network | StreamInterrupted | IdleTimeout => true,
+            UsageLimit
+            | RateLimit
+            | Credits
+            | Unauthorized
+            | LoginRequired
+            | Deactivated
+            | WorkspaceDenied
+            | Challenge
+            | ModelUnsupported
+            | RequestRejected
+            | ContextLengthExceeded
+            | UpstreamProtocol
+            | Storage
+            | OutcomeUnknown => false,
+        }
     }
 }
+
+// What is missing there would be forgotten with every restart. New ones go before the last.
+const _: () = assert!(FailureKind::ALL.len() == FailureKind::OutcomeUnknown as usize + 1);
 
 /// Where a piece of evidence was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +134,11 @@ pub enum Source {
 }
 
 impl Source {
+    pub const ALL: [Source; 8] = {
+        use Source::*;
+        [ResponseBody, ResponseHeaders, StreamEvent, UsageEndpoint, TokenEndpoint, Transport, File, Fallback]
+    };
+
     pub fn name(self) -> &'static str {
         match self {
             Source::ResponseBody => "response_body",
@@ -121,12 +153,11 @@ impl Source {
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        use Source::*;
-        [ResponseBody, ResponseHeaders, StreamEvent, UsageEndpoint, TokenEndpoint, Transport, File, Fallback]
-            .into_iter()
-            .find(|source| source.name() == name)
+        Self::ALL.into_iter().find(|source| source.name() == name)
     }
 }
+
+const _: () = assert!(Source::ALL.len() == Source::Fallback as usize + 1);
 
 /// One failed attempt, fully described: everything the pool needs to decide what follows.
 #[derive(Clone, Debug, PartialEq)]

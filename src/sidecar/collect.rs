@@ -9,6 +9,7 @@ use super::Sidecar;
 use super::audience::{Audience, Collector};
 use super::nobody::Nobody;
 use super::order::Order;
+use crate::pool::FailureKind;
 use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
 
 /// The part of a terminal event that is the answer.
@@ -52,16 +53,8 @@ fn failed(failed: Failed) -> RpcError {
     let nobody = Nobody::told(&failed);
     let mut error = RpcError::new(kind, failed.message);
     error.data.hint = nobody.map(|nobody| nobody.hint().to_owned());
-    error.data.retryable = failed.retry_at.is_some()
-        || matches!(
-            failed.kind.as_str(),
-            "overloaded"
-                | "server_error"
-                | "network"
-                | "stream_interrupted"
-                | "idle_timeout"
-                | "token_unavailable"
-        );
+    let passes = FailureKind::from_name(&failed.kind).is_some_and(FailureKind::passes_by_itself);
+    error.data.retryable = passes || failed.retry_at.is_some();
     error.data.account = failed.account;
     error.data.retry_at = failed.retry_at;
     error.data.status = failed.status;
