@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Pool};
+use super::{Account, AccountId, Pool};
 
 /// Why a selector names no single account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,14 @@ impl Pool {
             }
             1 => Ok(candidates.swap_remove(0)),
             _ => Err(SelectError::Ambiguous { candidates }),
+        }
+    }
+
+    /// What selects this account and no other: its label, or its id where the label is another's e-mail as well.
+    pub fn unmistakable<'a>(&self, account: &'a Account) -> &'a str {
+        match self.select(&account.label) {
+            Ok(selected) if selected == account.id => &account.label,
+            _ => account.id.as_str(),
         }
     }
 }

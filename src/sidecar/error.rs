@@ -3,7 +3,7 @@
 use super::{Sidecar, view};
 use crate::auth::{LoginError, RedeemError};
 use crate::clock;
-use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, SelectError};
+use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::store::StorageError;
 
@@ -25,7 +25,7 @@ impl From<LabelError> for RpcError {
 }
 
 /// A selector that fits no account, or several.
-pub(super) fn select(selector: &str, error: SelectError) -> RpcError {
+pub(super) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcError {
     match error {
         SelectError::NotFound { candidates } => {
             let mut rpc =
@@ -44,10 +44,17 @@ pub(super) fn select(selector: &str, error: SelectError) -> RpcError {
                 format!("several accounts are called \"{selector}\""),
             );
             rpc.data.candidates = Some(candidates.iter().map(ToString::to_string).collect());
-            rpc.data.hint = Some("name one by its id".to_owned());
+            rpc.data.hint = Some(format!("name one by its id: {}", in_words(pool, &candidates)));
             rpc
         }
     }
+}
+
+/// Ids and whose they are; nothing else in what people see shows an id.
+fn in_words(pool: &Pool, candidates: &[AccountId]) -> String {
+    let accounts = candidates.iter().filter_map(|id| pool.get(id));
+    let named: Vec<_> = accounts.map(|account| format!("{} is {}", account.id, account.label)).collect();
+    named.join(", ")
 }
 
 /// A token that could not be had for `account`.
@@ -113,7 +120,8 @@ pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
 impl Sidecar {
     /// The account that a selector in params names.
     pub(super) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {
-        self.pool().select(selector).map_err(|error| select(selector, error))
+        let pool = self.pool();
+        pool.select(selector).map_err(|error| select(&pool, selector, error))
     }
 
     /// The account as clients see it now.
@@ -121,7 +129,7 @@ impl Sidecar {
         let pool = self.pool();
         let account = pool
             .get(id)
-            .ok_or_else(|| select(id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
+            .ok_or_else(|| select(&pool, id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
         Ok(view::account(&pool, account, now))
     }
 }

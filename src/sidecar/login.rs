@@ -129,7 +129,7 @@ fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
         _ => {
             let candidates = pool.accounts().iter().map(|account| account.label.clone());
             let none = SelectError::NotFound { candidates: candidates.collect() };
-            let mut error = error::select("", none);
+            let mut error = error::select(&pool, "", none);
             "no account is active; say which one is to be renewed".clone_into(&mut error.message);
             Err(error)
         }

@@ -105,7 +105,16 @@ fn accounts_like(typed: &str, accounts: &[Account]) -> Vec<Offer> {
         let email = account.email.as_deref().unwrap_or_default();
         contains(&account.label, typed) || contains(email, typed) || account.id == typed
     };
-    let offer = |account: &Account| Offer { word: quoted(&account.label), label: label(account) };
+    // An e-mail in two workspaces names neither.
+    let is_taken = |account: &Account| {
+        let others = accounts.iter().filter(|other| other.id != account.id);
+        let mut names = others.flat_map(|other| std::iter::once(&other.label).chain(&other.email));
+        names.any(|name| name.to_lowercase() == account.label.to_lowercase())
+    };
+    let offer = |account: &Account| Offer {
+        word: if is_taken(account) { account.id.clone() } else { quoted(&account.label) },
+        label: label(account),
+    };
     accounts.iter().filter(fits).map(offer).collect()
 }
 

@@ -49,8 +49,9 @@ impl Sidecar {
             ),
         });
         for account in &accounts {
-            checks.push(login(account));
-            checks.push(token(account, &ledger, now));
+            let name = self.pool().unmistakable(account);
+            checks.push(login(account, name));
+            checks.push(token(account, name, &ledger, now));
             checks.push(usage(account, now));
         }
         checks
@@ -64,7 +65,10 @@ impl Sidecar {
                 Check::warn(
                     CheckId::SharedCredentials,
                     format!("{with} holds the refresh token of {}, too", account.label),
-                    format!("the first to renew signs the other out: {}", log_in_again(account)),
+                    format!(
+                        "the first to renew signs the other out: {}",
+                        log_in_again(self.pool().unmistakable(account))
+                    ),
                 )
                 .of(&account.id),
             );
@@ -96,16 +100,17 @@ impl Sidecar {
     }
 }
 
-pub(super) fn log_in_again(account: &Account) -> String {
-    format!("/multicodex reauth {}, or multicodex login", quoted(&account.label))
+/// `name` selects the account.
+pub(super) fn log_in_again(name: &str) -> String {
+    format!("/multicodex reauth {}, or multicodex login", quoted(name))
 }
 
-fn login(account: &Account) -> Check {
+fn login(account: &Account, name: &str) -> Check {
     let check = match &account.health.standing {
         Standing::NeedsLogin(why) => Check::fail(
             CheckId::AccountLogin,
             format!("{} needs login: {}", account.label, why.message),
-            log_in_again(account),
+            log_in_again(name),
         ),
         Standing::Deactivated(why) => Check::fail(
             CheckId::AccountLogin,
@@ -120,7 +125,7 @@ fn login(account: &Account) -> Check {
     check.of(&account.id)
 }
 
-fn token(account: &Account, ledger: &RedeemLedger, now: At) -> Check {
+fn token(account: &Account, name: &str, ledger: &RedeemLedger, now: At) -> Check {
     let label = &account.label;
     let expires_at = account.credential.expires_at;
     let sent = ledger.unknown_since(&auth::token_hash(&account.credential.refresh));
@@ -128,7 +133,7 @@ fn token(account: &Account, ledger: &RedeemLedger, now: At) -> Check {
         Check::warn(
             CheckId::AccountToken,
             format!("the refresh token of {label} was sent at {since} and no answer arrived"),
-            format!("multicodex refresh {} --force tries it once more", quoted(label)),
+            format!("multicodex refresh {} --force tries it once more", quoted(name)),
         )
     } else if !matches!(account.health.standing, Standing::Good) {
         Check::pass(CheckId::AccountToken, format!("the token of {label} is of no use before that"))
@@ -136,7 +141,7 @@ fn token(account: &Account, ledger: &RedeemLedger, now: At) -> Check {
         Check::warn(
             CheckId::AccountToken,
             format!("the access token of {label} expired at {expires_at}"),
-            format!("its next use renews it; to do so now: multicodex refresh {}", quoted(label)),
+            format!("its next use renews it; to do so now: multicodex refresh {}", quoted(name)),
         )
     } else if expires_at <= now + EXPIRING {
         Check::pass(CheckId::AccountToken, format!("{label} has an access token that is about to be renewed"))

@@ -79,14 +79,15 @@ impl Sidecar {
             Err(failure) => failure,
         };
         let why = redact::redact(&self.pool(), &failure.message).into_owned();
+        let name = self.pool().unmistakable(account);
         vec![match failure.kind {
             FailureKind::Unauthorized => Check::fail(
                 CheckId::AccountToken,
                 format!("upstream refuses the access token of {label}: {why}"),
                 format!(
                     "multicodex refresh {} --force; if that does not help, {}",
-                    quoted(label),
-                    log_in_again(account)
+                    quoted(name),
+                    log_in_again(name)
                 ),
             ),
             FailureKind::Deactivated => Check::fail(
