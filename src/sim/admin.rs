@@ -57,7 +57,13 @@ fn change(shared: &Arc<Shared>, what: &str, received: &Received, now: At) -> Res
             let account = SimAccount::from_json(&body(received)?)?;
             return Ok(json!(shared.state().add_account(account, now)));
         }
-        "behaviour" => handle.add_rule(body::<Rule>(received)?),
+        "behaviour" => {
+            let rule: Rule = body(received)?;
+            if let Some(account) = &rule.account {
+                known(shared, account)?;
+            }
+            handle.add_rule(rule);
+        }
         "usage" => {
             let SetUsage { account, usage } = body(received)?;
             known(shared, &account)?;

@@ -308,6 +308,7 @@ async fn the_admin_endpoint_is_the_handle() {
     for (what, body) in [
         ("account", json!({ "plan": "team" })),
         ("behaviour", json!({ "behaviour": "no such row" })),
+        ("behaviour", json!({ "account": "nobody", "behaviour": "overloaded" })),
         ("usage", json!({ "account": "nobody", "usage": {} })),
         ("nonsense", json!({})),
     ] {
