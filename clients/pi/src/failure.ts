@@ -15,7 +15,8 @@ export function failedResponse(error: CompletionError): Response {
   if (refused && body) {
     return new Response(body, { status: refused, headers: { "content-type": contentType(body) } });
   }
-  const everyoneCools = accounts?.length && accounts.every(({ state }) => state === "cooling");
+  const inUse = accounts?.filter(({ state }) => state !== "disabled");
+  const everyoneCools = inUse?.length && inUse.every(({ state }) => state === "cooling");
   if (kind === "no_available_account" && everyoneCools && retryAt) {
     const limit = { type: "usage_limit_reached", message, resets_at: Math.ceil(retryAt / 1000) };
     return Response.json({ error: limit }, { status: 429 });

@@ -112,15 +112,18 @@ test("what is no refusal of upstream is none to pi", () => {
 
 test("a failure without one is put so that pi says and does the right thing", async () => {
   const cooling = { account: "acc_1", state: "cooling" as const };
-  const limited = failedResponse(
-    failed({ kind: "no_available_account", retryAt: minutes(5), accounts: [cooling] }),
-  );
-  assert.equal(limited.status, 429);
-  assert.deepEqual(await errorOf(limited), {
-    type: "usage_limit_reached",
-    message: "no route",
-    resets_at: minutes(5) / 1000,
-  });
+  const disabled = { account: "acc_2", state: "disabled" as const };
+  for (const accounts of [[cooling], [disabled, cooling]]) {
+    const limited = failedResponse(failed({ kind: "no_available_account", retryAt: minutes(5), accounts }));
+    assert.equal(limited.status, 429);
+    assert.deepEqual(await errorOf(limited), {
+      type: "usage_limit_reached",
+      message: "no route",
+      resets_at: minutes(5) / 1000,
+    });
+  }
+  const unused = failed({ kind: "no_available_account", accounts: [disabled] });
+  assert.equal(failedResponse(unused).status, 503);
   const cases: [Partial<Failed>, boolean][] = [
     [{ kind: "network" }, true],
     [{ kind: "stream_interrupted" }, true],
