@@ -17,6 +17,9 @@
 //! but protocol messages; a shared file is never overwritten in place, and never at all when it does not parse; the
 //! pool's lock is never held over an await. A test reads the `use` lines and holds the layers to `tests/it/layers.rs`.
 
+#[cfg(not(unix))]
+compile_error!("multicodex is for Linux and macOS; under Windows it runs in WSL");
+
 pub mod auth;
 pub mod cli;
 #[cfg(feature = "sim")]
