@@ -30,7 +30,7 @@ pub enum FailureKind {
     UpstreamProtocol,
     /// The credential cannot be stored, so it is not redeemed.
     Storage,
-    /// A redeem was sent and its answer never arrived.
+    /// A redeem was sent and its answer never arrived. It stays the last: see [`FailureKind::ALL`].
     OutcomeUnknown,
 }
 
@@ -129,7 +129,7 @@ pub enum Source {
     Transport,
     /// Read from `codex-accounts.json`, written by the ancestor: how it was learned is unknown.
     File,
-    /// Nothing quoted a time; a default was assumed.
+    /// Nothing quoted a time; a default was assumed. It stays the last: see [`Source::ALL`].
     Fallback,
 }
 

@@ -121,3 +121,44 @@ pub(crate) fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, RpcEr
 fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::pool::Tempo;
+    use crate::protocol::openrpc;
+    use crate::sidecar::{LoginOptions, Options, Start};
+    use crate::store::{PathOptions, Paths, Surroundings};
+
+    #[test]
+    fn what_is_answered_is_what_the_document_lists() {
+        let nowhere = Surroundings {
+            home: Some("/nowhere".into()),
+            state_dir: Some("/nowhere/state".into()),
+            current_dir: "/".into(),
+        };
+        let sidecar = Sidecar::start(Options {
+            paths: Paths::resolve(&PathOptions::default(), |_| None, &nowhere).unwrap(),
+            upstream_url: "https://localhost".parse().unwrap(),
+            auth_url: "https://localhost".parse().unwrap(),
+            redeem_spacing: Duration::ZERO,
+            login: LoginOptions::default(),
+            upkeep_interval: Duration::MAX,
+            usage_tempo: Tempo::every(Duration::MAX),
+            start: Start::LookingOnly,
+        });
+        let methods = methods(sidecar).unwrap();
+        let mut answered: Vec<&str> = methods.method_names().collect();
+        let document = openrpc::document();
+        let listed = document["methods"].as_array().unwrap().iter();
+        // That one belongs to the connection.
+        let mut listed: Vec<&str> =
+            listed.filter_map(|it| it["name"].as_str()).filter(|name| *name != "shutdown").collect();
+        answered.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(answered, listed);
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Registry;
+use multicodex::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, UsageMode};
 use multicodex::protocol::openrpc;
 use serde_json::{Value, json};
 
@@ -53,6 +54,29 @@ fn every_definition_of_the_bundle_compiles_as_a_2020_12_schema() {
         schema["$ref"] = json!(format!("#/$defs/{name}"));
         jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
+}
+
+/// What a client can set has a place in settings.json, where it is read by its name.
+#[test]
+fn every_choice_of_the_protocol_is_a_choice_of_the_settings() {
+    let bundle = openrpc::bundle();
+    let check = |definition: &str, names: &[&str]| {
+        // Those with a description stand one by one, the others together.
+        let described = bundle["$defs"][definition]["oneOf"].as_array().into_iter().flatten();
+        let (one, several): (Vec<_>, Vec<_>) =
+            described.chain([&bundle["$defs"][definition]]).map(|it| (&it["const"], &it["enum"])).unzip();
+        let several = several.into_iter().filter_map(Value::as_array).flatten();
+        let mut known: Vec<&str> = one.into_iter().chain(several).filter_map(Value::as_str).collect();
+        let mut names = names.to_vec();
+        known.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(known, names, "{definition}");
+    };
+    check("Strategy", &Strategy::ALL.map(Strategy::name));
+    check("Affinity", &AffinityMode::ALL.map(AffinityMode::name));
+    check("UsageMode", &UsageMode::ALL.map(UsageMode::name));
+    check("ResetWindow", &ResetWindow::ALL.map(ResetWindow::name));
+    check("FooterOrder", &FooterOrder::ALL.map(FooterOrder::name));
 }
 
 fn committed(name: &str, generated: &Value) {

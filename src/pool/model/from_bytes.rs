@@ -8,9 +8,8 @@ const MOST_EVENTS: usize = 200;
 /// However life goes, the pool and the naive one agree on every choice.
 pub fn rotation(data: &[u8]) {
     let [strategy, attempts, reserve, events @ ..] = data else { return };
-    let strategies = [Strategy::ResetFirst, Strategy::LeastUsed, Strategy::RoundRobin, Strategy::Priority];
     let settings = RotationSettings {
-        strategy: strategies[usize::from(strategy % 4)],
+        strategy: Strategy::ALL[usize::from(*strategy) % Strategy::ALL.len()],
         max_attempts: u32::from(attempts % 6) + 1,
         reserve_percent: f64::from(reserve % 101),
         priority: [(id("b"), 7), (id("c"), -7)].into(),

@@ -1,6 +1,7 @@
 //! Lives made up by proptest.
 
 use proptest::prelude::{Just, any, prop_oneof, proptest};
+use proptest::sample::select;
 use proptest::strategy::Strategy as Generator;
 
 use super::lives::{Event, live_through};
@@ -33,11 +34,8 @@ pub(super) fn any_event() -> impl Generator<Value = Event> {
 }
 
 pub(super) fn any_settings() -> impl Generator<Value = RotationSettings> {
-    use Strategy::*;
-    let strategies = prop_oneof![Just(ResetFirst), Just(LeastUsed), Just(RoundRobin), Just(Priority)];
-    let affinity = prop_oneof![Just(AffinityMode::Session), Just(AffinityMode::None)];
-    (strategies, affinity, 1..6u32, prop_oneof![Just(0.0), Just(10.0)]).prop_map(
-        |(strategy, affinity, max_attempts, reserve_percent)| {
+    (select(&Strategy::ALL), select(&AffinityMode::ALL), 1..6u32, prop_oneof![Just(0.0), Just(10.0)])
+        .prop_map(|(strategy, affinity, max_attempts, reserve_percent)| {
             let priority = [(id("b"), 7), (id("c"), -7)].into();
             RotationSettings {
                 strategy,
@@ -47,8 +45,7 @@ pub(super) fn any_settings() -> impl Generator<Value = RotationSettings> {
                 priority,
                 ..RotationSettings::default()
             }
-        },
-    )
+        })
 }
 
 proptest! {
