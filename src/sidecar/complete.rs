@@ -260,8 +260,9 @@ impl Completion {
             }
             None => {
                 "account_unavailable".clone_into(&mut failed.kind);
-                "the account asked for cannot be used now".clone_into(&mut failed.message);
-                failed.account = self.walk.named().map(ToString::to_string);
+                let named = self.walk.named();
+                failed.message = self.sidecar.why_unavailable(named, ending.retry_at);
+                failed.account = named.map(ToString::to_string);
             }
         }
         failed

@@ -2,7 +2,7 @@
 
 use super::Sidecar;
 use crate::clock;
-use crate::pool::{At, Ending, EndingKind, State};
+use crate::pool::{AccountId, At, Ending, EndingKind, State};
 use crate::protocol::{ErrorKind, Failed, RpcError};
 
 const NO_ACCOUNTS: &str = "there are no accounts yet";
@@ -91,6 +91,24 @@ impl Sidecar {
             }
             (EndingKind::NoAvailableAccount, None) => Some(Nobody::Unusable),
         }
+    }
+
+    /// Why the one account that was asked for cannot be used.
+    pub(super) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
+        let pool = self.pool();
+        let Some(account) = named.and_then(|id| pool.get(id)) else {
+            return "the account asked for is not there any more".to_owned();
+        };
+        let why = match account.state(clock::now()) {
+            State::Disabled => "it is disabled".to_owned(),
+            State::NeedsLogin => "it needs a login".to_owned(),
+            State::Deactivated => "it is deactivated".to_owned(),
+            State::Cooling | State::Ready => match back_at {
+                Some(at) => format!("it is back at {at}"),
+                None => return format!("{} cannot be used now", account.label),
+            },
+        };
+        format!("{} cannot be used now: {why}", account.label)
     }
 
     fn no_accounts(&self) -> Nobody {
