@@ -142,7 +142,7 @@ pub fn parse(
         Some("token") => Some(Asked::Token { account }),
         Some("import") => Some(Asked::Import {
             from: import_source(flags.get("from"))?,
-            path: flags.get("path").map(text).transpose()?,
+            path: flags.path("path")?.map(text).transpose()?,
             json: flags.switch("json"),
         }),
         Some("verify") => Some(Asked::Verify { online: flags.switch("online"), json: flags.switch("json") }),
@@ -220,8 +220,9 @@ fn import_source(value: Option<OsString>) -> Result<ImportSource, UsageError> {
 }
 
 /// The protocol's paths are JSON strings.
-fn text(path: OsString) -> Result<String, UsageError> {
-    path.into_string()
+fn text(path: PathBuf) -> Result<String, UsageError> {
+    path.into_os_string()
+        .into_string()
         .map_err(|path| UsageError(format!("--path: \"{}\" is not UTF-8", path.to_string_lossy())))
 }
 
@@ -232,6 +233,14 @@ struct Flags(Vec<(String, OsString)>, Vec<String>);
 impl Flags {
     fn get(&self, name: &str) -> Option<OsString> {
         self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
+    }
+
+    /// An empty one, as from a variable that is not set, would be the directory one happens to be in.
+    fn path(&self, name: &str) -> Result<Option<PathBuf>, UsageError> {
+        match self.get(name) {
+            Some(path) if path.is_empty() => Err(UsageError(format!("--{name}: a path is needed"))),
+            path => Ok(path.map(PathBuf::from)),
+        }
     }
 
     fn number(&self, name: &str) -> Result<Option<u32>, UsageError> {
@@ -261,12 +270,11 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             env(variable).filter(|value| !value.is_empty()).map(|value| (variable.to_owned(), value))
         })
     };
-    let path = |flag| flags.get(flag).map(PathBuf::from);
     let path_options = PathOptions {
-        agent_dir: path("agent-dir"),
-        state_dir: path("state-dir"),
-        codex_home: path("codex-home"),
-        log_file: path("log-file"),
+        agent_dir: flags.path("agent-dir")?,
+        state_dir: flags.path("state-dir")?,
+        codex_home: flags.path("codex-home")?,
+        log_file: flags.path("log-file")?,
     };
     let url = |flag, variable, default: &str| match choose(flag, variable) {
         Some((name, value)) => value
@@ -345,7 +353,7 @@ fn bench(flags: &mut Flags) -> Result<super::bench::BenchOptions, UsageError> {
     Ok(super::bench::BenchOptions {
         json: flags.switch("json"),
         quick: flags.switch("quick"),
-        svg: flags.get("svg").map(PathBuf::from),
+        svg: flags.path("svg")?,
         only: flags.get("only").map(part).transpose()?,
     })
 }
@@ -357,7 +365,7 @@ fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
     Ok(crate::sim::SimulateOptions {
         port: number(named("port"), 0)?,
         accounts: number(named("accounts"), 3)?,
-        agent_dir: flags.get("agent-dir").map(PathBuf::from),
+        agent_dir: flags.path("agent-dir")?,
     })
 }
 

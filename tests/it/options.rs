@@ -21,6 +21,10 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["serve", "--port", "1"], "unknown option --port");
     check(&["--agent-dir", file], "is not a directory");
     check(&["--agent-dir", &format!("{file}/below")], "cannot be used");
+    check(&["--agent-dir", ""], "--agent-dir: a path is needed");
+    check(&["--state-dir="], "--state-dir: a path is needed");
+    check(&["import", "--path", ""], "--path: a path is needed");
+    check(&["simulate", "--agent-dir", ""], "--agent-dir: a path is needed");
     check(&["--state-dir", file], "is not a directory; --state-dir names another");
     check(&["--max-requests", "0"], "--max-requests: must be at least 1");
     check(&["--max-message-bytes", "-1"], "--max-message-bytes: \"-1\" is not a number that fits");
