@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::sidecar::Sidecar;
@@ -47,9 +48,7 @@ async fn interrupted() {
     }
 }
 
-#[cfg(unix)]
 async fn signalled() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
@@ -58,9 +57,4 @@ async fn signalled() -> io::Result<()> {
         _ = hang_up.recv() => {}
     }
     Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signalled() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -3,6 +3,9 @@
 use std::future::pending;
 use std::io::{self, IsTerminal};
 
+use rustix::process::getppid;
+use tokio::signal::unix::{SignalKind, signal};
+
 /// Returns once the process is asked to end: by SIGTERM, or because its parent is gone.
 ///
 /// SIGINT and SIGHUP count only when standard input is a terminal: a terminal sends Ctrl-C, and that it was closed, to
@@ -10,39 +13,19 @@ use std::io::{self, IsTerminal};
 /// not from the first poll.
 pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     let interactive = io::stdin().is_terminal();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
-                _ = interrupt.recv(), if interactive => tracing::info!("asked to end by SIGINT"),
-                _ = hang_up.recv(), if interactive => tracing::info!("the terminal was closed"),
-                () = parent_gone() => tracing::info!("the process that started this one is gone"),
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        Ok(async move {
-            loop {
-                let caught = tokio::signal::ctrl_c().await;
-                if caught.is_err() {
-                    pending::<()>().await;
-                }
-                if interactive {
-                    return;
-                }
-            }
-        })
-    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("asked to end by SIGTERM"),
+            _ = interrupt.recv(), if interactive => tracing::info!("asked to end by SIGINT"),
+            _ = hang_up.recv(), if interactive => tracing::info!("the terminal was closed"),
+            () = parent_gone() => tracing::info!("the process that started this one is gone"),
+        }
+    })
 }
 
-#[cfg(unix)]
 async fn parent_gone() {
-    use rustix::process::getppid;
     // Without a parent in our process namespace there is none to lose.
     let Some(parent) = getppid() else { return pending().await };
     #[cfg(target_os = "linux")]

@@ -109,7 +109,6 @@ pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
 
 /// On macOS this is to look after the disk's own cache, too, which drives in the network have no way to: there it is
 /// synced as elsewhere.
-#[cfg(unix)]
 pub(super) fn sync_file(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if is_not_to_be_had(&error) => rustix::fs::fsync(file).map_err(io::Error::from),
@@ -119,7 +118,6 @@ pub(super) fn sync_file(file: &File) -> io::Result<()> {
 
 /// The rename itself is on the disk only once its directory is. Where the file system, one in the network mostly, syncs
 /// no directories, what was renamed is as safe as it gets.
-#[cfg(unix)]
 fn sync_dir(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         Err(error) if is_not_to_be_had(&error) => Ok(()),
@@ -127,22 +125,11 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
-#[cfg(unix)]
 fn is_not_to_be_had(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
-#[cfg(not(unix))]
-pub(super) fn sync_file(file: &File) -> io::Result<()> {
-    file.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_dir(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -6,6 +6,7 @@ mod line;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,11 +108,8 @@ impl HistoryFile {
 
     /// Gives the length of the file. All lines go out in one write, behind the last whole line.
     fn add_lines(&self, tries: &[TriedOnce]) -> io::Result<u64> {
-        let mut options = OpenOptions::new();
-        options.create(true).read(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.path)?;
+        let mut file =
+            OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&self.path)?;
         let whole = end_of_last_line(&mut file)?;
         file.set_len(whole)?;
         let text: String = tries.iter().map(|tried| Line::of_try(tried).into_text()).collect();

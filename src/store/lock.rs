@@ -4,6 +4,7 @@
 //! locked file cannot be read. Lock files stay where they are: removing one would let two holders in.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,11 +50,7 @@ impl LockGuard {
 }
 
 fn open(lock_file: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(lock_file)
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock_file)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::StorageError;
@@ -37,12 +38,8 @@ pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
 
 /// Opens a log to append to, readable for its owner only wherever it lies.
 pub fn open_log(path: &Path) -> Result<File, StorageError> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let failed = |error| StorageError::writing(path, error);
-    let file = options.open(path).map_err(failed)?;
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
     // A device, like /dev/null, is everybody's.
     if file.metadata().map_err(failed)?.is_file() {
         narrow(path)?;
@@ -52,37 +49,23 @@ pub fn open_log(path: &Path) -> Result<File, StorageError> {
 
 /// Makes a directory of our own, and its missing ancestors, 0700. One that is there already is left as it is.
 pub fn make_private_dir(dir: &Path) -> Result<(), StorageError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| StorageError::writing(dir, error))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| StorageError::writing(dir, error))
 }
 
-#[cfg(unix)]
 fn finding(metadata: &fs::Metadata) -> PermissionFinding {
-    use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 == 0 { PermissionFinding::Private } else { PermissionFinding::Wide { mode } }
 }
 
-#[cfg(not(unix))]
-fn finding(_: &fs::Metadata) -> PermissionFinding {
-    PermissionFinding::Private
-}
-
-#[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-#[cfg(not(unix))]
-fn set_mode(_: &Path, _: u32) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use notify::event::{EventKind, ModifyKind};
@@ -120,14 +121,7 @@ fn deepest_existing(dir: &Path) -> Option<(PathBuf, DirId)> {
     dir.ancestors().find_map(|dir| Some((dir.to_owned(), dir_id(dir)?)))
 }
 
-#[cfg(unix)]
 fn dir_id(dir: &Path) -> Option<DirId> {
-    use std::os::unix::fs::MetadataExt;
     let metadata = fs::metadata(dir).ok().filter(fs::Metadata::is_dir)?;
     Some(DirId(metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn dir_id(dir: &Path) -> Option<DirId> {
-    dir.is_dir().then_some(DirId(0, 0))
 }

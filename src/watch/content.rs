@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +33,6 @@ enum Seen {
 struct Signature {
     length: u64,
     modified: Option<std::time::SystemTime>,
-    #[cfg(unix)]
     inode: (u64, u64, i64, i64),
 }
 
@@ -62,11 +62,7 @@ impl Signature {
         Some(Signature {
             length: metadata.len(),
             modified: metadata.modified().ok(),
-            #[cfg(unix)]
-            inode: {
-                use std::os::unix::fs::MetadataExt;
-                (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-            },
+            inode: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
         })
     }
 }
