@@ -50,6 +50,7 @@
     (with-temp-file wrapper
       (insert (format "#!/bin/sh\necho $$ >> '%s'\nexec '%s' \"$@\"\n" pids (getenv "MULTICODEX_BIN"))))
     (set-file-modes wrapper #o700)
+    (add-hook 'kill-emacs-hook (lambda () (mapc #'delete-file (list wrapper pids))))
     (cons wrapper pids)))
 
 (defun multicodex-tests--pids (file)
