@@ -12,7 +12,7 @@ use super::blocking::on_a_thread;
 use super::complete::Completion;
 use crate::pool::{Demand, Walk};
 use crate::protocol::{CompleteParams, RpcError};
-use crate::upstream::{self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest};
+use crate::upstream::{self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_key};
 
 /// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -51,7 +51,11 @@ impl Order {
             })?;
         Ok(Order {
             sidecar: sidecar.clone(),
-            demand: Demand { account, session: params.session_id, model: Some(body.model.clone()) },
+            demand: Demand {
+                account,
+                session: params.session_id.as_deref().map(session_key),
+                model: Some(body.model.clone()),
+            },
             body,
             headers,
             idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),

@@ -7,9 +7,11 @@ use super::{Sidecar, view};
 use crate::clock;
 use crate::pool::{self, Demand, PRIORITIES, RESERVES};
 use crate::protocol::{ChangeReason, Rotation, RotationChange, RotationParams, RpcError};
+use crate::upstream::session_key;
 
 pub(super) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
-    let demand = Demand { session: params.session_id, model: params.model, account: None };
+    let session = params.session_id.as_deref().map(session_key);
+    let demand = Demand { session, model: params.model, account: None };
     Ok(view::rotation(&sidecar.pool(), &demand, clock::now()))
 }
 

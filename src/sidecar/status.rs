@@ -8,6 +8,7 @@ use super::{Sidecar, view};
 use crate::clock;
 use crate::pool::{At, Footer};
 use crate::protocol::{RpcError, Status, StatusChanged, StatusParams};
+use crate::upstream::session_key;
 
 /// What changes by itself is looked at this often at least.
 const LONGEST_REST: Duration = Duration::from_secs(60);
@@ -37,7 +38,7 @@ impl Shown {
 pub(super) fn show(sidecar: &Arc<Sidecar>, params: StatusParams) -> Result<Status, RpcError> {
     let now = clock::now();
     sidecar.usage_polls.attended(now);
-    let session = params.session_id.or_else(|| sidecar.shown.session());
+    let session = params.session_id.as_deref().map(session_key).or_else(|| sidecar.shown.session());
     Ok(view::status(&sidecar.footer(session.as_deref(), now), now))
 }
 

@@ -12,6 +12,8 @@ use super::headers::session_key;
 /// Smaller bodies gain nothing from compression.
 const COMPRESS_FROM: usize = 1024;
 const ZSTD_LEVEL: i32 = 3;
+/// No model is called by anything near; which ones an account was refused for is remembered.
+const MAX_MODEL_BYTES: usize = 256;
 
 /// A body that may be sent as it is, once it was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,9 @@ pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody,
     };
     if model.is_empty() {
         return refuse("request.model", "must not be empty");
+    }
+    if model.len() > MAX_MODEL_BYTES {
+        return refuse("request.model", "must have at most 256 bytes");
     }
     if present(members.stream).is_some_and(|stream| stream != "true") {
         return refuse("request.stream", "must be true, or left out");
@@ -222,6 +227,7 @@ mod tests {
         check(r#"{"model":null}"#, "request.model");
         check(r#"{"model":""}"#, "request.model");
         check(r#"{"model":7}"#, "request.model");
+        check(&format!(r#"{{"model":"{}"}}"#, "m".repeat(257)), "request.model");
         check(r#"{"model":"m","stream":false}"#, "request.stream");
         check(r#"{"model":"m","stream":"true"}"#, "request.stream");
         check(r#"{"model":"m","store":true}"#, "request.store");

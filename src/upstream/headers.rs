@@ -88,7 +88,7 @@ pub fn request_headers<'h>(
 }
 
 /// A session id as upstream takes it: as it is, or its SHA-256 in hex when it is too long.
-pub(super) fn session_key(session_id: &str) -> String {
+pub fn session_key(session_id: &str) -> String {
     if session_id.len() <= MAX_SESSION_ID { session_id.to_owned() } else { sha256_hex(session_id) }
 }
 

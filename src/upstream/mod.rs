@@ -22,7 +22,7 @@ pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 pub use classify::classify;
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
-pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers};
+pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers, session_key};
 pub use silence::{Silent, unless_silent};
 pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use stream::{EventStream, StreamFault};

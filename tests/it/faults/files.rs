@@ -194,6 +194,25 @@ fn attempts_that_a_full_disk_took_in_part_are_counted_once() {
     drop(peer);
 }
 
+/// What is too large is not read again, so that nothing could be kept any more.
+#[test]
+fn names_of_any_length_do_not_fill_the_state_dir() {
+    let world = world();
+    let mut peer = spawn(world.command());
+    let long = "x".repeat(1 << 20);
+    let ask = |model: &str| json!({"request": {"model": model, "input": []}, "sessionId": long});
+    let refused = peer.call("complete/collect", ask(&long)).expect_err("no model is called that");
+    assert_eq!((&refused["code"], &refused["data"]["path"]), (&json!(-32602), &json!("request.model")));
+    let answer = peer.call("complete/collect", ask("gpt-6.1-sol")).expect("an answer");
+    let rotation = peer.call("rotation", json!({"sessionId": long})).expect("an order");
+    assert_eq!(rotation["order"][0]["account"], answer["account"]);
+    assert_eq!(rotation["order"][0]["reasons"][0], "served this session last");
+    peer.call("status", json!({"sessionId": long})).expect("a footer");
+    drop(peer);
+    let state = fs::metadata(folder(&world).join("state/state.json")).expect("saved");
+    assert!(state.len() < 64 << 10, "{} bytes", state.len());
+}
+
 /// A file system of 256 KiB, gone when dropped.
 struct SmallDisk(PathBuf);
 
