@@ -22,23 +22,20 @@ pub(super) async fn to_its_end<T>(
     sidecar: &Arc<Sidecar>,
     work: impl Future<Output = T>,
 ) -> Result<T, ExitCode> {
-    let done = tokio::select! {
-        biased;
-        () = interrupted() => None,
-        done = work => Some(done),
+    let to_the_end = async {
+        let done = work.await;
+        sidecar.finish().await;
+        done
     };
-    match done {
-        Some(done) => {
-            sidecar.finish().await;
-            Ok(done)
-        }
-        None => {
-            if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
-                tracing::warn!("ended before everything was stored");
-            }
-            Err(ExitCode::from(INTERRUPTED))
-        }
+    tokio::select! {
+        biased;
+        () = interrupted() => {}
+        done = to_the_end => return Ok(done),
     }
+    if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
+        tracing::warn!("ended before everything was stored");
+    }
+    Err(ExitCode::from(INTERRUPTED))
 }
 
 async fn interrupted() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use multicodex::sim::{
     After, Behaviour, Break, FaultKind, Pace, RequestEnd, Route, Rule, SimAccount, StreamPlan,
 };
+use multicodex::store::{LOCK_DEADLINE, LockGuard};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -144,6 +145,31 @@ fn a_token_that_was_sent_when_a_refresh_is_interrupted_is_stored() {
         world.peer().call("accounts/token", json!({})).expect("the token is known");
         assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "{interrupt:?}");
     }
+}
+
+/// Another process holds a lock, so that what was learned cannot be saved.
+#[test]
+fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
+    let world = World::new([SimAccount::named("ada")]);
+    let lock = world.accounts_file().with_file_name("state").join("state.json.lock");
+    let _held = LockGuard::acquire(&lock, Duration::ZERO).expect("nobody has it");
+    let mut accounts = world.command_to("accounts");
+    let mut accounts = accounts
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary");
+    let mut line = String::new();
+    BufReader::new(accounts.stdout.take().expect("piped")).read_line(&mut line).expect("a table");
+    assert!(line.starts_with("ACCOUNT"), "{line}");
+    signal(accounts.id(), Signal::INT);
+    let until = Instant::now() + LOCK_DEADLINE / 2;
+    while accounts.try_wait().expect("a child").is_none() {
+        assert!(Instant::now() < until, "it waits for the lock all the same");
+        sleep(Duration::from_millis(2));
+    }
+    assert_eq!(accounts.wait().expect("a child").code(), Some(130));
 }
 
 fn next(peer: &mut Peer) -> Value {
