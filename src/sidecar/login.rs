@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::accounts::wanted_label;
-use super::logins::{Beginning, MAX_OPEN};
+use super::logins::Beginning;
 use super::{Sidecar, error};
 use crate::auth::{BrowserLogin, DeviceLogin, open_in_browser};
 use crate::clock;
@@ -65,10 +65,8 @@ async fn begin(
     flow: Option<LoginFlow>,
     open: Option<bool>,
 ) -> Result<LoginStarted, RpcError> {
-    if sidecar.logins.open() >= MAX_OPEN {
-        let mut error = RpcError::new(ErrorKind::LoginFailed, "too many logins are under way");
-        error.data.hint = Some("cancel one, or wait for it to end".to_owned());
-        return Err(error);
+    if sidecar.logins.are_too_many() {
+        return Err(too_many());
     }
     // Nobody should go through a login that cannot be kept.
     sidecar.on_accounts_file(|file| file.change(|_| ())).await?;
@@ -98,12 +96,18 @@ async fn begin(
         }
     };
     let expires_at = (clock::now() + lives).millis();
-    let login_id = sidecar.begin_login(beginning, purpose, lives);
+    let login_id = sidecar.begin_login(beginning, purpose, lives).ok_or_else(too_many)?;
     let opened = match open {
         Some(true) => Some(opened(url.clone()).await),
         _ => None,
     };
     Ok(LoginStarted { login_id, flow, url, user_code, expires_at, opened })
+}
+
+fn too_many() -> RpcError {
+    let mut error = RpcError::new(ErrorKind::LoginFailed, "too many logins are under way");
+    error.data.hint = Some("cancel one, or wait for it to end".to_owned());
+    error
 }
 
 async fn opened(url: String) -> bool {

@@ -18,7 +18,7 @@ use crate::pool::{AccountId, Purpose};
 use crate::protocol::{ErrorKind, LoginCompleted, LoginFailure, RpcError};
 
 /// Logins that may be under way at a time.
-pub(super) const MAX_OPEN: usize = 32;
+const MAX_OPEN: usize = 32;
 /// Logins that have ended and can still be waited for.
 const MAX_ENDED: usize = 64;
 
@@ -61,6 +61,13 @@ struct Table {
     logins: VecDeque<Arc<Login>>,
 }
 
+impl Table {
+    /// How many are under way.
+    fn open(&self) -> usize {
+        self.logins.iter().filter(|login| login.outcome().is_none()).count()
+    }
+}
+
 type Outcome = Result<AccountId, RpcError>;
 
 /// One login.
@@ -79,9 +86,8 @@ impl Logins {
         known.ok_or_else(|| RpcError::invalid_params("loginId", "there is no such login"))
     }
 
-    /// How many are under way.
-    pub(super) fn open(&self) -> usize {
-        self.table().logins.iter().filter(|login| login.outcome().is_none()).count()
+    pub(super) fn are_too_many(&self) -> bool {
+        self.table().open() >= MAX_OPEN
     }
 
     pub(super) fn callbacks(&self) -> &Callbacks {
@@ -96,8 +102,12 @@ impl Logins {
         }
     }
 
-    fn add(&self, paste: Option<Paste>, cancel: oneshot::Sender<()>) -> Arc<Login> {
+    /// `None` when too many are under way: others may have begun since that was looked at.
+    fn add(&self, paste: Option<Paste>, cancel: oneshot::Sender<()>) -> Option<Arc<Login>> {
         let mut table = self.table();
+        if table.open() >= MAX_OPEN {
+            return None;
+        }
         table.begun += 1;
         let login = Arc::new(Login {
             id: format!("login{}", table.begun),
@@ -112,7 +122,7 @@ impl Logins {
         {
             table.logins.remove(oldest);
         }
-        login
+        Some(login)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -156,19 +166,19 @@ impl Login {
 }
 
 impl Sidecar {
-    /// Goes on with the flow by itself, and gives the id to ask after it by.
+    /// Goes on with the flow by itself, and gives the id to ask after it by; `None` when too many are under way.
     pub(super) fn begin_login(
         self: &Arc<Self>,
         beginning: Beginning,
         purpose: Purpose,
         lives: Duration,
-    ) -> String {
+    ) -> Option<String> {
         let paste = match &beginning {
             Beginning::Browser(browser) => Some(browser.paste()),
             Beginning::Device(_) => None,
         };
         let (cancel, cancelled) = oneshot::channel();
-        let login = self.logins.add(paste, cancel);
+        let login = self.logins.add(paste, cancel)?;
         let id = login.id.clone();
         tracing::info!(login = id, ?purpose, device = login.paste.is_none(), "a login begins");
         let sidecar = self.clone();
@@ -180,7 +190,7 @@ impl Sidecar {
             };
             sidecar.tell_login(&login, outcome, visitor).await;
         });
-        id
+        Some(id)
     }
 
     async fn complete_login(self: &Arc<Self>, grant: Grant, purpose: &Purpose) -> Outcome {

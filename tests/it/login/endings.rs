@@ -44,6 +44,28 @@ fn logins_end_each_for_itself() {
 }
 
 #[test]
+fn logins_that_are_begun_at_once_are_bounded_as_others_are() {
+    let world = World::new([]);
+    let mut peer = peer(&world);
+    peer.ignore("login/completed");
+    let batch: Vec<Value> = (1000..1040).map(|id| json!({"id": id, "method": "login"})).collect();
+    peer.send(&json!(batch));
+    let mut text = peer.expect_text();
+    while !text.starts_with('[') {
+        text = peer.expect_text();
+    }
+    let answers: Vec<Value> = serde_json::from_str(&text).expect("a batch of answers");
+    let (refused, begun): (Vec<&Value>, Vec<&Value>) =
+        answers.iter().partition(|answer| answer["error"].is_object());
+    assert_eq!((begun.len(), refused.len()), (32, 8));
+    assert!(refused.iter().all(|answer| kind(&answer["error"]) == (-32014, "login_failed")), "{refused:?}");
+    let one = json!({"loginId": begun[0]["result"]["loginId"]});
+    assert_eq!(peer.call("login/cancel", one.clone()), Ok(json!({"cancelled": true})));
+    peer.call("login/wait", one).expect_err("cancelled");
+    peer.call("login", json!({})).expect("there is room again");
+}
+
+#[test]
 fn a_login_that_nobody_finishes_expires() {
     let world = World::new([]);
     world.sim().set_device_interval(1);
