@@ -111,9 +111,8 @@ impl Sidecar {
     }
 
     fn reload_state(&self) {
-        let (before, read) = (self.pool().revision(), clock::now());
-        self.take_state(self.read_state(), read);
-        if self.pool().revision() != before {
+        let read = clock::now();
+        if self.take_state(self.read_state(), read) {
             self.notifier.accounts_changed(ChangeReason::External);
         }
     }

@@ -83,10 +83,11 @@ impl Sidecar {
     }
 
     /// Brings the pool up to what is saved, which other sidecars may have added to. What was chosen here and is not saved
-    /// yet was chosen before it was `read`.
-    pub(super) fn take_state(&self, saved: SavedState, read: At) {
+    /// yet was chosen before it was `read`. Says whether anything was new.
+    pub(super) fn take_state(&self, saved: SavedState, read: At) -> bool {
         let now = clock::now();
         let mut pool = self.pool();
+        let before = pool.revision();
         for (id, account) in &saved.accounts {
             pool.absorb(id, &account.health, now);
             if account.plan.is_some() {
@@ -101,6 +102,7 @@ impl Sidecar {
         let mut affinity = pool.affinity().clone();
         affinity.absorb(&others, now);
         pool.restore_affinity(affinity);
+        pool.revision() != before
     }
 
     /// `needsReauth` and `quotaExhaustedUntil`, which the ancestor reads.
