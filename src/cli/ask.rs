@@ -8,11 +8,13 @@ use jsonrpsee::{Methods, MethodsError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
+use tracing::level_filters::LevelFilter;
 
 use super::interrupted::to_its_end;
+use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
 use super::print::{complain, print};
-use super::serve::{have_directories, sidecar_options, start_logging};
+use super::serve::{have_directories, sidecar_options};
 use super::terminal::look;
 use crate::clock;
 use crate::protocol::{
@@ -39,7 +41,12 @@ pub enum Asked {
 /// Exit code 0, or 1 when an account could not be refreshed, a login not be taken over, a check failed, or the method
 /// answered an error; 130 when it was interrupted.
 pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
-    start_logging(&options)?;
+    let least = match asked {
+        // Whatever is amiss is in its report.
+        Asked::Verify { .. } => LevelFilter::ERROR,
+        _ => LevelFilter::WARN,
+    };
+    start_logging(&options, Reader::Person(least))?;
     rustls::crypto::ring::default_provider().install_default().ok();
     let start = match asked {
         // What `import` answers is what it did, and not what the start has just done.

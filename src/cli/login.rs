@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use jsonrpsee::Methods;
 use tokio::sync::mpsc;
+use tracing::level_filters::LevelFilter;
 
 use super::ask::call;
 use super::interrupted::to_its_end;
+use super::logging::{Reader, start_logging};
 use super::options::LoginCommand;
 use super::print::{complain, print};
-use super::serve::{have_directories, sidecar_options, start_logging};
+use super::serve::{have_directories, sidecar_options};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
     LoginSubmitParams, LoginWait,
@@ -20,7 +22,7 @@ use crate::sidecar::{self, Sidecar};
 
 /// Exit code 0 when an account was logged in, 1 when the login failed, 130 when it was interrupted.
 pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
-    start_logging(&command.sidecar)?;
+    start_logging(&command.sidecar, Reader::Person(LevelFilter::WARN))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod help;
 mod interrupted;
+mod logging;
 mod login;
 mod options;
 mod print;

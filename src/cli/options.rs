@@ -61,9 +61,9 @@ pub struct ServeOptions {
     pub paths: Paths,
     pub upstream_url: BaseUrl,
     pub auth_url: BaseUrl,
-    /// A `tracing` filter, e.g. `info` or `multicodex=debug`.
-    pub log: String,
-    pub log_format: LogFormat,
+    /// A `tracing` filter, e.g. `info` or `multicodex=debug`, when one was chosen.
+    pub log: Option<String>,
+    pub log_format: Option<LogFormat>,
     pub rpc: rpc::Config,
     pub redeem_spacing_ms: u64,
     pub upkeep_interval_ms: u64,
@@ -177,6 +177,7 @@ pub fn parse(
     }
     match subcommand.as_deref() {
         None if stdin_is_terminal => Ok(Command::Help),
+        Some("help") => flags.only(&[]).map(|()| Command::Help),
         None | Some("serve") => {
             flags.only(SERVE_FLAGS)?;
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
@@ -285,10 +286,10 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
     };
     let config = rpc::Config::default();
     let log_format = match choose("log-format", "MULTICODEX_LOG_FORMAT") {
-        None => LogFormat::Text,
+        None => None,
         Some((name, value)) => match value.to_str() {
-            Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
+            Some("text") => Some(LogFormat::Text),
+            Some("json") => Some(LogFormat::Json),
             _ => {
                 return Err(UsageError(format!(
                     "{name}: \"{}\" is neither text nor json",
@@ -301,8 +302,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
         paths: Paths::resolve(&path_options, env, &Surroundings::of_this_process()).map_err(usage)?,
         upstream_url: url("upstream-url", "MULTICODEX_UPSTREAM_URL", DEFAULT_UPSTREAM)?,
         auth_url: url("auth-url", "MULTICODEX_AUTH_URL", DEFAULT_AUTH)?,
-        log: choose("log", "MULTICODEX_LOG")
-            .map_or_else(|| "warn".to_owned(), |(_, v)| v.to_string_lossy().into_owned()),
+        log: choose("log", "MULTICODEX_LOG").map(|(_, value)| value.to_string_lossy().into_owned()),
         log_format,
         rpc: rpc::Config {
             max_requests: positive(choose("max-requests", "MULTICODEX_MAX_REQUESTS"), config.max_requests)?,

@@ -1,24 +1,20 @@
-//! `multicodex serve`: logs, runtime, signals, and the sidecar in between.
+//! `multicodex serve`: runtime, signals, and the sidecar in between.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
-
-use super::options::{LogFormat, ServeOptions};
+use super::logging::{Reader, start_logging};
+use super::options::ServeOptions;
 use crate::pool::Tempo;
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar, Start};
-use crate::store::{Paths, make_private_dir, open_log};
+use crate::store::{Paths, make_private_dir};
 
 /// Serves one client on stdin and stdout, and gives the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
-    start_logging(&options)?;
+    start_logging(&options, Reader::Client)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -78,36 +74,5 @@ fn refuse_no_directory(dir: &Path, flag: &str) -> Result<(), String> {
         Ok(_) => Err(format!("{} is not a directory; {flag} names another", dir.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(format!("{} cannot be used: {error}; {flag} names another", dir.display())),
-    }
-}
-
-pub(super) fn start_logging(options: &ServeOptions) -> Result<(), String> {
-    let filter = options.log.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
-    // Alone it would be taken for a part of the program that logs nothing.
-    let mut alone = options.log.split(',').filter(|part| !part.is_empty() && !part.contains('='));
-    if let Some(word) = alone.find(|word| word.parse::<LevelFilter>().is_err()) {
-        return Err(format!(
-            "--log: \"{word}\" is no level; there are off, error, warn, info, debug and trace"
-        ));
-    }
-    match &options.paths.log_file {
-        Some(path) => {
-            let file = open_log(path).map_err(|error| error.to_string())?;
-            install(filter, options.log_format, false, std::sync::Mutex::new(file));
-        }
-        None => install(filter, options.log_format, std::io::stderr().is_terminal(), std::io::stderr),
-    }
-    Ok(())
-}
-
-fn install<W>(filter: Targets, format: LogFormat, colour: bool, writer: W)
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
-    let logs = tracing_subscriber::registry();
-    match format {
-        LogFormat::Text => logs.with(lines.with_filter(filter)).init(),
-        LogFormat::Json => logs.with(lines.json().with_filter(filter)).init(),
     }
 }

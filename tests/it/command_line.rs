@@ -211,6 +211,24 @@ async fn accounts_that_cannot_be_read_are_not_taken_for_none() {
 }
 
 #[tokio::test]
+async fn a_person_is_warned_in_plain_words_and_whoever_asks_for_a_log_gets_one() {
+    let stage = Stage::with([SimAccount::named("ada")]).await;
+    let settings = stage.accounts_file().with_file_name("settings.json");
+    fs::write(&settings, "{\"pi-multicodex\": {\"rotation\": 7}}").expect("written");
+    let (code, _, warned) = run(&stage, &["accounts"]).await;
+    let what = "settings.json: pi-multicodex.rotation must be an object";
+    assert_eq!((code, warned), (0, format!("multicodex: warning: {what}\n")));
+    for chosen in [["--log", "warn"], ["--log-format", "json"]] {
+        let (_, _, logged) = run(&stage, &[&["accounts"], &chosen[..]].concat()).await;
+        assert!(logged.contains("multicodex::sidecar") && logged.contains(what), "{chosen:?}: {logged}");
+    }
+    // Its report has it.
+    let (_, told, warned) = run(&stage, &["verify"]).await;
+    assert!(told.contains("pi-multicodex.rotation must be an object"), "{told}");
+    assert_eq!(warned, "");
+}
+
+#[tokio::test]
 async fn what_is_no_directory_is_refused() {
     let stage = Stage::with([]).await;
     let file = stage.agent_dir().join("a-file");
@@ -237,6 +255,7 @@ async fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is_one() {
     };
     for arguments in [
         &["--help"][..],
+        &["help"],
         &["--version"],
         &["accounts"],
         &["accounts", "--json"],

@@ -1,0 +1,98 @@
+//! Where logs go, and what a line of them looks like to whom.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::options::{LogFormat, ServeOptions};
+use crate::store::open_log;
+
+/// Whoever sees what is logged when the user chose neither a level nor a place nor a format.
+pub(super) enum Reader {
+    /// Keeps the sidecar's stderr, to look into it when something went wrong.
+    Client,
+    /// Reads it between the lines of a command's own output, so only what is from this level on, and in plain words.
+    Person(LevelFilter),
+}
+
+pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<(), String> {
+    let (least, plainly) = match reader {
+        Reader::Client => (LevelFilter::WARN, false),
+        Reader::Person(least) => (least, options.log_format.is_none() && options.paths.log_file.is_none()),
+    };
+    let (filter, plainly) = match &options.log {
+        Some(chosen) => (filter(chosen)?, false),
+        None => (Targets::new().with_default(least), plainly),
+    };
+    if plainly {
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Plain);
+        let words = debug_fn(|writer: &mut Writer<'_>, field, value| match field.name() {
+            "message" => write!(writer, "{value:?}"),
+            "error" => write!(writer, ": {value:?}"),
+            _ => Ok(()),
+        });
+        tracing_subscriber::registry().with(lines.fmt_fields(words).with_filter(filter)).init();
+        return Ok(());
+    }
+    let format = options.log_format.unwrap_or(LogFormat::Text);
+    match &options.paths.log_file {
+        Some(path) => {
+            let file = open_log(path).map_err(|error| error.to_string())?;
+            install(filter, format, false, std::sync::Mutex::new(file));
+        }
+        None => install(filter, format, std::io::stderr().is_terminal(), std::io::stderr),
+    }
+    Ok(())
+}
+
+fn filter(chosen: &str) -> Result<Targets, String> {
+    let filter = chosen.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
+    // Alone it would be taken for a part of the program that logs nothing.
+    let mut alone = chosen.split(',').filter(|part| !part.is_empty() && !part.contains('='));
+    match alone.find(|word| word.parse::<LevelFilter>().is_err()) {
+        Some(word) => {
+            Err(format!("--log: \"{word}\" is no level; there are off, error, warn, info, debug and trace"))
+        }
+        None => Ok(filter),
+    }
+}
+
+fn install<W>(filter: Targets, format: LogFormat, colour: bool, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    let logs = tracing_subscriber::registry();
+    match format {
+        LogFormat::Text => logs.with(lines.with_filter(filter)).init(),
+        LogFormat::Json => logs.with(lines.json().with_filter(filter)).init(),
+    }
+}
+
+/// As the command itself would say it.
+struct Plain;
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let grave = *event.metadata().level() == Level::ERROR;
+        writer.write_str(if grave { "multicodex: error: " } else { "multicodex: warning: " })?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
