@@ -106,6 +106,16 @@ fn three_invalidations_in_five_minutes_pause_the_host_for_ten() {
 }
 
 #[test]
+fn an_account_rests_for_its_time_and_not_longer_than_any_can_when_the_clock_was_set_back() {
+    let mut ledger = RedeemLedger::default();
+    ledger.settle(&ada(), &hash("one"), &not_now(None), NOW);
+    let rests_at = |at: i64| ledger.why_not(&ada(), &hash("one"), Urge::Needed, At(at)).is_some();
+    let until = (NOW + FIRST_REST).0;
+    let earliest = until - LONGEST_REST.as_millis() as i64;
+    assert_eq!([earliest - 1, earliest, until - 1, until].map(rests_at), [false, true, true, false]);
+}
+
+#[test]
 fn the_lane_rests_after_each_redeem_whatever_the_clock_does() {
     let spacing = Duration::from_millis(250);
     let mut ledger = RedeemLedger::default();
