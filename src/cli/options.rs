@@ -1,12 +1,14 @@
 //! Flags and environment variables, one table of both: flag beats variable beats default.
 
+mod flags;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::Arg;
 
+use self::flags::{Flags, number, positive, unknown_option, usage};
 use super::ask::Asked;
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::pool::STALE_AFTER;
@@ -27,6 +29,7 @@ const SERVE_FLAGS: &[&str] = &[
     "max-requests",
     "max-message-bytes",
 ];
+const NO_FLAGS: &[&str] = &[];
 const LOGIN_FLAGS: &[&str] = &["label"];
 const HISTORY_FLAGS: &[&str] = &["limit"];
 const STATS_FLAGS: &[&str] = &["days"];
@@ -111,7 +114,7 @@ pub fn parse(
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
             Arg::Long(name @ ("json" | "force" | "quick" | "online" | "device" | "no-open")) => {
-                flags.1.push(name.to_owned())
+                flags.switches.push(name.to_owned())
             }
             Arg::Long(name) => {
                 let name = name.to_owned();
@@ -120,7 +123,7 @@ pub fn parse(
                     return Err(unknown_option(&name));
                 }
                 let value = parser.value().map_err(usage)?;
-                flags.0.push((name, value));
+                flags.values.push((name, value));
             }
             Arg::Value(value) if subcommand.is_none() => {
                 subcommand = Some(value.to_string_lossy().into_owned());
@@ -134,71 +137,61 @@ pub fn parse(
             other => return Err(usage(other.unexpected())),
         }
     }
-    let asked = match subcommand.as_deref() {
-        Some("accounts") => Some(Asked::Accounts { json: flags.switch("json") }),
-        Some("refresh") => {
-            Some(Asked::Refresh { account, force: flags.switch("force"), json: flags.switch("json") })
-        }
-        Some("token") => Some(Asked::Token { account }),
-        Some("import") => Some(Asked::Import {
-            from: import_source(flags.get("from"))?,
-            path: flags.path("path")?.map(text).transpose()?,
-            json: flags.switch("json"),
-        }),
-        Some("verify") => Some(Asked::Verify { online: flags.switch("online"), json: flags.switch("json") }),
-        Some("history") => {
-            let limit = flags.number("limit")?;
-            Some(Asked::History { account, limit, json: flags.switch("json") })
-        }
-        Some("stats") => {
-            let days = flags.number("days")?;
-            Some(Asked::Stats { account, days, json: flags.switch("json") })
-        }
-        _ => None,
-    };
-    #[cfg(feature = "sim")]
-    let bench = match subcommand.as_deref() {
-        Some("bench") => Some(bench(&mut flags)?),
-        _ => None,
-    };
-    let is_login = subcommand.as_deref() == Some("login");
-    let (device, open) = (is_login && flags.switch("device"), !(is_login && flags.switch("no-open")));
-    if let Some(switch) = flags.1.first() {
-        return Err(UsageError(format!("--{switch} means nothing here; see multicodex --help")));
-    }
-    if let Some(asked) = asked {
-        match asked {
-            Asked::Import { .. } => flags.only(&[SERVE_FLAGS, IMPORT_FLAGS].concat())?,
-            Asked::History { .. } => flags.only(&[SERVE_FLAGS, HISTORY_FLAGS].concat())?,
-            Asked::Stats { .. } => flags.only(&[SERVE_FLAGS, STATS_FLAGS].concat())?,
-            _ => flags.only(SERVE_FLAGS)?,
-        }
+    if let Some(asked) = asked(subcommand.as_deref(), account, &mut flags)? {
         return serve(&flags, env).map(|options| Command::Ask(Box::new(options), asked));
     }
     match subcommand.as_deref() {
-        None if stdin_is_terminal => Ok(Command::Help),
+        None if stdin_is_terminal => flags.only(SERVE_FLAGS).map(|()| Command::Help),
         Some("help") => flags.only(&[]).map(|()| Command::Help),
         None | Some("serve") => {
             flags.only(SERVE_FLAGS)?;
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
         }
-        Some("login") => {
-            flags.only(&[SERVE_FLAGS, LOGIN_FLAGS].concat())?;
-            let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
-            let sidecar = serve(&flags, env)?;
-            Ok(Command::Login(Box::new(LoginCommand { sidecar, label, device, open })))
-        }
+        Some("login") => login(&mut flags, env).map(|command| Command::Login(Box::new(command))),
         #[cfg(feature = "sim")]
-        Some("bench") => {
-            flags.only(BENCH_FLAGS)?;
-            Ok(Command::Bench(bench.unwrap_or_default()))
-        }
+        Some("bench") => bench(&mut flags).map(Command::Bench),
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
         Some("simulate") => simulate(&flags).map(Command::Simulate),
         Some(other) => Err(UsageError(format!("unknown subcommand \"{other}\"; see multicodex --help"))),
     }
+}
+
+/// The subcommands that ask one method.
+fn asked(
+    subcommand: Option<&str>,
+    account: Option<String>,
+    flags: &mut Flags,
+) -> Result<Option<Asked>, UsageError> {
+    let (asked, own_flags) = match subcommand {
+        Some("accounts") => (Asked::Accounts { json: flags.switch("json") }, NO_FLAGS),
+        Some("refresh") => {
+            let (force, json) = (flags.switch("force"), flags.switch("json"));
+            (Asked::Refresh { account, force, json }, NO_FLAGS)
+        }
+        Some("token") => (Asked::Token { account }, NO_FLAGS),
+        Some("import") => {
+            let from = import_source(flags.get("from"))?;
+            let path = flags.path("path")?.map(text).transpose()?;
+            (Asked::Import { from, path, json: flags.switch("json") }, IMPORT_FLAGS)
+        }
+        Some("verify") => {
+            let (online, json) = (flags.switch("online"), flags.switch("json"));
+            (Asked::Verify { online, json }, NO_FLAGS)
+        }
+        Some("history") => {
+            let limit = flags.number("limit")?;
+            (Asked::History { account, limit, json: flags.switch("json") }, HISTORY_FLAGS)
+        }
+        Some("stats") => {
+            let days = flags.number("days")?;
+            (Asked::Stats { account, days, json: flags.switch("json") }, STATS_FLAGS)
+        }
+        _ => return Ok(None),
+    };
+    flags.only(&[SERVE_FLAGS, own_flags].concat())?;
+    Ok(Some(asked))
 }
 
 /// Whether any subcommand has an option of this name that takes a value.
@@ -225,43 +218,6 @@ fn text(path: PathBuf) -> Result<String, UsageError> {
     path.into_os_string()
         .into_string()
         .map_err(|path| UsageError(format!("--path: \"{}\" is not UTF-8", path.to_string_lossy())))
-}
-
-/// Options with their values, and switches.
-#[derive(Default)]
-struct Flags(Vec<(String, OsString)>, Vec<String>);
-
-impl Flags {
-    fn get(&self, name: &str) -> Option<OsString> {
-        self.0.iter().rev().find(|(flag, _)| flag == name).map(|(_, value)| value.clone())
-    }
-
-    /// An empty one, as from a variable that is not set, would be the directory one happens to be in.
-    fn path(&self, name: &str) -> Result<Option<PathBuf>, UsageError> {
-        match self.get(name) {
-            Some(path) if path.is_empty() => Err(UsageError(format!("--{name}: a path is needed"))),
-            path => Ok(path.map(PathBuf::from)),
-        }
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u32>, UsageError> {
-        let given = self.get(name).map(|value| (format!("--{name}"), value));
-        given.map(|given| number(Some(given), 0)).transpose()
-    }
-
-    /// Whether the switch was given; what is left in the end was given in vain.
-    fn switch(&mut self, name: &str) -> bool {
-        let given = self.1.iter().any(|switch| switch == name);
-        self.1.retain(|switch| switch != name);
-        given
-    }
-
-    fn only(&self, known: &[&str]) -> Result<(), UsageError> {
-        match self.0.iter().find(|(flag, _)| !known.contains(&flag.as_str())) {
-            Some((flag, _)) => Err(unknown_option(flag)),
-            None => Ok(()),
-        }
-    }
 }
 
 fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError> {
@@ -341,6 +297,13 @@ fn login_options(
     Ok(options)
 }
 
+fn login(flags: &mut Flags, env: Environment<'_>) -> Result<LoginCommand, UsageError> {
+    let (device, open) = (flags.switch("device"), !flags.switch("no-open"));
+    flags.only(&[SERVE_FLAGS, LOGIN_FLAGS].concat())?;
+    let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
+    Ok(LoginCommand { sidecar: serve(flags, env)?, label, device, open })
+}
+
 #[cfg(feature = "sim")]
 fn bench(flags: &mut Flags) -> Result<super::bench::BenchOptions, UsageError> {
     let part = |given: OsString| {
@@ -350,9 +313,11 @@ fn bench(flags: &mut Flags) -> Result<super::bench::BenchOptions, UsageError> {
             UsageError(format!("--only: \"{}\" is none of {}", given.to_string_lossy(), parts.join(", ")))
         })
     };
+    let (json, quick) = (flags.switch("json"), flags.switch("quick"));
+    flags.only(BENCH_FLAGS)?;
     Ok(super::bench::BenchOptions {
-        json: flags.switch("json"),
-        quick: flags.switch("quick"),
+        json,
+        quick,
         svg: flags.path("svg")?,
         only: flags.get("only").map(part).transpose()?,
     })
@@ -367,28 +332,4 @@ fn simulate(flags: &Flags) -> Result<crate::sim::SimulateOptions, UsageError> {
         accounts: number(named("accounts"), 3)?,
         agent_dir: flags.path("agent-dir")?,
     })
-}
-
-/// With none of these nothing could ever be answered.
-fn positive(chosen: Option<(String, OsString)>, default: usize) -> Result<usize, UsageError> {
-    let name = chosen.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
-    match number(chosen, default)? {
-        0 => Err(UsageError(format!("{name}: must be at least 1"))),
-        number => Ok(number),
-    }
-}
-
-fn number<T: FromStr>(chosen: Option<(String, OsString)>, default: T) -> Result<T, UsageError> {
-    let Some((name, value)) = chosen else { return Ok(default) };
-    value.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        UsageError(format!("{name}: \"{}\" is not a number that fits", value.to_string_lossy()))
-    })
-}
-
-fn unknown_option(flag: &str) -> UsageError {
-    UsageError(format!("unknown option --{flag}; see multicodex --help"))
-}
-
-fn usage(error: impl std::fmt::Display) -> UsageError {
-    UsageError(error.to_string())
 }
