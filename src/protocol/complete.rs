@@ -134,6 +134,9 @@ pub struct Failed {
     pub body_truncated: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<i64>,
+    /// What to do, when none could be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// How every account stands, when none could be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountStanding>>,

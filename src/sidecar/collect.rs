@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 
 use super::Sidecar;
 use super::audience::{Audience, Collector};
-use super::nobody::Nobody;
 use super::order::Order;
 use crate::pool::FailureKind;
 use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
@@ -50,9 +49,8 @@ fn failed(failed: Failed) -> RpcError {
         "login_required" => ErrorKind::LoginRequired,
         _ => ErrorKind::Upstream,
     };
-    let nobody = Nobody::told(&failed);
     let mut error = RpcError::new(kind, failed.message);
-    error.data.hint = nobody.map(|nobody| nobody.hint().to_owned());
+    error.data.hint = failed.hint;
     let passes = FailureKind::from_name(&failed.kind).is_some_and(FailureKind::passes_by_itself);
     error.data.retryable = passes || failed.retry_at.is_some();
     error.data.account = failed.account;

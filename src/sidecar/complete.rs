@@ -251,11 +251,12 @@ impl Completion {
             Some(nobody) => {
                 nobody.kind().clone_into(&mut failed.kind);
                 failed.message = nobody.message();
+                failed.hint = Some(nobody.hint().to_owned());
                 self.sidecar.notifier.warn(Warning {
                     kind: WarningKind::NoAvailableAccount,
-                    message: nobody.message(),
+                    message: failed.message.clone(),
                     account: None,
-                    hint: Some(nobody.hint().to_owned()),
+                    hint: failed.hint.clone(),
                 });
             }
             None => {
@@ -280,6 +281,7 @@ impl Completion {
             body: None,
             body_truncated: false,
             retry_at: None,
+            hint: None,
             accounts: None,
         }
     }

@@ -3,9 +3,7 @@
 use super::Sidecar;
 use crate::clock;
 use crate::pool::{AccountId, At, Ending, EndingKind, State};
-use crate::protocol::{ErrorKind, Failed, RpcError};
-
-const NO_ACCOUNTS: &str = "there are no accounts yet";
+use crate::protocol::{ErrorKind, RpcError};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Nobody {
@@ -20,19 +18,6 @@ pub(super) enum Nobody {
 }
 
 impl Nobody {
-    /// As a client was told of it.
-    pub(super) fn told(failed: &Failed) -> Option<Self> {
-        let standings = failed.accounts.as_ref()?;
-        match (failed.kind.as_str(), failed.retry_at) {
-            ("login_required", _) => Some(Nobody::LoginRequired),
-            ("no_available_account", Some(at)) => Some(Nobody::BackAt(At(at))),
-            ("no_available_account", None) if !standings.is_empty() => Some(Nobody::Unusable),
-            ("no_available_account", None) if failed.message == NO_ACCOUNTS => Some(Nobody::NoAccounts),
-            ("no_available_account", None) => Some(Nobody::Unreadable(failed.message.clone())),
-            _ => None,
-        }
-    }
-
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Nobody::LoginRequired => "login_required",
@@ -42,7 +27,7 @@ impl Nobody {
 
     pub(super) fn message(&self) -> String {
         match self {
-            Nobody::NoAccounts => NO_ACCOUNTS.to_owned(),
+            Nobody::NoAccounts => "there are no accounts yet".to_owned(),
             Nobody::Unreadable(why) => why.clone(),
             Nobody::LoginRequired => "every account needs login".to_owned(),
             Nobody::BackAt(at) => format!("no account can be used now; the first is back at {at}"),

@@ -588,6 +588,10 @@ export interface Failed {
   body?: string | null;
   bodyTruncated?: boolean;
   code?: string | null;
+  /**
+   * What to do, when none could be used.
+   */
+  hint?: string | null;
   kind: string;
   message: string;
   phase: Phase;

@@ -807,6 +807,10 @@ class Failed(TypedDict):
     """
     bodyTruncated: NotRequired[bool]
     code: NotRequired[str | None]
+    hint: NotRequired[str | None]
+    """
+    What to do, when none could be used.
+    """
     kind: str
     message: str
     phase: Phase
