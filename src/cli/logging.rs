@@ -12,6 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::options::{LogFormat, ServeOptions};
+use crate::screen::clean;
 use crate::store::open_log;
 
 /// Whoever sees what is logged when the user chose neither a level nor a place nor a format.
@@ -23,24 +24,25 @@ pub(super) enum Reader {
 }
 
 pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<(), String> {
-    let (least, plainly) = match reader {
-        Reader::Client => (LevelFilter::WARN, false),
-        Reader::Person(least) => (least, options.log_format.is_none() && options.paths.log_file.is_none()),
-    };
-    let (filter, plainly) = match &options.log {
-        Some(chosen) => (filter(chosen)?, false),
-        None => (Targets::new().with_default(least), plainly),
-    };
-    if plainly {
+    let nothing_chosen =
+        options.log.is_none() && options.log_format.is_none() && options.paths.log_file.is_none();
+    if let Reader::Person(least) = reader
+        && nothing_chosen
+    {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Plain);
         let words = debug_fn(|writer: &mut Writer<'_>, field, value| match field.name() {
-            "message" => write!(writer, "{value:?}"),
-            "error" => write!(writer, ": {value:?}"),
+            // Labels come from files and from servers.
+            "message" => writer.write_str(&clean(&format!("{value:?}"))),
+            "error" => write!(writer, ": {}", clean(&format!("{value:?}"))),
             _ => Ok(()),
         });
-        tracing_subscriber::registry().with(lines.fmt_fields(words).with_filter(filter)).init();
+        tracing_subscriber::registry().with(lines.fmt_fields(words).with_filter(least)).init();
         return Ok(());
     }
+    let filter = match &options.log {
+        Some(chosen) => filter(chosen)?,
+        None => Targets::new().with_default(LevelFilter::WARN),
+    };
     let format = options.log_format.unwrap_or(LogFormat::Text);
     match &options.paths.log_file {
         Some(path) => {

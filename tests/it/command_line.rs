@@ -226,6 +226,15 @@ async fn a_person_is_warned_in_plain_words_and_whoever_asks_for_a_log_gets_one()
     let (_, told, warned) = run(&stage, &["verify"]).await;
     assert!(told.contains("pi-multicodex.rotation must be an object"), "{told}");
     assert_eq!(warned, "");
+    // What is in a file does not leave its line.
+    stage.write_accounts(r#"{"accounts": [{"email": "ada\n\u001b[31m", "accessToken": 7}]}"#);
+    fs::remove_file(&settings).expect("gone");
+    let (_, _, warned) = run(&stage, &["history"]).await;
+    assert!(
+        warned.starts_with("multicodex: warning: codex-accounts.json, ada\u{fffd}\u{fffd}[31m: "),
+        "{warned}"
+    );
+    assert_eq!(warned.lines().count(), 1, "{warned}");
 }
 
 #[tokio::test]
