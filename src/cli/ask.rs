@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 use super::interrupted::to_its_end;
 use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
-use super::print::{complain, print};
+use super::print::{self, complain};
 use super::serve::{have_directories, sidecar_options};
 use super::terminal::look;
 use crate::clock;
@@ -97,15 +97,19 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
     match asked {
         Asked::Accounts { json } => {
             let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-            if *json { print_json(&list)? } else { print(&screen::accounts(&list.accounts, now, look))? }
+            if *json {
+                print_json(&list).await?
+            } else {
+                print(screen::accounts(&list.accounts, now, look)).await?
+            }
         }
         Asked::Refresh { account, force, json } => {
             let params = RefreshParams { account: account.clone(), force: Some(*force) };
             let answer = call::<Refresh>(methods, &params).await?;
             if *json {
-                print_json(&answer)?
+                print_json(&answer).await?
             } else {
-                print_refreshed(&answer, look)?
+                print_refreshed(&answer, look).await?
             }
             if answer.results.iter().any(|result| !result.ok) {
                 return Ok(ExitCode::FAILURE);
@@ -113,16 +117,16 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
         }
         Asked::Token { account } => {
             let params = TokenParams { account: account.clone(), min_valid_ms: None };
-            print(&format!("{}\n", call::<AccountsToken>(methods, &params).await?.access_token))?;
+            print(format!("{}\n", call::<AccountsToken>(methods, &params).await?.access_token)).await?;
         }
         Asked::Import { from, path, json } => {
             let params = ImportParams { from: Some(*from), path: path.clone() };
             let answer = call::<Import>(methods, &params).await?;
             let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
             if *json {
-                print_json(&answer)?
+                print_json(&answer).await?
             } else {
-                print_imported(&answer, &list.accounts)?
+                print_imported(&answer, &list.accounts).await?
             }
             let refused = |warning: &Warning| warning.kind == WarningKind::ConsumedCredential;
             if answer.warning.as_ref().is_some_and(refused) {
@@ -132,9 +136,9 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
         Asked::Verify { online, json } => {
             let answer = call::<Verify>(methods, &VerifyParams { online: Some(*online) }).await?;
             if *json {
-                print_json(&answer)?
+                print_json(&answer).await?
             } else {
-                print(&screen::verify(&answer, look))?
+                print(screen::verify(&answer, look)).await?
             }
             if answer.status == CheckStatus::Fail {
                 return Ok(ExitCode::FAILURE);
@@ -144,20 +148,20 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             let params = HistoryParams { limit: *limit, account: account.clone(), days: None };
             let answer = call::<History>(methods, &params).await?;
             if *json {
-                print_json(&answer)?
+                print_json(&answer).await?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print(&screen::history(&answer, &list.accounts, now, look))?
+                print(screen::history(&answer, &list.accounts, now, look)).await?
             }
         }
         Asked::Stats { account, days, json } => {
             let params = HistoryParams { limit: Some(0), account: account.clone(), days: *days };
             let answer = call::<History>(methods, &params).await?;
             if *json {
-                print_json(&answer)?
+                print_json(&answer).await?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print(&screen::stats(&answer, &list.accounts, now, look))?
+                print(screen::stats(&answer, &list.accounts, now, look)).await?
             }
         }
     }
@@ -189,12 +193,18 @@ where
     })
 }
 
-fn print_json(answer: &impl Serialize) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
-    print(&format!("{text}\n"))
+/// Whoever reads may take its time: the command can be interrupted meanwhile.
+async fn print(text: String) -> Result<(), String> {
+    let printed = tokio::task::spawn_blocking(move || print::print(&text)).await;
+    printed.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), String> {
+async fn print_json(answer: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
+    print(format!("{text}\n")).await
+}
+
+async fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), String> {
     let mut said = String::new();
     let label = |id: &String| {
         let known = accounts.iter().find(|account| account.id == *id);
@@ -217,10 +227,10 @@ fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), Str
         }
         None => {}
     }
-    print(&said)
+    print(said).await
 }
 
-fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
+async fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
     let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
     let mut said = screen::accounts(&accounts, clock::now().millis(), look);
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
@@ -228,5 +238,5 @@ fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
         said.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));
         said.push('\n');
     }
-    print(&said)
+    print(said).await
 }

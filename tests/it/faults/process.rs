@@ -9,6 +9,7 @@ use multicodex::sim::{
     After, Behaviour, Break, FaultKind, Pace, RequestEnd, Route, Rule, SimAccount, StreamPlan,
 };
 use multicodex::store::{LOCK_DEADLINE, LockGuard};
+use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -170,6 +171,30 @@ fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
         sleep(Duration::from_millis(2));
     }
     assert_eq!(accounts.wait().expect("a child").code(), Some(130));
+}
+
+/// As a pager does once it has a screenful.
+#[test]
+fn a_command_whose_reader_reads_nothing_can_be_interrupted() {
+    let world = World::new([SimAccount::named("ada")]);
+    let (_reader, mut writer) = std::io::pipe().expect("a pipe");
+    ioctl_fionbio(&writer, true).expect("a pipe waits or not");
+    while writer.write(&[b'.'; 512]).is_ok() {}
+    ioctl_fionbio(&writer, false).expect("a pipe waits or not");
+    let mut refresh = world.command_to("refresh");
+    let mut refresh = refresh.stdin(Stdio::null()).stdout(writer).spawn().expect("the binary");
+    eventually("all is known", || world.sim().requests("ada", Route::Usage) > 0);
+    sleep(Duration::from_millis(100));
+    signal(refresh.id(), Signal::TERM);
+    let until = Instant::now() + GONE_WITHIN;
+    while refresh.try_wait().expect("a child").is_none() {
+        if Instant::now() > until {
+            refresh.kill().expect("alive");
+            panic!("it waits for the reader all the same");
+        }
+        sleep(Duration::from_millis(2));
+    }
+    assert_eq!(refresh.wait().expect("a child").code(), Some(130));
 }
 
 fn next(peer: &mut Peer) -> Value {
