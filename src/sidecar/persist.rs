@@ -11,9 +11,10 @@ use super::blocking::on_a_thread;
 use super::choices::Choices;
 use super::exchange::label_in;
 use crate::clock;
-use crate::pool::{Account, AccountId, Affinity, At, Marks};
+use crate::pool::{Account, AccountId, Affinity, At, Marks, Seat};
 use crate::protocol::{Warning, WarningKind};
 use crate::store::{Document, EditRefused, SavedAccount, SavedSession, SavedState, StorageError};
+use crate::upstream::session_key;
 
 /// Changes closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(100);
@@ -95,10 +96,11 @@ impl Sidecar {
             }
         }
         self.persist.choices().take_later(&saved, &mut pool, read);
-        let mut others = Affinity::default();
-        for seat in saved.sessions {
-            others.set(&seat.session, seat.account, seat.last_used_at);
-        }
+        // An earlier version saved them by names of any length.
+        let seats = saved.sessions.into_iter().map(|saved| {
+            (session_key(&saved.session), Seat { account: saved.account, used_at: saved.last_used_at })
+        });
+        let others: Affinity = seats.collect();
         let mut affinity = pool.affinity().clone();
         affinity.absorb(&others, now);
         pool.restore_affinity(affinity);

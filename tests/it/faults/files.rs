@@ -213,6 +213,26 @@ fn names_of_any_length_do_not_fill_the_state_dir() {
     assert!(state.len() < 64 << 10, "{} bytes", state.len());
 }
 
+/// As an earlier version kept them.
+#[test]
+fn a_session_that_was_saved_by_its_whole_name_stays_where_it_is() {
+    let world = world();
+    let long = "x".repeat(1 << 10);
+    let mut peer = spawn(world.command());
+    let ask = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "sessionId": long});
+    let answer = peer.call("complete/collect", ask).expect("an answer");
+    drop(peer);
+    let path = folder(&world).join("state/state.json");
+    let mut state: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).expect("saved")).expect("JSON");
+    state["sessions"][0]["session"] = json!(long);
+    fs::write(&path, state.to_string()).expect("written");
+    let mut peer = spawn(world.command());
+    let rotation = peer.call("rotation", json!({"sessionId": long})).expect("an order");
+    assert_eq!(rotation["order"][0]["account"], answer["account"]);
+    assert_eq!(rotation["order"][0]["reasons"][0], "served this session last");
+}
+
 /// A file system of 256 KiB, gone when dropped.
 struct SmallDisk(PathBuf);
 
