@@ -68,7 +68,8 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         }
         Line::Use(account) => {
             let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
-            used_now(&used)
+            let others_answer = sidecar.pool().active(clock::now()).is_some();
+            used_now(&used, others_answer)
         }
         Line::Show(account) => sidecar.show(account).await?,
         Line::Refresh(account) => {
@@ -201,7 +202,7 @@ fn members(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
 }
 
 /// A pin does not end a cooldown.
-fn used_now(used: &Account) -> CommandAnswer {
+fn used_now(used: &Account, others_answer: bool) -> CommandAnswer {
     let left = used.cooldown_until.map_or(0, |until| until - clock::now().millis());
     if used.state != AccountState::Cooling || left <= 0 {
         return said(CommandLevel::Info, [format!("now using {}", used.label)]);
@@ -209,7 +210,7 @@ fn used_now(used: &Account) -> CommandAnswer {
     let back = screen::duration(left);
     let lines = [
         format!("{} is pinned, but back in {back} only", used.label),
-        "until then another account answers".to_owned(),
+        format!("until then {} account answers", if others_answer { "another" } else { "no" }),
     ];
     said(CommandLevel::Warning, lines)
 }
