@@ -34,6 +34,10 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
             // Labels come from files and from servers.
             "message" => writer.write_str(&clean(&format!("{value:?}"))),
             "error" => write!(writer, ": {}", clean(&format!("{value:?}"))),
+            // What it is about.
+            "account" | "path" | "dir" | "set_aside" => {
+                write!(writer, " ({})", clean(format!("{value:?}").trim_matches('"')))
+            }
             _ => Ok(()),
         });
         tracing_subscriber::registry().with(lines.fmt_fields(words).with_filter(least)).init();

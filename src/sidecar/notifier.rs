@@ -109,7 +109,7 @@ impl Notifier {
 
     /// Something that happened: said each time.
     pub(super) fn tell(&self, warning: Warning) {
-        tracing::warn!(kind = ?warning.kind, account = ?warning.account, "{}", warning.message);
+        tracing::warn!(kind = ?warning.kind, account = warning.account, "{}", warning.message);
         let mut state = self.state();
         if state.warnings.len() == MAX_WARNINGS {
             state.warnings.pop_front();

@@ -226,9 +226,14 @@ async fn a_person_is_warned_in_plain_words_and_whoever_asks_for_a_log_gets_one()
     let (_, told, warned) = run(&stage, &["verify"]).await;
     assert!(told.contains("pi-multicodex.rotation must be an object"), "{told}");
     assert_eq!(warned, "");
+    // Of several accounts it says which.
+    fs::remove_file(&settings).expect("gone");
+    let behaviour = Behaviour::row("refresh_token_expired").expect("a row");
+    stage.sim.add_rule(Rule::always(behaviour).on(Route::Token));
+    let (_, _, warned) = run(&stage, &["refresh", "--force"]).await;
+    assert!(warned.contains("warning: the refresh token was not redeemed (acc_"), "{warned}");
     // What is in a file does not leave its line.
     stage.write_accounts(r#"{"accounts": [{"email": "ada\n\u001b[31m", "accessToken": 7}]}"#);
-    fs::remove_file(&settings).expect("gone");
     let (_, _, warned) = run(&stage, &["history"]).await;
     assert!(
         warned.starts_with("multicodex: warning: codex-accounts.json, ada\u{fffd}\u{fffd}[31m: "),
