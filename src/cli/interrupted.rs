@@ -1,9 +1,12 @@
 //! Ctrl-C, or a terminal that is closed, while a command for people is at work. What a token was sent for is stored
 //! first: dropped with the process, it would be a login lost.
 
+use std::fs;
+use std::future::poll_fn;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,12 +49,21 @@ async fn interrupted() {
 }
 
 async fn signalled() -> io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let heeded = kinds.into_iter().filter(|kind| !is_ignored(*kind));
+    let mut heeded = heeded.map(signal).collect::<io::Result<Vec<_>>>()?;
+    poll_fn(|context| match heeded.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
     Ok(())
+}
+
+/// Whether whoever started this wants it to be ignored, as `nohup` does; only Linux tells.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ignored & (1 << (kind.as_raw_value() - 1)) != 0
 }

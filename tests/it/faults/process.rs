@@ -148,6 +148,27 @@ fn a_token_that_was_sent_when_a_refresh_is_interrupted_is_stored() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_is_to_outlive_its_terminal_does() {
+    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(400));
+    let refresh = world.command_to("refresh");
+    let mut outliving = std::process::Command::new("nohup");
+    outliving.arg(refresh.get_program()).args(refresh.get_args());
+    for (name, value) in refresh.get_envs() {
+        match value {
+            Some(value) => outliving.env(name, value),
+            None => outliving.env_remove(name),
+        };
+    }
+    outliving.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut outliving = outliving.spawn().expect("nohup");
+    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    signal(outliving.id(), Signal::HUP);
+    assert_eq!(outliving.wait().expect("a child").code(), Some(0));
+}
+
 /// Another process holds a lock, so that what was learned cannot be saved.
 #[test]
 fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
@@ -164,7 +185,7 @@ fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
     let mut line = String::new();
     BufReader::new(accounts.stdout.take().expect("piped")).read_line(&mut line).expect("a table");
     assert!(line.starts_with("ACCOUNT"), "{line}");
-    signal(accounts.id(), Signal::INT);
+    signal(accounts.id(), Signal::TERM);
     let until = Instant::now() + LOCK_DEADLINE / 2;
     while accounts.try_wait().expect("a child").is_none() {
         assert!(Instant::now() < until, "it waits for the lock all the same");
