@@ -28,6 +28,12 @@ impl At {
         Day(self.0.div_euclid(24 * 60 * 60 * 1000))
     }
 
+    /// The first whole minute that is not before this: whoever is told to come back then does not come too early.
+    #[must_use]
+    pub const fn to_the_next_minute(self) -> At {
+        At(self.0.saturating_add(59_999).div_euclid(60_000).saturating_mul(60_000))
+    }
+
     /// Whether this, a time that has been, lies more than a moment ahead: the clock was set back since.
     pub fn is_ahead_of(self, now: At) -> bool {
         self > now + A_MOMENT
@@ -152,6 +158,13 @@ mod tests {
         check(1_078_099_200, "2004-03-01 00:00 UTC");
         check(4_107_542_400, "2100-03-01 00:00 UTC");
         check(1_795_357_947, "2026-11-22 14:32 UTC");
+    }
+
+    #[test]
+    fn a_minute_that_has_begun_is_over_at_the_next() {
+        let next = [-1, 0, 1, 59_999, 60_000].map(|at| At(at).to_the_next_minute().0);
+        assert_eq!(next, [0, 0, 60_000, 60_000, 60_000]);
+        assert!(At(i64::MAX).to_the_next_minute().0 > 0);
     }
 
     #[test]

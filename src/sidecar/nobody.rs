@@ -30,7 +30,9 @@ impl Nobody {
             Nobody::NoAccounts => "there are no accounts yet".to_owned(),
             Nobody::Unreadable(why) => why.clone(),
             Nobody::LoginRequired => "every account needs login".to_owned(),
-            Nobody::BackAt(at) => format!("no account can be used now; the first is back at {at}"),
+            Nobody::BackAt(at) => {
+                format!("no account can be used now; the first is back at {}", at.to_the_next_minute())
+            }
             Nobody::Unusable => "no account can be used now".to_owned(),
         }
     }
@@ -89,7 +91,7 @@ impl Sidecar {
             State::NeedsLogin => "it needs a login".to_owned(),
             State::Deactivated => "it is deactivated".to_owned(),
             State::Cooling | State::Ready => match back_at {
-                Some(at) => format!("it is back at {at}"),
+                Some(at) => format!("it is back at {}", at.to_the_next_minute()),
                 None => return format!("{} cannot be used now", account.label),
             },
         };
