@@ -3,7 +3,7 @@
 
 use super::time::Countdown;
 use super::usage::window_name;
-use super::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, State, WEEK, Window};
+use super::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, Prospect, WEEK, Window};
 
 const BRAND: &str = "Codex";
 const SEPARATOR: &str = "·";
@@ -207,17 +207,13 @@ impl<'a> Line<'a> {
 
     /// Why there is no account to show.
     fn excuse(&mut self, pool: &Pool) {
-        let accounts = pool.accounts();
-        if accounts.is_empty() {
-            return self.begin("no accounts", Role::Notice, Some(Severity::Warning));
-        }
-        let now = self.now;
-        let back_at = accounts.iter().filter_map(|account| account.back_at(now)).min();
-        let needs_login = accounts.iter().any(|account| account.state(now) == State::NeedsLogin);
-        let notice = match (back_at, needs_login) {
-            (Some(_), _) => "all accounts out",
-            (None, true) => "login needed",
-            (None, false) => "no account in use",
+        let (notice, back_at) = match pool.prospect(self.now) {
+            Prospect::NoAccounts => {
+                return self.begin("no accounts", Role::Notice, Some(Severity::Warning));
+            }
+            Prospect::BackAt(at) => ("all accounts out", Some(at)),
+            Prospect::Login => ("login needed", None),
+            Prospect::Nothing => ("no account in use", None),
         };
         self.begin(notice, Role::Notice, Some(Severity::Error));
         if self.prefs.show_reset {

@@ -27,6 +27,7 @@ mod merge;
 #[cfg(any(test, fuzzing))]
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
+mod prospect;
 mod ranking;
 mod reading;
 mod reason;
@@ -66,6 +67,7 @@ pub use ledger::{
 pub use marks::Marks;
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
+pub use prospect::Prospect;
 pub use ranking::{Demand, Ranked};
 pub use reading::UsageEffect;
 pub use reason::Reason;

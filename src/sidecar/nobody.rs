@@ -2,7 +2,7 @@
 
 use super::Sidecar;
 use crate::clock;
-use crate::pool::{AccountId, At, Ending, EndingKind, State};
+use crate::pool::{AccountId, At, Ending, EndingKind, Prospect, State};
 use crate::protocol::{ErrorKind, RpcError};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,19 +51,12 @@ impl Nobody {
 impl Sidecar {
     /// Without a completion that could have told.
     pub(super) fn nobody(&self) -> Nobody {
-        let now = clock::now();
-        let (is_empty, back_at, needs_login) = {
-            let pool = self.pool();
-            let accounts = pool.accounts();
-            let back_at = accounts.iter().filter_map(|account| account.back_at(now)).min();
-            let needs_login = accounts.iter().any(|account| account.state(now) == State::NeedsLogin);
-            (accounts.is_empty(), back_at, needs_login)
-        };
-        match back_at {
-            _ if is_empty => self.no_accounts(),
-            Some(at) => Nobody::BackAt(at),
-            None if needs_login => Nobody::LoginRequired,
-            None => Nobody::Unusable,
+        let prospect = self.pool().prospect(clock::now());
+        match prospect {
+            Prospect::NoAccounts => self.no_accounts(),
+            Prospect::BackAt(at) => Nobody::BackAt(at),
+            Prospect::Login => Nobody::LoginRequired,
+            Prospect::Nothing => Nobody::Unusable,
         }
     }
 
