@@ -14,6 +14,7 @@ use super::interrupted::to_its_end;
 use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
 use super::print::{self, complain};
+use super::runtime::on_a_runtime;
 use super::serve::{have_directories, sidecar_options};
 use super::terminal::look;
 use crate::clock;
@@ -57,11 +58,7 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     if start != Start::LookingOnly {
         have_directories(&options.paths)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime did not start: {error}"))?;
-    let code = runtime.block_on(async {
+    on_a_runtime(async {
         let options = sidecar::Options { start, ..sidecar_options(options) };
         let sidecar = Sidecar::start(options);
         let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
@@ -78,9 +75,7 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
             }),
             Err(interrupted) => interrupted,
         })
-    });
-    runtime.shutdown_background();
-    code
+    })
 }
 
 /// Without them it would be answered as if nobody had logged in yet.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use tokio::process::Command;
 
 use super::print::print;
+use super::runtime::on_a_runtime;
 use super::terminal::look;
 use crate::client::Client;
 use crate::protocol::{
@@ -18,11 +19,8 @@ use crate::sim::{Behaviour, Sim, SimAccount, SimConfig};
 
 /// Runs the demonstration; fails when the story does not come out as it should.
 pub fn demo() -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime did not start: {error}"))?;
-    runtime.block_on(story()).map(|()| ExitCode::SUCCESS).map_err(|error| format!("demo: {error}"))
+    on_a_runtime(async { story().await.map_err(|error| format!("demo: {error}")) })
+        .map(|()| ExitCode::SUCCESS)
 }
 
 type Fault = Box<dyn std::error::Error>;

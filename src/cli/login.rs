@@ -12,6 +12,7 @@ use super::interrupted::to_its_end;
 use super::logging::{Reader, start_logging};
 use super::options::LoginCommand;
 use super::print::{complain, print};
+use super::runtime::on_a_runtime;
 use super::serve::{have_directories, sidecar_options};
 use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
@@ -23,14 +24,7 @@ use crate::sidecar::{self, Sidecar};
 /// Exit code 0 when an account was logged in, 1 when the login failed, 130 when it was interrupted.
 pub fn login(command: LoginCommand) -> Result<ExitCode, String> {
     start_logging(&command.sidecar, Reader::Person(LevelFilter::WARN))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime did not start: {error}"))?;
-    let ended = runtime.block_on(run(command));
-    // Blocking file work that hangs must not keep the process.
-    runtime.shutdown_background();
-    ended
+    on_a_runtime(run(command))
 }
 
 async fn run(command: LoginCommand) -> Result<ExitCode, String> {

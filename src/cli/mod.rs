@@ -11,6 +11,7 @@ mod logging;
 mod login;
 mod options;
 mod print;
+mod runtime;
 mod serve;
 mod terminal;
 
@@ -39,12 +40,8 @@ pub fn version() -> Result<ExitCode, String> {
 /// `multicodex simulate`: runs until it is interrupted.
 #[cfg(feature = "sim")]
 pub fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime did not start: {error}"))?;
-    runtime.block_on(crate::sim::simulate(options)).map_err(|error| error.to_string())?;
-    Ok(ExitCode::SUCCESS)
+    let simulating = async { crate::sim::simulate(options).await.map_err(|error| error.to_string()) };
+    runtime::on_a_runtime(simulating).map(|()| ExitCode::SUCCESS)
 }
 
 /// A `codex-accounts.json` for its owner alone, as the sidecar wants it.

@@ -1,4 +1,4 @@
-//! `multicodex serve`: runtime, signals, and the sidecar in between.
+//! `multicodex serve`: signals, the pipe, and the sidecar in between.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
+use super::runtime::on_a_runtime;
 use crate::pool::Tempo;
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar, Start};
@@ -15,14 +16,7 @@ use crate::store::{Paths, make_private_dir};
 /// Serves one client on stdin and stdout, and gives the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
     start_logging(&options, Reader::Client)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime did not start: {error}"))?;
-    let ended = runtime.block_on(run(options));
-    // Blocking file work that hangs must not keep the process.
-    runtime.shutdown_background();
-    ended
+    on_a_runtime(run(options))
 }
 
 async fn run(options: ServeOptions) -> Result<ExitCode, String> {

@@ -6,6 +6,8 @@ use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::{duration, since};
 use crate::protocol::{Account, AccountState, TokenState};
 
+pub(super) const NO_ACCOUNTS: &str = "there are no accounts yet; `login` adds one\n";
+
 const COLUMNS: [Column; 7] = [
     Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
     Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
@@ -18,7 +20,7 @@ const COLUMNS: [Column; 7] = [
 
 pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {
     if accounts.is_empty() {
-        return "there are no accounts yet; `login` adds one\n".to_owned();
+        return NO_ACCOUNTS.to_owned();
     }
     let rows: Vec<_> = accounts.iter().map(|account| row(account, now)).collect();
     table(&COLUMNS, &rows, look)

@@ -1,6 +1,7 @@
 //! How accounts are chosen, and who would be now and why.
 
 use super::Look;
+use super::accounts::NO_ACCOUNTS;
 use super::cell::{clean, wrapped};
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use crate::protocol::Rotation;
@@ -18,7 +19,7 @@ pub fn rotation(rotation: &Rotation, look: &Look) -> String {
         text.push('\n');
     }
     if rotation.order.is_empty() {
-        return text + "there are no accounts yet; `login` adds one\n";
+        return text + NO_ACCOUNTS;
     }
     let rows: Vec<_> = rotation
         .order

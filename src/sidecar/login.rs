@@ -105,9 +105,8 @@ async fn begin(
 }
 
 fn too_many() -> RpcError {
-    let mut error = RpcError::new(ErrorKind::LoginFailed, "too many logins are under way");
-    error.data.hint = Some("cancel one, or wait for it to end".to_owned());
-    error
+    RpcError::new(ErrorKind::LoginFailed, "too many logins are under way")
+        .hinted("cancel one, or wait for it to end")
 }
 
 async fn opened(url: String) -> bool {

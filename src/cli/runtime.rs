@@ -1,0 +1,15 @@
+//! The runtime that a subcommand works on: one thread, as long as the work takes.
+
+/// # Errors
+///
+/// The work's own, or that the runtime did not start.
+pub(super) fn on_a_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime did not start: {error}"))?;
+    let ended = runtime.block_on(work);
+    // Blocking file work that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
