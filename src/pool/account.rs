@@ -1,6 +1,6 @@
 //! One signed-in identity and everything the pool knows about it.
 
-use super::{AccountId, At, Health, Identity, Mark, Standing};
+use crate::pool::{AccountId, At, Health, Identity, Mark, Standing};
 use crate::secret::Secret;
 
 /// Access token, refresh token and expiry, always replaced as one value.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::At;
+use crate::pool::At;
 
 /// HTTP's dates are whole seconds, and answers take their time: less than this proves nothing.
 const SKEWED: Duration = Duration::from_secs(60);

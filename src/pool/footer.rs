@@ -1,9 +1,9 @@
 //! The footer: one line about the account in use, worked out once for all clients. It knows roles and severities, and
 //! no colour and no terminal.
 
-use super::time::Countdown;
-use super::usage::window_name;
-use super::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, Prospect, WEEK, Window};
+use crate::pool::time::Countdown;
+use crate::pool::usage::window_name;
+use crate::pool::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, Prospect, WEEK, Window};
 
 const BRAND: &str = "Codex";
 const SEPARATOR: &str = "·";

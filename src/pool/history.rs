@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::time::Day;
-use super::{AccountId, At};
+use crate::pool::time::Day;
+use crate::pool::{AccountId, At};
 
 /// Attempts that stay listed one by one.
 const LISTED: usize = 1000;

@@ -9,78 +9,61 @@
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
 mod account;
-mod affinity;
 mod clock_skew;
-mod cooldown;
-mod eligibility;
-mod failure;
+pub(crate) mod failover;
 mod footer;
-mod glance;
-mod health;
+pub(crate) mod health;
 mod history;
-mod hold_back;
 mod identity;
-mod import;
-mod ledger;
-mod marks;
-mod merge;
 #[cfg(any(test, fuzzing))]
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
-mod prospect;
-mod ranking;
-mod reading;
-mod reason;
-mod reset;
+pub(crate) mod poll_schedule;
 mod roster;
-mod rotation;
-mod select;
+pub(crate) mod selection;
 mod settings;
-mod sign_in;
-mod sync;
 #[cfg(any(test, fuzzing))]
 mod testing;
 mod time;
+pub(crate) mod tokens;
 mod usage;
-mod usage_asks;
-mod verdict;
 
 pub use account::{Account, Credential, State};
-pub use affinity::{Affinity, Seat};
 pub use clock_skew::ClockSkew;
-pub use cooldown::{Backoff, Certainty, Cooldown};
-pub use eligibility::WhyNotEligible;
-pub use failure::{Failure, FailureKind, Source};
+pub use failover::failure::{Failure, FailureKind, Source};
+pub use failover::preamble_buffer::{Held, HoldBack};
+pub use failover::state_machine::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
 pub use footer::{
     Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
 };
-pub use health::{Health, Mark, ModelExclusion, Standing};
+pub use health::cooldown::{Backoff, Certainty, Cooldown};
+pub use health::file_flags::Marks;
+pub use health::reset::{ResetReport, ResetScope};
+pub use health::status::{Health, Mark, ModelExclusion, Standing};
+pub use health::usage_reading::UsageEffect;
 pub use history::{
     DayReport, History, HistoryQuestion, HistoryReport, Tally, TokenCount, TriedOnce, TryOutcome,
 };
-pub use hold_back::{Held, HoldBack};
 pub use identity::{AccountId, Identity};
-pub use import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
-pub use ledger::{
-    Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
-};
-pub use marks::Marks;
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
-pub use prospect::Prospect;
-pub use ranking::{Demand, Ranked};
-pub use reading::UsageEffect;
-pub use reason::Reason;
-pub use reset::{ResetReport, ResetScope};
+pub use poll_schedule::{Ask, NextAsk, Tempo, UsageAsks, UsageTrouble};
 pub use roster::{LabelError, Pool};
-pub use rotation::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
-pub use select::SelectError;
+pub use selection::affinity::{Affinity, Seat};
+pub use selection::availability::Prospect;
+pub use selection::eligibility::WhyNotEligible;
+pub use selection::ranking::{Demand, Ranked};
+pub use selection::reason::Reason;
+pub use selection::select::SelectError;
 pub use settings::{AffinityMode, PRIORITIES, RESERVES, RotationChange, RotationSettings, Strategy};
-pub use sign_in::{NotPlaced, Place, Purpose, place};
-pub use sync::SyncReport;
 pub use time::{At, Day};
+pub use tokens::import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
+pub use tokens::ledger::{
+    Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
+};
+pub use tokens::sign_in::{NotPlaced, Place, Purpose, place};
+pub use tokens::sync::SyncReport;
 pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, Known, STALE_AFTER, Seen, SpendControl, Usage, UsageReading,
     UsageSource, WEEK, Window, window_name,
 };
-pub use usage_asks::{Ask, NextAsk, Tempo, UsageAsks, UsageTrouble};

@@ -1,8 +1,8 @@
 //! A second, naive pool: what an account is worth is told by filters applied one after another, and it knows one
 //! window and one model. Days of generated life are lived by both, and they must agree on every choice.
 
-use super::testing::id;
-use super::*;
+use crate::pool::testing::id;
+use crate::pool::*;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 const SECOND: i64 = 1000;

@@ -4,24 +4,24 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::glance::Glance;
-use super::{Account, AccountId, Affinity, At, Credential, Demand, Health, Mark, RotationSettings};
+use crate::pool::selection::glance::Glance;
+use crate::pool::{Account, AccountId, Affinity, At, Credential, Demand, Health, Mark, RotationSettings};
 
 /// All accounts and everything that decides which one is used.
 #[derive(Debug, Default)]
 pub struct Pool {
-    pub(super) settings: RotationSettings,
+    pub(crate) settings: RotationSettings,
     /// In the file's order.
-    pub(super) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
     /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
-    pub(super) chosen: Vec<u64>,
+    pub(crate) chosen: Vec<u64>,
     /// Beside `accounts`, and true of them: every change of an account ends in taking a new one.
-    pub(super) glances: Vec<Glance>,
-    pub(super) by_id: HashMap<AccountId, usize>,
-    pub(super) pin: Option<AccountId>,
-    pub(super) affinity: Affinity,
+    pub(crate) glances: Vec<Glance>,
+    pub(crate) by_id: HashMap<AccountId, usize>,
+    pub(crate) pin: Option<AccountId>,
+    pub(crate) affinity: Affinity,
     /// When accounts joined that had to queue last: it counts as a use when nothing else tells accounts apart.
-    pub(super) joined: HashMap<AccountId, At>,
+    pub(crate) joined: HashMap<AccountId, At>,
     /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
     model_limits: Vec<(String, String)>,
     choices: u64,
@@ -93,7 +93,7 @@ impl Pool {
     }
 
     /// How many choices were made since this account was chosen; none when it never was.
-    pub(super) fn choices_since(&self, index: usize) -> Option<u64> {
+    pub(crate) fn choices_since(&self, index: usize) -> Option<u64> {
         let chosen = self.chosen[index];
         (chosen > 0).then(|| self.choices - chosen)
     }
@@ -223,7 +223,7 @@ impl Pool {
         self.model_limits.iter().find(|(known, _)| known == model).map(|(_, limit)| limit.as_str())
     }
 
-    pub(super) fn learn_limit(&mut self, model: &str, limit_id: &str) {
+    pub(crate) fn learn_limit(&mut self, model: &str, limit_id: &str) {
         // Models are named by clients, so their number has to be bounded.
         const MAX_MODELS: usize = 64;
         self.model_limits.retain(|(known, _)| known != model);
@@ -234,7 +234,7 @@ impl Pool {
     }
 
     /// Moves the account to the end of the round.
-    pub(super) fn note_choice(&mut self, id: &AccountId) {
+    pub(crate) fn note_choice(&mut self, id: &AccountId) {
         if let Some(&index) = self.by_id.get(id) {
             self.choices += 1;
             self.chosen[index] = self.choices;
@@ -243,7 +243,7 @@ impl Pool {
     }
 
     /// The one way to change an account: `change` says whether a client could see it.
-    pub(super) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
+    pub(crate) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
         let changed = change(&mut self.accounts[index]);
         self.look_again_at(index);
@@ -253,12 +253,12 @@ impl Pool {
         changed
     }
 
-    pub(super) fn touch(&mut self) {
+    pub(crate) fn touch(&mut self) {
         self.revision += 1;
     }
 
     /// After accounts came, left or changed their order.
-    pub(super) fn reindex(&mut self) {
+    pub(crate) fn reindex(&mut self) {
         self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
         let mut by_id: Vec<usize> = (0..self.accounts.len()).collect();
         by_id.sort_unstable_by_key(|&index| &self.accounts[index].id);
@@ -269,13 +269,13 @@ impl Pool {
         self.glances = nth_by_id.into_iter().enumerate().map(|(at, nth)| self.glance(at, nth)).collect();
     }
 
-    pub(super) fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         for index in 0..self.accounts.len() {
             self.look_again_at(index);
         }
     }
 
-    pub(super) fn look_again_at(&mut self, index: usize) {
+    pub(crate) fn look_again_at(&mut self, index: usize) {
         self.glances[index] = self.glance(index, self.glances[index].nth_by_id);
     }
 

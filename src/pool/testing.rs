@@ -1,16 +1,16 @@
 //! Short names for what the tests of the pool are made of.
 
-use super::{
+use crate::pool::{
     Account, AccountId, At, Credential, Failure, FailureKind, Identity, Pool, RotationSettings, Source,
     UsageReading, UsageSource, Window,
 };
 use crate::secret::Secret;
 
-pub(super) fn id(name: &str) -> AccountId {
+pub(crate) fn id(name: &str) -> AccountId {
     AccountId::new(name)
 }
 
-pub(super) fn credential(name: &str, expires_at: i64) -> Credential {
+pub(crate) fn credential(name: &str, expires_at: i64) -> Credential {
     Credential {
         access: Secret::new(format!("access-{name}-{expires_at}")),
         refresh: Secret::new(format!("refresh-{name}-{expires_at}")),
@@ -18,24 +18,24 @@ pub(super) fn credential(name: &str, expires_at: i64) -> Credential {
     }
 }
 
-pub(super) fn account(name: &str) -> Account {
+pub(crate) fn account(name: &str) -> Account {
     let identity =
         Identity { workspace_id: Some(format!("workspace-{name}")), user_id: Some(format!("user-{name}")) };
     Account::new(id(name), identity, name.to_owned(), credential(name, 1))
 }
 
-pub(super) fn pool_of(names: &[&str]) -> Pool {
+pub(crate) fn pool_of(names: &[&str]) -> Pool {
     let mut pool = Pool::new(RotationSettings::default());
     pool.sync(names.iter().map(|name| account(name)).collect(), At(0));
     pool
 }
 
-pub(super) fn window(window_minutes: u32, used_percent: f64, resets_at: Option<At>) -> Window {
+pub(crate) fn window(window_minutes: u32, used_percent: f64, resets_at: Option<At>) -> Window {
     Window { window_minutes, used_percent, resets_at }
 }
 
 /// Requested and fetched at once.
-pub(super) fn reading(windows: &[Window], at: At) -> UsageReading {
+pub(crate) fn reading(windows: &[Window], at: At) -> UsageReading {
     UsageReading {
         windows: windows.to_vec(),
         reached: None,
@@ -51,12 +51,12 @@ pub(super) fn reading(windows: &[Window], at: At) -> UsageReading {
     }
 }
 
-pub(super) fn failure(kind: FailureKind) -> Failure {
+pub(crate) fn failure(kind: FailureKind) -> Failure {
     Failure::new(kind, Source::ResponseBody, "refused")
 }
 
 /// A usage limit that quotes no time.
 #[cfg(test)]
-pub(super) fn limited() -> Failure {
+pub(crate) fn limited() -> Failure {
     failure(FailureKind::UsageLimit)
 }

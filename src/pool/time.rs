@@ -40,7 +40,7 @@ impl At {
     }
 
     /// This, or `now` when it lies ahead.
-    pub(super) fn not_ahead_of(self, now: At) -> At {
+    pub(crate) fn not_ahead_of(self, now: At) -> At {
         if self.is_ahead_of(now) { now } else { self }
     }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Day {
 
 /// How long it is from `now` to a time: `2d3h`, `2h13m`, `13m`, `<1m`. What is cut off is never shown as more than is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Countdown {
+pub(crate) struct Countdown {
     pub to: At,
     pub now: At,
 }

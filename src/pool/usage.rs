@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::At;
-use super::health::later;
+use crate::pool::At;
+use crate::pool::health::status::later;
 
 /// 5 hours, in the minutes windows are named by.
 pub const FIVE_HOURS: u32 = 300;
@@ -170,7 +170,7 @@ impl Usage {
     }
 
     /// Joins what another sidecar knows: of each part the later. In any order, any number of times.
-    pub(super) fn absorb(&mut self, other: &Usage) {
+    pub(crate) fn absorb(&mut self, other: &Usage) {
         self.join(other, false);
     }
 
@@ -196,8 +196,8 @@ impl Usage {
         take_later_known(&mut self.resets_left, &other.resets_left, came_later);
     }
 
-    /// See [`super::Health::settle_clock`].
-    pub(super) fn settle_clock(&mut self, now: At) {
+    /// See [`crate::pool::Health::settle_clock`].
+    pub(crate) fn settle_clock(&mut self, now: At) {
         let settle = |seen: &mut Seen| seen.at = seen.at.not_ahead_of(now);
         self.fetched_at = self.fetched_at.not_ahead_of(now);
         self.limits_listed_at = self.limits_listed_at.map(|at| at.not_ahead_of(now));

@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 
 /// Runs `work` on a thread where it may block. A panic in it goes on in the caller.
-pub(super) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {

@@ -1,14 +1,14 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
-use super::{Sidecar, view};
 use crate::auth::{LoginError, RedeemError};
 use crate::clock;
 use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
+use crate::sidecar::{Sidecar, view};
 use crate::store::StorageError;
 
 /// Of what the user chose, when the state dir did not take it: it is offered again with the next change.
-pub(super) const HOLDS_UNSAVED: &str = "it holds all the same, and is saved once that can be";
+pub(crate) const HOLDS_UNSAVED: &str = "it holds all the same, and is saved once that can be";
 
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
@@ -25,7 +25,7 @@ impl From<LabelError> for RpcError {
 }
 
 /// A selector that fits no account, or several.
-pub(super) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcError {
+pub(crate) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcError {
     match error {
         SelectError::NotFound { candidates } => {
             let mut rpc =
@@ -58,7 +58,7 @@ fn in_words(pool: &Pool, candidates: &[AccountId]) -> String {
 }
 
 /// A token that could not be had for `account`.
-pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
+pub(crate) fn token(account: &AccountId, failure: &Failure) -> RpcError {
     let mut rpc = match failure.kind {
         FailureKind::LoginRequired | FailureKind::Unauthorized => {
             let mut rpc = RpcError::new(ErrorKind::LoginRequired, failure.message.clone());
@@ -90,7 +90,7 @@ pub(super) fn token(account: &AccountId, failure: &Failure) -> RpcError {
 }
 
 /// A login that came to nothing before there was anything to store.
-pub(super) fn login(error: &LoginError) -> RpcError {
+pub(crate) fn login(error: &LoginError) -> RpcError {
     let kind = match error {
         LoginError::Expired => ErrorKind::LoginExpired,
         _ => ErrorKind::LoginFailed,
@@ -111,7 +111,7 @@ pub(super) fn login(error: &LoginError) -> RpcError {
 }
 
 /// A file that could not be read or written for `account`.
-pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
+pub(crate) fn storage(account: &AccountId, error: StorageError) -> RpcError {
     let mut rpc = RpcError::from(error);
     rpc.data.account = Some(account.to_string());
     rpc
@@ -119,13 +119,13 @@ pub(super) fn storage(account: &AccountId, error: StorageError) -> RpcError {
 
 impl Sidecar {
     /// The account that a selector in params names.
-    pub(super) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {
+    pub(crate) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {
         let pool = self.pool();
         pool.select(selector).map_err(|error| select(&pool, selector, error))
     }
 
     /// The account as clients see it now.
-    pub(super) fn account_view(&self, id: &AccountId, now: At) -> Result<crate::protocol::Account, RpcError> {
+    pub(crate) fn account_view(&self, id: &AccountId, now: At) -> Result<crate::protocol::Account, RpcError> {
         let pool = self.pool();
         let account = pool
             .get(id)

@@ -4,54 +4,20 @@
 //! The pool lives behind one mutex: lock, decide, unlock, and never held over an await. Credentials on disk are the
 //! truth; [`load`] brings them into memory, [`redeem`] replaces them, [`persist`] keeps what was learned about them.
 
-mod accounts;
-mod attempt;
-mod attempting;
-mod audience;
+pub(crate) mod accounts;
 mod blocking;
-mod choices;
-mod clock_warning;
-mod collect;
 mod command;
-mod complete;
-mod discover;
+pub(crate) mod completion;
+pub(crate) mod credentials;
 mod error;
-mod exchange;
-mod file_warnings;
-mod findings;
-mod flights;
-mod footer;
-mod found_login;
-mod history;
 mod import;
-mod initialize;
-mod later;
-mod linked;
-mod load;
-mod login;
-mod logins;
-mod lost;
-mod merged;
-mod module;
-mod nobody;
-mod notifier;
-mod order;
-mod paths;
-mod persist;
+pub(crate) mod login;
+pub(crate) mod methods;
+pub(crate) mod notify;
+mod params;
 mod redact;
-mod redeem;
-mod refresh;
-mod removed_login;
-mod reset;
-mod rotation;
-mod settings;
-mod sign_in;
-mod status;
-mod token;
-mod unstored;
-mod upkeep;
-mod usage;
-mod usage_poll;
+mod router;
+pub(crate) mod usage;
 mod verify;
 mod view;
 
@@ -66,22 +32,22 @@ use crate::store::{AccountsFile, HistoryFile, Paths, RedeemFile, SettingsFile, S
 use crate::upstream::Upstream;
 use crate::watch::WatchReport;
 
-pub use logins::LoginOptions;
-pub use module::methods;
+pub use login::logins::LoginOptions;
+pub use router::methods;
 
-use complete::Completions;
-use history::Log;
+use self::accounts::persist::Persist;
+use accounts::settings::Preferences;
+use completion::run::Completions;
+use credentials::pending_writes::Unstored;
+use credentials::refresher::Redeems;
 use import::Imports;
-use initialize::Session;
-use logins::Logins;
-use notifier::Notifier;
-use persist::Persist;
-use redeem::Redeems;
-use settings::Preferences;
-use status::Shown;
-use unstored::Unstored;
-use usage::UsageFetches;
-use usage_poll::UsagePolls;
+use login::logins::Logins;
+use methods::history::Log;
+use methods::initialize::Session;
+use methods::status::Shown;
+use notify::notifier::Notifier;
+use usage::fetch::UsageFetches;
+use usage::poll::UsagePolls;
 
 /// Where everything is; decided once by the command line.
 #[derive(Clone, Debug)]

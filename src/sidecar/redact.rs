@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use crate::pool::Pool;
 
 /// `text` with every access and refresh token of the pool replaced.
-pub(super) fn redact<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
+pub(crate) fn redact<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
     strike_out(pool, text, false)
 }
 
 /// The same for a text of which only the beginning is left: it may end within a token.
-pub(super) fn redact_cut<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
+pub(crate) fn redact_cut<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
     strike_out(pool, text, true)
 }
 

@@ -9,27 +9,27 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::Sidecar;
-use super::module::Spells;
 use crate::pool::{self, At, Pool};
 use crate::protocol::{Account, AccountList, AccountStanding, AccountState, Reason, Token, TokenState};
+use crate::sidecar::Sidecar;
+use crate::sidecar::router::Spells;
 
-pub(super) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
-pub(super) use rotation::{affinity_of, rotation, strategy_of};
+pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
+pub(crate) use rotation::{affinity_of, rotation, strategy_of};
 
 /// A token with less than this left is `expiring` and is redeemed before it is used (upstream.md 1.5).
-pub(super) const EXPIRING: Duration = Duration::from_secs(5 * 60);
+pub(crate) const EXPIRING: Duration = Duration::from_secs(5 * 60);
 
 /// The accounts as they are when this is written down, one after the other: a list of them all would be made only to be
 /// thrown away.
 #[derive(Clone)]
-pub(super) struct Listing {
+pub(crate) struct Listing {
     sidecar: Arc<Sidecar>,
     now: At,
 }
 
 impl Listing {
-    pub(super) fn new(sidecar: Arc<Sidecar>, now: At) -> Self {
+    pub(crate) fn new(sidecar: Arc<Sidecar>, now: At) -> Self {
         Listing { sidecar, now }
     }
 }
@@ -57,7 +57,7 @@ impl Serialize for Listing {
 }
 
 /// In the file's order.
-pub(super) fn accounts(pool: &Pool, now: At) -> Vec<Account> {
+pub(crate) fn accounts(pool: &Pool, now: At) -> Vec<Account> {
     all(pool, pool.active(now).as_ref(), now).map(Account::into_owned).collect()
 }
 
@@ -69,11 +69,11 @@ fn all<'p>(
     pool.accounts().iter().map(move |account| view(pool, account, active, now))
 }
 
-pub(super) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
+pub(crate) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
     view(pool, account, pool.active(now).as_ref(), now).into_owned()
 }
 
-pub(super) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
+pub(crate) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {
     pool.accounts()
         .iter()
         .map(|account| AccountStanding {

@@ -57,7 +57,7 @@ impl StorageError {
     }
 
     /// Sorts a failed write by what helps against it.
-    pub(super) fn writing(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn writing(path: &Path, source: io::Error) -> Self {
         use io::ErrorKind::*;
         let path = path.to_owned();
         match source.kind() {
@@ -68,7 +68,7 @@ impl StorageError {
     }
 
     /// serde's text for a wrong type quotes the value, which may be a token, so only its position is taken over then.
-    pub(super) fn parsing(path: &Path, error: &serde_json::Error, expected: &str) -> Self {
+    pub(crate) fn parsing(path: &Path, error: &serde_json::Error, expected: &str) -> Self {
         let message = if error.is_data() {
             format!("expected {expected}")
         } else {

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::members::Members;
-use super::{Document, settings};
 use crate::pool::{At, Credential};
 use crate::secret::Secret;
+use crate::store::Document;
+use crate::store::pi::members::Members;
+use crate::store::pi::settings;
 
 const AT: At = At(1_800_000_000_000);
 
@@ -59,7 +60,7 @@ pub fn auth_file(data: &[u8]) {
     else {
         return;
     };
-    let Ok(Some(found)) = super::auth_file::parse(&file) else { return };
+    let Ok(Some(found)) = crate::store::pi::auth::parse(&file) else { return };
     let entry = &value["openai-codex"];
     assert_eq!(entry["type"], "oauth");
     assert_eq!(
@@ -68,7 +69,7 @@ pub fn auth_file(data: &[u8]) {
     );
     let credential =
         Credential { access: Secret::new("access-2"), refresh: Secret::new("refresh-2"), expires_at: AT };
-    let written = super::auth_file::with_credential(&file, &credential);
+    let written = crate::store::pi::auth::with_credential(&file, &credential);
     let Some(Ok(written)) = written else { panic!("an entry that is read can be written") };
     let mut expected = value.clone();
     expected["openai-codex"]["access"] = "access-2".into();

@@ -4,49 +4,32 @@
 //! file's lock, read it again, apply the change, replace the file in one step, let go. Nothing here decides what an
 //! account may do; what a file says is handed on as plain values of `pool`.
 
-mod accounts_file;
-mod atomic;
-mod auth_file;
-mod codex_auth_file;
-mod document;
-mod entry;
 mod error;
+pub(crate) mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod history_file;
-mod imports_file;
-mod lock;
-mod lock_directory;
-mod look;
-mod members;
 mod paths;
-mod permissions;
-mod probe;
-mod reading;
-mod redeem_file;
-mod redeem_record;
-mod settings;
-mod state;
+pub(crate) mod pi;
+pub(crate) mod state;
 #[cfg(test)]
 mod testing;
-mod usage_asks_file;
 
-pub use accounts_file::{AccountsFile, Loaded};
-pub use atomic::write_atomically;
-pub use auth_file::{AuthFile, LinkedCredential, NoReading};
-pub use codex_auth_file::CodexLogin;
-pub use document::{Document, EditRefused};
-pub use entry::{EntryProblem, FileAccount};
 pub use error::StorageError;
-pub use history_file::{HistoryFile, HistoryReading};
-pub use imports_file::ImportsFile;
-pub use lock::{LOCK_DEADLINE, LockGuard};
-pub use lock_directory::{LockDirectory, LockLook};
-pub use look::{files_ending_in, look_locked, look_writable};
+pub use file::atomic::write_atomically;
+pub use file::inspect::{files_ending_in, look_locked, look_writable};
+pub use file::lock::{LOCK_DEADLINE, LockGuard};
+pub use file::permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
+pub use file::probe::probe_writable;
+pub use file::proper_lockfile::{LockDirectory, LockLook};
 pub use paths::{PathError, PathOptions, Paths, Surroundings};
-pub use permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
-pub use probe::probe_writable;
-pub use redeem_file::{LedgerReading, RedeemFile, RedeemLane};
-pub use settings::{SettingProblem, Settings, SettingsFile};
-pub use state::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};
-pub use usage_asks_file::UsageAsksFile;
+pub use pi::accounts::{AccountsFile, Loaded};
+pub use pi::auth::{AuthFile, LinkedCredential, NoReading};
+pub use pi::codex_auth::CodexLogin;
+pub use pi::document::{Document, EditRefused};
+pub use pi::entry::{EntryProblem, FileAccount};
+pub use pi::settings::{SettingProblem, Settings, SettingsFile};
+pub use state::history::{HistoryFile, HistoryReading};
+pub use state::imports::ImportsFile;
+pub use state::polls::UsageAsksFile;
+pub use state::refresh_journal::{LedgerReading, RedeemFile, RedeemLane};
+pub use state::state_file::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};

@@ -7,7 +7,7 @@ use proptest::strategy::Strategy as Generator;
 use super::lives::{Event, live_through};
 use super::*;
 
-pub(super) fn any_event() -> impl Generator<Value = Event> {
+pub(crate) fn any_event() -> impl Generator<Value = Event> {
     let outcome = prop_oneof![
         4 => Just(Outcome::Success),
         3 => proptest::option::of(1..200 * HOUR).prop_map(|quoted| Outcome::UsageLimit { quoted }),
@@ -33,7 +33,7 @@ pub(super) fn any_event() -> impl Generator<Value = Event> {
     ]
 }
 
-pub(super) fn any_settings() -> impl Generator<Value = RotationSettings> {
+pub(crate) fn any_settings() -> impl Generator<Value = RotationSettings> {
     (select(&Strategy::ALL), select(&AffinityMode::ALL), 1..6u32, prop_oneof![Just(0.0), Just(10.0)])
         .prop_map(|(strategy, affinity, max_attempts, reserve_percent)| {
             let priority = [(id("b"), 7), (id("c"), -7)].into();

@@ -6,7 +6,7 @@ use super::*;
 use crate::pool::testing::{credential, failure, pool_of, reading, window};
 
 #[derive(Clone, Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     Pass(i64),
     Complete { session: bool, model: bool, outcomes: Vec<Outcome> },
     Read { who: usize, used: f64, resets_in: i64, requested_ago: i64 },
@@ -191,7 +191,7 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
 }
 
 /// Lives all of it in both, and gives back what became of them.
-pub(super) fn live_through(settings: RotationSettings, events: &[Event]) -> (Pool, Model) {
+pub(crate) fn live_through(settings: RotationSettings, events: &[Event]) -> (Pool, Model) {
     let mut pool = pool_of(&NAMES);
     pool.set_settings(settings.clone());
     let now = 20_000 * HOUR;

@@ -4,7 +4,7 @@ use super::settings::{FOOTER, ROTATION, Setting};
 
 /// What may follow a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(crate) enum Takes {
     Nothing,
     /// An account, or nothing.
     Account,
@@ -21,15 +21,15 @@ pub(super) enum Takes {
 }
 
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) word: &'static str,
-    pub(super) takes: Takes,
+pub(crate) struct Member {
+    pub(crate) word: &'static str,
+    pub(crate) takes: Takes,
     /// As help shows it.
-    pub(super) form: &'static str,
-    pub(super) does: &'static str,
+    pub(crate) form: &'static str,
+    pub(crate) does: &'static str,
 }
 
-pub(super) const FAMILY: &[Member] = &[
+pub(crate) const FAMILY: &[Member] = &[
     Member {
         word: "accounts",
         takes: Takes::Account,
@@ -96,17 +96,17 @@ pub(super) const FAMILY: &[Member] = &[
     Member { word: "help", takes: Takes::Word, form: "help [command]", does: "this text" },
 ];
 
-pub(super) fn member(word: &str) -> Option<&'static Member> {
+pub(crate) fn member(word: &str) -> Option<&'static Member> {
     FAMILY.iter().find(|member| member.word.eq_ignore_ascii_case(word))
 }
 
-pub(super) fn help() -> Vec<String> {
+pub(crate) fn help() -> Vec<String> {
     let widest = FAMILY.iter().map(|member| member.form.len()).max().unwrap_or(0);
     let lines = FAMILY.iter().map(|member| format!("{:<widest$}  {}", member.form, member.does));
     std::iter::once("/multicodex, followed by one of:".to_owned()).chain(lines).collect()
 }
 
-pub(super) fn help_on(member: &Member) -> Vec<String> {
+pub(crate) fn help_on(member: &Member) -> Vec<String> {
     vec![format!("/multicodex {}", member.form), member.does.to_owned()]
 }
 

@@ -14,7 +14,7 @@ const DEFAULT_HISTORY: u32 = 20;
 const MAX_HISTORY: u32 = 1000;
 
 #[derive(Debug)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Accounts,
     Use(String),
     Show(Option<String>),
@@ -37,18 +37,18 @@ pub(super) enum Line {
 
 /// A line that says nothing that could be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    pub(super) message: String,
-    pub(super) hint: String,
+pub(crate) struct Mistake {
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 /// The line without a leading `/multicodex`.
-pub(super) fn after_the_name(line: &str) -> &str {
+pub(crate) fn after_the_name(line: &str) -> &str {
     let named = line.trim_start().strip_prefix(NAME);
     named.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)).unwrap_or(line)
 }
 
-pub(super) fn read(line: &str) -> Result<Line, Mistake> {
+pub(crate) fn read(line: &str) -> Result<Line, Mistake> {
     let mut words = words(after_the_name(line)).into_iter().map(|word| word.text);
     let Some(word) = words.next() else { return Ok(Line::Help(None)) };
     let Some(member) = member(&word) else { return Err(unknown("command", &word, names(), "help")) };
@@ -108,7 +108,7 @@ pub(super) fn read(line: &str) -> Result<Line, Mistake> {
 }
 
 /// What a reset says of its two halves.
-pub(super) fn of_scope(scope: ResetScope, pin: String, cooldowns: String) -> Vec<String> {
+pub(crate) fn of_scope(scope: ResetScope, pin: String, cooldowns: String) -> Vec<String> {
     match scope {
         ResetScope::Manual => vec![pin],
         ResetScope::Quota => vec![cooldowns],

@@ -14,7 +14,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::line::{Line, Mistake};
-use super::{Sidecar, accounts, footer, history, login, refresh, reset, rotation, status, verify, view};
 use crate::clock;
 use crate::protocol::{
     Account, AccountParams, AccountState, CheckStatus, CommandAnswer, CommandLevel, CommandParams, ErrorKind,
@@ -22,8 +21,11 @@ use crate::protocol::{
     ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
 };
 use crate::screen::{self, Look, clean};
+use crate::sidecar::login::handlers;
+use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
+use crate::sidecar::{Sidecar, verify, view};
 
-pub(super) use words::quoted;
+pub(crate) use words::quoted;
 
 /// Why a line could not be done.
 enum Refused {
@@ -38,7 +40,7 @@ impl From<RpcError> for Refused {
 }
 
 /// A mistake in the line is an answer like any other.
-pub(super) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
+pub(crate) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
     let done = match line::read(&params.line) {
         Ok(line) => obey(&sidecar, line).await,
         Err(mistake) => Err(Refused::Mistake(mistake)),
@@ -52,7 +54,7 @@ pub(super) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Res
     }))
 }
 
-pub(super) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<Suggestions, RpcError> {
+pub(crate) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<Suggestions, RpcError> {
     let accounts = sidecar.listed();
     Ok(Suggestions { items: suggest::suggest(&params.line, &accounts) })
 }
@@ -88,11 +90,11 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         }
         Line::Login(label) => {
             let params = LoginParams { label, ..LoginParams::default() };
-            begun(login::login(sidecar.clone(), params).await?)
+            begun(handlers::login(sidecar.clone(), params).await?)
         }
         Line::Reauth(account) => {
             let params = ReauthParams { account, ..ReauthParams::default() };
-            begun(login::reauth(sidecar.clone(), params).await?)
+            begun(handlers::reauth(sidecar.clone(), params).await?)
         }
         Line::Footer(change) => {
             let prefs = if change == FooterChange::default() {

@@ -2,7 +2,7 @@
 
 /// The candidate that is fewest slips of the finger away, when those are few for a word of that length. Without regard
 /// to letter case; of equals the first.
-pub(super) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let slips = |candidate: &str| {
         let candidate = candidate.to_lowercase();

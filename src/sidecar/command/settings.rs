@@ -7,13 +7,13 @@ use super::line::Mistake;
 use super::nearest::nearest;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) name: &'static str,
-    pub(super) takes: Values,
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) takes: Values,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Values {
+pub(crate) enum Values {
     OneOf(&'static [&'static str]),
     Switch,
     Number,
@@ -23,9 +23,9 @@ pub(super) enum Values {
     OfAccount,
 }
 
-pub(super) const SWITCH: &[&str] = &["on", "off"];
+pub(crate) const SWITCH: &[&str] = &["on", "off"];
 
-pub(super) const FOOTER: &[Setting] = &[
+pub(crate) const FOOTER: &[Setting] = &[
     Setting { name: "usageMode", takes: Values::OneOf(&["left", "used"]) },
     Setting { name: "resetWindow", takes: Values::OneOf(&["5h", "7d", "both"]) },
     Setting { name: "showAccount", takes: Values::Switch },
@@ -33,7 +33,7 @@ pub(super) const FOOTER: &[Setting] = &[
     Setting { name: "order", takes: Values::OneOf(&["account-first", "usage-first"]) },
 ];
 
-pub(super) const ROTATION: &[Setting] = &[
+pub(crate) const ROTATION: &[Setting] = &[
     Setting {
         name: "strategy",
         takes: Values::OneOf(&["reset-first", "least-used", "round-robin", "priority"]),
@@ -46,7 +46,7 @@ pub(super) const ROTATION: &[Setting] = &[
     Setting { name: "priority", takes: Values::OfAccount },
 ];
 
-pub(super) fn find(settings: &'static [Setting], name: &str) -> Option<&'static Setting> {
+pub(crate) fn find(settings: &'static [Setting], name: &str) -> Option<&'static Setting> {
     let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
     let asked = plain(name);
     // `waitForReset` is meant to be a time, whatever it is called on the wire.
@@ -56,7 +56,7 @@ pub(super) fn find(settings: &'static [Setting], name: &str) -> Option<&'static 
 }
 
 /// The members of the change that was asked for.
-pub(super) fn read(
+pub(crate) fn read(
     settings: &'static [Setting],
     words: impl Iterator<Item = String>,
 ) -> Result<Map<String, Value>, Mistake> {

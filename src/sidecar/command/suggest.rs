@@ -8,7 +8,7 @@ use crate::protocol::{Account, AccountState, Suggestion};
 use crate::screen::clean;
 
 /// Fits for what is typed of the last word; all of them when that is nothing.
-pub(super) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
+pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
     let line = after_the_name(line);
     let words = words(line);
     let typing = words.last().filter(|word| word.unfinished);

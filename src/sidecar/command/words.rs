@@ -2,16 +2,16 @@
 
 /// One word, and where it begins in the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) starts_at: usize,
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) starts_at: usize,
     /// Its quote is still open, or nothing follows it, not even a space.
-    pub(super) unfinished: bool,
+    pub(crate) unfinished: bool,
 }
 
 /// Within quotes white space is part of the word, and `\` takes the next character as it is. Never fails: a quote that
 /// is not closed ends with the line.
-pub(super) fn words(line: &str) -> Vec<Word> {
+pub(crate) fn words(line: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut current: Option<Word> = None;
     let mut quote: Option<char> = None;
@@ -35,7 +35,7 @@ pub(super) fn words(line: &str) -> Vec<Word> {
 }
 
 /// The text as one word of a line.
-pub(in crate::sidecar) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = !text.is_empty() && !text.starts_with(['"', '\'']) && !text.contains(char::is_whitespace);
     if plain {
         return text.to_owned();

@@ -17,7 +17,7 @@ const UNDER_WAY: Duration = Duration::from_secs(60);
 
 impl Sidecar {
     /// Blocks.
-    pub(super) fn look_at_accounts(&self) -> Vec<Check> {
+    pub(crate) fn look_at_accounts(&self) -> Vec<Check> {
         let now = clock::now();
         let accounts: Vec<Account> = self.pool().accounts().to_vec();
         // A journal that cannot be read is told of with the files.
@@ -101,7 +101,7 @@ impl Sidecar {
 }
 
 /// `name` selects the account.
-pub(super) fn log_in_again(name: &str) -> String {
+pub(crate) fn log_in_again(name: &str) -> String {
     format!("/multicodex reauth {}, or multicodex login", quoted(name))
 }
 

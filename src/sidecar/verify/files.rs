@@ -8,7 +8,7 @@ use crate::auth;
 use crate::pool::SeenLogins;
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
-use crate::sidecar::found_login::{fingerprint, linked_account};
+use crate::sidecar::import::foreign_login::{fingerprint, linked_account};
 use crate::store::{
     LinkedCredential, NoReading, PermissionFinding, SettingsFile, StorageError, examine, files_ending_in,
     look_writable,
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Sidecar {
     /// Blocks.
-    pub(super) fn look_at_files(&self) -> Vec<Check> {
+    pub(crate) fn look_at_files(&self) -> Vec<Check> {
         let paths = &self.options.paths;
         let mut checks = self.look_at_accounts_file();
         checks.push(look_at_settings(&paths.settings_file));
@@ -200,7 +200,7 @@ impl Sidecar {
         )
     }
 
-    pub(super) fn look_at_pi_login(&self) -> Result<Option<LinkedCredential>, NoReading> {
+    pub(crate) fn look_at_pi_login(&self) -> Result<Option<LinkedCredential>, NoReading> {
         for _ in 0..RETRIES {
             match self.imports.auth_file.read() {
                 Err(NoReading::HalfWritten { .. }) => std::thread::sleep(PAUSE),

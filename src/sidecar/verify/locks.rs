@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Sidecar {
     /// Blocks, for a second when a lock is held.
-    pub(super) fn look_at_locks(&self) -> Vec<Check> {
+    pub(crate) fn look_at_locks(&self) -> Vec<Check> {
         let paths = &self.options.paths;
         vec![
             look_at_ours(&files_ending_in(&paths.state_dir, ".lock")),

@@ -9,11 +9,11 @@ mod online;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Sidecar;
-use super::blocking::on_a_thread;
 use crate::protocol::{Check, CheckStatus, RpcError, VerifyAnswer, VerifyParams};
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
 
-pub(super) async fn verify(sidecar: Arc<Sidecar>, params: VerifyParams) -> Result<VerifyAnswer, RpcError> {
+pub(crate) async fn verify(sidecar: Arc<Sidecar>, params: VerifyParams) -> Result<VerifyAnswer, RpcError> {
     let looking = sidecar.clone();
     let mut checks = on_a_thread(move || {
         let mut checks = looking.look_at_files();

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 const WRONG: Duration = Duration::from_secs(5 * 60);
 
 impl Sidecar {
-    pub(super) async fn look_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
+    pub(crate) async fn look_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
         let asked_at = clock::now();
         let (upstream, auth_server) = tokio::join!(
             self.http.reach(&self.options.upstream_url, "wham/usage"),

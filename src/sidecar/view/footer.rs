@@ -4,7 +4,7 @@ use crate::pool::{self, At};
 use crate::protocol;
 use crate::screen::clean;
 
-pub(in crate::sidecar) fn status(footer: &pool::Footer, now: At) -> protocol::Status {
+pub(crate) fn status(footer: &pool::Footer, now: At) -> protocol::Status {
     protocol::Status {
         account: footer.account.as_ref().map(ToString::to_string),
         segments: footer.segments.iter().map(segment).collect(),
@@ -38,7 +38,7 @@ fn severity(severity: pool::Severity) -> protocol::Severity {
     }
 }
 
-pub(in crate::sidecar) fn footer(prefs: &pool::FooterPrefs) -> protocol::Footer {
+pub(crate) fn footer(prefs: &pool::FooterPrefs) -> protocol::Footer {
     protocol::Footer {
         usage_mode: usage_mode(prefs.usage_mode),
         reset_window: reset_window(prefs.reset_window),
@@ -55,7 +55,7 @@ fn usage_mode(value: pool::UsageMode) -> protocol::UsageMode {
     }
 }
 
-pub(in crate::sidecar) fn usage_mode_of(value: protocol::UsageMode) -> pool::UsageMode {
+pub(crate) fn usage_mode_of(value: protocol::UsageMode) -> pool::UsageMode {
     match value {
         protocol::UsageMode::Left => pool::UsageMode::Left,
         protocol::UsageMode::Used => pool::UsageMode::Used,
@@ -70,7 +70,7 @@ fn reset_window(value: pool::ResetWindow) -> protocol::ResetWindow {
     }
 }
 
-pub(in crate::sidecar) fn reset_window_of(value: protocol::ResetWindow) -> pool::ResetWindow {
+pub(crate) fn reset_window_of(value: protocol::ResetWindow) -> pool::ResetWindow {
     match value {
         protocol::ResetWindow::FiveHours => pool::ResetWindow::FiveHours,
         protocol::ResetWindow::SevenDays => pool::ResetWindow::SevenDays,
@@ -85,7 +85,7 @@ fn footer_order(value: pool::FooterOrder) -> protocol::FooterOrder {
     }
 }
 
-pub(in crate::sidecar) fn footer_order_of(value: protocol::FooterOrder) -> pool::FooterOrder {
+pub(crate) fn footer_order_of(value: protocol::FooterOrder) -> pool::FooterOrder {
     match value {
         protocol::FooterOrder::AccountFirst => pool::FooterOrder::AccountFirst,
         protocol::FooterOrder::UsageFirst => pool::FooterOrder::UsageFirst,

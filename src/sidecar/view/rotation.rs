@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::pool::{self, At, Demand, Pool};
 use crate::protocol;
 
-pub(in crate::sidecar) fn rotation(pool: &Pool, demand: &Demand, now: At) -> protocol::Rotation {
+pub(crate) fn rotation(pool: &Pool, demand: &Demand, now: At) -> protocol::Rotation {
     let order = pool.ranking(demand, now).into_iter().map(|ranked| protocol::RankedAccount {
         label: pool.get(&ranked.account).map(|account| account.label.clone()).unwrap_or_default(),
         account: ranked.account.to_string(),
@@ -50,7 +50,7 @@ fn rotation_settings(settings: &pool::RotationSettings) -> protocol::RotationSet
     }
 }
 
-pub(in crate::sidecar) fn strategy_of(strategy: protocol::Strategy) -> pool::Strategy {
+pub(crate) fn strategy_of(strategy: protocol::Strategy) -> pool::Strategy {
     match strategy {
         protocol::Strategy::ResetFirst => pool::Strategy::ResetFirst,
         protocol::Strategy::LeastUsed => pool::Strategy::LeastUsed,
@@ -59,7 +59,7 @@ pub(in crate::sidecar) fn strategy_of(strategy: protocol::Strategy) -> pool::Str
     }
 }
 
-pub(in crate::sidecar) fn affinity_of(affinity: protocol::Affinity) -> pool::AffinityMode {
+pub(crate) fn affinity_of(affinity: protocol::Affinity) -> pool::AffinityMode {
     match affinity {
         protocol::Affinity::Session => pool::AffinityMode::Session,
         protocol::Affinity::None => pool::AffinityMode::None,

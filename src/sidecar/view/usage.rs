@@ -5,7 +5,7 @@ use crate::protocol::{
     AdditionalLimit, Credits, ResetCredits, Seen, SpendControl, Usage, UsageSource, Window,
 };
 
-pub(super) fn usage(health: &Health, now: At) -> Option<Usage> {
+pub(crate) fn usage(health: &Health, now: At) -> Option<Usage> {
     let known = health.usage.as_ref()?;
     let limit = |Known { value, seen: when }: &Known<pool::AdditionalLimit>| AdditionalLimit {
         limit_id: value.limit_id.clone(),

@@ -1,0 +1,198 @@
+//! The rotation table (protocol.md 5): what a failed attempt means for its account. It does not choose what is tried
+//! next.
+
+use std::time::Duration;
+
+use crate::pool::usage::latest_exhausted_reset;
+use crate::pool::{Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Mark, Pool, Source};
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Cools until the limit resets.
+    Cool,
+    /// Cools for as long as upstream says: seconds to minutes.
+    Pause,
+    /// One replay with a token redeemed by force; refused again, it needs a login.
+    ReplayOnce,
+    NeedLogin,
+    Deactivate,
+    /// Excluded for this completion only.
+    PassOver,
+    /// Ranked last for a while.
+    BackOff,
+    /// The model is not offered to this account for an hour.
+    ExcludeModel,
+    /// Not the account's fault: no other account would do better.
+    Surface,
+}
+
+impl Verdict {
+    /// Whether a pin to this account is given up.
+    pub(crate) fn ends_pin(self) -> bool {
+        matches!(self, Verdict::Cool | Verdict::NeedLogin | Verdict::Deactivate)
+    }
+}
+
+pub(crate) fn verdict(kind: FailureKind) -> Verdict {
+    match kind {
+        FailureKind::UsageLimit | FailureKind::Credits => Verdict::Cool,
+        FailureKind::RateLimit => Verdict::Pause,
+        FailureKind::Unauthorized => Verdict::ReplayOnce,
+        FailureKind::LoginRequired => Verdict::NeedLogin,
+        FailureKind::Deactivated => Verdict::Deactivate,
+        FailureKind::WorkspaceDenied
+        | FailureKind::TokenUnavailable
+        | FailureKind::Storage
+        | FailureKind::OutcomeUnknown => Verdict::PassOver,
+        FailureKind::Overloaded
+        | FailureKind::ServerError
+        | FailureKind::Network
+        | FailureKind::Challenge
+        | FailureKind::StreamInterrupted
+        | FailureKind::IdleTimeout
+        | FailureKind::UpstreamProtocol => Verdict::BackOff,
+        FailureKind::ModelUnsupported => Verdict::ExcludeModel,
+        FailureKind::RequestRejected | FailureKind::ContextLengthExceeded => Verdict::Surface,
+    }
+}
+
+impl Pool {
+    /// Does to the account what the table says. Returns when that ends.
+    pub(crate) fn penalize(
+        &mut self,
+        id: &AccountId,
+        verdict: Verdict,
+        failure: &Failure,
+        model: Option<&str>,
+        now: At,
+    ) -> Option<At> {
+        self.pass_time(now);
+        let own_limit = own_limit(failure).filter(|_| verdict == Verdict::Cool);
+        if let (Some(model), Some(limit)) = (model, own_limit) {
+            self.learn_limit(model, limit);
+        }
+        let fallback = self.settings.fallback_cooldown;
+        let mut until = None;
+        self.update(id, |account| {
+            match verdict {
+                Verdict::Cool => {
+                    let cooldown = usage_cooldown(failure, account, fallback, now);
+                    until = Some(account.health.cool(own_limit, cooldown, now));
+                }
+                Verdict::Pause => until = Some(account.health.cool(None, rate_cooldown(failure, now), now)),
+                Verdict::BackOff => until = Some(account.health.back_off(mark(failure, now), now)),
+                Verdict::ExcludeModel => until = model.map(|model| account.health.exclude_model(model, now)),
+                Verdict::NeedLogin => account.health.needs_login(mark(failure, now)),
+                Verdict::Deactivate => account.health.deactivate(mark(failure, now)),
+                Verdict::ReplayOnce | Verdict::PassOver | Verdict::Surface => return false,
+            }
+            true
+        });
+        until
+    }
+}
+
+/// Until the quoted reset, or the last exhausted window's when that is later: an answer may quote the five hours while
+/// the week is used up as well. When nothing is known, as long as the settings assume.
+fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now: At) -> Cooldown {
+    // A reset that lies in the past, as when clocks differ, says nothing about when the limit ends.
+    let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
+    let windows = account.health.usage.as_ref().map(|usage| usage.windows_of(own_limit(failure)));
+    let known = quoted_reset.max(latest_exhausted_reset(windows.unwrap_or(&[]), now));
+    let quoted_reset = quoted_reset.filter(|_| quoted_reset == known);
+    let mut why = mark(failure, now);
+    match known {
+        Some(until) => Cooldown { until, certainty: Certainty::Prediction, quoted_reset, why },
+        None => {
+            why.source = Source::Fallback;
+            Cooldown { until: now + fallback, certainty: Certainty::Guess, quoted_reset, why }
+        }
+    }
+}
+
+/// For as long as `retry-after` said, within reason; a minute when it said nothing.
+fn rate_cooldown(failure: &Failure, now: At) -> Cooldown {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(5 * 60);
+    const ASSUMED: Duration = Duration::from_secs(60);
+    let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
+    let told = failure.retry_after.or_else(|| quoted_reset.map(|reset| reset.since(now)));
+    let certainty = if told.is_some() { Certainty::Directive } else { Certainty::Guess };
+    let until = now + told.unwrap_or(ASSUMED).clamp(SHORTEST, LONGEST);
+    Cooldown { until, certainty, quoted_reset, why: mark(failure, now) }
+}
+
+/// The limit of its own that was hit, when it was not the main one.
+fn own_limit(failure: &Failure) -> Option<&str> {
+    failure.limit_id.as_deref().filter(|limit| *limit != "codex")
+}
+
+fn mark(failure: &Failure, now: At) -> Mark {
+    Mark {
+        kind: failure.kind,
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        since: now,
+        source: failure.source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::testing::{account, limited, reading, window};
+    use crate::pool::{FIVE_HOURS, WEEK};
+
+    const NOW: At = At(1_000_000);
+
+    fn in_secs(secs: i64) -> At {
+        At(NOW.0 + secs * 1000)
+    }
+
+    #[test]
+    fn a_usage_limit_lasts_until_the_best_known_reset() {
+        let windows = [
+            window(FIVE_HOURS, 100.0, Some(in_secs(600))),
+            window(WEEK, 100.0, Some(in_secs(9000))),
+            window(43_200, 50.0, Some(in_secs(99_000))),
+        ];
+        let check = |quoted: Option<i64>, windows: &[crate::pool::Window], secs: i64, certainty, source| {
+            let mut account = account("a");
+            account.health.usage = Some(reading(windows, NOW).into());
+            let failure = Failure { resets_at: quoted.map(in_secs), ..limited() };
+            let cooldown = usage_cooldown(&failure, &account, Duration::from_secs(3600), NOW);
+            assert_eq!(
+                (cooldown.until, cooldown.certainty, cooldown.why.source),
+                (in_secs(secs), certainty, source)
+            );
+        };
+        let body = Source::ResponseBody;
+        check(Some(42), &windows, 9000, Certainty::Prediction, body);
+        check(Some(9999), &windows, 9999, Certainty::Prediction, body);
+        check(Some(42), &windows[2..], 42, Certainty::Prediction, body);
+        check(None, &windows, 9000, Certainty::Prediction, body);
+        check(Some(0), &windows[..1], 600, Certainty::Prediction, body);
+        check(None, &windows[2..], 3600, Certainty::Guess, Source::Fallback);
+        check(Some(-5), &[], 3600, Certainty::Guess, Source::Fallback);
+    }
+
+    #[test]
+    fn a_rate_limit_lasts_as_long_as_told_from_a_second_to_five_minutes() {
+        let check = |retry_after: Option<u64>, resets: Option<i64>, expected: u64, certainty| {
+            let failure = Failure {
+                retry_after: retry_after.map(Duration::from_millis),
+                resets_at: resets.map(in_secs),
+                ..Failure::new(FailureKind::RateLimit, Source::ResponseHeaders, "slow down")
+            };
+            let cooldown = rate_cooldown(&failure, NOW);
+            let rest = cooldown.until.since(NOW);
+            assert_eq!((rest, cooldown.certainty), (Duration::from_millis(expected), certainty));
+        };
+        check(Some(1500), None, 1500, Certainty::Directive);
+        check(Some(0), None, 1000, Certainty::Directive);
+        check(Some(3_600_000), None, 300_000, Certainty::Directive);
+        check(None, Some(20), 20_000, Certainty::Directive);
+        check(None, None, 60_000, Certainty::Guess);
+    }
+}

@@ -1,0 +1,367 @@
+//! The walk of one completion over the accounts, until output begins (protocol.md 5, "The rotation contract"). It
+//! waits for nothing and sends nothing: the sidecar does what it says and tells it what came of that.
+
+use super::failure_policy::{Verdict, verdict};
+use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
+use crate::pool::{AccountId, At, Demand, Failure, Pool, WhyNotEligible};
+
+/// One completion's way through the pool. Ask `next`, do as it says, report what happened, ask again.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    demand: Demand,
+    attempts: u32,
+    /// What came of each account tried, in the order they were first tried.
+    tried: Vec<(AccountId, Outcome)>,
+    current: Option<AccountId>,
+    /// When it was handed out.
+    asked_at: At,
+    /// Accounts whose one replay after a 401 is spent.
+    replayed: Vec<AccountId>,
+    /// The one more try after transient failures is spent.
+    tried_once_more: bool,
+    wait: Waiting,
+    pin_cleared: Option<AccountId>,
+    /// Output began, or the failure is nobody's here to mend.
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Under way, or not to be tried again in this completion.
+    Spent,
+    /// May get the one more try.
+    Transient,
+    /// May be tried again after a wait.
+    Cooled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    NotYet,
+    /// Waiting for an account, at the longest until then.
+    Until(At),
+    /// The one attempt that a wait earns was made.
+    Over,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// `attempt` counts from 1.
+    Attempt {
+        account: AccountId,
+        attempt: u32,
+    },
+    /// Every account is out and this one is back first: ask again then, or when the pool changed.
+    Wait {
+        account: AccountId,
+        until: At,
+    },
+    Stop(Ending),
+}
+
+/// How a completion ends without output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub kind: EndingKind,
+    /// When trying again may help; none when time alone does not, or nothing is known to hold it up.
+    pub retry_at: Option<At>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndingKind {
+    /// Every account is out.
+    NoAvailableAccount,
+    /// Every account is out, and only a login helps.
+    LoginRequired,
+    /// The one account that was named cannot be used; nothing was sent.
+    AccountUnavailable,
+    /// The last attempt's own failure is what the client gets.
+    LastFailure,
+}
+
+/// What a failed attempt leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Redeem the account's token by force, then send the same attempt again.
+    Replay,
+    /// The account was dealt with; ask `next`.
+    Moved {
+        /// When its cooldown, back-off or exclusion for this model ends.
+        until: Option<At>,
+        pin_cleared: bool,
+    },
+    /// Not the account's fault: surface it unchanged.
+    Surface,
+}
+
+/// What a failure after output changed. Nothing is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AfterOutput {
+    pub until: Option<At>,
+    pub pin_cleared: bool,
+}
+
+impl Walk {
+    pub fn new(demand: Demand) -> Self {
+        Walk {
+            demand,
+            attempts: 0,
+            tried: Vec::new(),
+            current: None,
+            asked_at: At(0),
+            replayed: Vec::new(),
+            tried_once_more: false,
+            wait: Waiting::NotYet,
+            pin_cleared: None,
+            over: false,
+        }
+    }
+
+    /// The only account that will do, when the client named one.
+    pub fn named(&self) -> Option<&AccountId> {
+        self.demand.account.as_ref()
+    }
+
+    pub fn session(&self) -> Option<&str> {
+        self.demand.session.as_deref()
+    }
+
+    pub fn model(&self) -> Option<&str> {
+        self.demand.model.as_deref()
+    }
+
+    /// Attempts handed out so far. A replay after a 401 is part of its attempt.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The pin that `next` found unusable and cleared, told once.
+    pub fn pin_cleared(&mut self) -> Option<AccountId> {
+        self.pin_cleared.take()
+    }
+
+    pub fn next(&mut self, pool: &mut Pool, now: At) -> Next {
+        if self.over {
+            return stop(EndingKind::LastFailure, None);
+        }
+        let Some(account) = self.choose(pool, now) else { return self.wait_or_stop(pool, now) };
+        self.attempts = self.attempts.saturating_add(1);
+        if self.outcome(&account).is_none() {
+            self.tried.push((account.clone(), Outcome::Spent));
+        }
+        self.note(&account, Outcome::Spent);
+        self.current = Some(account.clone());
+        self.asked_at = now;
+        pool.note_choice(&account);
+        Next::Attempt { account, attempt: self.attempts }
+    }
+
+    /// Whether an account that was not tried yet would take over now.
+    pub fn has_another(&self, pool: &Pool, now: At) -> bool {
+        self.demand.account.is_none()
+            && self.tried.len() < accounts_allowed(pool)
+            && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some()
+    }
+
+    /// Deals with the account of the current attempt by the rotation table.
+    pub fn failed(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterFailure {
+        let Some(account) = self.current.clone() else { return AfterFailure::Surface };
+        let verdict = match verdict(failure.kind) {
+            Verdict::Surface => {
+                self.over = true;
+                return AfterFailure::Surface;
+            }
+            Verdict::ReplayOnce if !self.replayed.contains(&account) => {
+                self.replayed.push(account);
+                return AfterFailure::Replay;
+            }
+            Verdict::ReplayOnce => Verdict::NeedLogin,
+            other => other,
+        };
+        self.current = None;
+        let until = pool.penalize(&account, verdict, failure, self.demand.model.as_deref(), now);
+        self.note(
+            &account,
+            match verdict {
+                Verdict::BackOff => Outcome::Transient,
+                Verdict::Cool | Verdict::Pause => Outcome::Cooled,
+                _ => Outcome::Spent,
+            },
+        );
+        AfterFailure::Moved { until, pin_cleared: verdict.ends_pin() && clear_pin(pool, &account) }
+    }
+
+    /// Output began: whatever happens now, no other account takes over.
+    pub fn accepted(&mut self, pool: &mut Pool, now: At) {
+        self.over = true;
+        self.keep_session(pool, now);
+    }
+
+    /// A limit that is hit in the middle of an answer cools the account as before output; other failures say nothing
+    /// about the account, which was answering.
+    pub fn failed_after_output(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterOutput {
+        self.over = true;
+        let verdict = verdict(failure.kind);
+        let cools = matches!(verdict, Verdict::Cool | Verdict::Pause | Verdict::Deactivate);
+        let Some(account) = self.current.take().filter(|_| cools) else {
+            return AfterOutput { until: None, pin_cleared: false };
+        };
+        let until = pool.penalize(&account, verdict, failure, self.demand.model.as_deref(), now);
+        AfterOutput { until, pin_cleared: verdict.ends_pin() && clear_pin(pool, &account) }
+    }
+
+    /// The answer came to its end, completed or incomplete.
+    pub fn succeeded(&mut self, pool: &mut Pool, now: At) {
+        self.over = true;
+        self.keep_session(pool, now);
+        if let Some(account) = self.current.take() {
+            let limit =
+                self.demand.model.as_deref().and_then(|model| pool.limit_of(model)).map(str::to_owned);
+            pool.update(&account, |account| {
+                account.health.succeed(now);
+                account.health.refute(limit.as_deref(), self.asked_at, now);
+                true
+            });
+        }
+    }
+
+    /// The account of the next attempt. It is noted which exception, if any, was spent on it.
+    fn choose(&mut self, pool: &mut Pool, now: At) -> Option<AccountId> {
+        if let Some(named) = &self.demand.account {
+            return self.choose_named(pool, named.clone(), now);
+        }
+        self.clear_unusable_pin(pool, now);
+        let best = |admits: &dyn Fn(Option<Outcome>) -> bool| {
+            pool.best_where(&self.demand, now, |id| admits(self.outcome(id)))
+        };
+        if let Waiting::Until(_) = self.wait {
+            let found = best(&|outcome| matches!(outcome, None | Some(Outcome::Cooled)));
+            if found.is_some() {
+                self.wait = Waiting::Over;
+            }
+            return found;
+        }
+        if let Some(fresh) = best(&|outcome| outcome.is_none()) {
+            return (self.tried.len() < accounts_allowed(pool)).then_some(fresh);
+        }
+        if self.attempts == 0 {
+            // All refused this model before. One of them is asked again, so that upstream says it in its own words.
+            return pool.best_refused(&self.demand, now);
+        }
+        if !self.tried_once_more {
+            let again = best(&|outcome| outcome == Some(Outcome::Transient));
+            self.tried_once_more = again.is_some();
+            return again;
+        }
+        None
+    }
+
+    fn choose_named(&mut self, pool: &Pool, named: AccountId, now: At) -> Option<AccountId> {
+        let account = pool.get(&named)?;
+        if self.attempts == 0 {
+            return why_not_named(account, pool.need(&self.demand), now).is_none().then_some(named);
+        }
+        let again = !self.tried_once_more && self.outcome(&named) == Some(Outcome::Transient);
+        self.tried_once_more |= again;
+        (again && lasting(account).is_none()).then_some(named)
+    }
+
+    fn wait_or_stop(&mut self, pool: &Pool, now: At) -> Next {
+        if let Some(named) = &self.demand.account {
+            let why_not = pool.get(named).and_then(|account| why_not(account, pool.need(&self.demand), now));
+            let kind =
+                if self.attempts == 0 { EndingKind::AccountUnavailable } else { EndingKind::LastFailure };
+            return stop(kind, why_not.and_then(WhyNotEligible::until));
+        }
+        let need = pool.need(&self.demand);
+        let (mut ready, mut lasting, mut needs_login) = (false, true, false);
+        let (mut earliest, mut worth_waiting) = (None::<At>, None::<(At, &AccountId)>);
+        for account in &pool.accounts {
+            let why_not = why_not(account, need, now);
+            ready |= matches!(why_not, None | Some(WhyNotEligible::ModelExcluded { .. }));
+            lasting &= why_not.is_some_and(WhyNotEligible::is_lasting);
+            needs_login |= why_not == Some(WhyNotEligible::NeedsLogin);
+            let Some(until) = why_not.and_then(WhyNotEligible::until) else { continue };
+            earliest = Some(earliest.map_or(until, |at| at.min(until)));
+            if matches!(self.outcome(&account.id), None | Some(Outcome::Cooled)) {
+                let this = (until, &account.id);
+                worth_waiting = Some(worth_waiting.map_or(this, |first| first.min(this)));
+            }
+        }
+        let untried_remain =
+            ready && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some();
+        if let (Some((until, account)), false) = (worth_waiting, untried_remain)
+            && self.may_wait(pool, until, now)
+        {
+            return Next::Wait { account: account.clone(), until };
+        }
+        if ready {
+            stop(EndingKind::LastFailure, None)
+        } else if needs_login && lasting {
+            stop(EndingKind::LoginRequired, None)
+        } else {
+            stop(EndingKind::NoAvailableAccount, earliest)
+        }
+    }
+
+    /// The whole wait of a completion stays inside the bound, even when an account comes back later than it said.
+    fn may_wait(&mut self, pool: &Pool, until: At, now: At) -> bool {
+        let deadline = match self.wait {
+            Waiting::NotYet => pool.settings.wait_for_reset.map(|bound| now + bound),
+            Waiting::Until(deadline) => Some(deadline),
+            Waiting::Over => None,
+        };
+        let Some(deadline) = deadline.filter(|deadline| until <= *deadline) else { return false };
+        self.wait = Waiting::Until(deadline);
+        true
+    }
+
+    /// A pin to an account that is used up or needs a person is given up and told, not silently ignored. A short
+    /// pause or a model it does not have leaves it pinned.
+    fn clear_unusable_pin(&mut self, pool: &mut Pool, now: At) {
+        let Some(account) = pool.pinned().and_then(|pin| pool.get(pin)) else { return };
+        let drained = match why_not(account, pool.need(&self.demand), now) {
+            Some(WhyNotEligible::Cooling { kind, .. }) => verdict(kind).ends_pin(),
+            Some(why_not) => why_not.is_lasting(),
+            None => false,
+        };
+        if drained {
+            self.pin_cleared = Some(account.id.clone());
+            pool.unpin();
+        }
+    }
+
+    fn keep_session(&self, pool: &mut Pool, now: At) {
+        if let (Some(session), Some(account)) = (&self.demand.session, &self.current) {
+            pool.affinity.set(session, account.clone(), now);
+        }
+    }
+
+    fn outcome(&self, id: &AccountId) -> Option<Outcome> {
+        self.tried.iter().find(|(tried, _)| tried == id).map(|(_, outcome)| *outcome)
+    }
+
+    fn note(&mut self, id: &AccountId, outcome: Outcome) {
+        if let Some((_, slot)) = self.tried.iter_mut().find(|(tried, _)| tried == id) {
+            *slot = outcome;
+        }
+    }
+}
+
+/// How many accounts one completion may try.
+fn accounts_allowed(pool: &Pool) -> usize {
+    usize::try_from(pool.settings.max_attempts.max(1)).unwrap_or(usize::MAX)
+}
+
+fn stop(kind: EndingKind, retry_at: Option<At>) -> Next {
+    Next::Stop(Ending { kind, retry_at })
+}
+
+fn clear_pin(pool: &mut Pool, account: &AccountId) -> bool {
+    pool.pinned() == Some(account) && pool.unpin()
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests;

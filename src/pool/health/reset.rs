@@ -1,0 +1,38 @@
+//! `reset`: the user takes back a pin, or what refusals taught. What only a login or upstream can mend stays.
+
+use crate::pool::{At, Pool};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetScope {
+    /// The pin.
+    Manual,
+    /// Cooldowns of every limit, and back-off.
+    Quota,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResetReport {
+    pub unpinned: bool,
+    /// Accounts that were resting and are not any more.
+    pub cooldowns_cleared: u32,
+}
+
+impl Pool {
+    pub fn reset(&mut self, scope: ResetScope, now: At) -> ResetReport {
+        let mut report = ResetReport::default();
+        if matches!(scope, ResetScope::Manual | ResetScope::All) {
+            report.unpinned = self.unpin();
+        }
+        if matches!(scope, ResetScope::Quota | ResetScope::All) {
+            for account in &mut self.accounts {
+                report.cooldowns_cleared += u32::from(account.health.withdraw(now));
+            }
+            self.look_again();
+            if report.cooldowns_cleared > 0 {
+                self.touch();
+            }
+        }
+        report
+    }
+}

@@ -1,0 +1,314 @@
+//! What experience taught about an account, and how two sidecars' experience becomes one. It holds no credential.
+//!
+//! Every part is a register that the later evidence wins, so that joining in any order, any number of times, ends in
+//! the same state. Withdrawing leaves a time behind instead of a gap: otherwise a sidecar that still remembers what
+//! was withdrawn would bring it back.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::pool::{At, Backoff, Certainty, Cooldown, FailureKind, Source, Usage};
+
+/// A model that was refused is not offered to the account again for this long.
+const MODEL_EXCLUSION: Duration = Duration::from_secs(60 * 60);
+/// A client may send any number of made-up model names; only the last so many are remembered.
+const MAX_MODEL_EXCLUSIONS: usize = 64;
+
+/// Why an account cannot be used until a person does something; kept over restarts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Standing {
+    #[default]
+    Good,
+    /// Only a new login helps.
+    NeedsLogin(Mark),
+    /// The workspace or the account was deactivated upstream.
+    Deactivated(Mark),
+}
+
+/// The evidence behind a [`Standing`], a cooldown or a back-off: what, when, from where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    pub kind: FailureKind,
+    /// Upstream's own code, when it gave one.
+    pub code: Option<String>,
+    pub message: String,
+    pub since: At,
+    pub source: Source,
+}
+
+/// A model this account was refused for, until when it is not offered to it again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelExclusion {
+    pub model: String,
+    pub until: At,
+}
+
+/// What experience taught about an account: everything that is kept in the state dir and shared between sidecars.
+/// Deleting it costs a cold start, never a credential.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    pub standing: Standing,
+    /// A standing marked at or before this was made good by a new credential.
+    pub reinstated_at: Option<At>,
+    /// Of the main limit. Limits of their own are in `limit_cooldowns` and bind only requests that hit them. It may
+    /// have ended already: see [`Health::cooldown_of`].
+    pub cooldown: Option<Cooldown>,
+    /// (limit id, cooldown), e.g. `codex_bengalfox`, in the order of the ids.
+    pub limit_cooldowns: Vec<(String, Cooldown)>,
+    pub backoff: Option<Backoff>,
+    /// In the order of the models' names.
+    pub model_exclusions: Vec<ModelExclusion>,
+    pub usage: Option<Usage>,
+    /// When it last served a request to the end, which ended any back-off from before.
+    pub last_used_at: Option<At>,
+    /// Cooldowns and back-off seen at or before this were withdrawn by the user.
+    pub withdrawn_at: Option<At>,
+}
+
+impl Health {
+    /// Joins what another sidecar learned into this. Commutative, associative and idempotent.
+    pub fn absorb(&mut self, other: &Health) {
+        self.reinstated_at = self.reinstated_at.max(other.reinstated_at);
+        self.withdrawn_at = self.withdrawn_at.max(other.withdrawn_at);
+        self.last_used_at = self.last_used_at.max(other.last_used_at);
+
+        if later(&other.standing, &self.standing, |standing| standing.mark().map(|mark| mark.since)) {
+            self.standing = other.standing.clone();
+        }
+        if later(&other.cooldown, &self.cooldown, |cooldown| cooldown.as_ref().map(Cooldown::precedence)) {
+            self.cooldown = other.cooldown.clone();
+        }
+        for (limit_id, theirs) in &other.limit_cooldowns {
+            match self.limit_slot(limit_id) {
+                Ok(i) => {
+                    let mine = &mut self.limit_cooldowns[i].1;
+                    if later(theirs, mine, Cooldown::precedence) {
+                        *mine = theirs.clone();
+                    }
+                }
+                Err(i) => self.limit_cooldowns.insert(i, (limit_id.clone(), theirs.clone())),
+            }
+        }
+        if later(&other.backoff, &self.backoff, |b| b.as_ref().map(|b| (b.why.since, b.failures))) {
+            self.backoff = other.backoff.clone();
+        }
+        for theirs in &other.model_exclusions {
+            self.note_exclusion(&theirs.model, theirs.until);
+        }
+        match (&mut self.usage, &other.usage) {
+            (Some(mine), Some(theirs)) => mine.absorb(theirs),
+            (None, Some(theirs)) => self.usage = Some(theirs.clone()),
+            (_, None) => {}
+        }
+        self.drop_withdrawn();
+    }
+
+    /// Evidence from times that lie ahead was dated by a clock that was ahead. It is taken for evidence of now, or no
+    /// later reading could outweigh it before that time comes; what was to last for so long lasts for as long from now.
+    pub(crate) fn settle_clock(&mut self, now: At) {
+        for exclusion in &mut self.model_exclusions {
+            exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
+        }
+        if let Some(usage) = &mut self.usage {
+            usage.settle_clock(now);
+        }
+        let limits = self.limit_cooldowns.iter().map(|(_, cooldown)| cooldown);
+        let marks = limits.chain(&self.cooldown).map(|cooldown| cooldown.why.since);
+        let marks = marks.chain(self.backoff.as_ref().map(|backoff| backoff.why.since));
+        let marks = marks.chain(self.standing.mark().map(|mark| mark.since));
+        let others = [self.reinstated_at, self.withdrawn_at, self.last_used_at];
+        if !marks.chain(others.into_iter().flatten()).any(|at| at.is_ahead_of(now)) {
+            return;
+        }
+        // All of them give way alike, so that what came later stays later: what was withdrawn or made good has been
+        // dropped, and what is left came after that.
+        let just_before = Some(At(now.0.saturating_sub(1)));
+        self.reinstated_at = self.reinstated_at.min(just_before);
+        self.withdrawn_at = self.withdrawn_at.min(just_before);
+        self.last_used_at = self.last_used_at.min(Some(now));
+        if let Standing::NeedsLogin(mark) | Standing::Deactivated(mark) = &mut self.standing {
+            mark.since = mark.since.min(now);
+        }
+        let limits = self.limit_cooldowns.iter_mut().map(|(_, cooldown)| cooldown);
+        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.settle_clock(now));
+        if let Some(backoff) = &mut self.backoff {
+            backoff.until = backoff.until - backoff.why.since.since(now);
+            backoff.why.since = backoff.why.since.min(now);
+        }
+    }
+
+    /// The cooldown that is running for the main limit, or for the limit named.
+    pub fn cooldown_of(&self, limit_id: Option<&str>, now: At) -> Option<&Cooldown> {
+        let cooldown = match limit_id {
+            None => self.cooldown.as_ref(),
+            Some(id) => {
+                self.limit_cooldowns.iter().find(|(limit, _)| limit == id).map(|(_, cooldown)| cooldown)
+            }
+        };
+        cooldown.filter(|cooldown| cooldown.until > now)
+    }
+
+    /// Until when the model is not offered to this account.
+    pub fn excluded_until(&self, model: &str, now: At) -> Option<At> {
+        let exclusion = self.model_exclusions.iter().find(|exclusion| exclusion.model == model)?;
+        Some(exclusion.until).filter(|until| *until > now)
+    }
+
+    /// Rests the account for one limit, unless what is known already outweighs it. Returns the end that holds.
+    pub(crate) fn cool(&mut self, limit_id: Option<&str>, mut new: Cooldown, now: At) -> At {
+        new.why.since = self.stamp(new.why.since);
+        let held = match limit_id {
+            None => self.cooldown.get_or_insert_with(|| new.clone()),
+            Some(id) => {
+                let slot = self.limit_slot(id).unwrap_or_else(|slot| {
+                    self.limit_cooldowns.insert(slot, (id.to_owned(), new.clone()));
+                    slot
+                });
+                &mut self.limit_cooldowns[slot].1
+            }
+        };
+        held.report(new, now);
+        held.until
+    }
+
+    /// Ranks the account last for a while. Returns the end.
+    pub(crate) fn back_off(&mut self, mut why: Mark, now: At) -> At {
+        why.since = self.stamp(why.since);
+        let failures = self.backoff.as_ref().map_or(0, |backoff| backoff.failures).saturating_add(1);
+        let backoff = Backoff { until: now + Backoff::rest_after(failures), failures, why };
+        self.backoff.insert(backoff).until
+    }
+
+    pub(crate) fn exclude_model(&mut self, model: &str, now: At) -> At {
+        self.model_exclusions.retain(|exclusion| exclusion.until > now);
+        let until = now + MODEL_EXCLUSION;
+        self.note_exclusion(model, until);
+        while self.model_exclusions.len() > MAX_MODEL_EXCLUSIONS {
+            let soonest =
+                self.model_exclusions.iter().enumerate().min_by_key(|(_, exclusion)| exclusion.until);
+            let Some((soonest, _)) = soonest else { break };
+            self.model_exclusions.remove(soonest);
+        }
+        until
+    }
+
+    pub(crate) fn needs_login(&mut self, mark: Mark) {
+        let mark = self.after_reinstatement(mark);
+        self.standing = Standing::NeedsLogin(mark);
+    }
+
+    pub(crate) fn deactivate(&mut self, mark: Mark) {
+        let mark = self.after_reinstatement(mark);
+        self.standing = Standing::Deactivated(mark);
+    }
+
+    /// A new credential arrived: whether it is any good is for the next attempt to find out. Says whether that
+    /// changed anything.
+    pub(crate) fn reinstate(&mut self) -> bool {
+        let Some(mark) = self.standing.mark() else { return false };
+        self.reinstated_at = self.reinstated_at.max(Some(mark.since));
+        self.standing = Standing::Good;
+        true
+    }
+
+    /// It served a request to the end.
+    pub(crate) fn succeed(&mut self, now: At) {
+        self.backoff = None;
+        self.last_used_at = self.last_used_at.max(Some(now));
+    }
+
+    /// A request that was sent after the refusal was served, so the limit it is under does not hold any more, unless
+    /// upstream ordered the rest.
+    pub(crate) fn refute(&mut self, limit_id: Option<&str>, asked_at: At, now: At) {
+        let held = match limit_id {
+            None => self.cooldown.as_mut(),
+            Some(id) => self.limit_slot(id).ok().map(|slot| &mut self.limit_cooldowns[slot].1),
+        };
+        let Some(cooldown) = held else { return };
+        // Asked before the clock was set back, it cannot be told from one that was asked before the refusal.
+        let after = cooldown.why.since < asked_at && !asked_at.is_ahead_of(now);
+        if cooldown.certainty != Certainty::Directive && after {
+            cooldown.end(asked_at, now);
+        }
+    }
+
+    /// The user takes back every cooldown and back-off. Says whether any was running.
+    pub(crate) fn withdraw(&mut self, now: At) -> bool {
+        let running = self.cooldown_of(None, now).is_some()
+            || self.limit_cooldowns.iter().any(|(_, cooldown)| cooldown.until > now)
+            || self.backoff.as_ref().is_some_and(|backoff| backoff.until > now);
+        let latest = [
+            self.cooldown.as_ref().map(|cooldown| cooldown.why.since),
+            self.limit_cooldowns.iter().map(|(_, cooldown)| cooldown.why.since).max(),
+            self.backoff.as_ref().map(|backoff| backoff.why.since),
+        ];
+        // Evidence may bear a later time than `now` when the clock was set back; it goes all the same.
+        self.withdrawn_at =
+            latest.into_iter().flatten().fold(self.withdrawn_at, |at, since| at.max(Some(since)));
+        self.withdrawn_at = self.withdrawn_at.max(Some(now));
+        self.drop_withdrawn();
+        running
+    }
+
+    fn drop_withdrawn(&mut self) {
+        let withdrawn = |since: At| Some(since) <= self.withdrawn_at;
+        if self.cooldown.as_ref().is_some_and(|cooldown| withdrawn(cooldown.why.since)) {
+            self.cooldown = None;
+        }
+        let succeeded_since = |since: At| Some(since) < self.last_used_at;
+        let over = |b: &Backoff| withdrawn(b.why.since) || succeeded_since(b.why.since);
+        if self.backoff.as_ref().is_some_and(over) {
+            self.backoff = None;
+        }
+        let withdrawn_at = self.withdrawn_at;
+        self.limit_cooldowns.retain(|(_, cooldown)| Some(cooldown.why.since) > withdrawn_at);
+        if self.standing.mark().is_some_and(|mark| Some(mark.since) <= self.reinstated_at) {
+            self.standing = Standing::Good;
+        }
+    }
+
+    /// New evidence must be later than any withdrawal, or the next join would take it for withdrawn.
+    fn stamp(&self, since: At) -> At {
+        self.withdrawn_at.map_or(since, |at| since.max(At(at.0.saturating_add(1))))
+    }
+
+    fn after_reinstatement(&self, mut mark: Mark) -> Mark {
+        let earliest = self.reinstated_at.map_or(mark.since, |at| At(at.0.saturating_add(1)));
+        mark.since = mark.since.max(earliest);
+        mark
+    }
+
+    fn limit_slot(&self, limit_id: &str) -> Result<usize, usize> {
+        self.limit_cooldowns.binary_search_by(|(id, _)| id.as_str().cmp(limit_id))
+    }
+
+    fn note_exclusion(&mut self, model: &str, until: At) {
+        match self.model_exclusions.binary_search_by(|exclusion| exclusion.model.as_str().cmp(model)) {
+            Ok(i) => self.model_exclusions[i].until = self.model_exclusions[i].until.max(until),
+            Err(i) => self.model_exclusions.insert(i, ModelExclusion { model: model.to_owned(), until }),
+        }
+    }
+}
+
+impl Standing {
+    fn mark(&self) -> Option<&Mark> {
+        match self {
+            Standing::Good => None,
+            Standing::NeedsLogin(mark) | Standing::Deactivated(mark) => Some(mark),
+        }
+    }
+}
+
+/// Whether `theirs` wins over `mine`. Evidence of the same weight that still differs is decided by its text: any
+/// order will do, as long as every sidecar uses the same one.
+pub(crate) fn later<T: PartialEq + fmt::Debug, K: Ord>(
+    theirs: &T,
+    mine: &T,
+    weight: impl Fn(&T) -> K,
+) -> bool {
+    let by_text = || format!("{theirs:?}").cmp(&format!("{mine:?}"));
+    theirs != mine && weight(theirs).cmp(&weight(mine)).then_with(by_text).is_gt()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Whether an account can be used for a completion at all, and if not, why. What is merely worse is for `ranking`.
+
+use crate::pool::{Account, At, Certainty, Demand, FailureKind, Pool, Standing};
+
+/// Why an account is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNotEligible {
+    Disabled,
+    NeedsLogin,
+    Deactivated,
+    Cooling {
+        until: At,
+        kind: FailureKind,
+    },
+    /// Only the limit that this model has of its own.
+    ModelLimit {
+        until: At,
+    },
+    ModelExcluded {
+        until: At,
+    },
+    /// Kept for when nothing else is left (`reservePercent`).
+    BelowReserve,
+    /// The completion names another account.
+    NotAsked,
+}
+
+impl WhyNotEligible {
+    /// Whether only a person can change it.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, WhyNotEligible::Disabled | WhyNotEligible::NeedsLogin | WhyNotEligible::Deactivated)
+    }
+
+    /// When it passes by itself.
+    pub fn until(self) -> Option<At> {
+        match self {
+            WhyNotEligible::Cooling { until, .. }
+            | WhyNotEligible::ModelLimit { until }
+            | WhyNotEligible::ModelExcluded { until } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// What a completion is, as far as it matters to which accounts can take it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need<'a> {
+    pub model: Option<&'a str>,
+    /// The limit of its own that the model is known to have.
+    pub limit: Option<&'a str>,
+}
+
+impl Pool {
+    pub(crate) fn need<'a>(&'a self, demand: &'a Demand) -> Need<'a> {
+        let model = demand.model.as_deref();
+        Need { model, limit: model.and_then(|model| self.limit_of(model)) }
+    }
+}
+
+/// Why rotation passes the account over. `BelowReserve` is not told here: it depends on the others.
+pub(crate) fn why_not(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    lasting(account).or_else(|| cooling(account, need, now)).or_else(|| {
+        let until = account.health.excluded_until(need.model?, now)?;
+        Some(WhyNotEligible::ModelExcluded { until })
+    })
+}
+
+/// Why an account that a completion names is not even tried: what is only predicted, or was only found out about
+/// another request, is put to the test.
+pub(crate) fn why_not_named(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    lasting(account).or_else(|| {
+        let ordered = |limit| {
+            let cooldown = account.health.cooldown_of(limit, now);
+            cooldown.filter(|cooldown| cooldown.certainty == Certainty::Directive)
+        };
+        let cooldown = ordered(None).or_else(|| ordered(Some(need.limit?)))?;
+        Some(WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind })
+    })
+}
+
+pub(crate) fn lasting(account: &Account) -> Option<WhyNotEligible> {
+    match account.health.standing {
+        _ if account.disabled => Some(WhyNotEligible::Disabled),
+        Standing::Deactivated(_) => Some(WhyNotEligible::Deactivated),
+        Standing::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
+        Standing::Good => None,
+    }
+}
+
+fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
+    // A model with a limit of its own is not held up by the main one, unless upstream ordered the account to wait.
+    let main = account.health.cooldown_of(None, now);
+    let main = main.filter(|cooldown| need.limit.is_none() || cooldown.certainty == Certainty::Directive);
+    let main =
+        main.map(|cooldown| WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind });
+    main.or_else(|| {
+        let own = account.health.cooldown_of(Some(need.limit?), now)?;
+        Some(WhyNotEligible::ModelLimit { until: own.until })
+    })
+}

@@ -1,0 +1,136 @@
+//! Why an account comes where it comes, in words that a user understands. It decides nothing: `ranking` does.
+
+use crate::pool::time::Countdown;
+use crate::pool::usage::window_name;
+use crate::pool::{At, FailureKind, WhyNotEligible};
+
+/// What put an account where it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reason {
+    NotEligible(WhyNotEligible),
+    Named,
+    Pinned,
+    Session,
+    BackingOff {
+        until: At,
+    },
+    /// Below the reserve, and nothing else is left.
+    InReserve,
+    /// The last reading showed a window used up, though upstream has not refused.
+    Exhausted,
+    /// Nothing of any known window is used.
+    Untouched,
+    /// The longest window's next reset.
+    ResetsAt {
+        window_minutes: u32,
+        at: At,
+    },
+    UsedPercent(f64),
+    UsageUnknown,
+    Priority(i32),
+    /// How many choices ago it was chosen; none when it never was.
+    Turn(Option<u64>),
+    NeverUsed,
+    LastUsed(At),
+}
+
+impl Reason {
+    pub fn words(self, now: At) -> String {
+        let left = |to| Countdown { to, now };
+        match self {
+            Reason::NotEligible(why_not) => why_not.words(now),
+            Reason::Named => "asked for by name".to_owned(),
+            Reason::Pinned => "pinned".to_owned(),
+            Reason::Session => "served this session last".to_owned(),
+            Reason::BackingOff { until } => format!("failed lately, ranked last for another {}", left(until)),
+            Reason::InReserve => "below the reserve, and nothing else is left".to_owned(),
+            Reason::Exhausted => "used up by the last reading".to_owned(),
+            Reason::Untouched => "nothing of it is used".to_owned(),
+            Reason::ResetsAt { window_minutes, at } => {
+                format!("{} resets in {}", window_name(window_minutes), left(at))
+            }
+            Reason::UsedPercent(percent) => format!("{percent:.0} % used"),
+            Reason::UsageUnknown => "usage unknown".to_owned(),
+            Reason::Priority(priority) => format!("priority {priority}"),
+            Reason::Turn(None) => "had no turn yet".to_owned(),
+            Reason::Turn(Some(0)) => "had the last turn".to_owned(),
+            Reason::Turn(Some(1)) => "had its turn 1 choice ago".to_owned(),
+            Reason::Turn(Some(choices)) => format!("had its turn {choices} choices ago"),
+            Reason::NeverUsed => "never used".to_owned(),
+            Reason::LastUsed(at) => format!("last used {} ago", Countdown { to: now, now: at }),
+        }
+    }
+}
+
+impl WhyNotEligible {
+    pub fn words(self, now: At) -> String {
+        let left = |to| Countdown { to, now };
+        match self {
+            WhyNotEligible::Disabled => "disabled by you".to_owned(),
+            WhyNotEligible::NeedsLogin => "needs login".to_owned(),
+            WhyNotEligible::Deactivated => "deactivated".to_owned(),
+            WhyNotEligible::Cooling { until, kind: FailureKind::RateLimit } => {
+                format!("rate limited for another {}", left(until))
+            }
+            WhyNotEligible::Cooling { until, kind: FailureKind::Credits } => {
+                format!("out of credits, tried again in {}", left(until))
+            }
+            WhyNotEligible::Cooling { until, .. } => format!("usage limit reached, back in {}", left(until)),
+            WhyNotEligible::ModelLimit { until } => {
+                format!("limit of this model reached, back in {}", left(until))
+            }
+            WhyNotEligible::ModelExcluded { until } => {
+                format!("does not have this model, asked again in {}", left(until))
+            }
+            WhyNotEligible::BelowReserve => {
+                "below the reserve, kept for when nothing else is left".to_owned()
+            }
+            WhyNotEligible::NotAsked => "another account was asked for".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_told_in_words() {
+        let now = At(10_000_000_000);
+        let in_minutes = |minutes: i64| At(now.0 + minutes * 60_000);
+        let cooling = |kind| Reason::NotEligible(WhyNotEligible::Cooling { until: in_minutes(133), kind });
+        let not = Reason::NotEligible;
+        let until = in_minutes(59);
+        for (reason, expected) in [
+            (not(WhyNotEligible::Disabled), "disabled by you"),
+            (not(WhyNotEligible::NeedsLogin), "needs login"),
+            (not(WhyNotEligible::Deactivated), "deactivated"),
+            (cooling(FailureKind::RateLimit), "rate limited for another 2h13m"),
+            (cooling(FailureKind::Credits), "out of credits, tried again in 2h13m"),
+            (cooling(FailureKind::UsageLimit), "usage limit reached, back in 2h13m"),
+            (not(WhyNotEligible::ModelLimit { until }), "limit of this model reached, back in 59m"),
+            (not(WhyNotEligible::ModelExcluded { until }), "does not have this model, asked again in 59m"),
+            (not(WhyNotEligible::BelowReserve), "below the reserve, kept for when nothing else is left"),
+            (not(WhyNotEligible::NotAsked), "another account was asked for"),
+            (Reason::Named, "asked for by name"),
+            (Reason::Pinned, "pinned"),
+            (Reason::Session, "served this session last"),
+            (Reason::BackingOff { until: At(now.0 + 30_000) }, "failed lately, ranked last for another <1m"),
+            (Reason::InReserve, "below the reserve, and nothing else is left"),
+            (Reason::Exhausted, "used up by the last reading"),
+            (Reason::Untouched, "nothing of it is used"),
+            (Reason::ResetsAt { window_minutes: 10_080, at: in_minutes(3060) }, "7d resets in 2d3h"),
+            (Reason::UsedPercent(12.4), "12 % used"),
+            (Reason::UsageUnknown, "usage unknown"),
+            (Reason::Priority(-7), "priority -7"),
+            (Reason::Turn(None), "had no turn yet"),
+            (Reason::Turn(Some(0)), "had the last turn"),
+            (Reason::Turn(Some(1)), "had its turn 1 choice ago"),
+            (Reason::Turn(Some(2)), "had its turn 2 choices ago"),
+            (Reason::NeverUsed, "never used"),
+            (Reason::LastUsed(in_minutes(-13)), "last used 13m ago"),
+        ] {
+            assert_eq!(reason.words(now), expected, "{reason:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Two records of one account become one. Nothing is lost that could still be redeemed: the newer credential stays.
+
+use std::collections::HashMap;
+
+use crate::pool::{Account, AccountId, Credential, Identity};
+
+/// A record that gave way to another of the same account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fold {
+    pub kept: AccountId,
+    /// The id that gave way: the same, unless one of the two records knew less about who it is.
+    pub gone: AccountId,
+    pub label: String,
+}
+
+/// Folds records of one account into the place of the first, so that no account fills two rotation slots.
+pub(crate) fn fold(loaded: Vec<Account>) -> (Vec<Account>, Vec<Fold>) {
+    let same_as = first_of_same(&loaded);
+    let mut kept: Vec<Account> = Vec::with_capacity(loaded.len());
+    let mut place = vec![0; loaded.len()];
+    let mut gone: Vec<(usize, AccountId, String)> = Vec::new();
+    for (index, account) in loaded.into_iter().enumerate() {
+        if same_as[index] == index {
+            place[index] = kept.len();
+            kept.push(account);
+        } else {
+            let at = place[same_as[index]];
+            let (id, label) = take_in(&mut kept[at], account);
+            gone.push((at, id, label));
+        }
+    }
+    let folds =
+        gone.into_iter().map(|(at, gone, label)| Fold { kept: kept[at].id.clone(), gone, label }).collect();
+    (kept, folds)
+}
+
+/// The credential of the file takes the place of the one in memory unless it is older. Says whether it did.
+pub(crate) fn take_newer(held: &mut Credential, filed: Credential) -> bool {
+    let newer = filed.expires_at >= held.expires_at && filed != *held;
+    if newer {
+        *held = filed;
+    }
+    newer
+}
+
+/// A label that was made for want of an e-mail, `OpenAI Codex` and 8 characters of the workspace id.
+pub(crate) fn is_made_up(label: &str) -> bool {
+    label.strip_prefix("OpenAI Codex ").is_some_and(|rest| rest.chars().count() == 8)
+}
+
+/// For each record the first one that is of the same account, which may be itself. Two that have nothing in common may be
+/// of one account through a third. Ids and identities decide first, so that a shared token never makes two people one.
+pub(crate) fn first_of_same(records: &[Account]) -> Vec<usize> {
+    let mut groups = Groups::of(records);
+    let mut by_id: HashMap<&AccountId, usize> = HashMap::new();
+    let mut by_identity: HashMap<&Identity, usize> = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        groups.unite(*by_id.entry(&record.id).or_insert(index), index);
+        if record.identity.workspace_id.is_some() {
+            groups.unite(*by_identity.entry(&record.identity).or_insert(index), index);
+        }
+    }
+    let mut by_refresh: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        let refresh = record.credential.refresh.expose();
+        if refresh.is_empty() {
+            continue;
+        }
+        let holders = by_refresh.entry(refresh).or_default();
+        match holders.iter().find(|&&holder| groups.may_be_one(holder, index)) {
+            Some(&holder) => groups.unite(holder, index),
+            None => holders.push(index),
+        }
+    }
+    (0..records.len()).map(|index| groups.first(index)).collect()
+}
+
+/// Records that were found to be of one account.
+struct Groups<'a> {
+    /// A record of the same group that comes earlier, or the record itself when it is the first.
+    earlier: Vec<usize>,
+    /// The most that is known about who the group is; true of the first.
+    identity: Vec<&'a Identity>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(records: &'a [Account]) -> Self {
+        Groups {
+            earlier: (0..records.len()).collect(),
+            identity: records.iter().map(|record| &record.identity).collect(),
+        }
+    }
+
+    fn first(&self, mut index: usize) -> usize {
+        while self.earlier[index] != index {
+            index = self.earlier[index];
+        }
+        index
+    }
+
+    fn unite(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.first(a), self.first(b));
+        let (first, other) = (a.min(b), a.max(b));
+        if more_known(self.identity[other], self.identity[first]) {
+            self.identity[first] = self.identity[other];
+        }
+        self.earlier[other] = first;
+    }
+
+    fn may_be_one(&self, a: usize, b: usize) -> bool {
+        may_be_one(self.identity[self.first(a)], self.identity[self.first(b)])
+    }
+}
+
+/// Whether nothing that both know tells them apart.
+pub(crate) fn may_be_one(a: &Identity, b: &Identity) -> bool {
+    let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+    agree(&a.workspace_id, &b.workspace_id) && agree(&a.user_id, &b.user_id)
+}
+
+/// Returns the id and the label that gave way.
+pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
+    let Account { id, identity, label, email, plan, credential, linked, disabled, doubt, health } = other;
+    let (mut gone_id, mut gone_label) = (id, label);
+    if more_known(&identity, &survivor.identity) {
+        std::mem::swap(&mut survivor.id, &mut gone_id);
+        survivor.identity = identity;
+    }
+    if is_made_up(&survivor.label) && !is_made_up(&gone_label) {
+        std::mem::swap(&mut survivor.label, &mut gone_label);
+    }
+    if credential.expires_at > survivor.credential.expires_at {
+        survivor.credential = credential;
+        survivor.doubt = doubt;
+        survivor.plan = plan.or(survivor.plan.take());
+    } else {
+        survivor.plan = survivor.plan.take().or(plan);
+    }
+    survivor.email = survivor.email.take().or(email);
+    survivor.linked |= linked;
+    survivor.disabled |= disabled;
+    survivor.health.absorb(&health);
+    (gone_id, gone_label)
+}
+
+/// Whether `a` tells more about who it is than `b` does.
+pub(crate) fn more_known(a: &Identity, b: &Identity) -> bool {
+    parts(a) > parts(b)
+}
+
+fn parts(identity: &Identity) -> usize {
+    usize::from(identity.workspace_id.is_some()) + usize::from(identity.user_id.is_some())
+}

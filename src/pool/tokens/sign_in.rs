@@ -1,0 +1,238 @@
+//! Where a login belongs: to the slot of the same identity, or to a new one. It refuses to put a login into the slot of
+//! someone else, and to give two identities one label.
+
+use super::merge::may_be_one;
+use crate::pool::{Account, AccountId, Pool};
+
+/// What a login was begun for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An account that is probably new, to be called this if it is.
+    Add { label: Option<String> },
+    /// This account once more, and no other.
+    Renew(AccountId),
+}
+
+/// Where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// To the record at this index.
+    Known(usize),
+    /// Behind the others, under a label that none of them bears.
+    New { label: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotPlaced {
+    /// The account that was to be renewed is no longer there.
+    Gone,
+    /// It is another account's login than the one that was to be renewed.
+    OtherIdentity,
+}
+
+/// `who` is the login as an account, whose label does not count yet; `records` are the accounts as stored.
+pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Place, NotPlaced> {
+    let same = records.iter().position(|record| record.identity == who.identity);
+    match purpose {
+        Purpose::Renew(id) => {
+            let index = records.iter().position(|record| record.id == *id).ok_or(NotPlaced::Gone)?;
+            let is_it = same == Some(index) || (same.is_none() && could_be(&records[index], who));
+            is_it.then_some(Place::Known(index)).ok_or(NotPlaced::OtherIdentity)
+        }
+        Purpose::Add { label } => {
+            let index = same.or_else(|| records.iter().position(|record| is_likely(record, who)));
+            Ok(match index {
+                Some(index) => Place::Known(index),
+                None => Place::New { label: free_label(records, who, label.as_deref()) },
+            })
+        }
+    }
+}
+
+impl Pool {
+    /// Takes over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
+    /// or as a new account at the end. Unlike what a file says, it counts however short it lives.
+    pub fn sign_in(&mut self, was: Option<&AccountId>, signed_in: Account) {
+        let known = was.into_iter().chain([&signed_in.id]).find_map(|id| self.by_id.get(id).copied());
+        let Some(index) = known else {
+            self.accounts.push(signed_in);
+            self.chosen.push(0);
+            self.reindex();
+            self.touch();
+            return;
+        };
+        let Account { id, identity, label, email, plan, credential, .. } = signed_in;
+        let account = &mut self.accounts[index];
+        let old_id = std::mem::replace(&mut account.id, id.clone());
+        account.identity = identity;
+        account.label = label;
+        account.email = email.or(account.email.take());
+        account.plan = plan.or(account.plan.take());
+        account.credential = credential;
+        account.doubt = None;
+        account.health.reinstate();
+        if old_id == id {
+            self.look_again_at(index);
+        } else {
+            self.affinity.follow(&old_id, &id);
+            if self.pin.as_ref() == Some(&old_id) {
+                self.pin = Some(id);
+            }
+            self.reindex();
+        }
+        self.touch();
+    }
+}
+
+/// Whether nothing that is known of both tells them apart. Where a seat is not known, the e-mail has to do.
+fn could_be(record: &Account, who: &Account) -> bool {
+    let emails_differ = match (&record.email, &who.email) {
+        (Some(a), Some(b)) => a.to_lowercase() != b.to_lowercase(),
+        _ => false,
+    };
+    may_be_one(&record.identity, &who.identity) && !emails_differ
+}
+
+/// Whether a record that does not know its seat is of the same workspace and e-mail.
+fn is_likely(record: &Account, who: &Account) -> bool {
+    record.identity.workspace_id.is_some()
+        && record.identity.workspace_id == who.identity.workspace_id
+        && record.email.is_some()
+        && who.email.is_some()
+        && could_be(record, who)
+}
+
+/// The label that was asked for, else the e-mail, else one made up (files.md); told apart by the workspace, or failing
+/// that by the id, when another account bears it.
+fn free_label(records: &[Account], who: &Account, wanted: Option<&str>) -> String {
+    let workspace = who.identity.workspace_id.as_deref().unwrap_or(who.id.as_str());
+    let short: String = workspace.chars().take(8).collect();
+    let label = match wanted.or(who.email.as_deref()) {
+        Some(label) => label.trim().to_owned(),
+        None => format!("OpenAI Codex {short}"),
+    };
+    let taken = |label: &str| {
+        let label = label.to_lowercase();
+        records.iter().any(|record| record.label.to_lowercase() == label)
+    };
+    let with_workspace = format!("{label} [{short}]");
+    if !taken(&label) {
+        label
+    } else if !taken(&with_workspace) {
+        with_workspace
+    } else {
+        format!("{label} [{}]", who.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::testing::{account, credential, id, limited, pool_of};
+    use crate::pool::{At, Demand, Failure, FailureKind, Identity, Source, State, Walk};
+
+    const NOW: At = At(1_000_000_000);
+
+    fn someone(name: &str, workspace: &str, user: Option<&str>, email: Option<&str>) -> Account {
+        let identity =
+            Identity { workspace_id: Some(workspace.to_owned()), user_id: user.map(str::to_owned) };
+        Account {
+            email: email.map(str::to_owned),
+            ..Account::new(id(name), identity, name.to_owned(), credential(name, 1))
+        }
+    }
+
+    #[test]
+    fn a_login_goes_to_its_own_identity_or_to_a_new_slot() {
+        let records = [
+            someone("ada", "ws-shared", Some("user-ada"), Some("ada@example.com")),
+            someone("Bob@Example.com", "ws-shared", Some("user-bob"), Some("bob@example.com")),
+            someone("old", "ws-old", None, Some("old@example.com")),
+        ];
+        let add = |label: Option<&str>| Purpose::Add { label: label.map(str::to_owned) };
+        let check = |who: Account, purpose: Purpose, expected: Result<Place, NotPlaced>| {
+            assert_eq!(place(&records, &who, &purpose), expected, "{who:?} {purpose:?}");
+        };
+        let new = |label: &str| Ok(Place::New { label: label.to_owned() });
+        let ada = || someone("?", "ws-shared", Some("user-ada"), Some("renamed@example.com"));
+        check(ada(), add(None), Ok(Place::Known(0)));
+        check(ada(), add(Some("other")), Ok(Place::Known(0)));
+        check(ada(), Purpose::Renew(id("ada")), Ok(Place::Known(0)));
+        check(ada(), Purpose::Renew(id("old")), Err(NotPlaced::OtherIdentity));
+        check(ada(), Purpose::Renew(id("Bob@Example.com")), Err(NotPlaced::OtherIdentity));
+        check(ada(), Purpose::Renew(id("nobody")), Err(NotPlaced::Gone));
+        // The same e-mail in another workspace is another account.
+        let cleo = |email| someone("?", "ws-cleo-1234", Some("user-cleo"), email);
+        check(cleo(Some("bob@example.com")), add(None), new("bob@example.com [ws-cleo-]"));
+        check(cleo(Some("cleo@example.com")), add(None), new("cleo@example.com"));
+        check(cleo(None), add(None), new("OpenAI Codex ws-cleo-"));
+        check(cleo(None), add(Some(" work ")), new("work"));
+        check(cleo(None), add(Some("ADA")), new("ADA [ws-cleo-]"));
+        // A record that does not know its seat.
+        let seat = |email| someone("?", "ws-old", Some("user-1"), email);
+        check(seat(Some("OLD@example.com")), add(None), Ok(Place::Known(2)));
+        check(seat(Some("new@example.com")), add(None), new("new@example.com"));
+        check(seat(None), add(None), new("OpenAI Codex ws-old"));
+        check(seat(None), Purpose::Renew(id("old")), Ok(Place::Known(2)));
+        check(seat(Some("new@example.com")), Purpose::Renew(id("old")), Err(NotPlaced::OtherIdentity));
+    }
+
+    #[test]
+    fn two_seats_whose_labels_collide_twice_are_told_apart_by_id() {
+        let records = [
+            someone("a@example.com", "w", Some("1"), None),
+            someone("a@example.com [w]", "w", Some("2"), None),
+        ];
+        let third = someone("acc_3", "w", Some("3"), Some("a@example.com"));
+        let placed = place(&records, &third, &Purpose::Add { label: None });
+        assert_eq!(placed, Ok(Place::New { label: "a@example.com [acc_3]".to_owned() }));
+    }
+
+    #[test]
+    fn signing_in_keeps_slot_pin_session_and_history_and_ends_needs_login() {
+        let mut pool = pool_of(&["a", "b", "c"]);
+        let mut walk = Walk::new(Demand { session: Some("s".to_owned()), ..Demand::default() });
+        walk.next(&mut pool, NOW);
+        walk.failed(&mut pool, &limited(), NOW);
+        pool.pin(&id("b"));
+        let mut walk = Walk::new(Demand::default());
+        walk.next(&mut pool, NOW);
+        let dead = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, "revoked");
+        walk.failed(&mut pool, &dead, NOW);
+        pool.pin(&id("b"));
+        assert_eq!(pool.accounts()[1].state(NOW), State::NeedsLogin);
+
+        // The new credential ends before the old one would have, and says more about who it is.
+        let mut renewed = account("b2");
+        renewed.label = "b".to_owned();
+        renewed.credential = credential("b", 0);
+        pool.sign_in(Some(&id("b")), renewed.clone());
+        let ids: Vec<&str> = pool.accounts().iter().map(|account| account.id.as_str()).collect();
+        assert_eq!(ids, ["a", "b2", "c"]);
+        assert_eq!(pool.pinned(), Some(&id("b2")));
+        let b = &pool.accounts()[1];
+        assert_eq!((b.state(NOW), &b.credential), (State::Ready, &renewed.credential));
+        assert_eq!(pool.accounts()[0].state(NOW), State::Cooling);
+        assert_eq!(pool.get(&id("b")), None);
+
+        let revision = pool.revision();
+        pool.sign_in(None, account("d"));
+        assert_eq!(pool.accounts()[3].label, "d");
+        assert!(pool.revision() > revision && pool.get(&id("d")).is_some());
+        // Into the slot of the same id when none is named.
+        pool.sign_in(None, Account { credential: credential("d", 9), ..account("d") });
+        assert_eq!((pool.accounts().len(), pool.accounts()[3].credential.expires_at), (4, At(9)));
+    }
+
+    #[test]
+    fn a_renewed_account_is_picked_at_once() {
+        let mut pool = pool_of(&["a"]);
+        let mut walk = Walk::new(Demand::default());
+        walk.next(&mut pool, NOW);
+        let dead = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, "revoked");
+        walk.failed(&mut pool, &dead, NOW);
+        assert_eq!(pool.active(NOW), None);
+        pool.sign_in(Some(&id("a")), Account { credential: credential("a", 9), ..account("a") });
+        assert_eq!(pool.active(NOW), Some(id("a")));
+    }
+}

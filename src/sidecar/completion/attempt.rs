@@ -1,0 +1,328 @@
+//! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
+//! leaves no trace at the client.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use super::failed_attempt::{AnswerBody, Lost};
+use super::recorder::Attempting;
+use super::run::{Completion, Terminal};
+use super::sink::{Audience, Gone};
+use crate::clock;
+use crate::pool::{AccountId, AfterFailure, At, Failure, FailureKind, Held, HoldBack, Source};
+use crate::protocol::{ChangeReason, Notice, Outcome, Phase, WarningKind};
+use crate::sidecar::credentials::token::{Need, Token};
+use crate::upstream::{
+    Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, Silent, StreamFault,
+    unless_silent,
+};
+
+/// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a completion waits for a token while another account could answer it.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(3);
+
+pub(crate) enum AttemptEnd {
+    Ended(Terminal),
+    /// The account was dealt with; another may take over.
+    Moved {
+        lost: Lost,
+        until: Option<At>,
+    },
+    /// Not the account's fault.
+    Surfaced(Lost),
+}
+
+/// What became of one request.
+enum Sent {
+    Ended(Terminal),
+    Lost(Failure, Option<AnswerBody>),
+}
+
+/// The answer so far: where it comes from, and what is held back of it.
+struct Answering<'a> {
+    account: &'a AccountId,
+    attempt: u32,
+    status: u16,
+    headers: AnswerHeaders,
+    hold_back: HoldBack,
+    held: Vec<Event>,
+    requested_at: At,
+}
+
+impl Completion {
+    pub(crate) async fn attempt(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+    ) -> Result<AttemptEnd, Gone> {
+        let attempting = Attempting::begin(&self.sidecar, account, self.walk.model(), self.deadline);
+        self.attempting = Some(attempting);
+        let end = self.ask(audience, account, attempt).await?;
+        if let Some(attempting) = self.attempting.take() {
+            end.note(attempting);
+        }
+        Ok(end)
+    }
+
+    async fn ask(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+    ) -> Result<AttemptEnd, Gone> {
+        let mut need = Need::USABLE;
+        loop {
+            let (refused, sent) = match self.token(account, need).await {
+                Ok(token) => {
+                    let sent = self.send(audience, account, attempt, &token).await?;
+                    (Some(token.access), sent)
+                }
+                Err(failure) => (None, Sent::Lost(failure, None)),
+            };
+            let (failure, body) = match sent {
+                Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
+                Sent::Lost(failure, body) => (failure, body),
+            };
+            let after = self.walk.failed(&mut self.sidecar.pool(), &failure, clock::now());
+            tracing::info!(
+                account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,
+                ?after, "attempt failed"
+            );
+            let lost = Lost { account: account.clone(), failure, body };
+            match (after, refused) {
+                (AfterFailure::Replay, Some(refused)) => need = Need::NewerThan(refused),
+                // A replay needs a token that was refused; without one there is nothing to replace.
+                (AfterFailure::Replay, None) => return Ok(AttemptEnd::Surfaced(lost)),
+                (AfterFailure::Surface, _) => return Ok(AttemptEnd::Surfaced(lost)),
+                (AfterFailure::Moved { until, pin_cleared }, _) => {
+                    self.report(&lost, pin_cleared);
+                    return Ok(AttemptEnd::Moved { lost, until });
+                }
+            }
+        }
+    }
+
+    /// What is under way for the token goes on when it is no longer waited for here.
+    async fn token(&self, account: &AccountId, need: Need) -> Result<Token, Failure> {
+        let asking = self.sidecar.token(account, need);
+        if !self.walk.has_another(&self.sidecar.pool(), clock::now()) {
+            return asking.await;
+        }
+        tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
+            let why = "a new token is long in coming; another account answers meanwhile";
+            Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
+        })
+    }
+
+    async fn send(
+        &mut self,
+        audience: &mut Audience,
+        account: &AccountId,
+        attempt: u32,
+        token: &Token,
+    ) -> Result<Sent, Gone> {
+        let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
+        let requested_at = clock::now();
+        let asking = self.sidecar.upstream.responses(&bearer, &self.request);
+        let answer = match unless_silent(self.idle, asking).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => return Ok(Sent::Lost(failure, None)),
+            Err(Silent) => {
+                let why = "upstream did not begin to answer in time";
+                return Ok(Sent::Lost(Failure::new(FailureKind::IdleTimeout, Source::Transport, why), None));
+            }
+        };
+        match answer {
+            Answer::Refused { failure, headers, body, truncated, status: _ } => {
+                self.read_headers(account, &headers);
+                Ok(Sent::Lost(failure, Some(AnswerBody { text: body, truncated })))
+            }
+            Answer::Stream { status, headers, events } => {
+                self.read_headers(account, &headers);
+                let answering = Answering {
+                    account,
+                    attempt,
+                    status,
+                    headers,
+                    hold_back: HoldBack::default(),
+                    held: Vec::new(),
+                    requested_at,
+                };
+                self.stream(audience, answering, events).await
+            }
+        }
+    }
+
+    async fn stream(
+        &mut self,
+        audience: &mut Audience,
+        mut answering: Answering<'_>,
+        mut events: EventStream,
+    ) -> Result<Sent, Gone> {
+        loop {
+            let next = match events.at_hand() {
+                Ok(None) => self.wait_for_an_event(audience, &mut answering, &mut events).await?,
+                at_hand => at_hand,
+            };
+            let event = match next {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    let why = "the stream ended before its terminal event";
+                    let failure = Failure::new(FailureKind::StreamInterrupted, Source::Transport, why);
+                    return Ok(self.cut(&answering, failure, None));
+                }
+                Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
+            };
+            let asked = Asked { requested_at: answering.requested_at, answered_at: clock::now() };
+            let (outcome, usage) = match event.meaning(asked) {
+                EventMeaning::Preamble { usage } => {
+                    if let Some(reading) = usage {
+                        self.sidecar.apply_usage(answering.account, reading);
+                    }
+                    self.hold_or_forward(audience, &mut answering, event).await?;
+                    continue;
+                }
+                EventMeaning::Output => {
+                    self.forward(audience, &mut answering, &event).await?;
+                    continue;
+                }
+                EventMeaning::Failed(failure) => {
+                    if self.first_event.is_some() {
+                        self.forward(audience, &mut answering, &event).await?;
+                    }
+                    return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
+                }
+                EventMeaning::Completed { usage } => (Outcome::Completed, usage),
+                EventMeaning::Incomplete { usage } => (Outcome::Incomplete, usage),
+            };
+            self.forward(audience, &mut answering, &event).await?;
+            self.ended_well(answering.account, events);
+            return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), usage }));
+        }
+    }
+
+    /// What is at hand goes out before anything is waited for, and what is held back when that takes too long.
+    async fn wait_for_an_event(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        events: &mut EventStream,
+    ) -> Result<Result<Option<Event>, StreamFault>, Gone> {
+        audience.flush().await?;
+        // One future for both, so that upstream's silence is measured from its last sign of life.
+        let mut next = pin!(events.next(self.idle));
+        let patience = match (self.first_event, answering.hold_back.release_at()) {
+            (None, Some(at)) => at.since(clock::now()),
+            _ => return Ok(next.await),
+        };
+        match tokio::time::timeout(patience, &mut next).await {
+            Ok(next) => Ok(next),
+            Err(_) => {
+                self.accept(audience, answering).await?;
+                audience.flush().await?;
+                Ok(next.await)
+            }
+        }
+    }
+
+    async fn hold_or_forward(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        event: Event,
+    ) -> Result<(), Gone> {
+        if self.first_event.is_some() {
+            return self.forward(audience, answering, &event).await;
+        }
+        match answering.hold_back.offer(event.json().len(), clock::now()) {
+            Held::Hold => {
+                answering.held.push(event.detached());
+                Ok(())
+            }
+            Held::Release => self.forward(audience, answering, &event).await,
+        }
+    }
+
+    async fn forward(
+        &mut self,
+        audience: &mut Audience,
+        answering: &mut Answering<'_>,
+        event: &Event,
+    ) -> Result<(), Gone> {
+        if self.first_event.is_none() {
+            self.accept(audience, answering).await?;
+        }
+        audience.hand_on(event).await
+    }
+
+    /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
+    async fn accept(&mut self, audience: &mut Audience, answering: &mut Answering<'_>) -> Result<(), Gone> {
+        self.first_event = Some(self.started.elapsed());
+        if let Some(attempting) = &mut self.attempting {
+            attempting.first_event();
+        }
+        let label = {
+            let mut pool = self.sidecar.pool();
+            self.walk.accepted(&mut pool, clock::now());
+            pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
+        };
+        self.sidecar.shown.of_session(self.walk.session());
+        self.sidecar.notifier.look_at_status();
+        let headers =
+            answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        audience
+            .tell(Notice::Accepted {
+                attempt: answering.attempt,
+                account: answering.account.as_str(),
+                label: &label,
+                status: answering.status,
+                headers,
+            })
+            .await?;
+        for event in std::mem::take(&mut answering.held) {
+            audience.hand_on(&event).await?;
+        }
+        Ok(())
+    }
+
+    fn ended_well(&mut self, account: &AccountId, events: EventStream) {
+        self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
+        tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
+        self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
+        self.sidecar.notifier.settled(WarningKind::LoginRequired, Some(account));
+        self.sidecar.changed(ChangeReason::Rotation);
+        tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
+    }
+
+    /// A stream that failed: before output another account may take over, after output it is said as it is.
+    fn cut(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
+        if self.first_event.is_none() {
+            return Sent::Lost(failure, body);
+        }
+        let after = self.walk.failed_after_output(&mut self.sidecar.pool(), &failure, clock::now());
+        tracing::info!(
+            account = %answering.account, kind = failure.kind.name(), status = failure.status, code = failure.code,
+            "failed after output"
+        );
+        let lost = Lost { account: answering.account.clone(), failure, body };
+        self.report(&lost, after.pin_cleared);
+        Sent::Ended(Terminal::Failed(self.surfaced(&lost, Phase::AfterOutput)))
+    }
+
+    fn read_headers(&self, account: &AccountId, headers: &AnswerHeaders) {
+        if let Some(skew) = headers.skew {
+            self.sidecar.compare_clocks(skew);
+        }
+        if let Some(reading) = &headers.usage {
+            self.sidecar.apply_usage(account, reading.clone());
+        }
+    }
+}
+
+/// Reads what is left after the terminal event, so that the connection goes back to the pool.
+async fn drain(mut events: EventStream) {
+    while let Ok(Some(_)) = events.next(DRAIN).await {}
+}

@@ -1,0 +1,64 @@
+//! `complete/collect`: a completion as one answer.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::request::Order;
+use super::sink::{Audience, Collector};
+use crate::pool::FailureKind;
+use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
+use crate::sidecar::Sidecar;
+
+/// The part of a terminal event that is the answer.
+#[derive(Deserialize)]
+struct TerminalEvent {
+    response: Box<RawValue>,
+}
+
+pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
+    let completion = Order::new(&sidecar, params)?.begin().await;
+    let Audience::Collect(collector) =
+        completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
+    else {
+        return Err(no_answer());
+    };
+    let end = collector.ended.ok_or_else(no_answer)?.map_err(failed)?;
+    let event = collector.last_event.ok_or_else(no_answer)?;
+    let terminal: TerminalEvent = serde_json::from_slice(event.json()).map_err(|error| {
+        RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
+    })?;
+    Ok(Collected {
+        response: terminal.response,
+        account: end.account,
+        attempts: end.attempts,
+        usage: end.usage,
+    })
+}
+
+fn no_answer() -> RpcError {
+    RpcError::new(ErrorKind::Internal, "the completion ended without a terminal notice")
+}
+
+/// -32013 when there was no account to ask, -32012 when all need login, -32015 for what upstream said.
+fn failed(failed: Failed) -> RpcError {
+    let kind = match failed.kind.as_str() {
+        "no_available_account" => ErrorKind::NoAvailableAccount,
+        "account_unavailable" => ErrorKind::AccountUnavailable,
+        "login_required" => ErrorKind::LoginRequired,
+        _ => ErrorKind::Upstream,
+    };
+    let mut error = RpcError::new(kind, failed.message);
+    error.data.hint = failed.hint;
+    let passes = FailureKind::from_name(&failed.kind).is_some_and(FailureKind::passes_by_itself);
+    error.data.retryable = passes || failed.retry_at.is_some();
+    error.data.account = failed.account;
+    error.data.retry_at = failed.retry_at;
+    error.data.status = failed.status;
+    error.data.code = failed.code;
+    error.data.body = failed.body;
+    error.data.body_truncated = failed.body_truncated;
+    error.data.cause = Some(failed.kind);
+    error
+}

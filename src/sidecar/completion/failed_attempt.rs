@@ -1,0 +1,84 @@
+//! A failed attempt, and what is told of it.
+
+use super::run::Completion;
+use crate::pool::{AccountId, Certainty, Failure, FailureKind, Standing};
+use crate::protocol::{ChangeReason, Warning, WarningKind};
+use crate::upstream::Event;
+
+/// What a client is shown of an upstream answer.
+const MAX_BODY: usize = 64 << 10;
+
+/// A failed attempt and upstream's own words.
+pub(crate) struct Lost {
+    pub(crate) account: AccountId,
+    pub(crate) failure: Failure,
+    pub(crate) body: Option<AnswerBody>,
+}
+
+/// Upstream's own words, as far as a client is shown them.
+pub(crate) struct AnswerBody {
+    pub(crate) text: String,
+    pub(crate) truncated: bool,
+}
+
+impl AnswerBody {
+    pub(crate) fn of_event(event: &Event) -> Self {
+        let mut text = String::from_utf8_lossy(event.json()).into_owned();
+        let truncated = text.len() > MAX_BODY;
+        text.truncate(text.floor_char_boundary(MAX_BODY));
+        AnswerBody { text, truncated }
+    }
+}
+
+impl Completion {
+    /// Tells clients, and the state dir, what a failure did to its account.
+    pub(crate) fn report(&self, lost: &Lost, pin_cleared: bool) {
+        let (label, standing, guessed) = {
+            let pool = self.sidecar.pool();
+            let Some(account) = pool.get(&lost.account) else { return };
+            let guessed = account
+                .health
+                .cooldown
+                .as_ref()
+                .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
+            (account.label.clone(), account.health.standing.clone(), guessed)
+        };
+        if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
+            self.sidecar.date_cooldown_soon(&lost.account);
+        }
+        if let Standing::NeedsLogin(why) = &standing {
+            self.sidecar.notifier.warn(Warning {
+                kind: WarningKind::LoginRequired,
+                message: format!("{label} needs login: {}", why.message),
+                account: Some(lost.account.to_string()),
+                hint: Some("log this account in again".to_owned()),
+            });
+        }
+        if pin_cleared {
+            self.warn_pin_cleared(&lost.account, &label, &lost.failure.message);
+        }
+        self.sidecar.changed(match standing {
+            Standing::Good => ChangeReason::Cooldown,
+            Standing::NeedsLogin(_) | Standing::Deactivated(_) => ChangeReason::Health,
+        });
+    }
+
+    /// A pin that could not be used at all was cleared by the walk.
+    pub(crate) fn report_drained_pin(&mut self) {
+        let Some(id) = self.walk.pin_cleared() else { return };
+        let label = self.sidecar.pool().get(&id).map(|account| account.label.clone()).unwrap_or_default();
+        self.warn_pin_cleared(&id, &label, "it cannot be used now");
+        self.sidecar.changed(ChangeReason::Rotation);
+    }
+
+    fn warn_pin_cleared(&self, id: &AccountId, label: &str, why: &str) {
+        self.sidecar.notifier.tell(Warning {
+            kind: WarningKind::PinCleared,
+            message: format!("{label} is no longer pinned: {why}"),
+            account: Some(id.to_string()),
+            hint: Some(
+                "rotation goes on with the other accounts; pin one again with accounts/use".to_owned(),
+            ),
+        });
+    }
+}

@@ -1,0 +1,10 @@
+//! One completion, from its params to its terminal notice.
+
+pub(crate) mod attempt;
+pub(crate) mod collect;
+pub(crate) mod failed_attempt;
+pub(crate) mod recorder;
+pub(crate) mod request;
+pub(crate) mod run;
+pub(crate) mod sink;
+pub(crate) mod unavailable;

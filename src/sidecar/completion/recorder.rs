@@ -1,0 +1,114 @@
+//! One attempt from its beginning to its end, noted in the history however it ends: also when the client cancels, goes
+//! away, or the deadline passes, because then this is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::attempt::AttemptEnd;
+use super::run::Terminal;
+use crate::clock;
+use crate::pool::{AccountId, At, TokenCount, TriedOnce, TryOutcome};
+use crate::protocol::Outcome;
+use crate::sidecar::Sidecar;
+use crate::upstream::token_count;
+
+/// A name that is longer was not given by upstream, and could be anything.
+const MAX_MODEL_CHARS: usize = 64;
+
+pub(crate) struct Attempting {
+    sidecar: Arc<Sidecar>,
+    account: AccountId,
+    model: Option<String>,
+    at: At,
+    began: Instant,
+    deadline: Option<Instant>,
+    first_event: Option<Duration>,
+    noted: bool,
+}
+
+impl Attempting {
+    pub(crate) fn begin(
+        sidecar: &Arc<Sidecar>,
+        account: &AccountId,
+        model: Option<&str>,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Attempting {
+            sidecar: sidecar.clone(),
+            account: account.clone(),
+            model: model.map(printable),
+            at: clock::now(),
+            began: Instant::now(),
+            deadline,
+            first_event: None,
+            noted: false,
+        }
+    }
+
+    pub(crate) fn first_event(&mut self) {
+        self.first_event.get_or_insert(self.began.elapsed());
+    }
+
+    pub(crate) fn ended(mut self, outcome: TryOutcome, reason: Option<&str>, tokens: Option<TokenCount>) {
+        self.note(outcome, reason, tokens);
+    }
+
+    fn note(&mut self, outcome: TryOutcome, reason: Option<&str>, tokens: Option<TokenCount>) {
+        self.noted = true;
+        self.sidecar.log.note(TriedOnce {
+            at: self.at,
+            account: self.account.clone(),
+            model: self.model.take(),
+            outcome,
+            reason: reason.map(str::to_owned),
+            tokens,
+            first_event: self.first_event,
+            total: self.began.elapsed(),
+        });
+    }
+}
+
+impl AttemptEnd {
+    pub(crate) fn note(&self, attempting: Attempting) {
+        match self {
+            AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
+                let outcome = match outcome {
+                    Outcome::Completed => TryOutcome::Completed,
+                    Outcome::Incomplete => TryOutcome::Incomplete,
+                };
+                attempting.ended(outcome, None, usage.as_deref().and_then(token_count));
+            }
+            AttemptEnd::Ended(Terminal::Failed(failed)) => {
+                attempting.ended(TryOutcome::Failed, Some(&failed.kind), None);
+            }
+            AttemptEnd::Ended(Terminal::Cancelled) => {
+                attempting.ended(TryOutcome::Cancelled, None, None);
+            }
+            AttemptEnd::Surfaced(lost) => {
+                attempting.ended(TryOutcome::Failed, Some(lost.failure.kind.name()), None);
+            }
+            AttemptEnd::Moved { lost, .. } => {
+                attempting.ended(TryOutcome::Rotated, Some(lost.failure.kind.name()), None);
+            }
+        }
+    }
+}
+
+impl Drop for Attempting {
+    fn drop(&mut self) {
+        if self.noted {
+            return;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.note(TryOutcome::Failed, Some("deadline"), None);
+        } else {
+            self.note(TryOutcome::Cancelled, None, None);
+        }
+    }
+}
+
+fn printable(model: &str) -> String {
+    model.chars().filter(|c| !c.is_control()).take(MAX_MODEL_CHARS).collect()
+}

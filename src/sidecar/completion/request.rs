@@ -1,0 +1,86 @@
+//! What a client orders with `complete`: its params, checked, and the request that all accounts are sent. Everything
+//! that can be refused is refused here, before an id is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use super::run::Completion;
+use crate::pool::{Demand, Walk};
+use crate::protocol::{CompleteParams, RpcError};
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
+use crate::upstream::{self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_key};
+
+/// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Compressing takes some milliseconds per MiB; a larger body would hold up everyone else's streams.
+const PACK_ASIDE_FROM: usize = 256 << 10;
+
+/// A completion that may be begun.
+pub(crate) struct Order {
+    sidecar: Arc<Sidecar>,
+    demand: Demand,
+    body: PreparedBody,
+    headers: HeaderMap,
+    idle: Duration,
+    deadline: Option<Duration>,
+    placed: Instant,
+}
+
+impl Order {
+    pub(crate) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
+        let placed = Instant::now();
+        let body = upstream::prepare(&params.request, params.session_id.as_deref())
+            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.to_string()))?;
+        let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
+        let client = sidecar.session.client();
+        let default = Originator::default();
+        let originator = Originator {
+            name: client.and_then(|client| client.name.as_deref()).unwrap_or(default.name),
+            version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
+        };
+        let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers =
+            upstream::request_headers(originator, params.session_id.as_deref(), own).map_err(|refusal| {
+                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
+                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
+            })?;
+        Ok(Order {
+            sidecar: sidecar.clone(),
+            demand: Demand {
+                account,
+                session: params.session_id.as_deref().map(session_key),
+                model: Some(body.model.clone()),
+            },
+            body,
+            headers,
+            idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
+            deadline: params.deadline_ms.map(Duration::from_millis),
+            placed,
+        })
+    }
+
+    /// Makes the request ready to be sent, the same to every account.
+    pub(crate) async fn begin(self) -> Completion {
+        let (body, headers) = (self.body, self.headers);
+        let request = if body.json.len() < PACK_ASIDE_FROM {
+            ResponsesRequest::new(&body, headers)
+        } else {
+            on_a_thread(move || ResponsesRequest::new(&body, headers)).await
+        };
+        Completion {
+            sidecar: self.sidecar,
+            walk: Walk::new(self.demand),
+            request,
+            idle: self.idle,
+            started: self.placed,
+            first_event: None,
+            deadline: self.deadline.and_then(|after| self.placed.checked_add(after)),
+            attempting: None,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! `complete` and `complete/cancel`: one completion from its params to its terminal notice. Which account is tried,
+//! and what a failure means, the pool's walk decides; this file carries it out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jsonrpsee::RpcModule;
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::{ErrorObjectOwned, SubscriptionId};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::attempt::AttemptEnd;
+use super::failed_attempt::Lost;
+use super::recorder::Attempting;
+use super::request::Order;
+use super::sink::{Audience, Gone, Stream};
+use crate::clock;
+use crate::pool::{AccountId, At, Ending, EndingKind, Next, Walk};
+use crate::protocol::{
+    CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
+    RotatedReason, RpcError, Timing, Warning, WarningKind,
+};
+use crate::sidecar::{Sidecar, params, redact, view};
+use crate::upstream::ResponsesRequest;
+
+/// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Running subscriptions and how to end them.
+#[derive(Default)]
+pub(crate) struct Completions(Mutex<HashMap<String, oneshot::Sender<()>>>);
+
+/// One completion on its way through the accounts.
+pub(crate) struct Completion {
+    pub(crate) sidecar: Arc<Sidecar>,
+    pub(crate) walk: Walk,
+    pub(crate) request: ResponsesRequest,
+    pub(crate) idle: Duration,
+    pub(crate) started: Instant,
+    /// When the first event was handed on; from then on nothing is replayed.
+    pub(crate) first_event: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) attempting: Option<Attempting>,
+}
+
+/// How a completion ended.
+pub(crate) enum Terminal {
+    Done { outcome: Outcome, account: AccountId, usage: Option<Box<RawValue>> },
+    Failed(Failed),
+    Cancelled,
+}
+
+/// A failed attempt that the client has not been told of yet, because who takes over is not known.
+struct Rotation {
+    attempt: u32,
+    lost: Lost,
+    until: Option<i64>,
+}
+
+/// `complete` is a jsonrpsee subscription, so that its answer precedes its first notification by construction.
+pub(crate) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMethodError> {
+    module.register_subscription_raw(
+        Complete::NAME,
+        Complete::NAME,
+        CompleteCancel::NAME,
+        |params, pending, sidecar, _| {
+            let order = params::parse::<CompleteParams>(&params)
+                .and_then(|params| Order::new(&sidecar, params))
+                .map_err(ErrorObjectOwned::from);
+            tokio::spawn(async move {
+                let order = match order {
+                    Ok(order) => order,
+                    Err(error) => return pending.reject(error).await,
+                };
+                let Some(outbox) = sidecar.notifier.outbox() else { return };
+                let Ok(sink) = pending.accept().await else { return };
+                let id = name(&sink.subscription_id());
+                let cancelled = sidecar.completions.begin(&id);
+                order.begin().await.run(Audience::Stream(Stream::new(sink, outbox)), cancelled).await;
+                sidecar.completions.end(&id);
+            });
+        },
+    )?;
+    // jsonrpsee's own unsubscribe shuts the sink, and with it the way for the terminal `cancelled`; the name is ours.
+    module.remove_method(CompleteCancel::NAME);
+    Ok(())
+}
+
+pub(crate) fn cancel(sidecar: &Arc<Sidecar>, params: CancelComplete) -> Result<bool, RpcError> {
+    Ok(sidecar.completions.end(&params.subscription).is_some_and(|running| running.send(()).is_ok()))
+}
+
+impl Completions {
+    /// Resolves when the completion is cancelled, and never when it merely ends.
+    fn begin(&self, id: &str) -> impl Future<Output = ()> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        self.running().insert(id.to_owned(), sender);
+        async move {
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn end(&self, id: &str) -> Option<oneshot::Sender<()>> {
+        self.running().remove(id)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Completion {
+    /// Runs to the terminal notice and gives the audience back. Dropping the future aborts the upstream request.
+    pub(crate) async fn run(
+        mut self,
+        mut audience: Audience,
+        cancelled: impl Future<Output = ()>,
+    ) -> Audience {
+        let deadline = self.deadline;
+        let ended = tokio::select! {
+            biased;
+            () = cancelled => Ok(Terminal::Cancelled),
+            () = at(deadline) => Err(()),
+            ended = self.accounts_in_turn(&mut audience) => match ended {
+                Ok(terminal) => Ok(terminal),
+                Err(Gone) => return audience,
+            },
+        };
+        let terminal = ended
+            .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
+        let told = match &terminal {
+            Terminal::Done { outcome, account, usage } => {
+                audience
+                    .tell(Notice::Done {
+                        outcome: *outcome,
+                        account: account.as_str(),
+                        attempts: self.walk.attempts(),
+                        usage: usage.as_deref(),
+                        timing: self.timing(),
+                    })
+                    .await
+            }
+            Terminal::Failed(failed) => audience.tell(Notice::Error { error: failed.clone() }).await,
+            Terminal::Cancelled => audience.tell(Notice::Cancelled).await,
+        };
+        if told.is_err() {
+            tracing::debug!("the client was gone before the end of a completion");
+        }
+        audience
+    }
+
+    async fn accounts_in_turn(&mut self, audience: &mut Audience) -> Result<Terminal, Gone> {
+        let mut untold: Option<Rotation> = None;
+        let mut waits_until = None;
+        let mut last: Option<Lost> = None;
+        loop {
+            let sidecar = self.sidecar.clone();
+            let changed = sidecar.notifier.next_change();
+            let next = self.walk.next(&mut self.sidecar.pool(), clock::now());
+            self.report_drained_pin();
+            if let Some(rotation) = untold.take() {
+                let to = match &next {
+                    Next::Attempt { account, .. } => Some(account),
+                    Next::Wait { .. } | Next::Stop(_) => None,
+                };
+                last = Some(rotation.tell(audience, to).await?);
+            }
+            match next {
+                Next::Attempt { account, attempt } => {
+                    match self.attempt(audience, &account, attempt).await? {
+                        AttemptEnd::Ended(terminal) => return Ok(terminal),
+                        AttemptEnd::Surfaced(lost) => {
+                            return Ok(Terminal::Failed(self.surfaced(&lost, Phase::BeforeOutput)));
+                        }
+                        AttemptEnd::Moved { lost, until } => {
+                            untold = Some(Rotation { attempt, lost, until: until.map(|at| at.millis()) });
+                        }
+                    }
+                }
+                // A login or a reset may end the wait early; either way the walk is asked again.
+                Next::Wait { account, until } => {
+                    if waits_until.replace(until) != Some(until) {
+                        self.tell_of_the_wait(audience, &account, until).await?;
+                    }
+                    let rest = until.since(clock::now()).min(LONGEST_SLEEP);
+                    let _ = tokio::time::timeout(rest, changed).await;
+                }
+                Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
+            }
+        }
+    }
+
+    /// Every account is out and the client did not want to hear so yet: once for each time that is waited for.
+    async fn tell_of_the_wait(
+        &self,
+        audience: &mut Audience,
+        account: &AccountId,
+        until: At,
+    ) -> Result<(), Gone> {
+        tracing::info!(account = %account, until = %until, "waiting for a reset");
+        audience
+            .tell(Notice::Rotated {
+                attempt: self.walk.attempts(),
+                from: account.as_str(),
+                reason: RotatedReason {
+                    kind: "no_available_account",
+                    status: None,
+                    code: None,
+                    message: "every account is out; waiting for this one, which is back first",
+                },
+                until: Some(until.millis()),
+                to: None,
+            })
+            .await
+    }
+
+    /// The failure of one attempt, as upstream worded it.
+    pub(crate) fn surfaced(&self, lost: &Lost, phase: Phase) -> Failed {
+        let pool = self.sidecar.pool();
+        let mut failed =
+            self.bare_failure(lost.failure.kind.name(), &redact::redact(&pool, &lost.failure.message));
+        failed.phase = phase;
+        failed.account = Some(lost.account.to_string());
+        failed.status = lost.failure.status;
+        failed.code = lost.failure.code.clone();
+        if let Some(body) = &lost.body {
+            let redact = if body.truncated { redact::redact_cut } else { redact::redact };
+            failed.body = Some(redact(&pool, &body.text).into_owned());
+            failed.body_truncated = body.truncated;
+        }
+        failed
+    }
+
+    /// No account is left to try.
+    fn stopped(&self, ending: &Ending, last: Option<&Lost>) -> Failed {
+        let mut failed = match last {
+            Some(lost) => self.surfaced(lost, Phase::BeforeOutput),
+            None => self.bare_failure("no_available_account", ""),
+        };
+        failed.retry_at = ending.retry_at.map(|at| at.millis());
+        if ending.kind == EndingKind::LastFailure {
+            return failed;
+        }
+        failed.accounts = Some(view::standings(&self.sidecar.pool(), clock::now()));
+        match self.sidecar.stopped(ending) {
+            Some(nobody) => {
+                nobody.kind().clone_into(&mut failed.kind);
+                failed.message = nobody.message();
+                failed.hint = Some(nobody.hint().to_owned());
+                self.sidecar.notifier.warn(Warning {
+                    kind: WarningKind::NoAvailableAccount,
+                    message: failed.message.clone(),
+                    account: None,
+                    hint: failed.hint.clone(),
+                });
+            }
+            None => {
+                "account_unavailable".clone_into(&mut failed.kind);
+                let named = self.walk.named();
+                failed.message = self.sidecar.why_unavailable(named, ending.retry_at);
+                failed.account = named.map(ToString::to_string);
+            }
+        }
+        failed
+    }
+
+    fn bare_failure(&self, kind: &str, message: &str) -> Failed {
+        Failed {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            phase: if self.first_event.is_some() { Phase::AfterOutput } else { Phase::BeforeOutput },
+            attempts: self.walk.attempts(),
+            account: None,
+            status: None,
+            code: None,
+            body: None,
+            body_truncated: false,
+            retry_at: None,
+            hint: None,
+            accounts: None,
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let total = self.started.elapsed();
+        Timing { first_event_ms: ms(self.first_event.unwrap_or(total)), total_ms: ms(total) }
+    }
+}
+
+impl Rotation {
+    /// Tells the client, and gives back the attempt in case it was the last.
+    async fn tell(self, audience: &mut Audience, to: Option<&AccountId>) -> Result<Lost, Gone> {
+        let failure = &self.lost.failure;
+        audience
+            .tell(Notice::Rotated {
+                attempt: self.attempt,
+                from: self.lost.account.as_str(),
+                reason: RotatedReason {
+                    kind: failure.kind.name(),
+                    status: failure.status,
+                    code: failure.code.as_deref(),
+                    message: &failure.message,
+                },
+                until: self.until,
+                to: to.map(AccountId::as_str),
+            })
+            .await?;
+        Ok(self.lost)
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn name(id: &SubscriptionId<'_>) -> String {
+    match id {
+        SubscriptionId::Num(number) => number.to_string(),
+        SubscriptionId::Str(text) => text.clone().into_owned(),
+    }
+}

@@ -1,0 +1,133 @@
+//! Who listens to a completion: a subscription that gets every notice, or a caller that wants the end of it.
+
+use jsonrpsee::types::{SubscriptionPayload, SubscriptionResponse};
+use jsonrpsee::{SubscriptionMessage, SubscriptionSink};
+use serde_json::value::RawValue;
+
+use crate::protocol::{Failed, Notice, Outcome};
+use crate::rpc::{Block, Outbox};
+use crate::upstream::Event;
+
+pub(crate) enum Audience {
+    Stream(Stream),
+    Collect(Collector),
+}
+
+/// A subscription, and its events that are to go out together.
+pub(crate) struct Stream {
+    sink: SubscriptionSink,
+    outbox: Outbox,
+    block: Block,
+    /// The notification of an event, up to the event and from there on.
+    around: (String, String),
+}
+
+/// The client is gone.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// What `complete/collect` keeps of a completion.
+#[derive(Default)]
+pub(crate) struct Collector {
+    pub(crate) last_event: Option<Event>,
+    pub(crate) ended: Option<Result<CollectedEnd, Failed>>,
+}
+
+pub(crate) struct CollectedEnd {
+    pub(crate) account: String,
+    pub(crate) attempts: u32,
+    pub(crate) usage: Option<Box<RawValue>>,
+}
+
+impl Audience {
+    /// Waits while the client does not read, so that upstream is not read either.
+    pub(crate) async fn tell(&mut self, notice: Notice<'_>) -> Result<(), Gone> {
+        match self {
+            Audience::Stream(stream) => {
+                stream.flush().await?;
+                let (method, id) = (stream.sink.method_name(), stream.sink.subscription_id());
+                let message = SubscriptionMessage::new(method, id, &notice).map_err(|_| Gone)?;
+                stream.sink.send(message).await.map_err(|_| Gone)
+            }
+            Audience::Collect(collector) => {
+                collector.take(notice);
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands on one event, with those before and after it: [`Audience::flush`] before anything is waited for. Waits
+    /// itself when there is enough.
+    pub(crate) async fn hand_on(&mut self, event: &Event) -> Result<(), Gone> {
+        match self {
+            Audience::Stream(stream) => {
+                let (before, after) = &stream.around;
+                stream.block.push([before.as_bytes(), event.json(), after.as_bytes()]);
+                if stream.block.is_full() { stream.flush().await } else { Ok(()) }
+            }
+            Audience::Collect(collector) => {
+                // Only the terminal event matters; the one before it is simply replaced.
+                collector.last_event = Some(event.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends what was handed on.
+    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+        match self {
+            Audience::Stream(stream) => stream.flush().await,
+            Audience::Collect(_) => Ok(()),
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(sink: SubscriptionSink, outbox: Outbox) -> Self {
+        let around = around_an_event(&sink);
+        Stream { sink, block: outbox.block(), outbox, around }
+    }
+
+    async fn flush(&mut self) -> Result<(), Gone> {
+        self.outbox.send_block(&mut self.block).await.map_err(|_| Gone)
+    }
+}
+
+/// What every event of a subscription has in common, taken from a notice as the protocol spells it.
+fn around_an_event(sink: &SubscriptionSink) -> (String, String) {
+    let payload = SubscriptionPayload {
+        subscription: sink.subscription_id(),
+        result: Notice::Event { event: RawValue::NULL },
+    };
+    let notice = SubscriptionResponse::new(sink.method_name().into(), payload);
+    #[expect(
+        clippy::expect_used,
+        reason = "wire types have string keys, and nothing follows the event but brackets"
+    )]
+    let notice = serde_json::to_string(&notice).expect("a wire type");
+    #[expect(clippy::expect_used, reason = "the event of this notice is `null`")]
+    let (before, after) = notice.rsplit_once(RawValue::NULL.get()).expect("an event");
+    (before.to_owned(), after.to_owned())
+}
+
+impl Collector {
+    fn take(&mut self, notice: Notice<'_>) {
+        match notice {
+            Notice::Done {
+                outcome: Outcome::Completed | Outcome::Incomplete,
+                account,
+                attempts,
+                usage,
+                ..
+            } => {
+                self.ended = Some(Ok(CollectedEnd {
+                    account: account.to_owned(),
+                    attempts,
+                    usage: usage.map(ToOwned::to_owned),
+                }));
+            }
+            Notice::Error { error } => self.ended = Some(Err(error)),
+            Notice::Rotated { .. } | Notice::Accepted { .. } | Notice::Event { .. } | Notice::Cancelled => {}
+        }
+    }
+}

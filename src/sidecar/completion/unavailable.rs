@@ -1,0 +1,112 @@
+//! Nobody can answer: why, in words, and what to do about it.
+
+use crate::clock;
+use crate::pool::{AccountId, At, Ending, EndingKind, Prospect, State};
+use crate::protocol::{ErrorKind, RpcError};
+use crate::sidecar::Sidecar;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Nobody {
+    NoAccounts,
+    /// There may be accounts, but their file cannot be read.
+    Unreadable(String),
+    LoginRequired,
+    /// The first one that only has to wait is back then.
+    BackAt(At),
+    /// Waiting does not help: disabled, or deactivated.
+    Unusable,
+}
+
+impl Nobody {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Nobody::LoginRequired => "login_required",
+            _ => "no_available_account",
+        }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Nobody::NoAccounts => "there are no accounts yet".to_owned(),
+            Nobody::Unreadable(why) => why.clone(),
+            Nobody::LoginRequired => "every account needs login".to_owned(),
+            Nobody::BackAt(at) => {
+                format!("no account can be used now; the first is back at {}", at.to_the_next_minute())
+            }
+            Nobody::Unusable => "no account can be used now".to_owned(),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Nobody::NoAccounts => "add one with `login`",
+            Nobody::Unreadable(_) => "`verify` tells what is amiss with the files",
+            Nobody::LoginRequired => "log one of them in again",
+            Nobody::BackAt(_) => "wait until then, or add an account with `login`",
+            Nobody::Unusable => "`accounts` shows what is in the way of each",
+        }
+    }
+}
+
+impl Sidecar {
+    /// Without a completion that could have told.
+    pub(crate) fn nobody(&self) -> Nobody {
+        let prospect = self.pool().prospect(clock::now());
+        match prospect {
+            Prospect::NoAccounts => self.no_accounts(),
+            Prospect::BackAt(at) => Nobody::BackAt(at),
+            Prospect::Login => Nobody::LoginRequired,
+            Prospect::Nothing => Nobody::Unusable,
+        }
+    }
+
+    /// Why a completion stopped, unless that was up to one account.
+    pub(crate) fn stopped(&self, ending: &Ending) -> Option<Nobody> {
+        match (ending.kind, ending.retry_at) {
+            (EndingKind::AccountUnavailable | EndingKind::LastFailure, _) => None,
+            (EndingKind::LoginRequired, _) => Some(Nobody::LoginRequired),
+            (EndingKind::NoAvailableAccount, Some(at)) => Some(Nobody::BackAt(at)),
+            (EndingKind::NoAvailableAccount, None) if self.pool().accounts().is_empty() => {
+                Some(self.no_accounts())
+            }
+            (EndingKind::NoAvailableAccount, None) => Some(Nobody::Unusable),
+        }
+    }
+
+    /// Why the one account that was asked for cannot be used.
+    pub(crate) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
+        let pool = self.pool();
+        let Some(account) = named.and_then(|id| pool.get(id)) else {
+            return "the account asked for is not there any more".to_owned();
+        };
+        let why = match account.state(clock::now()) {
+            State::Disabled => "it is disabled".to_owned(),
+            State::NeedsLogin => "it needs a login".to_owned(),
+            State::Deactivated => "it is deactivated".to_owned(),
+            State::Cooling | State::Ready => match back_at {
+                Some(at) => format!("it is back at {}", at.to_the_next_minute()),
+                None => return format!("{} cannot be used now", account.label),
+            },
+        };
+        format!("{} cannot be used now: {why}", account.label)
+    }
+
+    fn no_accounts(&self) -> Nobody {
+        self.accounts_unreadable().map_or(Nobody::NoAccounts, Nobody::Unreadable)
+    }
+
+    /// -32013, or -32012 when only a login helps.
+    pub(crate) fn nobody_error(&self) -> RpcError {
+        let nobody = self.nobody();
+        let kind = match nobody {
+            Nobody::LoginRequired => ErrorKind::LoginRequired,
+            _ => ErrorKind::NoAvailableAccount,
+        };
+        let mut rpc = RpcError::new(kind, nobody.message()).hinted(nobody.hint());
+        if let Nobody::BackAt(at) = nobody {
+            rpc.data.retryable = true;
+            rpc.data.retry_at = Some(at.millis());
+        }
+        rpc
+    }
+}

@@ -1,0 +1,155 @@
+//! What redeeming found out about an account, told to the pool and to clients: needs login, deactivated, in doubt, paused.
+//! Sends nothing itself.
+
+use crate::auth;
+use crate::clock;
+use crate::pool::{
+    Account, AccountId, At, Failure, FailureKind, Mark, RedeemLedger, Source, TokenHash, WhyNotRedeemed,
+};
+use crate::protocol::{ChangeReason, Warning, WarningKind};
+use crate::sidecar::Sidecar;
+use crate::store::{LedgerReading, StorageError};
+
+impl Sidecar {
+    /// Nothing was sent, for this reason.
+    pub(crate) fn not_sent(&self, account: &Account, why_not: &WhyNotRedeemed) -> Failure {
+        tracing::info!(account = %account.id, ?why_not, "not redeemed");
+        let kind = match why_not {
+            WhyNotRedeemed::Consumed => FailureKind::LoginRequired,
+            WhyNotRedeemed::Refused(refusal) => refusal.kind,
+            WhyNotRedeemed::OutcomeUnknown { .. } => FailureKind::OutcomeUnknown,
+            WhyNotRedeemed::Paused { .. } | WhyNotRedeemed::Resting { .. } => FailureKind::TokenUnavailable,
+        };
+        let mut failure = Failure::new(kind, Source::TokenEndpoint, why_not.to_string());
+        match why_not {
+            WhyNotRedeemed::Consumed => {
+                self.notifier.warn(Warning {
+                    kind: WarningKind::ConsumedCredential,
+                    message: format!("{}: {why_not}", account.label),
+                    account: Some(account.id.to_string()),
+                    hint: Some(
+                        "an older copy of the file may have been put back; log this account in again".into(),
+                    ),
+                });
+                self.condemn(account, &failure);
+            }
+            WhyNotRedeemed::Refused(refusal) => {
+                failure.status = refusal.status;
+                failure.code = refusal.code.clone();
+                self.condemn(account, &failure);
+            }
+            WhyNotRedeemed::OutcomeUnknown { .. } => {}
+            WhyNotRedeemed::Paused { until } => {
+                self.warn_paused(*until);
+                failure.retry_after = Some(until.since(clock::now()));
+            }
+            WhyNotRedeemed::Resting { until, .. } => failure.retry_after = Some(until.since(clock::now())),
+        }
+        failure
+    }
+
+    /// Only a login helps, or not even that.
+    pub(crate) fn condemn(&self, account: &Account, failure: &Failure) {
+        let mark = Mark {
+            kind: failure.kind,
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            since: clock::now(),
+            source: failure.source,
+        };
+        if failure.kind == FailureKind::Deactivated {
+            self.pool().mark_deactivated(&account.id, mark);
+        } else {
+            self.pool().mark_needs_login(&account.id, mark);
+            self.notifier.warn(Warning {
+                kind: WarningKind::LoginRequired,
+                message: format!("{} needs login: {}", account.label, failure.message),
+                account: Some(account.id.to_string()),
+                hint: Some("log this account in again".to_owned()),
+            });
+        }
+        self.changed(ChangeReason::Health);
+    }
+
+    pub(crate) fn warn_paused(&self, until: At) {
+        self.notifier.warn(Warning {
+            kind: WarningKind::RedeemPaused,
+            message: format!(
+                "upstream revoked several logins in a short time; no token is redeemed until {until}"
+            ),
+            account: None,
+            hint: Some(
+                "tokens that still live are used; look for another program that renews the same logins"
+                    .to_owned(),
+            ),
+        });
+    }
+
+    /// Says in the account's state whether it is known what became of its refresh token.
+    pub(crate) fn set_doubt(&self, id: &AccountId, unknown_since: Option<At>) {
+        let Some(since) = unknown_since else {
+            self.pool().set_doubt(id, None);
+            self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
+            return;
+        };
+        let message = "a refresh token was sent and no answer arrived; it may be consumed".to_owned();
+        let mark = Mark {
+            kind: FailureKind::OutcomeUnknown,
+            code: None,
+            message: message.clone(),
+            since,
+            source: Source::TokenEndpoint,
+        };
+        self.pool().set_doubt(id, Some(mark));
+        self.notifier.warn(Warning {
+            kind: WarningKind::OutcomeUnknown,
+            message,
+            account: Some(id.to_string()),
+            hint: Some(
+                "`refresh` with `force` tries it once more; if that fails, log this account in again".into(),
+            ),
+        });
+        self.changed(ChangeReason::Health);
+    }
+
+    /// What processes that died left open, while nobody redeems. Blocks.
+    pub(crate) fn look_for_unknown_outcomes(&self) {
+        let ledger = match self.redeems.file.load_at_rest(clock::now()) {
+            Ok(reading) => self.take_ledger(reading),
+            // Whoever holds the lane writes down how it ends.
+            Err(StorageError::Locked { .. }) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the redeem journal was not read");
+                return;
+            }
+        };
+        let held: Vec<(AccountId, TokenHash)> = {
+            let pool = self.pool();
+            let hash =
+                |account: &Account| (account.id.clone(), auth::token_hash(&account.credential.refresh));
+            pool.accounts().iter().map(hash).collect()
+        };
+        for (id, hash) in held {
+            if let Some(since) = ledger.unknown_since(&hash) {
+                self.set_doubt(&id, Some(since));
+            }
+        }
+    }
+
+    /// What is known of tokens that were redeemed. Blocks.
+    pub(crate) fn read_ledger(&self) -> Result<RedeemLedger, StorageError> {
+        self.redeems.file.load(clock::now()).map(|reading| self.take_ledger(reading))
+    }
+
+    pub(crate) fn take_ledger(&self, reading: LedgerReading) -> RedeemLedger {
+        if let Some(aside) = reading.set_aside {
+            self.notifier.warn(Warning {
+                kind: WarningKind::CorruptFile,
+                message: format!("the redeem journal did not parse and was set aside as {}", aside.display()),
+                account: None,
+                hint: Some("which refresh tokens were redeemed before is not known any more".to_owned()),
+            });
+        }
+        reading.ledger
+    }
+}

@@ -1,0 +1,164 @@
+//! Credentials that a file did not take when they came, e.g. because its disk failed just then. They live in memory, and
+//! are offered to the file again until it has them: a sidecar that ended without that would leave a burned account behind.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::freshness::{is_about_as_late, is_later};
+use super::linked::Origin;
+use super::refresh_token::label_in;
+use crate::auth;
+use crate::pool::{AccountId, Credential, RedeemLedger, Standing};
+use crate::secret::Secret;
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
+use crate::store::{EditRefused, StorageError};
+
+#[derive(Default)]
+pub(crate) struct Unstored(Mutex<Waiting>);
+
+#[derive(Clone, Default)]
+struct Waiting {
+    /// Whose is missing in the accounts file, and which refresh token it was redeemed for.
+    in_accounts_file: HashMap<AccountId, Secret>,
+    in_pi_file: HashMap<AccountId, Origin>,
+}
+
+impl Unstored {
+    pub(crate) fn pi_lacks(&self, id: &AccountId, origin: Origin) {
+        self.waiting().in_pi_file.insert(id.clone(), origin);
+    }
+
+    pub(crate) fn pi_has(&self, id: &AccountId) {
+        self.waiting().in_pi_file.remove(id);
+    }
+
+    /// The account got another credential in another way.
+    pub(crate) fn forget(&self, id: &AccountId) {
+        let mut waiting = self.waiting();
+        waiting.in_accounts_file.remove(id);
+        waiting.in_pi_file.remove(id);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sidecar {
+    /// Puts what was redeemed for the refresh token `old` into the accounts file. Gives the login that someone stored
+    /// there meanwhile, if so: it stays, because it is what its owner means.
+    pub(crate) async fn store_redeemed(
+        self: &Arc<Self>,
+        id: &AccountId,
+        old: &Secret,
+        new: &Credential,
+        ledger: RedeemLedger,
+    ) -> Result<Result<Option<Credential>, EditRefused>, StorageError> {
+        let (sidecar, holder, replaced, new) = (self.clone(), id.clone(), old.clone(), new.clone());
+        let written = self
+            .on_accounts_file(move |file| {
+                file.change(|document| {
+                    // Someone may have given it another label meanwhile, and its label to another account; the token it
+                    // had still tells which it is, or failing that who it is of.
+                    let holder = sidecar.pool().get(&holder).cloned();
+                    let held =
+                        document.accounts().find(|entry| entry.refresh == replaced).map(|entry| entry.email);
+                    let label = held.or_else(|| holder.and_then(|it| label_in(document, &it)));
+                    let label = label.ok_or(EditRefused::NoSuchLabel)?;
+                    let found = document.accounts().find(|entry| entry.email == label);
+                    let found = found.map(|entry| entry.credential()).filter(|found| {
+                        let is_fresh = !ledger.tokens.contains_key(&auth::token_hash(&found.refresh));
+                        found.refresh != replaced && is_fresh && is_about_as_late(found, &new)
+                    });
+                    if found.is_none() {
+                        document.set_credential(&label, &new)?;
+                        document.set_needs_reauth(&label, false)?;
+                    }
+                    Ok::<_, EditRefused>(found)
+                })
+            })
+            .await;
+        let mut waiting = self.unstored.waiting();
+        match &written {
+            Ok(_) => waiting.in_accounts_file.remove(id),
+            Err(_) => waiting.in_accounts_file.insert(id.clone(), old.clone()),
+        };
+        drop(waiting);
+        written
+    }
+
+    /// One more try of everything that waits, pi's lock being waited for as long as that. It was told when it failed first,
+    /// so what fails again is only logged.
+    pub(crate) async fn store_the_unstored(self: &Arc<Self>, patience: Duration) {
+        let waiting = self.unstored.waiting().clone();
+        for (id, old) in waiting.in_accounts_file {
+            if let Err(error) = self.store_again(&id, &old).await {
+                tracing::warn!(account = %id, %error, "its credential is still in memory only");
+            }
+        }
+        for (id, origin) in waiting.in_pi_file {
+            if let Err(error) = self.give_to_pi_again(&id, origin, patience).await {
+                tracing::warn!(account = %id, %error, "pi's auth.json still holds another credential");
+            }
+        }
+    }
+
+    async fn store_again(self: &Arc<Self>, id: &AccountId, old: &Secret) -> Result<(), StorageError> {
+        let account = self.pool().get(id).cloned();
+        // One that was refused for good is not worth keeping, and keeping it would say that it is good.
+        let Some(account) = account.filter(|it| !matches!(it.health.standing, Standing::NeedsLogin(_)))
+        else {
+            self.unstored.forget(id);
+            return Ok(());
+        };
+        let ledger = self.ledger().await?;
+        match self.store_redeemed(id, old, &account.credential, ledger).await? {
+            Ok(login) => {
+                tracing::info!(account = %id, "a credential that lived in memory only is stored");
+                if let Some(login) = login {
+                    self.pool().set_credential(id, login);
+                }
+            }
+            Err(refused) => tracing::warn!(account = %id, %refused, "the account has left the file"),
+        }
+        Ok(())
+    }
+
+    /// Much may have happened since, and while pi's lock was waited for: the account may not be pi's any more, pi may have
+    /// logged in anew, and what is held here may have been sent by anyone who had the lock before.
+    async fn give_to_pi_again(
+        self: &Arc<Self>,
+        id: &AccountId,
+        origin: Origin,
+        patience: Duration,
+    ) -> Result<(), StorageError> {
+        let linked = || self.pool().get(id).filter(|account| account.linked).cloned();
+        let Some(account) = linked() else {
+            self.unstored.pi_has(id);
+            return Ok(());
+        };
+        let pi = self.lock_pi_login_for(&account, patience).await?;
+        let ledger = self.ledger().await?;
+        let Some(account) = linked().filter(|_| self.unstored.waiting().in_pi_file.contains_key(id)) else {
+            self.unstored.pi_has(id);
+            return Ok(());
+        };
+        let held = &account.credential;
+        if ledger.tokens.contains_key(&auth::token_hash(&held.refresh)) {
+            // Whoever sent it has its successor, or will, and gives that to pi.
+            return Ok(());
+        }
+        if pi.credential().is_none_or(|found| found.refresh == held.refresh || is_later(&found, held)) {
+            self.unstored.pi_has(id);
+            return Ok(());
+        }
+        self.give_to_pi(pi, &account, held, origin).await
+    }
+
+    async fn ledger(self: &Arc<Self>) -> Result<RedeemLedger, StorageError> {
+        let sidecar = self.clone();
+        on_a_thread(move || sidecar.read_ledger()).await
+    }
+}

@@ -1,0 +1,297 @@
+//! One refresh token for another, so that none is ever burned: under the lane of the host and the credential's lock, read
+//! the file again, adopt what someone else redeemed, note the intent, send, store, note the result. Refuses to send
+//! what is known as consumed, what may be consumed, and what could not be stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::freshness::is_later;
+use super::linked::{Origin, PiLogin, changed_hands};
+use super::token::gone;
+use crate::auth::{self, RedeemError, Redeemed};
+use crate::clock;
+use crate::pool::{
+    Account, AccountId, At, Credential, Failure, FailureKind, Identity, RedeemLedger, RedeemOutcome, Refusal,
+    Source, TokenHash, Urge,
+};
+use crate::protocol::{ChangeReason, Warning, WarningKind};
+use crate::secret::Secret;
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
+use crate::store::{AccountsFile, Document, FileAccount, RedeemLane, StorageError, probe_writable};
+
+/// How long to wait for the lane of the host, and then for the credential's lock.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The locks, and what the ledger says under them.
+struct Turn {
+    lane: Arc<RedeemLane>,
+    ledger: RedeemLedger,
+}
+
+impl Sidecar {
+    pub(crate) async fn exchange(
+        self: &Arc<Self>,
+        id: &AccountId,
+        seen: &Secret,
+        urge: Urge,
+    ) -> Result<Credential, Failure> {
+        let account = self.pool().get(id).cloned().ok_or_else(gone)?;
+        let pi = if !is_other(&account.credential, seen) && self.is_shared_with_pi(&account).await {
+            Some(self.lock_pi_login(&account).await?)
+        } else {
+            None
+        };
+        let _turn = self.redeems.turn.lock().await;
+        let account = self.pool().get(id).cloned().ok_or_else(gone)?;
+        if is_other(&account.credential, seen) {
+            return Ok(account.credential);
+        }
+        if pi.is_none() && self.is_shared_with_pi(&account).await {
+            return Err(changed_hands());
+        }
+        let mut turn = self.enter_lane(id).await?;
+        let held = self.re_read(&account, pi.as_ref(), &turn.ledger).await?;
+        let hash = auth::token_hash(&held.refresh);
+        turn.ledger.supersede(id, &hash);
+        let unknown_since = turn.ledger.unknown_since(&hash);
+        self.set_doubt(id, unknown_since);
+        if is_other(&held, seen) {
+            return Ok(held);
+        }
+        // The user can only have meant what the account's state said.
+        let told = unknown_since.is_none() || account.doubt.is_some();
+        let urge = if told { urge } else { Urge::Needed };
+        if let Some(why_not) = turn.ledger.why_not(id, &hash, urge, clock::now()) {
+            return Err(self.not_sent(&account, &why_not));
+        }
+        self.make_sure_it_can_be_stored().await.map_err(|error| storage(&error))?;
+        if pi.is_some() {
+            self.make_sure_pi_can_have_it().await.map_err(|error| storage(&error))?;
+        }
+        tokio::time::sleep(turn.ledger.lane_rest(self.options.redeem_spacing, clock::now())).await;
+        if self.redeems.is_closing() {
+            let why = "the sidecar is ending";
+            return Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why));
+        }
+        turn.ledger.intend(id, &hash, clock::now());
+        turn.save().await.map_err(|error| storage(&error))?;
+        tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "redeeming");
+        let answer = auth::redeem(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
+        match answer {
+            Ok(redeemed) => self.redeemed(turn, pi, &account, &held, &hash, redeemed).await,
+            Err(error) => Err(self.refused(turn, &account, &hash, &error).await),
+        }
+    }
+
+    async fn enter_lane(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Failure> {
+        let (file, id) = (self.redeems.file.clone(), id.clone());
+        let entered = on_a_thread(move || {
+            let lane = file.enter(&id, LOCK_PATIENCE)?;
+            let reading = lane.load(clock::now())?;
+            Ok((lane, reading))
+        });
+        let (lane, reading) = entered.await.map_err(|error| storage(&error))?;
+        Ok(Turn { lane: Arc::new(lane), ledger: self.take_ledger(reading) })
+    }
+
+    /// The credential as the files have it now, or as memory has it when that is better. Memory follows.
+    async fn re_read(
+        self: &Arc<Self>,
+        account: &Account,
+        pi: Option<&PiLogin>,
+        ledger: &RedeemLedger,
+    ) -> Result<Credential, Failure> {
+        let loaded = self.on_accounts_file(AccountsFile::load).await.map_err(|error| storage(&error))?;
+        if loaded.read_only {
+            let why = "codex-accounts.json is of a newer version and is not written";
+            return Err(Failure::new(FailureKind::Storage, Source::File, why));
+        }
+        let in_file =
+            loaded.accounts.iter().filter(|entry| is_entry_of(entry, account)).map(FileAccount::credential);
+        let spent = |credential: &Credential| ledger.is_consumed(&auth::token_hash(&credential.refresh));
+        // Of equal ones the last counts, which is the owner's.
+        let better = |best: Credential, other: Credential| match (spent(&best), spent(&other)) {
+            (best_is_spent, other_is_spent) if best_is_spent != other_is_spent => {
+                if best_is_spent {
+                    other
+                } else {
+                    best
+                }
+            }
+            _ => {
+                if is_later(&other, &best) {
+                    other
+                } else {
+                    best
+                }
+            }
+        };
+        let found = in_file.chain(pi.and_then(PiLogin::credential));
+        let best = found.fold(account.credential.clone(), better);
+        if best != account.credential {
+            tracing::info!(account = %account.id, "adopted a newer credential from a file");
+            self.pool().set_credential(&account.id, best.clone());
+            self.notifier.settled(WarningKind::LoginRequired, Some(&account.id));
+            self.changed(ChangeReason::External);
+        }
+        Ok(best)
+    }
+
+    /// The accounts file parses, is of our version, and its folder takes a new file.
+    async fn make_sure_it_can_be_stored(self: &Arc<Self>) -> Result<(), StorageError> {
+        let path = self.options.paths.accounts_file.clone();
+        self.on_accounts_file(move |file| {
+            file.change(|_| ())?;
+            probe_writable(&path)
+        })
+        .await
+    }
+
+    async fn redeemed(
+        self: &Arc<Self>,
+        mut turn: Turn,
+        pi: Option<PiLogin>,
+        account: &Account,
+        old: &Credential,
+        hash: &TokenHash,
+        redeemed: Redeemed,
+    ) -> Result<Credential, Failure> {
+        let id = &account.id;
+        let outcome = if redeemed.refresh_replaced { RedeemOutcome::Replaced } else { RedeemOutcome::Kept };
+        if !is_of(&account.identity, &redeemed.claims.identity) {
+            turn.settle(id, hash, &RedeemOutcome::Replaced).await;
+            let why = "the token endpoint answered for another identity; log this account in again";
+            let mut failure = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, why);
+            failure.code = Some("identity_mismatch".to_owned());
+            self.condemn(account, &failure);
+            return Err(failure);
+        }
+        let credential = redeemed.credential;
+        if let Some(pi) = pi {
+            self.write_back(pi, account, &credential, Origin::Redeemed).await;
+        }
+        let written = self.store_redeemed(id, &old.refresh, &credential, turn.ledger.clone()).await;
+        // A login that someone stored while the token was on its way is what its owner means.
+        let credential = match &written {
+            Ok(Ok(Some(login))) => login.clone(),
+            _ => credential,
+        };
+        turn.settle(id, hash, &outcome).await;
+        // The old refresh token is consumed whatever happened to the file, so memory takes the new one in any case.
+        self.pool().set_credential(id, credential.clone());
+        self.notifier.settled(WarningKind::LoginRequired, Some(id));
+        self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
+        self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
+        self.notifier.settled(WarningKind::RedeemPaused, None);
+        self.changed(ChangeReason::Refresh);
+        if let Ok(Err(refused)) = &written {
+            tracing::warn!(account = %id, %refused, "the account left the file while its token was redeemed");
+        }
+        if let Err(error) = written {
+            self.notifier.tell(Warning {
+                kind: WarningKind::CorruptFile,
+                message: format!(
+                    "a redeemed credential could not be stored and lives in memory only: {error}"
+                ),
+                account: Some(id.to_string()),
+                hint: Some(
+                    "make codex-accounts.json writable: it is tried again every minute, and when the sidecar ends"
+                        .to_owned(),
+                ),
+            });
+        }
+        Ok(credential)
+    }
+
+    async fn refused(
+        self: &Arc<Self>,
+        mut turn: Turn,
+        account: &Account,
+        hash: &TokenHash,
+        error: &RedeemError,
+    ) -> Failure {
+        let failure = error.failure();
+        let outcome = match error {
+            RedeemError::Terminal { .. } => RedeemOutcome::Refused(Refusal {
+                kind: failure.kind,
+                status: failure.status,
+                code: failure.code.clone(),
+            }),
+            RedeemError::Transient { retry_after, .. } => {
+                RedeemOutcome::NotNow { message: failure.message.clone(), retry_after: *retry_after }
+            }
+            RedeemError::OutcomeUnknown { .. } => RedeemOutcome::Lost,
+        };
+        tracing::warn!(
+            account = %account.id,
+            kind = failure.kind.name(),
+            status = failure.status,
+            code = failure.code,
+            "the refresh token was not redeemed"
+        );
+        let paused = turn.settle(&account.id, hash, &outcome).await;
+        self.set_doubt(&account.id, turn.ledger.unknown_since(hash));
+        if let Some(until) = paused {
+            self.warn_paused(until);
+        }
+        if matches!(error, RedeemError::Terminal { .. }) {
+            self.condemn(account, &failure);
+        }
+        failure
+    }
+}
+
+impl Turn {
+    async fn save(&self) -> Result<(), StorageError> {
+        let (lane, ledger) = (self.lane.clone(), self.ledger.clone());
+        on_a_thread(move || lane.save(&ledger)).await
+    }
+
+    /// Notes how it ended. When that cannot be saved the intent stands, which is the safe side.
+    async fn settle(&mut self, id: &AccountId, hash: &TokenHash, outcome: &RedeemOutcome) -> Option<At> {
+        let paused = self.ledger.settle(id, hash, outcome, clock::now());
+        if let Err(error) = self.save().await {
+            tracing::error!(account = %id, %error, "the result of a redeem could not be noted");
+        }
+        paused
+    }
+}
+
+/// Whether someone has replaced the credential that was seen, by one that lives. One that expires soon will do: whoever
+/// needs a longer life has seen this one then, and asks again.
+fn is_other(credential: &Credential, seen: &Secret) -> bool {
+    credential.access != *seen && credential.expires_at > clock::now()
+}
+
+/// What the account's entry is called in the file; its own label comes first when it has several.
+pub(crate) fn label_in(document: &Document, account: &Account) -> Option<String> {
+    let its = document.accounts().filter(|entry| is_entry_of(entry, account));
+    its.map(|entry| entry.email).min_by_key(|label| *label != account.label)
+}
+
+fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
+    let claims = auth::claims(&entry.access);
+    let identity = Identity {
+        workspace_id: claims.identity.workspace_id.or_else(|| entry.account_id.clone()),
+        user_id: claims.identity.user_id,
+    };
+    auth::account_id(&identity, &entry.email) == account.id
+        || (entry.email == account.label && is_of(&account.identity, &identity))
+}
+
+/// Whether a token with these claims may belong to the account: what both name must agree, what one leaves out may not
+/// contradict.
+pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
+    let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
+        (Some(known), Some(claimed)) => known == claimed,
+        _ => true,
+    };
+    agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
+}
+
+pub(crate) fn storage(error: &StorageError) -> Failure {
+    let mut failure = Failure::new(FailureKind::Storage, Source::File, error.to_string());
+    failure.code = error.retryable().then(|| "locked".to_owned());
+    failure
+}

@@ -1,0 +1,86 @@
+//! Redeeming refresh tokens, the most dangerous act here, as callers see it: one flight per account in this process,
+//! which outlives its callers. What happens on the flight, and across processes, is in [`crate::sidecar::credentials::refresh_token`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::single_flight::Flights;
+use crate::pool::{AccountId, Credential, Failure, FailureKind, Source, Urge};
+use crate::secret::Secret;
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
+use crate::store::{AccountsFile, RedeemFile, StorageError};
+
+/// What is being redeemed right now.
+pub(crate) struct Redeems {
+    pub(crate) file: RedeemFile,
+    /// Whose turn it is in this process: only that one waits for the lane of the host.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    flights: Flights<(AccountId, Urge), Result<Credential, Failure>>,
+    closing: AtomicBool,
+}
+
+impl Redeems {
+    pub(crate) fn new(file: RedeemFile) -> Self {
+        Redeems {
+            file,
+            turn: tokio::sync::Mutex::default(),
+            flights: Flights::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits until every token that was sent has its result stored; none is sent any more.
+    pub(crate) async fn settle(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        for flight in self.flights.all() {
+            // Whoever asked for it is told by the flight itself.
+            let _ = flight.await;
+        }
+    }
+
+    pub(crate) fn are_under_way(&self) -> bool {
+        !self.flights.all().is_empty()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
+
+impl Sidecar {
+    /// Another credential than the one with the access token `seen`, which is expiring or was refused: adopted when
+    /// someone else has redeemed it, else redeemed here. Callers that come while one is under way share its result,
+    /// and a caller that goes away does not stop it: an answer of the token endpoint that no one stores is a burned
+    /// account.
+    pub(crate) async fn redeem(
+        self: &Arc<Self>,
+        id: &AccountId,
+        seen: &Secret,
+        urge: Urge,
+    ) -> Result<Credential, Failure> {
+        let take_off = || {
+            let (sidecar, id, seen) = (self.clone(), id.clone(), seen.clone());
+            async move { sidecar.exchange(&id, &seen, urge).await }
+        };
+        let landed = self.redeems.flights.join((id.clone(), urge), take_off).await;
+        landed.unwrap_or_else(|| {
+            let why = "redeeming was interrupted";
+            Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
+        })
+    }
+
+    /// Runs work on the accounts file off the runtime's thread, one at a time: what it tells the pool is not undone by
+    /// a reading from before.
+    pub(crate) async fn on_accounts_file<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&AccountsFile) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let sidecar = self.clone();
+        on_a_thread(move || {
+            let _turn = sidecar.file_turn();
+            work(&sidecar.accounts_file)
+        })
+        .await
+    }
+}

@@ -1,0 +1,96 @@
+//! A token for one attempt: the one in memory while it is good, else a redeemed one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::pool::{AccountId, At, Credential, Failure, FailureKind, Source, Standing, Urge};
+use crate::secret::Secret;
+use crate::sidecar::Sidecar;
+use crate::sidecar::view::EXPIRING;
+
+/// While the token at hand still lives, nobody waits longer than this for a new one: the token endpoint may be slow,
+/// and whoever holds a lock may be, too.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How good the token has to be.
+pub(crate) enum Need {
+    /// Good for so much longer; when that cannot be had, one that is still good now will do.
+    ValidFor(Duration),
+    /// Another one than the token that upstream has just refused.
+    NewerThan(Secret),
+    /// A newly redeemed one, whatever is known about the account: the user wants it.
+    Forced,
+}
+
+impl Need {
+    /// Good enough for a request.
+    pub(crate) const USABLE: Need = Need::ValidFor(EXPIRING);
+}
+
+/// An access token and the workspace it belongs to.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) access: Secret,
+    pub(crate) expires_at: At,
+    pub(crate) workspace_id: Option<String>,
+}
+
+impl Sidecar {
+    /// # Errors
+    ///
+    /// `login_required` when only a login helps, `token_unavailable` and the like when waiting may help.
+    pub(crate) async fn token(self: &Arc<Self>, id: &AccountId, need: Need) -> Result<Token, Failure> {
+        let (held, workspace_id, standing) = {
+            let pool = self.pool();
+            let account = pool.get(id).ok_or_else(gone)?;
+            let workspace_id = account.identity.workspace_id.clone();
+            (account.credential.clone(), workspace_id, account.health.standing.clone())
+        };
+        let credential = match need {
+            Need::Forced => self.redeem(id, &held.access, Urge::Forced).await?,
+            _ if let Standing::NeedsLogin(mark) = standing => {
+                let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
+                failure.code = mark.code;
+                return Err(failure);
+            }
+            Need::ValidFor(life) if held.expires_at > clock::now() + life => held,
+            Need::ValidFor(_) => self.renewed(id, held).await?,
+            Need::NewerThan(refused) if held.access != refused => held,
+            Need::NewerThan(refused) => {
+                let renewed = self.redeem(id, &refused, Urge::Needed).await?;
+                if renewed.access != refused {
+                    renewed
+                } else {
+                    // The flight that was joined had set out with an older token, and found the refused one.
+                    self.redeem(id, &refused, Urge::Needed).await?
+                }
+            }
+        };
+        Ok(Token { access: credential.access, expires_at: credential.expires_at, workspace_id })
+    }
+
+    /// A new credential, or the old one when that lives and a new one cannot be had, or not soon.
+    async fn renewed(self: &Arc<Self>, id: &AccountId, old: Credential) -> Result<Credential, Failure> {
+        let redeeming = self.redeem(id, &old.access, Urge::Needed);
+        if old.expires_at <= clock::now() {
+            return redeeming.await;
+        }
+        let why = match tokio::time::timeout(PATIENCE, redeeming).await {
+            Ok(Ok(credential)) => return Ok(credential),
+            Ok(Err(failure)) if is_final(&failure) || old.expires_at <= clock::now() => return Err(failure),
+            Ok(Err(failure)) => failure.kind.name(),
+            Err(_) => "slow",
+        };
+        tracing::info!(account = %id, why, "going on with the old token while it lives");
+        Ok(old)
+    }
+}
+
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::LoginRequired | FailureKind::Deactivated)
+}
+
+pub(crate) fn gone() -> Failure {
+    Failure::new(FailureKind::TokenUnavailable, Source::File, "the account was removed meanwhile")
+}

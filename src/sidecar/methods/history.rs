@@ -1,0 +1,191 @@
+//! `history`: what was tried, of all sidecars of the user. An attempt is noted in memory when it ends and written down
+//! a moment later, so that no completion ever waits for a file.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock;
+use crate::pool::{self, AccountId, Day, HistoryQuestion, TriedOnce, TryOutcome};
+use crate::protocol::{
+    AccountTally, Attempt, AttemptOutcome, DayTally, HistoryAnswer, HistoryParams, RpcError, Tally,
+    TokenCount, Warning, WarningKind,
+};
+use crate::sidecar::Sidecar;
+use crate::sidecar::blocking::on_a_thread;
+use crate::store::{HistoryFile, HistoryReading, LOCK_DEADLINE, StorageError};
+
+/// Attempts that end closer together than this share a write.
+const GATHER: Duration = Duration::from_millis(250);
+/// At the end others are not waited for as long as usual.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
+/// Attempts that wait to be written, e.g. while the disk is full; the oldest give way.
+const MAX_WAITING: usize = 4096;
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 1000;
+const DEFAULT_DAYS: u32 = 30;
+const MAX_DAYS: u32 = 366;
+
+pub(crate) struct Log {
+    pub(crate) file: HistoryFile,
+    waiting: Mutex<VecDeque<TriedOnce>>,
+    wake: Notify,
+}
+
+impl Log {
+    pub(crate) fn new(file: HistoryFile) -> Self {
+        Log { file, waiting: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// Only remembers it.
+    pub(crate) fn note(&self, tried: TriedOnce) {
+        let mut waiting = self.waiting();
+        if waiting.len() == MAX_WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back(tried);
+        self.wake.notify_one();
+    }
+
+    /// Blocks. What cannot be written waits for the next time.
+    fn write(&self, patience: Duration) -> Result<(), StorageError> {
+        let tries: Vec<TriedOnce> = self.waiting().drain(..).collect();
+        if tries.is_empty() {
+            return Ok(());
+        }
+        self.file.append(&tries, patience, clock::now()).inspect_err(|_| {
+            let mut waiting = self.waiting();
+            for tried in tries.into_iter().rev() {
+                if waiting.len() < MAX_WAITING {
+                    waiting.push_front(tried);
+                }
+            }
+        })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<TriedOnce>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) async fn history(sidecar: Arc<Sidecar>, params: HistoryParams) -> Result<HistoryAnswer, RpcError> {
+    let limit = within("limit", params.limit, DEFAULT_LIMIT, 0, MAX_LIMIT)?;
+    let days = within("days", params.days, DEFAULT_DAYS, 1, MAX_DAYS)?;
+    let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
+    let since = Day(clock::now().day().0 - i64::from(days) + 1);
+    let question = HistoryQuestion { limit: usize::try_from(limit).unwrap_or(usize::MAX), account, since };
+    let reading = on_a_thread(move || {
+        sidecar.write_history(LOCK_DEADLINE);
+        sidecar.log.file.load(clock::now()).map(|reading| sidecar.take_history(reading))
+    })
+    .await?;
+    let report = reading.report(&question);
+    let accounts = account_tallies(&report.accounts);
+    Ok(HistoryAnswer {
+        attempts: report.tries.into_iter().map(attempt).collect(),
+        accounts,
+        days: report
+            .days
+            .iter()
+            .map(|of| DayTally {
+                day: of.day.to_string(),
+                tally: tally(&of.total),
+                accounts: account_tallies(&of.accounts),
+            })
+            .collect(),
+    })
+}
+
+impl Sidecar {
+    pub async fn run_history(self: Arc<Self>) {
+        loop {
+            self.log.wake.notified().await;
+            tokio::time::sleep(GATHER).await;
+            let sidecar = self.clone();
+            on_a_thread(move || sidecar.write_history(LOCK_DEADLINE)).await;
+        }
+    }
+
+    pub(crate) async fn finish_history(self: &Arc<Self>) {
+        let sidecar = self.clone();
+        on_a_thread(move || sidecar.write_history(LAST_PATIENCE)).await;
+    }
+
+    /// Blocks. None of it is worth failing a request for.
+    fn write_history(&self, patience: Duration) {
+        if let Err(error) = self.log.write(patience) {
+            tracing::warn!(%error, "the history was not written");
+        }
+    }
+
+    fn take_history(&self, reading: HistoryReading) -> pool::History {
+        if let Some(aside) = reading.set_aside {
+            self.notifier.tell(Warning {
+                kind: WarningKind::CorruptFile,
+                message: format!("the history was damaged and was set aside as {}", aside.display()),
+                account: None,
+                hint: Some("what could be read of it was kept; nothing else depends on it".to_owned()),
+            });
+        }
+        reading.history
+    }
+}
+
+fn within(
+    name: &'static str,
+    given: Option<u32>,
+    default: u32,
+    least: u32,
+    most: u32,
+) -> Result<u32, RpcError> {
+    let value = given.unwrap_or(default);
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(RpcError::invalid_params(name, format!("{name}: must be from {least} to {most}")))
+}
+
+fn attempt(tried: TriedOnce) -> Attempt {
+    Attempt {
+        at: tried.at.millis(),
+        account: tried.account.to_string(),
+        model: tried.model,
+        outcome: match tried.outcome {
+            TryOutcome::Completed => AttemptOutcome::Completed,
+            TryOutcome::Incomplete => AttemptOutcome::Incomplete,
+            TryOutcome::Rotated => AttemptOutcome::Rotated,
+            TryOutcome::Failed => AttemptOutcome::Failed,
+            TryOutcome::Cancelled => AttemptOutcome::Cancelled,
+        },
+        reason: tried.reason,
+        tokens: tried.tokens.map(token_count),
+        first_event_ms: tried.first_event.map(millis),
+        total_ms: millis(tried.total),
+    }
+}
+
+fn account_tallies(rows: &[(AccountId, pool::Tally)]) -> Vec<AccountTally> {
+    rows.iter().map(|(id, sums)| AccountTally { account: id.to_string(), tally: tally(sums) }).collect()
+}
+
+fn tally(sums: &pool::Tally) -> Tally {
+    Tally {
+        attempts: sums.attempts,
+        completed: sums.completed,
+        rotated: sums.rotated,
+        failed: sums.failed,
+        cancelled: sums.cancelled,
+        tokens: token_count(sums.tokens),
+    }
+}
+
+fn token_count(count: pool::TokenCount) -> TokenCount {
+    TokenCount { input: count.input, cached: count.cached, output: count.output }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

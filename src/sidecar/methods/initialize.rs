@@ -1,0 +1,44 @@
+//! `initialize`: who the client is and what it wants to hear.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::protocol::{
+    Capabilities, ClientInfo, CompleteCapability, ErrorKind, InitializeParams, InitializeResult,
+    LoginCapability, LoginFlow, PROTOCOL_VERSION, RpcError, ServerInfo,
+};
+use crate::sidecar::Sidecar;
+
+/// What the handshake settled, once per process.
+#[derive(Default)]
+pub(crate) struct Session {
+    client: OnceLock<ClientInfo>,
+}
+
+impl Session {
+    /// The client's name for the `originator` header, when the handshake gave one.
+    pub(crate) fn client(&self) -> Option<&ClientInfo> {
+        self.client.get()
+    }
+}
+
+pub(crate) fn initialize(
+    sidecar: &Arc<Sidecar>,
+    params: InitializeParams,
+) -> Result<InitializeResult, RpcError> {
+    if sidecar.session.client.set(params.client.unwrap_or_default()).is_err() {
+        return Err(RpcError::new(ErrorKind::InvalidRequest, "already initialized"));
+    }
+    // Building the TLS client costs milliseconds; from here on a completion is likely and would have to wait for it.
+    sidecar.http.warm(&sidecar.options.upstream_url);
+    sidecar.begin_status();
+    sidecar.notifier.open(params.opt_out_notifications.unwrap_or_default());
+    Ok(InitializeResult {
+        server: ServerInfo { name: "multicodex".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        protocol_version: PROTOCOL_VERSION,
+        capabilities: Capabilities {
+            complete: CompleteCapability { transports: vec!["sse".to_owned()] },
+            login: LoginCapability { flows: vec![LoginFlow::Browser, LoginFlow::Device] },
+        },
+        paths: sidecar.paths(),
+    })
+}

@@ -1,0 +1,73 @@
+//! `refresh`: token health and usage, of one account or of all, with a result for each. One that fails stops no other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::StreamExt;
+
+use crate::clock;
+use crate::pool::{AccountId, Failure, FailureKind};
+use crate::protocol::{
+    AccountState, RefreshAnswer, RefreshError, RefreshParams, RefreshProgress, Refreshed, RpcError,
+};
+use crate::sidecar::credentials::token::Need;
+use crate::sidecar::usage::fetch::Errand;
+use crate::sidecar::{Sidecar, error, redact};
+
+/// Accounts that are seen to at the same time. Redeems among them still go one by one.
+const AT_ONCE: usize = 4;
+
+pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Result<RefreshAnswer, RpcError> {
+    let ids = match params.account.as_deref() {
+        None | Some("all") => sidecar.pool().accounts().iter().map(|account| account.id.clone()).collect(),
+        Some(selector) => vec![sidecar.find(selector)?],
+    };
+    let force = params.force == Some(true);
+    let total = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+    let done = AtomicU32::new(0);
+    let (refreshing, done) = (&sidecar, &done);
+    let outcomes: Vec<(AccountId, Result<(), Failure>)> = futures_util::stream::iter(ids)
+        .map(|id| async move {
+            let outcome = refreshing.refresh_one(&id, force).await;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            let progress = RefreshProgress { done, total, account: id.to_string() };
+            refreshing.notify_now::<RefreshProgress>(&progress).await;
+            (id, outcome)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    // All as they are at one moment: which account is active hangs together.
+    let now = clock::now();
+    let result = |(id, outcome): (AccountId, Result<(), Failure>)| {
+        // An account that was removed meanwhile has no result.
+        let account = sidecar.account_view(&id, now).ok()?;
+        let error = outcome.err().map(|failure| sidecar.refresh_error(&id, failure));
+        Some(Refreshed { account, ok: error.is_none(), error })
+    };
+    let results: Vec<Refreshed> = outcomes.into_iter().filter_map(result).collect();
+    let needs_login =
+        results.iter().filter(|result| result.account.state == AccountState::NeedsLogin).count();
+    Ok(RefreshAnswer { results, needs_login: u32::try_from(needs_login).unwrap_or(u32::MAX) })
+}
+
+impl Sidecar {
+    /// Upstream may repeat in its message what it was sent.
+    fn refresh_error(&self, id: &AccountId, mut failure: Failure) -> RefreshError {
+        failure.message = redact::redact(&self.pool(), &failure.message).into_owned();
+        error::token(id, &failure).into()
+    }
+
+    /// Usage that cannot be read says nothing about the token, unless the token is why.
+    async fn refresh_one(self: &Arc<Self>, id: &AccountId, force: bool) -> Result<(), Failure> {
+        self.token(id, if force { Need::Forced } else { Need::USABLE }).await?;
+        match self.fetch_usage(id, Errand::Wanted).await {
+            Err(failure) if is_about_the_login(&failure) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_about_the_login(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Unauthorized | FailureKind::LoginRequired | FailureKind::Deactivated)
+}

@@ -1,0 +1,65 @@
+//! `rotation` and `rotation/set`: how accounts are chosen, and why this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::pool::{self, Demand, PRIORITIES, RESERVES};
+use crate::protocol::{ChangeReason, Rotation, RotationChange, RotationParams, RpcError};
+use crate::sidecar::{Sidecar, view};
+use crate::upstream::session_key;
+
+pub(crate) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
+    let session = params.session_id.as_deref().map(session_key);
+    let demand = Demand { session, model: params.model, account: None };
+    Ok(view::rotation(&sidecar.pool(), &demand, clock::now()))
+}
+
+pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result<Rotation, RpcError> {
+    sidecar
+        .edit_settings(move |sidecar| {
+            let change = change(sidecar, params)?;
+            if change != pool::RotationChange::default() {
+                sidecar.change_settings(|file, held| file.set_rotation(&change, held))?;
+            }
+            sidecar.changed(ChangeReason::Rotation);
+            Ok(view::rotation(&sidecar.pool(), &Demand::default(), clock::now()))
+        })
+        .await
+}
+
+/// What the user asked for, or the member that cannot be had.
+fn change(sidecar: &Sidecar, params: RotationChange) -> Result<pool::RotationChange, RpcError> {
+    let refuse = |path: &str, expected: &str| {
+        Err(RpcError::invalid_params(path, format!("{path} must be {expected}")))
+    };
+    if params.max_attempts == Some(0) {
+        return refuse("maxAttempts", "a whole number from 1");
+    }
+    if params.fallback_cooldown_ms == Some(0) {
+        return refuse("fallbackCooldownMs", "milliseconds, above 0");
+    }
+    if params.reserve_percent.is_some_and(|percent| !RESERVES.contains(&percent)) {
+        return refuse("reservePercent", "a number from 0 to 100");
+    }
+    let mut priority = Vec::new();
+    for (index, entry) in params.priority.into_iter().flatten().enumerate() {
+        if !PRIORITIES.contains(&entry.priority) {
+            return refuse(&format!("priority[{index}].priority"), "a whole number from -100 to 100");
+        }
+        let account = sidecar.find(&entry.account).map_err(|mut error| {
+            error.data.path = Some(format!("priority[{index}].account"));
+            error
+        })?;
+        priority.push((account, entry.priority));
+    }
+    Ok(pool::RotationChange {
+        strategy: params.strategy.map(view::strategy_of),
+        affinity: params.affinity.map(view::affinity_of),
+        max_attempts: params.max_attempts,
+        fallback_cooldown: params.fallback_cooldown_ms.map(Duration::from_millis),
+        reserve_percent: params.reserve_percent,
+        wait_for_reset: params.wait_for_reset_ms.map(Duration::from_millis),
+        priority,
+    })
+}

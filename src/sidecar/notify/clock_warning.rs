@@ -1,0 +1,25 @@
+//! What people are told when this machine's clock and upstream's disagree.
+
+use crate::pool::ClockSkew;
+use crate::protocol::{Warning, WarningKind};
+use crate::sidecar::Sidecar;
+
+impl Sidecar {
+    pub(crate) fn compare_clocks(&self, skew: ClockSkew) {
+        if skew.is_over() {
+            self.notifier.settled(WarningKind::ClockSkew, None);
+        }
+        if skew.matters() {
+            self.notifier.warn(Warning {
+                kind: WarningKind::ClockSkew,
+                message: format!(
+                    "this machine's clock is {} {} upstream's, so resets and the lives of tokens are misjudged",
+                    skew.roughly(),
+                    skew.direction()
+                ),
+                account: None,
+                hint: Some("set the clock, e.g. timedatectl set-ntp true".to_owned()),
+            });
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The table of methods: which function answers which name.
+
+use std::sync::Arc;
+
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::{Methods, RpcModule};
+use serde::Serialize;
+
+use crate::protocol::{
+    Accounts, AccountsToken, Collect, Command, CommandSuggest, CompleteCancel, Disable, Enable, History,
+    Import, Initialize, Label, Login, LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth,
+    Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation,
+    ShowStatus, Use, Verify,
+};
+use crate::rpc::hand_over;
+use crate::sidecar::completion::{collect, run};
+use crate::sidecar::login::handlers;
+use crate::sidecar::methods::{
+    accounts, discover, footer, history, initialize, paths, refresh, reset, rotation, status,
+};
+use crate::sidecar::{Sidecar, command, import, params, verify};
+
+/// Every method of the sidecar, ready to be served.
+///
+/// # Errors
+///
+/// When two methods bear one name, which a test rules out.
+pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
+    let mut module = RpcModule::from_arc(sidecar.clone());
+    on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
+    on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
+    on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
+    on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
+    on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
+    on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
+    on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
+    on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
+    on_waiting::<Label, _, _>(&mut module, accounts::label)?;
+    on_waiting::<Import, _, _>(&mut module, import::import)?;
+    on_waiting::<Login, _, _>(&mut module, handlers::login)?;
+    on_waiting::<Reauth, _, _>(&mut module, handlers::reauth)?;
+    on_waiting::<LoginSubmit, _, _>(&mut module, handlers::submit)?;
+    on_waiting::<LoginWait, _, _>(&mut module, handlers::wait)?;
+    on::<LoginCancel>(&mut module, &sidecar, handlers::cancel)?;
+    on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
+    on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
+    on::<ShowRotation>(&mut module, &sidecar, rotation::show)?;
+    on_waiting::<SetRotation, _, _>(&mut module, rotation::set)?;
+    on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
+    on::<ShowStatus>(&mut module, &sidecar, status::show)?;
+    on::<ShowFooter>(&mut module, &sidecar, footer::show)?;
+    on_waiting::<SetFooter, _, _>(&mut module, footer::set)?;
+    on_waiting::<Verify, _, _>(&mut module, verify::verify)?;
+    on_waiting::<History, _, _>(&mut module, history::history)?;
+    on_waiting::<Command, _, _>(&mut module, command::command)?;
+    on_waiting::<CommandSuggest, _, _>(&mut module, command::suggest)?;
+    on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
+    run::register(&mut module)?;
+    on::<CompleteCancel>(&mut module, &sidecar, run::cancel)?;
+    Ok(module.into())
+}
+
+/// Is written down as a `T` is.
+pub(crate) trait Spells<T>: Serialize {}
+
+impl<T: Serialize> Spells<T> for T {}
+
+type Handler<M> = fn(&Arc<Sidecar>, <M as Method>::Params) -> Result<<M as Method>::Result, RpcError>;
+
+/// A method that answers at once.
+fn on<M: Method>(
+    module: &mut RpcModule<Sidecar>,
+    sidecar: &Arc<Sidecar>,
+    handler: Handler<M>,
+) -> Result<(), RegisterMethodError>
+where
+    M::Params: 'static,
+    M::Result: Send + 'static,
+{
+    let sidecar = sidecar.clone();
+    module.register_method(M::NAME, move |params, _, _| {
+        handler(&sidecar, params::parse::<M::Params>(&params)?).map(hand_over).map_err(ErrorObjectOwned::from)
+    })?;
+    Ok(())
+}
+
+/// A method that waits for a file or for upstream.
+fn on_waiting<M, R, F>(
+    module: &mut RpcModule<Sidecar>,
+    handler: impl Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
+) -> Result<(), RegisterMethodError>
+where
+    M: Method,
+    M::Params: Send + 'static,
+    R: Spells<M::Result> + Clone + Send + 'static,
+    F: Future<Output = Result<R, RpcError>> + Send + 'static,
+{
+    module.register_async_method(M::NAME, move |params, sidecar, _| async move {
+        handler(sidecar, params::parse::<M::Params>(&params)?)
+            .await
+            .map(hand_over)
+            .map_err(ErrorObjectOwned::from)
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::pool::Tempo;
+    use crate::protocol::openrpc;
+    use crate::sidecar::{LoginOptions, Options, Start};
+    use crate::store::{PathOptions, Paths, Surroundings};
+
+    #[test]
+    fn what_is_answered_is_what_the_document_lists() {
+        let nowhere = Surroundings {
+            home: Some("/nowhere".into()),
+            state_dir: Some("/nowhere/state".into()),
+            current_dir: "/".into(),
+        };
+        let sidecar = Sidecar::start(Options {
+            paths: Paths::resolve(&PathOptions::default(), |_| None, &nowhere).unwrap(),
+            upstream_url: "https://localhost".parse().unwrap(),
+            auth_url: "https://localhost".parse().unwrap(),
+            redeem_spacing: Duration::ZERO,
+            login: LoginOptions::default(),
+            upkeep_interval: Duration::MAX,
+            usage_tempo: Tempo::every(Duration::MAX),
+            start: Start::LookingOnly,
+        });
+        let methods = methods(sidecar).unwrap();
+        let mut answered: Vec<&str> = methods.method_names().collect();
+        let document = openrpc::document();
+        let listed = document["methods"].as_array().unwrap().iter();
+        // That one belongs to the connection.
+        let mut listed: Vec<&str> =
+            listed.filter_map(|it| it["name"].as_str()).filter(|name| *name != "shutdown").collect();
+        answered.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(answered, listed);
+    }
+}

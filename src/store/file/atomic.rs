@@ -1,0 +1,238 @@
+//! Replacing a file in one step: a reader sees the old content or the new one, and so does the next boot.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use crate::store::{LockDirectory, LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
+
+/// Writing takes milliseconds, so a temporary file of this age is no one's any more.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
+
+/// Links deeper than this are a loop.
+const MOST_LINKS: usize = 40;
+
+/// Replaces the content of `path`, which becomes 0600, and says who could read it before. A link stays a link and its
+/// target is replaced. The guard is the proof that no other writer is at it; which lock it is, is the caller's matter.
+pub fn write_atomically(
+    path: &Path,
+    content: &[u8],
+    _held: &LockGuard,
+) -> Result<PermissionFinding, StorageError> {
+    let target = follow_links(path).map_err(|error| StorageError::writing(path, error))?;
+    let before = examine(&target)?;
+    let dir = target.parent().unwrap_or(Path::new("/"));
+    if !dir.exists() {
+        make_private_dir(dir)?;
+    }
+    replace(&target, dir, content).map_err(|error| StorageError::writing(path, error))?;
+    Ok(before)
+}
+
+/// Replaces the content of a file of pi's, which keeps its mode; one that is not there yet is made 0600. `held` is pi's
+/// lock on it: once that was taken from us nothing is written.
+pub(crate) fn replace_under_lock(
+    path: &Path,
+    content: &[u8],
+    held: &LockDirectory,
+) -> Result<(), StorageError> {
+    let write = || -> io::Result<Result<(), StorageError>> {
+        let target = follow_links(path)?;
+        let dir = target.parent().unwrap_or(Path::new("/"));
+        let mode = fs::metadata(&target).ok().map(|found| found.permissions());
+        let temporary = written_beside(&target, dir, content, mode)?;
+        // As late as can be: between this look and the rename there is nothing that waits.
+        if !held.is_still_ours() {
+            return Ok(Err(StorageError::Locked { path: target }));
+        }
+        temporary.persist(&target).map_err(|error| error.error)?;
+        sync_dir(dir).map(Ok)
+    };
+    write().map_err(|error| StorageError::writing(path, error))?
+}
+
+fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
+    written_beside(target, dir, content, None)?.persist(target).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// 0600 unless another mode is asked for.
+fn written_beside(
+    target: &Path,
+    dir: &Path,
+    content: &[u8],
+    mode: Option<fs::Permissions>,
+) -> io::Result<NamedTempFile> {
+    let mut temporary = temporary_beside(target, dir)?;
+    temporary.write_all(content)?;
+    if let Some(mode) = mode {
+        temporary.as_file().set_permissions(mode)?;
+    }
+    sync_file(temporary.as_file())?;
+    Ok(temporary)
+}
+
+/// A new file for what is to take the target's place, 0600. One that a killed process left behind, which may hold
+/// credentials, is removed; one that is younger may be somebody's who holds another lock.
+fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".multicodex-{name}-");
+    for entry in fs::read_dir(dir)?.flatten() {
+        let left_behind = entry.file_name().to_string_lossy().starts_with(&prefix)
+            && entry
+                .metadata()
+                .and_then(|found| found.modified())
+                .is_ok_and(|written| written.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        if left_behind {
+            // Whoever else sees it removes it as well.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+    tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(dir)
+}
+
+/// The file a chain of links ends at, which need not exist yet.
+pub(crate) fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            // Not a link, or nothing there: this is the end of the chain.
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
+}
+
+/// On macOS this is to look after the disk's own cache, too, which drives in the network have no way to: there it is
+/// synced as elsewhere.
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if is_not_to_be_had(&error) => rustix::fs::fsync(file).map_err(io::Error::from),
+        synced => synced,
+    }
+}
+
+/// The rename itself is on the disk only once its directory is. Where the file system, one in the network mostly, syncs
+/// no directories, what was renamed is as safe as it gets.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    match File::open(dir)?.sync_all() {
+        Err(error) if is_not_to_be_had(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+fn is_not_to_be_had(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn held(dir: &Path) -> LockGuard {
+        LockGuard::acquire(&dir.join("state/test.lock"), Duration::ZERO).unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_and_its_directory_are_private_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent/sub/f.json");
+        let before = write_atomically(&path, b"one", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Missing);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(names(path.parent().unwrap()), ["f.json"]);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_behind_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |name: &str, age: Duration| {
+            let file = File::create(dir.path().join(name)).unwrap();
+            let modified = file.metadata().unwrap().modified().unwrap() - age;
+            file.set_modified(modified).unwrap();
+        };
+        let old = LEFT_BEHIND + Duration::from_secs(5);
+        make(".multicodex-f.json-old.tmp", old);
+        make(".multicodex-f.json-young.tmp", Duration::ZERO);
+        make(".multicodex-g.json-old.tmp", old);
+        make("f.json-old.tmp", old);
+        write_atomically(&dir.path().join("f.json"), b"new", &held(dir.path())).unwrap();
+        assert_eq!(
+            names(dir.path()),
+            [
+                ".multicodex-f.json-young.tmp",
+                ".multicodex-g.json-old.tmp",
+                "f.json",
+                "f.json-old.tmp",
+                "state"
+            ]
+        );
+    }
+
+    #[test]
+    fn wide_permissions_are_narrowed_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.json");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        let before = write_atomically(&path, b"new", &held(dir.path())).unwrap();
+        assert_eq!(before, PermissionFinding::Wide { mode: 0o664 });
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), 0o600));
+    }
+
+    #[test]
+    fn a_link_stays_a_link_whether_or_not_its_target_exists() {
+        fn check(target: &str, exists: bool) {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("elsewhere")).unwrap();
+            let absolute = dir.path().join(target);
+            if exists {
+                fs::write(&absolute, "old").unwrap();
+            }
+            let (link, second) = (dir.path().join("f.json"), dir.path().join("second.json"));
+            symlink(target, &second).unwrap();
+            symlink(&second, &link).unwrap();
+            write_atomically(&link, b"new", &held(dir.path())).unwrap();
+            assert_eq!(fs::read_link(&link).unwrap(), second);
+            assert_eq!(fs::read_link(&second).unwrap(), Path::new(target));
+            assert_eq!(fs::read(&absolute).unwrap(), b"new");
+        }
+        check("elsewhere/real.json", true);
+        check("elsewhere/real.json", false);
+    }
+
+    #[test]
+    fn a_loop_of_links_and_a_file_in_place_of_a_directory_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let looped = dir.path().join("loop.json");
+        symlink(&looped, &looped).unwrap();
+        let error = write_atomically(&looped, b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Io { .. }), "{error}");
+
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        let error = write_atomically(&dir.path().join("file/f.json"), b"x", &held(dir.path())).unwrap_err();
+        assert!(matches!(error, StorageError::Unreadable { .. } | StorageError::Io { .. }), "{error}");
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"kept");
+    }
+}

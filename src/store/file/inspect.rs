@@ -1,0 +1,104 @@
+//! Looking at files, folders and locks without leaving a trace: nothing is made, locked for long, or set aside.
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
+
+use super::atomic::follow_links;
+use crate::store::StorageError;
+
+/// Less room than this is none: it is what one write of the accounts of many needs.
+const ROOM: u64 = 1 << 20;
+
+/// Whether `path` could be replaced now, or made: its folder is there or could be, may be written to, and has room.
+pub fn look_writable(path: &Path) -> Result<(), StorageError> {
+    let failed = |error| StorageError::writing(path, error);
+    let target = follow_links(path).map_err(failed)?;
+    let dir = target.ancestors().skip(1).find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    if target.is_dir() || !dir.is_dir() {
+        let kind = if target.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::NotADirectory };
+        return Err(failed(kind.into()));
+    }
+    // The rights that count are those in effect, and a file system that is read-only says so here, too.
+    accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(|error| failed(error.into()))?;
+    let Ok(system) = statvfs(dir) else { return Ok(()) };
+    if system.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(failed(io::ErrorKind::ReadOnlyFilesystem.into()));
+    }
+    // A file system without blocks does not count them.
+    if system.f_blocks > 0 && system.f_bavail.saturating_mul(system.f_frsize) < ROOM {
+        return Err(failed(io::ErrorKind::StorageFull.into()));
+    }
+    Ok(())
+}
+
+/// Whether another process holds the kernel's lock on this file now. One that is not there is held by nobody.
+pub fn look_locked(lock_file: &Path) -> Result<bool, StorageError> {
+    let unreadable = |source| StorageError::Unreadable { path: lock_file.to_owned(), source };
+    let file = match OpenOptions::new().read(true).open(lock_file) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unreadable(error)),
+    };
+    // It is let go when the file is closed, right after this.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(unreadable(error)),
+    }
+}
+
+/// The files in a folder of ours that have this ending, in the order of their names.
+pub fn files_ending_in(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::LockGuard;
+
+    fn names(dir: &Path) -> Vec<String> {
+        files_ending_in(dir, "")
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn what_could_be_written_is_found_out_without_writing() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        look_writable(&dir.path().join("file")).unwrap();
+        look_writable(&dir.path().join("not/there/yet.json")).unwrap();
+        assert!(look_writable(&dir.path().join("file/below.json")).is_err());
+        assert!(look_writable(dir.path()).is_err());
+        assert_eq!(names(dir.path()), ["file"]);
+    }
+
+    #[test]
+    fn a_held_lock_is_seen_and_none_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("x.lock");
+        assert!(!look_locked(&lock).unwrap());
+        assert!(names(dir.path()).is_empty());
+        let held = LockGuard::acquire(&lock, Duration::ZERO).unwrap();
+        assert!(look_locked(&lock).unwrap());
+        drop(held);
+        assert!(!look_locked(&lock).unwrap());
+        drop(LockGuard::acquire(&lock, Duration::ZERO).unwrap());
+    }
+}

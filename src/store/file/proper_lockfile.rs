@@ -1,0 +1,258 @@
+//! The lock that pi and npm's `proper-lockfile` 4 put on a file: the directory `<realpath>.lock`. Who made it holds it,
+//! and touches it to say so; who died with it leaves it to go stale. Nothing is ever put inside it, and a lock that
+//! someone else has taken over is not touched again.
+//!
+//! It lies here and not beside the login, because pi locks its `settings.json` the same way.
+
+use std::fs::{self, File, FileTimes};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::clock;
+use crate::pool::At;
+use crate::store::StorageError;
+
+/// A holder that has not touched its lock for this long is dead. pi itself touches every 15 s, so that the 10 s of its
+/// synchronous readers would take locks from the living.
+const STALE: Duration = Duration::from_secs(30);
+/// Those synchronous readers take what is 10 s old: there is room for one touch that comes late, and another.
+const TOUCH: Duration = Duration::from_secs(2);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Proof that the lock was taken. It is let go when this is dropped. Whether it is still ours is another question,
+/// which [`LockDirectory::is_still_ours`] answers right before a write.
+#[derive(Debug)]
+#[must_use = "the lock is let go when this is dropped"]
+pub struct LockDirectory {
+    held: Arc<Held>,
+    stop: Option<Sender<()>>,
+    touching: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    mark: Mutex<Mark>,
+}
+
+/// What tells this lock from another one at the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    modified: (i64, i64),
+}
+
+/// How the lock on a file looks from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockLook {
+    Free,
+    /// Touched this long ago.
+    Held {
+        age: Duration,
+    },
+    /// Its holder is gone; whoever wants the lock takes it.
+    Stale {
+        age: Duration,
+    },
+}
+
+impl LockDirectory {
+    /// Changes nothing. A file whose directory is not there is not locked.
+    pub fn look(file: &Path) -> LockLook {
+        let Some(mark) = lock_path(file).ok().and_then(|path| mark_of(&path).ok()) else {
+            return LockLook::Free;
+        };
+        let age = clock::now().since(mark.at());
+        if mark.is_older_than(STALE) { LockLook::Stale { age } } else { LockLook::Held { age } }
+    }
+
+    /// Waits until `file` can be locked, at most `patience`; with none it tries once. Blocks the thread. The file need
+    /// not exist, its directory must.
+    pub fn acquire(file: &Path, patience: Duration) -> Result<LockDirectory, StorageError> {
+        LockDirectory::acquire_at(lock_path(file)?, patience, STALE)
+    }
+
+    fn acquire_at(path: PathBuf, patience: Duration, stale: Duration) -> Result<LockDirectory, StorageError> {
+        let mut waited = Duration::ZERO;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match fs::create_dir(&path) {
+                Ok(()) => return LockDirectory::made(path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(StorageError::writing(&path, error)),
+            }
+            if clear_if_stale(&path, stale).map_err(|error| StorageError::writing(&path, error))? {
+                continue;
+            }
+            if waited >= patience {
+                return Err(StorageError::Locked { path });
+            }
+            let rest = jittered(pause).min(patience - waited);
+            std::thread::sleep(rest);
+            waited += rest;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// False once someone took the lock for stale. Nothing may be written then: they may be writing.
+    pub fn is_still_ours(&self) -> bool {
+        self.held.is_ours()
+    }
+
+    fn made(path: PathBuf) -> Result<LockDirectory, StorageError> {
+        let mark = touch(&path).map_err(|error| {
+            // Without a time that is ours the lock cannot be told from another's.
+            let _ = fs::remove_dir(&path);
+            StorageError::writing(&path, error)
+        })?;
+        let held = Arc::new(Held { path, mark: Mutex::new(mark) });
+        let (stop, stopped) = channel();
+        let keeper = held.clone();
+        let touching = std::thread::Builder::new().name("lock".to_owned()).spawn(move || {
+            while stopped.recv_timeout(TOUCH) == Err(RecvTimeoutError::Timeout) && keeper.keep() {}
+        });
+        match touching {
+            Ok(touching) => Ok(LockDirectory { held, stop: Some(stop), touching: Some(touching) }),
+            Err(error) => {
+                held.let_go();
+                Err(StorageError::writing(&held.path, error))
+            }
+        }
+    }
+}
+
+impl Drop for LockDirectory {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(touching) = self.touching.take() {
+            // It does nothing that could panic, and if it did the lock would still have to go.
+            let _ = touching.join();
+        }
+        self.held.let_go();
+    }
+}
+
+impl Held {
+    fn is_ours(&self) -> bool {
+        let mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        mark_of(&self.path).is_ok_and(|found| found == *mark)
+    }
+
+    /// Touches the lock; false when it is not ours any more.
+    fn keep(&self) -> bool {
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        if !mark_of(&self.path).is_ok_and(|found| found == *mark) {
+            tracing::warn!(path = %self.path.display(), "a lock was taken from us");
+            return false;
+        }
+        match touch(&self.path) {
+            Ok(touched) => {
+                *mark = touched;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "a lock cannot be kept");
+                false
+            }
+        }
+    }
+
+    fn let_go(&self) {
+        if self.is_ours()
+            && let Err(error) = fs::remove_dir(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a lock stays behind until it is stale");
+        }
+    }
+}
+
+/// `<realpath>.lock`, as pi's asynchronous side has it; of a file that does not exist, with its directory's real path.
+fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
+    let real = fs::canonicalize(file).or_else(|_| {
+        let directory = fs::canonicalize(file.parent().unwrap_or(Path::new("/")))?;
+        Ok(directory.join(file.file_name().unwrap_or_default()))
+    });
+    let mut path = real.map_err(|error| StorageError::writing(file, error))?.into_os_string();
+    path.push(".lock");
+    Ok(PathBuf::from(path))
+}
+
+/// Takes a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
+fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
+    let seen = match mark_of(path) {
+        Ok(seen) => seen,
+        // Let go meanwhile.
+        Err(error) => return Ok(error.kind() == io::ErrorKind::NotFound),
+    };
+    if !seen.is_older_than(stale) {
+        return Ok(false);
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".stale-{}-{:08x}", std::process::id(), random()));
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => {}
+        // Another waiter was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    if mark_of(&aside).is_ok_and(|taken| taken != seen) {
+        // Its holder came back to life, or it is a new one: between the look and the rename it changed. It goes back,
+        // unless a third one has made a lock of its own already.
+        if renameat_with(CWD, &aside, CWD, path, RenameFlags::NOREPLACE).is_ok() {
+            return Ok(false);
+        }
+    }
+    tracing::info!(path = %path.display(), "took over a lock whose holder is gone");
+    if let Err(error) = fs::remove_dir(&aside) {
+        tracing::warn!(path = %aside.display(), %error, "what was left of a stale lock stays behind");
+    }
+    Ok(true)
+}
+
+impl Mark {
+    fn at(&self) -> At {
+        At(self.modified.0.saturating_mul(1000).saturating_add(self.modified.1 / 1_000_000))
+    }
+
+    fn is_older_than(&self, age: Duration) -> bool {
+        clock::now().since(self.at()) > age
+    }
+}
+
+/// Sets the time of modification to now in whole milliseconds, which is as finely as `proper-lockfile` compares, and
+/// reads back what the file system made of it.
+fn touch(path: &Path) -> io::Result<Mark> {
+    let now = Duration::from_millis(u64::try_from(clock::now().millis()).unwrap_or_default());
+    let now: SystemTime = UNIX_EPOCH + now;
+    File::open(path)?.set_times(FileTimes::new().set_modified(now).set_accessed(now))?;
+    mark_of(path)
+}
+
+fn mark_of(path: &Path) -> io::Result<Mark> {
+    let found = fs::symlink_metadata(path)?;
+    Ok(Mark { inode: found.ino(), modified: (found.mtime(), found.mtime_nsec()) })
+}
+
+/// One to two times as long, so that two waiters do not keep meeting.
+fn jittered(pause: Duration) -> Duration {
+    pause + pause.mul_f64(f64::from(random()) / f64::from(u32::MAX))
+}
+
+/// Where there is no randomness to be had, waiters meet more often, and that is all.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests;

@@ -1,0 +1,330 @@
+//! `codex-accounts.json` in memory: edited through its known members, written back with everything else as it was.
+//! Labels are compared without regard to case.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use super::entry;
+use super::entry::{EntryProblem, FileAccount};
+use super::members::{Field, Members};
+use crate::pool::{At, Credential};
+
+/// The version the extension writes, and the highest one that is understood.
+const VERSION: i64 = 1;
+
+/// Parse with [`str::parse`], write with [`Document::to_json`].
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// `accounts` only keeps its place here; what it holds is in `entries`.
+    members: Members,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Account(Members),
+    /// Cannot be used; kept as it is.
+    Bad {
+        raw: Box<RawValue>,
+        label: Option<String>,
+        message: String,
+    },
+}
+
+/// Why an edit was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditRefused {
+    #[error("no account in the file has this label")]
+    NoSuchLabel,
+    #[error("another account in the file has this label")]
+    LabelTaken,
+}
+
+impl Document {
+    /// Usable accounts in the order of the file.
+    pub fn accounts(&self) -> impl Iterator<Item = FileAccount> {
+        self.usable().map(|(_, account, _)| account)
+    }
+
+    pub fn problems(&self) -> Vec<EntryProblem> {
+        let bad = self.entries.iter().enumerate().filter_map(|(index, entry)| match entry {
+            Entry::Bad { label, message, .. } => {
+                Some(EntryProblem { index, label: label.clone(), message: message.clone(), used: false })
+            }
+            Entry::Account(_) => None,
+        });
+        let left_out = self.usable().flat_map(|(index, account, left_out)| {
+            left_out.into_iter().map(move |name| EntryProblem {
+                index,
+                label: Some(account.email.clone()),
+                message: format!("`{name}` has the wrong type and is left out"),
+                used: true,
+            })
+        });
+        let mut problems: Vec<_> = bad.chain(left_out).collect();
+        problems.sort_by_key(|problem| problem.index);
+        problems
+    }
+
+    pub fn active_email(&self) -> Option<String> {
+        match self.members.string("activeEmail") {
+            Field::Present(label) if !label.is_empty() => Some(label),
+            _ => None,
+        }
+    }
+
+    /// The version when it is one from the future, as it is written in the file.
+    pub fn future_version(&self) -> Option<String> {
+        match self.members.number("version") {
+            Field::Present(version) if version > VERSION as f64 => {
+                self.members.raw("version").map(|raw| raw.get().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Place in the file's `accounts`, from 0.
+    pub fn position(&self, label: &str) -> Option<usize> {
+        let label = label.to_lowercase();
+        self.usable().find(|(_, account, _)| account.email.to_lowercase() == label).map(|(index, ..)| index)
+    }
+
+    /// Replaces the known members of the account with this label, or appends a new account.
+    pub fn put(&mut self, account: &FileAccount) {
+        match self.members_of(&account.email) {
+            Ok(members) => entry::write(members, account),
+            Err(_) => {
+                let mut members = Members::default();
+                entry::write(&mut members, account);
+                self.entries.push(Entry::Account(members));
+            }
+        }
+    }
+
+    /// `activeEmail` follows.
+    pub fn rename(&mut self, label: &str, new: &str) -> Result<(), EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        if self.position(new).is_some_and(|other| other != index) {
+            return Err(EditRefused::LabelTaken);
+        }
+        if self.is_active(label) {
+            self.set_active(Some(new));
+        }
+        self.members_of(label)?.set("email", new);
+        self.reconsider();
+        Ok(())
+    }
+
+    /// `activeEmail` goes with it.
+    pub fn remove(&mut self, label: &str) -> Result<(), EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        if self.is_active(label) {
+            self.set_active(None);
+        }
+        self.entries.remove(index);
+        self.reconsider();
+        Ok(())
+    }
+
+    pub fn set_active(&mut self, label: Option<&str>) {
+        match label {
+            Some(label) => self.members.set("activeEmail", label),
+            None => self.members.remove("activeEmail"),
+        }
+    }
+
+    pub fn set_credential(&mut self, label: &str, credential: &Credential) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_credential(members, credential))
+    }
+
+    pub fn set_linked(&mut self, label: &str, linked: bool) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_linked(members, linked))
+    }
+
+    /// `false` takes the member away, as shape 2.3 does.
+    pub fn set_needs_reauth(&mut self, label: &str, needed: bool) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_needs_reauth(members, needed))
+    }
+
+    /// `None` takes the member away, as shape 2.3 does.
+    pub fn set_quota_exhausted_until(&mut self, label: &str, until: Option<At>) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_optional_at(members, "quotaExhaustedUntil", until))
+    }
+
+    pub fn set_last_used(&mut self, label: &str, at: At) -> Result<(), EditRefused> {
+        self.members_of(label).map(|members| entry::set_optional_at(members, "lastUsed", Some(at)))
+    }
+
+    /// The shape of 2.3: 2-space JSON without a newline at the end, and a `version` in any case.
+    pub fn to_json(&self) -> String {
+        let mut versioned = self.clone();
+        if !matches!(versioned.members.number("version"), Field::Present(version) if version >= VERSION as f64)
+        {
+            versioned.set_version();
+        }
+        versioned.as_it_is()
+    }
+
+    /// The same without a version of our own, to compare documents by.
+    pub(crate) fn as_it_is(&self) -> String {
+        #[expect(
+            clippy::expect_used,
+            reason = "names are strings and values are JSON already, so nothing can fail"
+        )]
+        serde_json::to_string_pretty(self).expect("a document can be written")
+    }
+
+    fn set_version(&mut self) {
+        if self.members.raw("version").is_none() {
+            self.members.insert_before("accounts", "version");
+        }
+        self.members.set("version", VERSION);
+    }
+
+    fn is_active(&self, label: &str) -> bool {
+        self.active_email().is_some_and(|active| active.to_lowercase() == label.to_lowercase())
+    }
+
+    /// A second entry of a label is usable once the first has gone, here as for the next reader of the file.
+    fn reconsider(&mut self) {
+        let mut labels = self.accounts().map(|account| account.email.to_lowercase()).collect();
+        for entry in &mut self.entries {
+            if let Entry::Bad { raw, .. } = entry {
+                *entry = Entry::new(raw.clone(), &mut labels);
+            }
+        }
+    }
+
+    fn usable(&self) -> impl Iterator<Item = (usize, FileAccount, Vec<&'static str>)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| match entry {
+            Entry::Account(members) => {
+                entry::read(members).ok().map(|(account, left_out)| (index, account, left_out))
+            }
+            Entry::Bad { .. } => None,
+        })
+    }
+
+    fn members_of(&mut self, label: &str) -> Result<&mut Members, EditRefused> {
+        let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
+        match self.entries.get_mut(index) {
+            Some(Entry::Account(members)) => Ok(members),
+            _ => Err(EditRefused::NoSuchLabel),
+        }
+    }
+}
+
+/// The content of a file that is not there yet.
+impl Default for Document {
+    fn default() -> Self {
+        let mut document = Document { members: Members::default(), entries: Vec::new() };
+        document.members.push_place("accounts".to_owned());
+        document.set_version();
+        document
+    }
+}
+
+impl std::str::FromStr for Document {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
+}
+
+impl Entry {
+    fn new(raw: Box<RawValue>, labels: &mut HashSet<String>) -> Entry {
+        let Ok(members) = serde_json::from_str::<Members>(raw.get()) else {
+            return Entry::Bad { raw, label: None, message: "it is not an object".to_owned() };
+        };
+        let label = match members.string("email") {
+            Field::Present(label) => Some(label),
+            _ => None,
+        };
+        let message = match entry::read(&members) {
+            Ok((account, _)) => {
+                if labels.insert(account.email.to_lowercase()) {
+                    return Entry::Account(members);
+                }
+                "an earlier entry has the same `email`".to_owned()
+            }
+            Err(message) => message,
+        };
+        Entry::Bad { raw, label, message }
+    }
+}
+
+/// Never shows a value: they are tokens.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Account(members) => members.fmt(f),
+            Entry::Bad { message, .. } => f.debug_tuple("Bad").field(message).finish(),
+        }
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Entry::Account(members) => members.serialize(serializer),
+            Entry::Bad { raw, .. } => raw.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (name, value) in self.members.iter() {
+            match name {
+                "accounts" => map.serialize_entry(name, &self.entries)?,
+                _ => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct File;
+
+        impl<'de> Visitor<'de> for File {
+            type Value = Document;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with one list of `accounts`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+                let mut members = Members::default();
+                let mut accounts: Option<Vec<Box<RawValue>>> = None;
+                while let Some(name) = map.next_key::<String>()? {
+                    if name != "accounts" {
+                        members.push(name, map.next_value()?);
+                    } else if accounts.is_none() {
+                        accounts = Some(map.next_value()?);
+                        members.push_place(name);
+                    } else {
+                        return Err(A::Error::duplicate_field("accounts"));
+                    }
+                }
+                let raw = accounts.ok_or_else(|| A::Error::missing_field("accounts"))?;
+                let mut labels = HashSet::with_capacity(raw.len());
+                let entries = raw.into_iter().map(|raw| Entry::new(raw, &mut labels)).collect();
+                Ok(Document { members, entries })
+            }
+        }
+
+        deserializer.deserialize_map(File)
+    }
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

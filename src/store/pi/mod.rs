@@ -1,0 +1,9 @@
+//! The files of the agent dir that are shared with pi and its extensions.
+
+pub(crate) mod accounts;
+pub(crate) mod auth;
+pub(crate) mod codex_auth;
+pub(crate) mod document;
+pub(crate) mod entry;
+pub(crate) mod members;
+pub(crate) mod settings;

@@ -1,0 +1,241 @@
+//! Changes our member of pi's `settings.json`, under pi's own lock. What else is in the file keeps its bytes, and what
+//! the user never set stays unset, so that a later default can still reach them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{MEMBER, Settings, SettingsFile, read};
+use crate::pool::{AccountId, FooterChange, RotationChange};
+use crate::store::file::atomic::replace_under_lock;
+use crate::store::pi::members::{Members, WithMember};
+use crate::store::{LockDirectory, StorageError};
+
+const ROTATION: &str = "rotation";
+const PRIORITY: &str = "priority";
+
+impl SettingsFile {
+    /// Writes what changes, and answers what the file then says.
+    ///
+    /// # Errors
+    ///
+    /// A file that does not parse is not touched.
+    pub fn set_rotation(
+        &self,
+        change: &RotationChange,
+        held: &LockDirectory,
+    ) -> Result<Settings, StorageError> {
+        let file = self.members()?.unwrap_or_default();
+        let ours = object(&file, MEMBER);
+        let mut rotation = object(&ours, ROTATION);
+        set(&mut rotation, "strategy", change.strategy.map(|strategy| strategy.name()));
+        set(&mut rotation, "affinity", change.affinity.map(|affinity| affinity.name()));
+        set(&mut rotation, "maxAttempts", change.max_attempts);
+        set(&mut rotation, "fallbackCooldownMs", change.fallback_cooldown.map(millis));
+        set(&mut rotation, "reservePercent", change.reserve_percent);
+        set(&mut rotation, "waitForResetMs", change.wait_for_reset.map(millis));
+        if !change.priority.is_empty() {
+            let known = rotation.raw(PRIORITY).and_then(|raw| serde_json::from_str(raw.get()).ok());
+            rotation.set(PRIORITY, with_priorities(known.unwrap_or_default(), &change.priority));
+        }
+        let ours = WithMember { object: &ours, name: ROTATION, value: &rotation };
+        self.write(&WithMember { object: &file, name: MEMBER, value: &ours }, held)
+    }
+
+    /// As [`SettingsFile::set_rotation`], of how the footer looks.
+    ///
+    /// # Errors
+    ///
+    /// A file that does not parse is not touched.
+    pub fn set_footer(&self, change: &FooterChange, held: &LockDirectory) -> Result<Settings, StorageError> {
+        let file = self.members()?.unwrap_or_default();
+        let mut ours = object(&file, MEMBER);
+        set(&mut ours, "usageMode", change.usage_mode.map(|mode| mode.name()));
+        set(&mut ours, "resetWindow", change.reset_window.map(|window| window.name()));
+        set(&mut ours, "showAccount", change.show_account);
+        set(&mut ours, "showReset", change.show_reset);
+        set(&mut ours, "order", change.order.map(|order| order.name()));
+        self.write(&WithMember { object: &file, name: MEMBER, value: &ours }, held)
+    }
+
+    fn write(&self, file: &impl Serialize, held: &LockDirectory) -> Result<Settings, StorageError> {
+        let corrupt = |error: serde_json::Error| StorageError::parsing(&self.path, &error, "an object");
+        let content = serde_json::to_string_pretty(file).map_err(corrupt)?;
+        let written = serde_json::from_str(&content).map_err(corrupt)?;
+        replace_under_lock(&self.path, content.as_bytes(), held)?;
+        Ok(read(&written))
+    }
+}
+
+/// The member as an object; one that is absent or of another type, which was no use to anyone, begins as an empty one.
+fn object(members: &Members, name: &str) -> Members {
+    members.raw(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+fn set(members: &mut Members, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        members.set(name, value);
+    }
+}
+
+/// Entries that are no use to us stay as they are; the default needs none.
+fn with_priorities(known: Vec<Value>, changes: &[(AccountId, i32)]) -> Value {
+    let mut entries = known;
+    for (account, priority) in changes {
+        let is_theirs = |entry: &Value| entry["account"].as_str() == Some(account.as_str());
+        let place = entries.iter().position(is_theirs);
+        match (place, *priority) {
+            (Some(place), 0) => {
+                entries.remove(place);
+            }
+            (Some(place), priority) => entries[place]["priority"] = json!(priority),
+            (None, 0) => {}
+            (None, priority) => entries.push(json!({"account": account.as_str(), "priority": priority})),
+        }
+    }
+    Value::Array(entries)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, UsageMode};
+
+    fn held(path: &Path) -> LockDirectory {
+        LockDirectory::acquire(path, Duration::ZERO).unwrap()
+    }
+
+    fn everything() -> RotationChange {
+        RotationChange {
+            strategy: Some(Strategy::LeastUsed),
+            affinity: Some(AffinityMode::None),
+            max_attempts: Some(3),
+            fallback_cooldown: Some(Duration::from_secs(60)),
+            reserve_percent: Some(12.5),
+            wait_for_reset: Some(Duration::ZERO),
+            priority: vec![(AccountId::new("acc_1"), -7)],
+        }
+    }
+
+    fn looks() -> FooterChange {
+        FooterChange {
+            usage_mode: Some(UsageMode::Used),
+            reset_window: Some(ResetWindow::Both),
+            show_account: Some(false),
+            show_reset: Some(true),
+            order: Some(FooterOrder::UsageFirst),
+        }
+    }
+
+    const WHOLE: &str = r#"{
+  "pi-multicodex": {
+    "rotation": {
+      "strategy": "least-used",
+      "affinity": "none",
+      "maxAttempts": 3,
+      "fallbackCooldownMs": 60000,
+      "reservePercent": 12.5,
+      "waitForResetMs": 0,
+      "priority": [{"account":"acc_1","priority":-7}]
+    },
+    "usageMode": "used",
+    "resetWindow": "both",
+    "showAccount": false,
+    "showReset": true,
+    "order": "usage-first"
+  }
+}"#;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = SettingsFile::new(dir.path().join("settings.json"));
+        let written = file.set_rotation(&everything(), &held(file.path())).unwrap();
+        assert_eq!(written, file.load().unwrap());
+        assert_eq!(written.problems, []);
+        let rotation = &written.rotation;
+        assert_eq!((rotation.strategy, rotation.affinity), (Strategy::LeastUsed, AffinityMode::None));
+        assert_eq!((rotation.max_attempts, rotation.reserve_percent), (3, 12.5));
+        assert_eq!((rotation.fallback_cooldown, rotation.wait_for_reset), (Duration::from_secs(60), None));
+        assert_eq!(rotation.priority_of(&AccountId::new("acc_1")), -7);
+        let with_looks = file.set_footer(&looks(), &held(file.path())).unwrap();
+        assert_eq!(with_looks, file.load().unwrap());
+        assert_eq!(with_looks.rotation, *rotation, "one does not touch the other");
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), WHOLE);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_changes() {
+        let check = |before: &str, change: &RotationChange, after: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let file = SettingsFile::new(dir.path().join("settings.json"));
+            fs::write(file.path(), before).unwrap();
+            file.set_rotation(change, &held(file.path())).unwrap();
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), after, "{before}");
+        };
+        let strategy = RotationChange { strategy: Some(Strategy::RoundRobin), ..RotationChange::default() };
+        let full = |ours: &str| {
+            format!(
+                "{{\n  \"theme\": \"d\\u0061rk\",\n  \"pi-multicodex\": {ours},\n  \"n\": [1.50, {{\"ud\": \"\\ud800\"}}]\n}}"
+            )
+        };
+        check(
+            &full(
+                "{\n    \"later\": 1e2,\n    \"rotation\": {\n      \"new\": [ ],\n      \"strategy\": \"fastest\"\n    }\n  }",
+            ),
+            &strategy,
+            &full(
+                "{\n    \"later\": 1e2,\n    \"rotation\": {\n      \"new\": [ ],\n      \"strategy\": \"round-robin\"\n    }\n  }",
+            ),
+        );
+        let made = "{\n    \"rotation\": {\n      \"strategy\": \"round-robin\"\n    }\n  }";
+        for unusable in ["null", "7", "[]", r#"{"rotation": "x"}"#, r#"{"rotation": null}"#] {
+            check(&full(unusable), &strategy, &full(made));
+        }
+        check("{}", &RotationChange::default(), "{\n  \"pi-multicodex\": {\n    \"rotation\": {}\n  }\n}");
+    }
+
+    #[test]
+    fn priorities_are_changed_one_by_one() {
+        let check = |before: &str, changes: &[(&str, i32)], after: &str| {
+            let changes: Vec<_> = changes.iter().map(|(id, level)| (AccountId::new(id), *level)).collect();
+            let known: Value = serde_json::from_str(before).unwrap();
+            let known = known.as_array().cloned().unwrap();
+            assert_eq!(with_priorities(known, &changes).to_string(), after);
+        };
+        check("[]", &[("a", 1), ("b", 0), ("a", 2)], r#"[{"account":"a","priority":2}]"#);
+        check(
+            r#"[{"account":"a","priority":1,"why":"mine"},7,{"account":"b","priority":"high"},{"account":"gone","priority":3}]"#,
+            &[("a", 5), ("b", 6)],
+            r#"[{"account":"a","priority":5,"why":"mine"},7,{"account":"b","priority":6},{"account":"gone","priority":3}]"#,
+        );
+        check(r#"[{"account":"a","priority":1},7]"#, &[("a", 0)], "[7]");
+    }
+
+    #[test]
+    fn what_does_not_parse_or_is_locked_by_another_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = SettingsFile::new(dir.path().join("settings.json"));
+        for content in ["", "{", "[]", r#"{"pi-multicodex":{"#] {
+            fs::write(file.path(), content).unwrap();
+            let refused = file.set_footer(&looks(), &held(file.path())).unwrap_err();
+            assert!(matches!(refused, StorageError::Corrupt { .. }), "{content}: {refused}");
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), content);
+        }
+        fs::write(file.path(), "{}").unwrap();
+        let lost = held(file.path());
+        fs::remove_dir(fs::canonicalize(dir.path()).unwrap().join("settings.json.lock")).unwrap();
+        let refused = file.set_footer(&looks(), &lost).unwrap_err();
+        assert!(matches!(refused, StorageError::Locked { .. }), "{refused}");
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "{}");
+    }
+}

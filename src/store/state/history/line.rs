@@ -1,0 +1,169 @@
+//! One line of the history: `{"try":{…}}`, or `{"sum":{…}}` for what is not listed any more.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::pool::{AccountId, At, Day, History, Tally, TokenCount, TriedOnce, TryOutcome};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Line {
+    Try(TryLine),
+    Sum(SumLine),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TryLine {
+    at: i64,
+    account: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokens>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_event_ms: Option<u64>,
+    total_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SumLine {
+    day: i64,
+    account: String,
+    attempts: u64,
+    completed: u64,
+    rotated: u64,
+    failed: u64,
+    cancelled: u64,
+    tokens: Tokens,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Completed,
+    Incomplete,
+    Rotated,
+    Failed,
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Tokens {
+    input: u64,
+    cached: u64,
+    output: u64,
+}
+
+impl Line {
+    pub(crate) fn of_try(tried: &TriedOnce) -> Self {
+        Line::Try(TryLine {
+            at: tried.at.millis(),
+            account: tried.account.to_string(),
+            model: tried.model.clone(),
+            outcome: match tried.outcome {
+                TryOutcome::Completed => Outcome::Completed,
+                TryOutcome::Incomplete => Outcome::Incomplete,
+                TryOutcome::Rotated => Outcome::Rotated,
+                TryOutcome::Failed => Outcome::Failed,
+                TryOutcome::Cancelled => Outcome::Cancelled,
+            },
+            reason: tried.reason.clone(),
+            tokens: tried.tokens.map(Tokens::from),
+            first_event_ms: tried.first_event.map(millis),
+            total_ms: millis(tried.total),
+        })
+    }
+
+    pub(crate) fn of_sum(day: Day, account: &AccountId, tally: &Tally) -> Self {
+        Line::Sum(SumLine {
+            day: day.0,
+            account: account.to_string(),
+            attempts: tally.attempts,
+            completed: tally.completed,
+            rotated: tally.rotated,
+            failed: tally.failed,
+            cancelled: tally.cancelled,
+            tokens: tally.tokens.into(),
+        })
+    }
+
+    /// `None` for a line of a kind that is not known here.
+    pub(crate) fn read(line: &[u8]) -> Result<Option<Line>, serde_json::Error> {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(line) => Ok(Some(line)),
+            Err(error) => {
+                let members: Map<String, Value> = serde_json::from_slice(line)?;
+                let known = members.contains_key("try") || members.contains_key("sum");
+                if known { Err(error) } else { Ok(None) }
+            }
+        }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        // Numbers and strings always become JSON; an empty line is no line.
+        let mut text = serde_json::to_string(&self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    pub(crate) fn take_into(self, history: &mut History) {
+        match self {
+            Line::Try(tried) => history.tries.push(tried.into()),
+            Line::Sum(sum) => {
+                let tally = Tally {
+                    attempts: sum.attempts,
+                    completed: sum.completed,
+                    rotated: sum.rotated,
+                    failed: sum.failed,
+                    cancelled: sum.cancelled,
+                    tokens: sum.tokens.into(),
+                };
+                let key = (Day(sum.day), AccountId::new(sum.account));
+                history.sums.entry(key).or_default().add(&tally);
+            }
+        }
+    }
+}
+
+impl From<TryLine> for TriedOnce {
+    fn from(line: TryLine) -> Self {
+        TriedOnce {
+            at: At(line.at),
+            account: AccountId::new(line.account),
+            model: line.model,
+            outcome: match line.outcome {
+                Outcome::Completed => TryOutcome::Completed,
+                Outcome::Incomplete => TryOutcome::Incomplete,
+                Outcome::Rotated => TryOutcome::Rotated,
+                Outcome::Failed => TryOutcome::Failed,
+                Outcome::Cancelled => TryOutcome::Cancelled,
+            },
+            reason: line.reason,
+            tokens: line.tokens.map(TokenCount::from),
+            first_event: line.first_event_ms.map(Duration::from_millis),
+            total: Duration::from_millis(line.total_ms),
+        }
+    }
+}
+
+impl From<TokenCount> for Tokens {
+    fn from(count: TokenCount) -> Self {
+        Tokens { input: count.input, cached: count.cached, output: count.output }
+    }
+}
+
+impl From<Tokens> for TokenCount {
+    fn from(tokens: Tokens) -> Self {
+        TokenCount { input: tokens.input, cached: tokens.cached, output: tokens.output }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

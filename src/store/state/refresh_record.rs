@@ -1,0 +1,115 @@
+//! How the ledger of redeemed tokens is spelled in `redeems.json`. Tolerant in: what is known of a token but not
+//! understood counts as consumed, because such a token must never be sent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pool::{
+    AccountId, At, FailureKind, Fate, RedeemLedger, Refusal, Rest, TokenHash, TokenRecord as Known,
+};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LedgerRecord {
+    /// By hash.
+    tokens: BTreeMap<String, TokenRecord>,
+    /// By account id.
+    rests: BTreeMap<String, RestRecord>,
+    invalidations: Vec<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ended_at: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TokenRecord {
+    account: String,
+    at: i64,
+    /// `sent`, `sent_again`, `consumed` or `refused`.
+    fate: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RestRecord {
+    until: i64,
+    failures: u32,
+    message: String,
+}
+
+impl From<&RedeemLedger> for LedgerRecord {
+    fn from(ledger: &RedeemLedger) -> Self {
+        let rest = |rest: &Rest| RestRecord {
+            until: rest.until.millis(),
+            failures: rest.failures,
+            message: rest.message.clone(),
+        };
+        LedgerRecord {
+            tokens: ledger.tokens.iter().map(|(hash, known)| (hash.0.clone(), known.into())).collect(),
+            rests: ledger.rests.iter().map(|(id, held)| (id.to_string(), rest(held))).collect(),
+            invalidations: ledger.invalidations.iter().map(|at| at.millis()).collect(),
+            paused_until: ledger.paused_until.map(At::millis),
+            last_ended_at: ledger.last_ended_at.map(At::millis),
+        }
+    }
+}
+
+impl From<LedgerRecord> for RedeemLedger {
+    fn from(record: LedgerRecord) -> Self {
+        let rest =
+            |rest: RestRecord| Rest { until: At(rest.until), failures: rest.failures, message: rest.message };
+        RedeemLedger {
+            tokens: record.tokens.into_iter().map(|(hash, known)| (TokenHash(hash), known.into())).collect(),
+            rests: record.rests.into_iter().map(|(id, held)| (AccountId::new(id), rest(held))).collect(),
+            invalidations: record.invalidations.into_iter().map(At).collect(),
+            paused_until: record.paused_until.map(At),
+            last_ended_at: record.last_ended_at.map(At),
+        }
+    }
+}
+
+impl From<&Known> for TokenRecord {
+    fn from(known: &Known) -> Self {
+        let (fate, refusal) = match &known.fate {
+            Fate::Sent { again: false } => ("sent", None),
+            Fate::Sent { again: true } => ("sent_again", None),
+            Fate::Consumed => ("consumed", None),
+            Fate::Refused(refusal) => ("refused", Some(refusal)),
+        };
+        TokenRecord {
+            account: known.account.to_string(),
+            at: known.at.millis(),
+            fate: fate.to_owned(),
+            kind: refusal.map(|refusal| refusal.kind.name().to_owned()),
+            status: refusal.and_then(|refusal| refusal.status),
+            code: refusal.and_then(|refusal| refusal.code.clone()),
+        }
+    }
+}
+
+impl From<TokenRecord> for Known {
+    fn from(record: TokenRecord) -> Self {
+        let fate = match record.fate.as_str() {
+            "sent" => Fate::Sent { again: false },
+            "sent_again" => Fate::Sent { again: true },
+            "refused" => Fate::Refused(Refusal {
+                kind: record
+                    .kind
+                    .as_deref()
+                    .and_then(FailureKind::from_name)
+                    .unwrap_or(FailureKind::LoginRequired),
+                status: record.status,
+                code: record.code,
+            }),
+            _ => Fate::Consumed,
+        };
+        Known { account: AccountId::new(record.account), at: At(record.at), fate }
+    }
+}

@@ -1,0 +1,125 @@
+//! The state dir's `state.json`: what experience taught about the accounts, shared by all sidecars of the user. It may
+//! be deleted at any time; the cost is a cold start. Credentials do not belong here.
+
+mod convert;
+mod saved_usage;
+mod shape;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::pool::{AccountId, At, Health};
+use crate::store::file::read::read_settled;
+use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, write_atomically};
+
+/// Its name in the state dir.
+pub const STATE_FILE: &str = "state.json";
+
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    path: PathBuf,
+    lock_file: PathBuf,
+}
+
+/// Two sidecars join what they know: of `pinned` and `disabled` the later change wins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SavedState {
+    pub accounts: Vec<(AccountId, SavedAccount)>,
+    pub pinned: Option<AccountId>,
+    pub pin_changed_at: At,
+    pub sessions: Vec<SavedSession>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SavedAccount {
+    pub health: Health,
+    pub disabled: bool,
+    pub disabled_changed_at: At,
+    pub plan: Option<String>,
+}
+
+/// Which account a session stays with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedSession {
+    pub session: String,
+    pub account: AccountId,
+    pub last_used_at: At,
+}
+
+/// What was saved, and where a damaged file was put, for the `corrupt_file` warning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedState {
+    pub state: SavedState,
+    pub set_aside: Option<PathBuf>,
+}
+
+impl StateFile {
+    pub fn new(state_dir: &Path) -> Self {
+        StateFile { path: state_dir.join(STATE_FILE), lock_file: state_dir.join("state.json.lock") }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the lock only to set a damaged file aside, as `state.json.corrupt-<millis of now>`.
+    pub fn load(&self, now: At) -> Result<LoadedState, StorageError> {
+        match self.read() {
+            Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
+            Err(StorageError::Corrupt { .. }) => self.read_or_set_aside(&self.lock()?, now),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is saved; nothing is set aside.
+    pub fn look(&self) -> Result<SavedState, StorageError> {
+        self.read().map(Option::unwrap_or_default)
+    }
+
+    /// Lock, read again, let `join` bring in what this sidecar knows, write if that changed anything, unlock.
+    pub fn merge_and_save<T>(
+        &self,
+        now: At,
+        join: impl FnOnce(&mut SavedState) -> T,
+    ) -> Result<(T, Option<PathBuf>), StorageError> {
+        let held = self.lock()?;
+        let LoadedState { mut state, set_aside } = self.read_or_set_aside(&held, now)?;
+        let before = state.clone();
+        let outcome = join(&mut state);
+        if state != before || set_aside.is_some() {
+            write_atomically(&self.path, convert::to_json(&state).as_bytes(), &held)?;
+        }
+        Ok((outcome, set_aside))
+    }
+
+    fn lock(&self) -> Result<LockGuard, StorageError> {
+        if let Some(dir) = self.path.parent() {
+            make_private_dir(dir)?;
+            narrow(dir)?;
+        }
+        LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)
+    }
+
+    fn read_or_set_aside(&self, _held: &LockGuard, now: At) -> Result<LoadedState, StorageError> {
+        match self.read() {
+            Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
+            Err(error @ StorageError::Corrupt { .. }) => {
+                let aside = self.path.with_file_name(format!("state.json.corrupt-{}", now.millis()));
+                fs::rename(&self.path, &aside).map_err(|error| StorageError::writing(&self.path, error))?;
+                tracing::warn!(%error, set_aside = %aside.display(), "the saved state is begun anew");
+                Ok(LoadedState { state: SavedState::default(), set_aside: Some(aside) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&self) -> Result<Option<SavedState>, StorageError> {
+        read_settled(&self.path, |text| {
+            convert::from_json(text)
+                .map_err(|error| StorageError::parsing(&self.path, &error, "the saved state of multicodex"))
+        })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;
