@@ -2,7 +2,7 @@
 //! its seeds, on every input that once broke one, and on mutations of those.
 
 pub use crate::auth::fuzz::{callback, jwt, pasted};
-pub use crate::pool::failover::state_machine;
+pub use crate::pool::rotation;
 pub use crate::rpc::fuzz::{framing, message};
 pub use crate::store::fuzz::{accounts_file, auth_file, settings_file};
 pub use crate::upstream::fuzz::{refusal, request, sse, usage};

@@ -32,7 +32,7 @@ const FOR_GOOD_WITH_400: [&str; 2] = ["invalid_grant", "refresh_token_reused"];
 
 /// Why a token could not be had. The variants differ in what may be done with the token that was sent.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum RedeemError {
+pub enum TokenRefreshError {
     /// It will never be accepted again: the account needs a new login.
     #[error("the login was refused for good: {message}")]
     Terminal { code: Option<String>, status: u16, message: String },
@@ -44,18 +44,18 @@ pub enum RedeemError {
     OutcomeUnknown { message: String },
 }
 
-impl RedeemError {
+impl TokenRefreshError {
     pub fn failure(&self) -> Failure {
         let (kind, status, code, retry_after) = match self {
-            RedeemError::Terminal { code, status, .. } => {
+            TokenRefreshError::Terminal { code, status, .. } => {
                 let deactivated = code.as_deref().is_some_and(|code| code.starts_with("account_"));
                 let kind = if deactivated { FailureKind::Deactivated } else { FailureKind::LoginRequired };
                 (kind, Some(*status), code.clone(), None)
             }
-            RedeemError::Transient { status, retry_after, .. } => {
+            TokenRefreshError::Transient { status, retry_after, .. } => {
                 (FailureKind::TokenUnavailable, *status, None, *retry_after)
             }
-            RedeemError::OutcomeUnknown { .. } => (FailureKind::OutcomeUnknown, None, None, None),
+            TokenRefreshError::OutcomeUnknown { .. } => (FailureKind::OutcomeUnknown, None, None, None),
         };
         Failure { status, code, retry_after, ..Failure::new(kind, Source::TokenEndpoint, self.to_string()) }
     }
@@ -65,20 +65,20 @@ impl RedeemError {
         let sent = sent.expose().to_ascii_lowercase();
         let repeats = |text: &str| text.contains(&sent) || sent.contains(text);
         match self {
-            RedeemError::Terminal { code: Some(code), status, .. } if repeats(&code) => {
-                RedeemError::Terminal { code: None, status, message: bare(status) }
+            TokenRefreshError::Terminal { code: Some(code), status, .. } if repeats(&code) => {
+                TokenRefreshError::Terminal { code: None, status, message: bare(status) }
             }
-            RedeemError::Transient { status: Some(status), message, retry_after }
+            TokenRefreshError::Transient { status: Some(status), message, retry_after }
                 if message.split(' ').next().is_some_and(repeats) =>
             {
-                RedeemError::Transient { status: Some(status), message: bare(status), retry_after }
+                TokenRefreshError::Transient { status: Some(status), message: bare(status), retry_after }
             }
             other => other,
         }
     }
 
     fn transient(message: impl Into<String>) -> Self {
-        RedeemError::Transient { status: None, message: message.into(), retry_after: None }
+        TokenRefreshError::Transient { status: None, message: message.into(), retry_after: None }
     }
 }
 
@@ -88,15 +88,16 @@ pub(super) async fn send(
     http: &HttpClient,
     base: &BaseUrl,
     request: HttpRequest,
-) -> Result<HttpResponse, RedeemError> {
-    let client = http.get_unpooled(base).map_err(|error| RedeemError::transient(error.to_string()))?;
-    let mut request = reqwest::Request::try_from(request).map_err(|e| RedeemError::transient(explain(e)))?;
+) -> Result<HttpResponse, TokenRefreshError> {
+    let client = http.get_unpooled(base).map_err(|error| TokenRefreshError::transient(error.to_string()))?;
+    let mut request =
+        reqwest::Request::try_from(request).map_err(|e| TokenRefreshError::transient(explain(e)))?;
     *request.timeout_mut() = Some(TIMEOUT);
-    let lost = |message| RedeemError::OutcomeUnknown { message };
+    let lost = |message| TokenRefreshError::OutcomeUnknown { message };
     let mut response = client.execute(request).await.map_err(|error| {
         // Before there is a connection nothing can have been sent.
         match error.is_connect() || error.is_builder() {
-            true => RedeemError::transient(explain(error)),
+            true => TokenRefreshError::transient(explain(error)),
             false => lost(explain(error)),
         }
     })?;
@@ -116,7 +117,7 @@ pub(super) async fn send(
     if !status.is_success() {
         return Err(refusal(status, &headers, &body));
     }
-    let regular = regular_answer(&body).ok_or_else(|| RedeemError::Transient {
+    let regular = regular_answer(&body).ok_or_else(|| TokenRefreshError::Transient {
         status: Some(status.as_u16()),
         message: "the answer holds no access token".to_owned(),
         retry_after: None,
@@ -129,7 +130,7 @@ pub(super) async fn send(
 }
 
 /// Sorts a refusal by the closed list of upstream.md 1.6 and protocol section 8 "Redeeming".
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RedeemError {
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TokenRefreshError {
     let code = error_code(body);
     let listed = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
     let terminal = status == StatusCode::UNAUTHORIZED
@@ -140,10 +141,10 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> RedeemError 
         None => bare(status.as_u16()),
     };
     if terminal {
-        return RedeemError::Terminal { code, status: status.as_u16(), message };
+        return TokenRefreshError::Terminal { code, status: status.as_u16(), message };
     }
     let seconds = headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    RedeemError::Transient {
+    TokenRefreshError::Transient {
         status: Some(status.as_u16()),
         message,
         retry_after: seconds.map(Duration::from_secs),
@@ -220,14 +221,14 @@ mod tests {
         let check = |status: u16, body: &str, terminal: bool, code: Option<&str>| {
             let error = refusal(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes());
             match &error {
-                RedeemError::Terminal { code: found, .. } => {
+                TokenRefreshError::Terminal { code: found, .. } => {
                     assert_eq!((true, code), (terminal, found.as_deref()), "{status} {body}");
                 }
-                RedeemError::Transient { message, .. } => {
+                TokenRefreshError::Transient { message, .. } => {
                     assert!(!terminal, "{status} {body}");
                     assert_eq!(code.is_some_and(|code| message.contains(code)), code.is_some());
                 }
-                RedeemError::OutcomeUnknown { .. } => panic!("{status} {body}"),
+                TokenRefreshError::OutcomeUnknown { .. } => panic!("{status} {body}"),
             }
         };
         let nested = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#);
@@ -273,7 +274,7 @@ mod tests {
             .map(|recorded| {
                 let body = recorded["body"].to_string();
                 match refusal(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()) {
-                    RedeemError::Terminal { code, .. } => code.unwrap(),
+                    TokenRefreshError::Terminal { code, .. } => code.unwrap(),
                     other => panic!("{other:?}"),
                 }
             })
@@ -283,13 +284,17 @@ mod tests {
 
     #[test]
     fn errors_say_what_failed_in_the_words_of_the_pool() {
-        let check = |error: RedeemError, expected: FailureKind| assert_eq!(error.failure().kind, expected);
-        let terminal =
-            |code: &str| RedeemError::Terminal { code: Some(code.into()), status: 401, message: "m".into() };
+        let check =
+            |error: TokenRefreshError, expected: FailureKind| assert_eq!(error.failure().kind, expected);
+        let terminal = |code: &str| TokenRefreshError::Terminal {
+            code: Some(code.into()),
+            status: 401,
+            message: "m".into(),
+        };
         check(terminal("refresh_token_reused"), FailureKind::LoginRequired);
         check(terminal("account_deactivated"), FailureKind::Deactivated);
-        check(RedeemError::transient("m"), FailureKind::TokenUnavailable);
-        check(RedeemError::OutcomeUnknown { message: "m".into() }, FailureKind::OutcomeUnknown);
+        check(TokenRefreshError::transient("m"), FailureKind::TokenUnavailable);
+        check(TokenRefreshError::OutcomeUnknown { message: "m".into() }, FailureKind::OutcomeUnknown);
     }
 
     #[test]

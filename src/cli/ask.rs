@@ -52,10 +52,10 @@ pub fn ask(options: ServeOptions, asked: &Asked) -> Result<ExitCode, String> {
     let start = match asked {
         // What `import` answers is what it did, and not what the start has just done.
         Asked::Import { .. } | Asked::History { .. } | Asked::Stats { .. } => Start::NotMerging,
-        Asked::Verify { .. } => Start::LookingOnly,
+        Asked::Verify { .. } => Start::ReadOnly,
         Asked::Accounts { .. } | Asked::Refresh { .. } | Asked::Token { .. } => Start::Merging,
     };
-    if start != Start::LookingOnly {
+    if start != Start::ReadOnly {
         have_directories(&options.paths)?;
     }
     on_a_runtime(async {

@@ -15,7 +15,7 @@ use crate::pool::STALE_AFTER;
 use crate::protocol::{ImportSource, LoginWait, Method};
 use crate::rpc;
 use crate::sidecar::LoginOptions;
-use crate::store::{PathOptions, Paths, Surroundings};
+use crate::store::{PathOptions, Paths, ProcessEnv};
 
 const SERVE_FLAGS: &[&str] = &[
     "agent-dir",
@@ -68,7 +68,7 @@ pub struct ServeOptions {
     pub log: Option<String>,
     pub log_format: Option<LogFormat>,
     pub rpc: rpc::Config,
-    pub redeem_spacing_ms: u64,
+    pub refresh_spacing_ms: u64,
     pub upkeep_interval_ms: u64,
     pub usage_interval_ms: u64,
     pub login: LoginOptions,
@@ -255,7 +255,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
         },
     };
     Ok(ServeOptions {
-        paths: Paths::resolve(&path_options, env, &Surroundings::of_this_process()).map_err(usage)?,
+        paths: Paths::resolve(&path_options, env, &ProcessEnv::of_this_process()).map_err(usage)?,
         upstream_url: url("upstream-url", "MULTICODEX_UPSTREAM_URL", DEFAULT_UPSTREAM)?,
         auth_url: url("auth-url", "MULTICODEX_AUTH_URL", DEFAULT_AUTH)?,
         log: choose("log", "MULTICODEX_LOG").map(|(_, value)| value.to_string_lossy().into_owned()),
@@ -268,7 +268,7 @@ fn serve(flags: &Flags, env: Environment<'_>) -> Result<ServeOptions, UsageError
             )?,
             uncounted: &[LoginWait::NAME],
         },
-        redeem_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
+        refresh_spacing_ms: number(choose("", "MULTICODEX_TEST_REDEEM_SPACING_MS"), 250)?,
         upkeep_interval_ms: number(choose("", "MULTICODEX_TEST_UPKEEP_MS"), 60_000)?,
         usage_interval_ms: number(
             choose("", "MULTICODEX_TEST_USAGE_INTERVAL_MS"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
 use super::runtime::on_a_runtime;
-use crate::pool::Tempo;
+use crate::pool::PollSchedule;
 use crate::rpc::{self, Outbox};
 use crate::sidecar::{self, Sidecar, Start};
 use crate::store::{Paths, make_private_dir};
@@ -47,10 +47,10 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         paths: options.paths,
         upstream_url: options.upstream_url,
         auth_url: options.auth_url,
-        redeem_spacing: Duration::from_millis(options.redeem_spacing_ms),
+        refresh_spacing: Duration::from_millis(options.refresh_spacing_ms),
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
-        usage_tempo: Tempo::every(Duration::from_millis(options.usage_interval_ms)),
+        usage_tempo: PollSchedule::every(Duration::from_millis(options.usage_interval_ms)),
         start: Start::Merging,
     }
 }

@@ -1,6 +1,6 @@
 //! One signed-in identity and everything the pool knows about it.
 
-use crate::pool::{AccountId, At, Health, Identity, Mark, Standing};
+use crate::pool::{AccountId, At, Health, HealthEvidence, HealthStatus, Identity};
 use crate::secret::Secret;
 
 /// Access token, refresh token and expiry, always replaced as one value.
@@ -31,12 +31,12 @@ pub struct Account {
     pub email: Option<String>,
     pub plan: Option<String>,
     pub credential: Credential,
-    /// Owned by pi's auth.json: redeemed under pi's lock and written back there.
+    /// Owned by pi's auth.json: refreshed under pi's lock and written back there.
     pub linked: bool,
     /// Taken out of rotation by the user.
     pub disabled: bool,
     /// The refresh token was sent and no answer arrived, so it may be consumed.
-    pub doubt: Option<Mark>,
+    pub refresh_uncertain: Option<HealthEvidence>,
     pub health: Health,
 }
 
@@ -52,7 +52,7 @@ impl Account {
             credential,
             linked: false,
             disabled: false,
-            doubt: None,
+            refresh_uncertain: None,
             health: Health::default(),
         }
     }
@@ -60,23 +60,25 @@ impl Account {
     pub fn state(&self, now: At) -> State {
         match &self.health.standing {
             _ if self.disabled => State::Disabled,
-            Standing::Deactivated(_) => State::Deactivated,
-            Standing::NeedsLogin(_) => State::NeedsLogin,
-            Standing::Good if self.cooldown_until(now).is_some() => State::Cooling,
-            Standing::Good => State::Ready,
+            HealthStatus::Deactivated(_) => State::Deactivated,
+            HealthStatus::NeedsLogin(_) => State::NeedsLogin,
+            HealthStatus::Good if self.cooldown_until(now).is_some() => State::Cooling,
+            HealthStatus::Good => State::Ready,
         }
     }
 
-    /// The evidence behind [`Account::state`], or behind a back-off or a doubt when it is ready. None for a disabled account:
+    /// The evidence behind [`Account::state`], or behind a back-off or a refresh_uncertain when it is ready. None for a disabled account:
     /// that was the user's own wish.
-    pub fn reason(&self, now: At) -> Option<&Mark> {
+    pub fn reason(&self, now: At) -> Option<&HealthEvidence> {
         match (self.state(now), &self.health.standing) {
             (State::Disabled, _) => None,
-            (_, Standing::NeedsLogin(mark) | Standing::Deactivated(mark)) => Some(mark),
-            (State::Cooling, Standing::Good) => self.health.cooldown.as_ref().map(|cooldown| &cooldown.why),
-            (_, Standing::Good) => {
+            (_, HealthStatus::NeedsLogin(mark) | HealthStatus::Deactivated(mark)) => Some(mark),
+            (State::Cooling, HealthStatus::Good) => {
+                self.health.cooldown.as_ref().map(|cooldown| &cooldown.why)
+            }
+            (_, HealthStatus::Good) => {
                 let backed_off = self.backoff_until(now).and(self.health.backoff.as_ref());
-                backed_off.map(|backoff| &backoff.why).or(self.doubt.as_ref())
+                backed_off.map(|backoff| &backoff.why).or(self.refresh_uncertain.as_ref())
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::pool::time::Countdown;
 use crate::pool::usage::window_name;
-use crate::pool::{Account, AccountId, At, Demand, FIVE_HOURS, Pool, Prospect, WEEK, Window};
+use crate::pool::{Account, AccountId, At, Availability, Demand, FIVE_HOURS, Pool, WEEK, Window};
 
 const BRAND: &str = "Codex";
 const SEPARATOR: &str = "·";
@@ -208,12 +208,12 @@ impl<'a> Line<'a> {
     /// Why there is no account to show.
     fn excuse(&mut self, pool: &Pool) {
         let (notice, back_at) = match pool.prospect(self.now) {
-            Prospect::NoAccounts => {
+            Availability::NoAccounts => {
                 return self.begin("no accounts", Role::Notice, Some(Severity::Warning));
             }
-            Prospect::BackAt(at) => ("all accounts out", Some(at)),
-            Prospect::Login => ("login needed", None),
-            Prospect::Nothing => ("no account in use", None),
+            Availability::BackAt(at) => ("all accounts out", Some(at)),
+            Availability::Login => ("login needed", None),
+            Availability::Nothing => ("no account in use", None),
         };
         self.begin(notice, Role::Notice, Some(Severity::Error));
         if self.prefs.show_reset {

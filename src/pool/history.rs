@@ -16,12 +16,12 @@ const MAX_SUMS: usize = 1000;
 
 /// One account was asked for one completion. A replay after a 401 is part of its attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TriedOnce {
+pub struct AttemptRecord {
     /// When it began.
     pub at: At,
     pub account: AccountId,
     pub model: Option<String>,
-    pub outcome: TryOutcome,
+    pub outcome: AttemptResult,
     /// The name of a failure's kind, or `deadline`.
     pub reason: Option<String>,
     pub tokens: Option<TokenCount>,
@@ -31,7 +31,7 @@ pub struct TriedOnce {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TryOutcome {
+pub enum AttemptResult {
     Completed,
     /// Upstream cut the response short.
     Incomplete,
@@ -66,7 +66,7 @@ pub struct Tally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// In the order in which they ended.
-    pub tries: Vec<TriedOnce>,
+    pub tries: Vec<AttemptRecord>,
     /// Of what is not listed any more.
     pub sums: BTreeMap<(Day, AccountId), Tally>,
 }
@@ -83,7 +83,7 @@ pub struct HistoryQuestion {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryReport {
     /// The latest first.
-    pub tries: Vec<TriedOnce>,
+    pub tries: Vec<AttemptRecord>,
     /// The busiest first.
     pub accounts: Vec<(AccountId, Tally)>,
     /// The latest first.
@@ -107,14 +107,14 @@ impl TokenCount {
 }
 
 impl Tally {
-    pub fn of(tried: &TriedOnce) -> Self {
-        let counts = |outcome: &[TryOutcome]| u64::from(outcome.contains(&tried.outcome));
+    pub fn of(tried: &AttemptRecord) -> Self {
+        let counts = |outcome: &[AttemptResult]| u64::from(outcome.contains(&tried.outcome));
         Tally {
             attempts: 1,
-            completed: counts(&[TryOutcome::Completed, TryOutcome::Incomplete]),
-            rotated: counts(&[TryOutcome::Rotated]),
-            failed: counts(&[TryOutcome::Failed]),
-            cancelled: counts(&[TryOutcome::Cancelled]),
+            completed: counts(&[AttemptResult::Completed, AttemptResult::Incomplete]),
+            rotated: counts(&[AttemptResult::Rotated]),
+            failed: counts(&[AttemptResult::Failed]),
+            cancelled: counts(&[AttemptResult::Cancelled]),
             tokens: tried.tokens.unwrap_or_default(),
         }
     }

@@ -4,7 +4,7 @@
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
 //! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`, `reason`) and the line that shows it
 //! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`) and what is remembered of it
-//! (`history`), whether a refresh token may be sent (`ledger`), and whose usage is asked for when (`usage_asks`).
+//! (`history`), whether a refresh token may be sent (`ledger`), and whose usage is asked for when (`poll_log`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 
@@ -31,26 +31,26 @@ mod usage;
 pub use account::{Account, Credential, State};
 pub use clock_skew::ClockSkew;
 pub use failover::failure::{Failure, FailureKind, Source};
-pub use failover::preamble_buffer::{Held, HoldBack};
-pub use failover::state_machine::{AfterFailure, AfterOutput, Ending, EndingKind, Next, Walk};
+pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};
+pub use failover::state_machine::{AfterFailure, AfterOutput, Ending, EndingKind, Failover, Next};
 pub use footer::{
     Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
 };
 pub use health::cooldown::{Backoff, Certainty, Cooldown};
-pub use health::file_flags::Marks;
+pub use health::file_flags::FileFlags;
 pub use health::reset::{ResetReport, ResetScope};
-pub use health::status::{Health, Mark, ModelExclusion, Standing};
+pub use health::status::{Health, HealthEvidence, HealthStatus, ModelExclusion};
 pub use health::usage_reading::UsageEffect;
 pub use history::{
-    DayReport, History, HistoryQuestion, HistoryReport, Tally, TokenCount, TriedOnce, TryOutcome,
+    AttemptRecord, AttemptResult, DayReport, History, HistoryQuestion, HistoryReport, Tally, TokenCount,
 };
 pub use identity::{AccountId, Identity};
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
-pub use poll_schedule::{Ask, NextAsk, Tempo, UsageAsks, UsageTrouble};
+pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
 pub use roster::{LabelError, Pool};
-pub use selection::affinity::{Affinity, Seat};
-pub use selection::availability::Prospect;
+pub use selection::affinity::{Affinity, SessionBinding};
+pub use selection::availability::Availability;
 pub use selection::eligibility::WhyNotEligible;
 pub use selection::ranking::{Demand, Ranked};
 pub use selection::reason::Reason;
@@ -59,9 +59,10 @@ pub use settings::{AffinityMode, PRIORITIES, RESERVES, RotationChange, RotationS
 pub use time::{At, Day};
 pub use tokens::import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use tokens::ledger::{
-    Fate, RedeemLedger, RedeemOutcome, Refusal, Rest, TokenHash, TokenRecord, Urge, WhyNotRedeemed,
+    RefreshLedger, RefreshMode, RefreshOutcome, RefreshTokenStatus, Refusal, Rest, TokenHash, TokenRecord,
+    WhyNotRefreshed,
 };
-pub use tokens::sign_in::{NotPlaced, Place, Purpose, place};
+pub use tokens::sign_in::{NotPlaced, Placement, Purpose, place};
 pub use tokens::sync::SyncReport;
 pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, Known, STALE_AFTER, Seen, SpendControl, Usage, UsageReading,

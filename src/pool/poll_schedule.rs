@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::pool::health::cooldown::USAGE_LAG;
-use crate::pool::{Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Standing};
+use crate::pool::{Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, HealthStatus};
 
 /// Whoever asked and has no answer by then has died; a request and its one retry take less.
 const LONGEST_ASK: Duration = Duration::from_secs(30);
@@ -18,16 +18,16 @@ const PROBES: u32 = 12;
 
 /// How often usage is asked for. All follows from one interval, so that a test can hurry everything alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tempo {
+pub struct PollSchedule {
     interval: Duration,
 }
 
 /// When each account's usage was last asked for, and how that went; shared by all sidecars of the user.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsageAsks(pub BTreeMap<AccountId, Ask>);
+pub struct PollLog(pub BTreeMap<AccountId, PollRecord>);
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ask {
+pub struct PollRecord {
     pub at: At,
     /// No answer has come yet.
     pub open: bool,
@@ -41,8 +41,8 @@ pub struct Ask {
 
 /// What is to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextAsk {
-    Ask(AccountId),
+pub enum NextPoll {
+    PollRecord(AccountId),
     /// Nothing before then; never, as things stand, when there is nobody to ask for.
     Wait(Option<At>),
 }
@@ -56,9 +56,9 @@ pub enum UsageTrouble {
     With(Vec<(AccountId, FailureKind)>),
 }
 
-impl Tempo {
+impl PollSchedule {
     pub const fn every(interval: Duration) -> Self {
-        Tempo { interval }
+        PollSchedule { interval }
     }
 
     /// After the start a client's own requests come first.
@@ -98,24 +98,24 @@ impl Tempo {
     }
 }
 
-impl UsageAsks {
+impl PollLog {
     /// Which account is asked for now. `attended_at` is when a person last looked or worked here: the numbers serve
     /// people, so while nobody does they may age.
-    pub fn next(&self, accounts: &[Account], tempo: Tempo, attended_at: At, now: At) -> NextAsk {
+    pub fn next(&self, accounts: &[Account], tempo: PollSchedule, attended_at: At, now: At) -> NextPoll {
         let worked_at = accounts.iter().filter_map(|account| account.health.last_used_at).max();
         let attended = now.since(attended_at.max(worked_at.unwrap_or_default())) < tempo.slow();
         let due = accounts
             .iter()
             .filter_map(|account| Some((self.due_at(account, tempo, attended, now)?, &account.id)))
             .min();
-        let Some((due, id)) = due else { return NextAsk::Wait(None) };
+        let Some((due, id)) = due else { return NextPoll::Wait(None) };
         let last = self.0.values().map(|ask| ask.at).filter(|at| !at.is_ahead_of(now)).max();
         let due = due.max(last.map_or(At(0), |last| last + tempo.gap()));
-        if due <= now { NextAsk::Ask(id.clone()) } else { NextAsk::Wait(Some(due)) }
+        if due <= now { NextPoll::PollRecord(id.clone()) } else { NextPoll::Wait(Some(due)) }
     }
 
     /// Whether it is this account's turn, whatever the others wait for: after a limit that nothing dates.
-    pub fn is_due(&self, account: &Account, tempo: Tempo, now: At) -> bool {
+    pub fn is_due(&self, account: &Account, tempo: PollSchedule, now: At) -> bool {
         self.due_at(account, tempo, true, now).is_some_and(|due| due <= now)
     }
 
@@ -123,10 +123,10 @@ impl UsageAsks {
     pub fn ask(&mut self, id: &AccountId, now: At) {
         let before = self.0.remove(id);
         let (failures, failure) = before.map_or((0, None), |ask| (ask.failures, ask.failure));
-        self.0.insert(id.clone(), Ask { at: now, open: true, failures, failure, rest_until: None });
+        self.0.insert(id.clone(), PollRecord { at: now, open: true, failures, failure, rest_until: None });
     }
 
-    pub fn answered(&mut self, id: &AccountId, answer: Result<(), &Failure>, tempo: Tempo, now: At) {
+    pub fn answered(&mut self, id: &AccountId, answer: Result<(), &Failure>, tempo: PollSchedule, now: At) {
         let Some(ask) = self.0.get_mut(id) else { return };
         ask.open = false;
         match answer {
@@ -164,7 +164,7 @@ impl UsageAsks {
     }
 
     /// None for an account that usage is not asked for.
-    fn due_at(&self, account: &Account, tempo: Tempo, attended: bool, now: At) -> Option<At> {
+    fn due_at(&self, account: &Account, tempo: PollSchedule, attended: bool, now: At) -> Option<At> {
         // Tokens are renewed for completions and by upkeep, not for the sake of numbers.
         if !may_be_asked(account) || account.credential.expires_at <= now {
             return None;
@@ -197,7 +197,7 @@ impl UsageAsks {
 }
 
 fn may_be_asked(account: &Account) -> bool {
-    !account.disabled && account.health.standing == Standing::Good
+    !account.disabled && account.health.standing == HealthStatus::Good
 }
 
 /// A cooldown that a usage reading may end.
@@ -207,7 +207,7 @@ fn may_end_early(cooldown: &Cooldown) -> bool {
 }
 
 /// At once when nothing dated it; when a reading counts for the first time; then again and again.
-fn probe_at(cooldown: &Cooldown, asked_at: Option<At>, tempo: Tempo, attended: bool, now: At) -> At {
+fn probe_at(cooldown: &Cooldown, asked_at: Option<At>, tempo: PollSchedule, attended: bool, now: At) -> At {
     let since = cooldown.why.since.not_ahead_of(now);
     let counts_from = since + USAGE_LAG;
     match asked_at {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::pool::selection::glance::Glance;
-use crate::pool::{Account, AccountId, Affinity, At, Credential, Demand, Health, Mark, RotationSettings};
+use crate::pool::{
+    Account, AccountId, Affinity, At, Credential, Demand, Health, HealthEvidence, RotationSettings,
+};
 
 /// All accounts and everything that decides which one is used.
 #[derive(Debug, Default)]
@@ -50,7 +52,7 @@ impl Pool {
     pub fn set_settings(&mut self, settings: RotationSettings) {
         if self.settings != settings {
             self.settings = settings;
-            self.look_again();
+            self.refresh_glances();
             self.touch();
         }
     }
@@ -71,21 +73,21 @@ impl Pool {
 
     /// Tells what time it is, before anything is decided: a clock that was set back leaves evidence from the future behind,
     /// which then counts as evidence of now. Says whether there was any.
-    pub fn pass_time(&mut self, now: At) -> bool {
+    pub fn observe_clock(&mut self, now: At) -> bool {
         if !self.told.is_ahead_of(now) {
             self.told = self.told.max(now);
             return false;
         }
         self.told = now;
-        self.affinity.settle_clock(now);
+        self.affinity.clamp_future(now);
         self.joined.values_mut().for_each(|at| *at = at.not_ahead_of(now));
         let mut settled = false;
         for account in &mut self.accounts {
             let before = account.health.clone();
-            account.health.settle_clock(now);
+            account.health.clamp_future(now);
             settled |= account.health != before;
         }
-        self.look_again();
+        self.refresh_glances();
         if settled {
             self.touch();
         }
@@ -161,25 +163,25 @@ impl Pool {
             let changed = replace(&mut account.credential, credential);
             if changed {
                 account.health.reinstate();
-                account.doubt = None;
+                account.refresh_uncertain = None;
             }
             changed
         });
     }
 
     /// Whether it is known what became of the refresh token that the account holds.
-    pub fn set_doubt(&mut self, id: &AccountId, doubt: Option<Mark>) {
-        self.update(id, |account| replace(&mut account.doubt, doubt));
+    pub fn set_doubt(&mut self, id: &AccountId, refresh_uncertain: Option<HealthEvidence>) {
+        self.update(id, |account| replace(&mut account.refresh_uncertain, refresh_uncertain));
     }
 
-    pub fn mark_needs_login(&mut self, id: &AccountId, mark: Mark) {
+    pub fn mark_needs_login(&mut self, id: &AccountId, mark: HealthEvidence) {
         self.update(id, |account| {
             account.health.needs_login(mark);
             true
         });
     }
 
-    pub fn mark_deactivated(&mut self, id: &AccountId, mark: Mark) {
+    pub fn mark_deactivated(&mut self, id: &AccountId, mark: HealthEvidence) {
         self.update(id, |account| {
             account.health.deactivate(mark);
             true
@@ -200,7 +202,7 @@ impl Pool {
         self.update(id, |account| {
             let before = account.health.clone();
             account.health.absorb(health);
-            account.health.settle_clock(now);
+            account.health.clamp_future(now);
             account.health != before
         })
     }
@@ -238,7 +240,7 @@ impl Pool {
         if let Some(&index) = self.by_id.get(id) {
             self.choices += 1;
             self.chosen[index] = self.choices;
-            self.look_again_at(index);
+            self.refresh_glance(index);
         }
     }
 
@@ -246,7 +248,7 @@ impl Pool {
     pub(crate) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
         let changed = change(&mut self.accounts[index]);
-        self.look_again_at(index);
+        self.refresh_glance(index);
         if changed {
             self.touch();
         }
@@ -269,13 +271,13 @@ impl Pool {
         self.glances = nth_by_id.into_iter().enumerate().map(|(at, nth)| self.glance(at, nth)).collect();
     }
 
-    pub(crate) fn look_again(&mut self) {
+    pub(crate) fn refresh_glances(&mut self) {
         for index in 0..self.accounts.len() {
-            self.look_again_at(index);
+            self.refresh_glance(index);
         }
     }
 
-    pub(crate) fn look_again_at(&mut self, index: usize) {
+    pub(crate) fn refresh_glance(&mut self, index: usize) {
         self.glances[index] = self.glance(index, self.glances[index].nth_by_id);
     }
 
@@ -311,7 +313,7 @@ fn replace<T: PartialEq>(slot: &mut T, new: T) -> bool {
 mod tests {
     use super::*;
     use crate::pool::testing::{credential, id, limited, pool_of};
-    use crate::pool::{State, Walk};
+    use crate::pool::{Failover, State};
 
     const NOW: At = At(1000);
 
@@ -319,9 +321,9 @@ mod tests {
     fn a_removed_account_takes_its_pin_and_sessions_with_it() {
         let mut pool = pool_of(&["a", "b", "c"]);
         pool.pin(&id("b"));
-        let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-        walk.next(&mut pool, NOW);
-        walk.succeeded(&mut pool, NOW);
+        let mut failover = Failover::new(Demand { session: Some("s".into()), ..Demand::default() });
+        failover.next(&mut pool, NOW);
+        failover.succeeded(&mut pool, NOW);
         let revision = pool.revision();
         assert_eq!(pool.remove(&id("b")).map(|account| account.label), Some("b".into()));
         assert!(pool.revision() > revision);
@@ -358,10 +360,10 @@ mod tests {
     fn a_clock_that_is_set_back_by_more_than_a_moment_settles_what_the_future_left_behind() {
         let mut pool = pool_of(&["a"]);
         let later = At::from_secs(7200);
-        assert!(!pool.pass_time(later));
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, later);
-        walk.failed(&mut pool, &limited(), later);
+        assert!(!pool.observe_clock(later));
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, later);
+        failover.failed(&mut pool, &limited(), later);
         let rest = |pool: &Pool, now: At| {
             let cooldown = pool.get(&id("a")).and_then(|account| account.health.cooldown.as_ref());
             cooldown.map(|cooldown| cooldown.until.since(now))
@@ -370,11 +372,11 @@ mod tests {
         let revision = pool.revision();
         for (now, settled) in [(7201, false), (7197, false), (7190, true), (7189, false), (1, true)] {
             let now = At::from_secs(now);
-            assert_eq!(pool.pass_time(now), settled, "{now:?}");
+            assert_eq!(pool.observe_clock(now), settled, "{now:?}");
         }
         assert!(told.is_some() && rest(&pool, At::from_secs(1)) == told, "{told:?}");
         assert_eq!(pool.revision(), revision + 2);
-        assert!(!pool_of(&["a"]).pass_time(At(0)));
+        assert!(!pool_of(&["a"]).observe_clock(At(0)));
     }
 
     #[test]

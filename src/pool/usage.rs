@@ -163,7 +163,7 @@ impl Usage {
         Seen { at: self.fetched_at, source: self.source }
     }
 
-    /// Takes over every part that `reading` has. Windows of one limit are replaced together, since a plan change
+    /// ArgKind over every part that `reading` has. Windows of one limit are replaced together, since a plan change
     /// drops some.
     pub fn update(&mut self, reading: UsageReading) {
         self.join(&Usage::from(reading), true);
@@ -196,8 +196,8 @@ impl Usage {
         take_later_known(&mut self.resets_left, &other.resets_left, came_later);
     }
 
-    /// See [`crate::pool::Health::settle_clock`].
-    pub(crate) fn settle_clock(&mut self, now: At) {
+    /// See [`crate::pool::Health::clamp_future`].
+    pub(crate) fn clamp_future(&mut self, now: At) {
         let settle = |seen: &mut Seen| seen.at = seen.at.not_ahead_of(now);
         self.fetched_at = self.fetched_at.not_ahead_of(now);
         self.limits_listed_at = self.limits_listed_at.map(|at| at.not_ahead_of(now));

@@ -13,7 +13,7 @@ pub struct TokenParams {
     /// An account's id, label or e-mail; the account that rotation would use now when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// How much longer the token has to live, five minutes when absent. Beyond the life of any token it is redeemed
+    /// How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
     /// once, and the freshest is answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_valid_ms: Option<u64>,
@@ -38,7 +38,7 @@ pub struct RefreshParams {
     /// An account's id, label or e-mail, or `all`, which is the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Redeem also when the token is still good, and once more what was refused or whose answer was lost.
+    /// Refresh also when the token is still good, and once more what was refused or whose answer was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
 }

@@ -33,7 +33,7 @@ pub enum ChangeReason {
     Removed,
     /// The account in use changed, or the pin.
     Rotation,
-    /// A token was redeemed.
+    /// A token was refreshed.
     Refresh,
     Usage,
     /// A cooldown or back-off began or ended.
@@ -70,9 +70,9 @@ pub enum WarningKind {
     CorruptFile,
     SettingsInvalid,
     OutcomeUnknown,
-    /// A refresh token that was redeemed before came back, e.g. with an old copy of the file.
+    /// A refresh token that was refreshed before came back, e.g. with an old copy of the file.
     ConsumedCredential,
-    /// Upstream revoked several logins, so no token is redeemed for a while.
+    /// Upstream revoked several logins, so no token is refreshed for a while.
     RedeemPaused,
     /// This machine's clock and upstream's disagree.
     ClockSkew,

@@ -8,7 +8,7 @@ use super::Method;
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VerifyParams {
-    /// Also ask upstream, with the tokens as they are: none is redeemed for it.
+    /// Also ask upstream, with the tokens as they are: none is refreshed for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<bool>,
 }
@@ -95,7 +95,7 @@ pub enum CheckId {
     Accounts,
     /// Refresh tokens have one owner.
     SharedCredentials,
-    /// Redeeming is not paused, and no answer to a redeem was lost.
+    /// Redeeming is not paused, and no answer to a refresh was lost.
     Redeeming,
     /// For each account: it needs no login and is not deactivated.
     AccountLogin,

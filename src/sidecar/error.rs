@@ -1,6 +1,6 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
-use crate::auth::{LoginError, RedeemError};
+use crate::auth::{LoginError, TokenRefreshError};
 use crate::clock;
 use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
@@ -98,11 +98,11 @@ pub(crate) fn login(error: &LoginError) -> RpcError {
     let mut rpc = RpcError::new(kind, error.to_string());
     match error {
         LoginError::Server { status, .. } => rpc.data.status = *status,
-        LoginError::Exchange(RedeemError::Terminal { status, code, .. }) => {
+        LoginError::Exchange(TokenRefreshError::Terminal { status, code, .. }) => {
             rpc.data.status = Some(*status);
             rpc.data.code.clone_from(code);
         }
-        LoginError::Exchange(RedeemError::Transient { status, .. }) => rpc.data.status = *status,
+        LoginError::Exchange(TokenRefreshError::Transient { status, .. }) => rpc.data.status = *status,
         LoginError::NoDeviceLogins => rpc.data.hint = Some("use the flow `browser`".to_owned()),
         _ => {}
     }

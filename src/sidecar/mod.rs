@@ -2,7 +2,7 @@
 //! touches no file itself.
 //!
 //! The pool lives behind one mutex: lock, decide, unlock, and never held over an await. Credentials on disk are the
-//! truth; [`load`] brings them into memory, [`redeem`] replaces them, [`persist`] keeps what was learned about them.
+//! truth; [`load`] brings them into memory, [`refresh`] replaces them, [`persist`] keeps what was learned about them.
 
 pub(crate) mod accounts;
 mod blocking;
@@ -26,25 +26,25 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::http::{BaseUrl, HttpClient};
-use crate::pool::{Pool, RotationSettings, Tempo};
+use crate::pool::{PollSchedule, Pool, RotationSettings};
 use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, HistoryFile, Paths, RedeemFile, SettingsFile, StateFile, UsageAsksFile};
+use crate::store::{AccountsFile, HistoryFile, Paths, PollLogFile, RefreshJournal, SettingsFile, StateFile};
 use crate::upstream::Upstream;
 use crate::watch::WatchReport;
 
 pub use login::logins::LoginOptions;
 pub use router::methods;
 
-use self::accounts::persist::Persist;
+use self::accounts::persist::StateSaver;
 use accounts::settings::Preferences;
 use completion::run::Completions;
-use credentials::pending_writes::Unstored;
-use credentials::refresher::Redeems;
+use credentials::pending_writes::PendingWrites;
+use credentials::refresher::Refresher;
 use import::Imports;
 use login::logins::Logins;
-use methods::history::Log;
-use methods::initialize::Session;
-use methods::status::Shown;
+use methods::history::HistoryRecorder;
+use methods::initialize::ClientSession;
+use methods::status::StatusNotifier;
 use notify::notifier::Notifier;
 use usage::fetch::UsageFetches;
 use usage::poll::UsagePolls;
@@ -55,12 +55,12 @@ pub struct Options {
     pub paths: Paths,
     pub upstream_url: BaseUrl,
     pub auth_url: BaseUrl,
-    /// How long the host lane rests between two redeems (upstream revokes families that are refreshed in a burst).
-    pub redeem_spacing: Duration,
+    /// How long the host lane rests between two refreshes (upstream revokes families that are refreshed in a burst).
+    pub refresh_spacing: Duration,
     pub login: LoginOptions,
-    /// How often accounts that nobody uses are looked after.
+    /// How often accounts that reason uses are looked after.
     pub upkeep_interval: Duration,
-    pub usage_tempo: Tempo,
+    pub usage_tempo: PollSchedule,
     pub start: Start,
 }
 
@@ -71,7 +71,7 @@ pub enum Start {
     Merging,
     NotMerging,
     /// Nothing is changed, not even what should be.
-    LookingOnly,
+    ReadOnly,
 }
 
 /// One running sidecar: the pool, the files and the clients around it.
@@ -88,17 +88,17 @@ pub struct Sidecar {
     imports: Imports,
     http: HttpClient,
     upstream: Upstream,
-    session: Session,
+    session: ClientSession,
     notifier: Notifier,
-    persist: Persist,
-    redeems: Redeems,
-    unstored: Unstored,
+    persist: StateSaver,
+    refreshes: Refresher,
+    unstored: PendingWrites,
     logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
-    shown: Shown,
+    shown: StatusNotifier,
     usage_polls: UsagePolls,
-    log: Log,
+    log: HistoryRecorder,
     watching: OnceLock<WatchReport>,
 }
 
@@ -123,26 +123,26 @@ impl Sidecar {
             imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
             upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
             http,
-            session: Session::default(),
+            session: ClientSession::default(),
             notifier: Notifier::default(),
-            persist: Persist::default(),
-            redeems: Redeems::new(RedeemFile::new(options.paths.state_dir.clone())),
-            unstored: Unstored::default(),
+            persist: StateSaver::default(),
+            refreshes: Refresher::new(RefreshJournal::new(options.paths.state_dir.clone())),
+            unstored: PendingWrites::default(),
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),
-            shown: Shown::default(),
-            usage_polls: UsagePolls::new(UsageAsksFile::new(&options.paths.state_dir), clock::now()),
-            log: Log::new(HistoryFile::new(&options.paths.state_dir)),
+            shown: StatusNotifier::default(),
+            usage_polls: UsagePolls::new(PollLogFile::new(&options.paths.state_dir), clock::now()),
+            log: HistoryRecorder::new(HistoryFile::new(&options.paths.state_dir)),
             watching: OnceLock::new(),
             options,
         });
         sidecar.load_settings();
         match sidecar.options.start {
-            Start::LookingOnly => sidecar.look_at_everything(),
+            Start::ReadOnly => sidecar.inspect_everything(),
             Start::Merging | Start::NotMerging => {
                 sidecar.load_everything();
-                sidecar.look_for_unknown_outcomes();
+                sidecar.check_unknown_outcomes();
             }
         }
         if sidecar.options.start == Start::Merging {
@@ -154,7 +154,7 @@ impl Sidecar {
     /// The pool, for one decision. A panic while it was held leaves plain data behind, so poisoning is ignored.
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.pass_time(clock::now()) {
+        if pool.observe_clock(clock::now()) {
             self.changed(ChangeReason::Cooldown);
         }
         pool
@@ -171,21 +171,21 @@ impl Sidecar {
         self.persist.soon();
     }
 
-    /// Ends what is under way: redeems that were sent are stored, and what was learned is kept. The caller bounds the
+    /// Ends what is under way: refreshes that were sent are stored, and what was learned is kept. The caller bounds the
     /// time.
     pub async fn finish(self: &Arc<Self>) {
-        if self.options.start == Start::LookingOnly {
+        if self.options.start == Start::ReadOnly {
             return;
         }
-        if self.redeems.are_under_way() {
+        if self.refreshes.are_under_way() {
             // A slow token endpoint may use up all the time there is.
             self.flush().await;
-            self.redeems.settle().await;
+            self.refreshes.settle().await;
         }
         self.logins.settle().await;
         self.flush().await;
         self.finish_history().await;
-        self.store_the_unstored(Duration::ZERO).await;
+        self.flush_pending(Duration::ZERO).await;
         // Last, because a client that does not read makes this wait. One that is gone misses nothing.
         let _ = self.send_events().await;
     }

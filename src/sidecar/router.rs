@@ -111,14 +111,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::pool::Tempo;
+    use crate::pool::PollSchedule;
     use crate::protocol::openrpc;
     use crate::sidecar::{LoginOptions, Options, Start};
-    use crate::store::{PathOptions, Paths, Surroundings};
+    use crate::store::{PathOptions, Paths, ProcessEnv};
 
     #[test]
     fn what_is_answered_is_what_the_document_lists() {
-        let nowhere = Surroundings {
+        let nowhere = ProcessEnv {
             home: Some("/nowhere".into()),
             state_dir: Some("/nowhere/state".into()),
             current_dir: "/".into(),
@@ -127,11 +127,11 @@ mod tests {
             paths: Paths::resolve(&PathOptions::default(), |_| None, &nowhere).unwrap(),
             upstream_url: "https://localhost".parse().unwrap(),
             auth_url: "https://localhost".parse().unwrap(),
-            redeem_spacing: Duration::ZERO,
+            refresh_spacing: Duration::ZERO,
             login: LoginOptions::default(),
             upkeep_interval: Duration::MAX,
-            usage_tempo: Tempo::every(Duration::MAX),
-            start: Start::LookingOnly,
+            usage_tempo: PollSchedule::every(Duration::MAX),
+            start: Start::ReadOnly,
         });
         let methods = methods(sidecar).unwrap();
         let mut answered: Vec<&str> = methods.method_names().collect();

@@ -89,7 +89,7 @@ impl SimHandle {
     }
 
     /// Requests to the token endpoint with a refresh token of this account, refused ones included.
-    pub fn redeems(&self, name: &str) -> usize {
+    pub fn refreshes(&self, name: &str) -> usize {
         self.requests(name, Route::Token)
     }
 

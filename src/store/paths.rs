@@ -14,7 +14,7 @@ pub struct PathOptions {
 
 /// What the machine says about this user.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct ProcessEnv {
     pub home: Option<PathBuf>,
     /// The platform's state directory for multicodex.
     pub state_dir: Option<PathBuf>,
@@ -41,10 +41,10 @@ pub struct PathError {
     pub variable: &'static str,
 }
 
-impl Surroundings {
+impl ProcessEnv {
     pub fn of_this_process() -> Self {
         let project = directories::ProjectDirs::from("", "", "multicodex");
-        Surroundings {
+        ProcessEnv {
             home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
             state_dir: project
                 .map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned()),
@@ -58,7 +58,7 @@ impl Paths {
     pub fn resolve(
         options: &PathOptions,
         variable: impl Fn(&str) -> Option<OsString>,
-        surroundings: &Surroundings,
+        surroundings: &ProcessEnv,
     ) -> Result<Paths, PathError> {
         let home = surroundings.home.as_deref();
         let chosen = |flag: &Option<PathBuf>, name: &str| {
@@ -107,8 +107,8 @@ fn expand_home(path: &Path, home: Option<&Path>) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn surroundings() -> Surroundings {
-        Surroundings {
+    fn surroundings() -> ProcessEnv {
+        ProcessEnv {
             home: Some("/home/ada".into()),
             state_dir: Some("/home/ada/.local/state/multicodex".into()),
             current_dir: "/home/ada/code".into(),
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_missing_home_matters_only_when_it_is_needed() {
-        let nowhere = Surroundings { current_dir: "/".into(), ..Surroundings::default() };
+        let nowhere = ProcessEnv { current_dir: "/".into(), ..ProcessEnv::default() };
         let error = Paths::resolve(&PathOptions::default(), |_| None, &nowhere).unwrap_err();
         assert_eq!(error.flag, "--agent-dir");
         let named = PathOptions {

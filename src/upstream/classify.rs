@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use self::evidence::Evidence;
-use super::loose;
+use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
 use crate::pool::{At, Failure, FailureKind, Source};
 
@@ -31,7 +31,7 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &str, source: Sou
 /// The meaning of an `error`, `response.failed` or cancelled response event, with the status and headers it may
 /// carry inside.
 pub fn classify_event(event: &Value, now: At) -> Failure {
-    let headers = event.get("headers").and_then(Value::as_object).map(loose::headers_from_json);
+    let headers = event.get("headers").and_then(Value::as_object).map(lenient::headers_from_json);
     let headers = headers.unwrap_or_default();
     let evidence = Evidence::from_event(event);
     describe(kind_of(&evidence, &headers), Source::StreamEvent, evidence, &headers, now)
@@ -87,15 +87,15 @@ fn kind_without_code(evidence: &Evidence, headers: &HeaderMap, told_to_wait: boo
 }
 
 fn window_is_exhausted(headers: &HeaderMap) -> bool {
-    loose::header(headers, "x-codex-rate-limit-reached-type").is_some()
+    lenient::header(headers, "x-codex-rate-limit-reached-type").is_some()
         || ["primary", "secondary"].iter().any(|slot| {
-            loose::header_number(headers, &format!("x-codex-{slot}-used-percent"))
+            lenient::header_number(headers, &format!("x-codex-{slot}-used-percent"))
                 .is_some_and(|used| used >= 100.0)
         })
 }
 
 fn is_html(headers: &HeaderMap, body: &str) -> bool {
-    let said = loose::header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    let said = lenient::header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
     let body = body.trim_start();
     let starts = |tag: &str| body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
     (said && !body.starts_with('{')) || starts("<!doctype") || starts("<html")
@@ -103,7 +103,7 @@ fn is_html(headers: &HeaderMap, body: &str) -> bool {
 
 /// A page comes from something in front of upstream: Cloudflare's challenge or block, or a broken gateway.
 fn kind_of_page(status: StatusCode, headers: &HeaderMap, body: &str) -> FailureKind {
-    let challenge = loose::header(headers, "cf-mitigated").is_some()
+    let challenge = lenient::header(headers, "cf-mitigated").is_some()
         || ["Just a moment", "challenge-platform", "cf-chl", "cf_chl"].iter().any(|mark| body.contains(mark));
     match status.as_u16() {
         403 | 429 => FailureKind::Challenge,
@@ -137,7 +137,7 @@ fn describe(kind: FailureKind, source: Source, evidence: Evidence, headers: &Hea
     Failure {
         resets_at: evidence.resets_at(now),
         retry_after,
-        limit_id: loose::header(headers, "x-codex-active-limit")
+        limit_id: lenient::header(headers, "x-codex-active-limit")
             .filter(|id| limited && !is_main_limit(id))
             .map(limit_id_of),
         status: evidence.status,

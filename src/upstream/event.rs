@@ -17,12 +17,12 @@ pub struct Event {
     /// Valid JSON text, byte for byte but for line ends between its tokens, which read as spaces: the text always
     /// fits on one line.
     json: Bytes,
-    sort: Sort,
+    sort: EventKind,
 }
 
 /// What its `type` says, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
+enum EventKind {
     /// No `type`, or none that is a string.
     Untyped,
     RateLimits,
@@ -61,7 +61,7 @@ impl Event {
             return Ok(None);
         }
         serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
-        let sort = Sort::of(text);
+        let sort = EventKind::of(text);
         // A line end within a valid JSON text stands between tokens, never in a string.
         let json = match memchr2(b'\n', b'\r', text.as_bytes()) {
             None if text.len() == data.len() => data,
@@ -75,7 +75,7 @@ impl Event {
     /// A body that is an event already stays what it is.
     pub(super) fn from_whole_body(body: Bytes) -> Result<Event, NotJson> {
         let event = Event::read(body)?.ok_or(NotJson)?;
-        if event.sort != Sort::Untyped {
+        if event.sort != EventKind::Untyped {
             return Ok(event);
         }
         if !event.json.starts_with(b"{") {
@@ -90,7 +90,7 @@ impl Event {
         };
         let begin = format!(r#"{{"type":"{kind}","response":"#);
         let json = Bytes::from([begin.as_bytes(), &event.json, b"}"].concat());
-        Ok(Event { json, sort: Sort::named(kind) })
+        Ok(Event { json, sort: EventKind::named(kind) })
     }
 
     /// As it is to be handed on.
@@ -106,14 +106,14 @@ impl Event {
 
     pub fn meaning(&self, asked: Asked) -> EventMeaning {
         match self.sort {
-            Sort::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
-            Sort::Preamble => EventMeaning::Preamble { usage: None },
-            Sort::Output | Sort::Untyped => EventMeaning::Output,
-            Sort::Completed => EventMeaning::Completed { usage: self.response().1 },
-            Sort::Incomplete => EventMeaning::Incomplete { usage: self.response().1 },
-            Sort::Failed => self.failed(asked),
+            EventKind::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
+            EventKind::Preamble => EventMeaning::Preamble { usage: None },
+            EventKind::Output | EventKind::Untyped => EventMeaning::Output,
+            EventKind::Completed => EventMeaning::Completed { usage: self.response().1 },
+            EventKind::Incomplete => EventMeaning::Incomplete { usage: self.response().1 },
+            EventKind::Failed => self.failed(asked),
             // pi's parser takes it for the end as well; what it is worth stands in the status.
-            Sort::Done => match self.response() {
+            EventKind::Done => match self.response() {
                 (Some(status), _) if status == "failed" || status == "cancelled" => self.failed(asked),
                 (Some(status), usage) if status == "incomplete" => EventMeaning::Incomplete { usage },
                 (_, usage) => EventMeaning::Completed { usage },
@@ -152,39 +152,40 @@ struct ResponseHead<'a> {
     error: Option<&'a RawValue>,
 }
 
-impl Sort {
+impl EventKind {
     /// The type is nearly always the first member; then nothing of a large event is read a second time.
-    fn of(json: &str) -> Sort {
+    fn of(json: &str) -> EventKind {
         #[derive(Deserialize)]
         struct Typed {
             #[serde(default)]
             r#type: String,
         }
         if !json.starts_with('{') {
-            return Sort::Untyped;
+            return EventKind::Untyped;
         }
         let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
         match first {
-            Some((kind, _)) if !kind.contains('\\') => Sort::named(kind),
-            _ => serde_json::from_str(json).map_or(Sort::Untyped, |typed: Typed| Sort::named(&typed.r#type)),
+            Some((kind, _)) if !kind.contains('\\') => EventKind::named(kind),
+            _ => serde_json::from_str(json)
+                .map_or(EventKind::Untyped, |typed: Typed| EventKind::named(&typed.r#type)),
         }
     }
 
-    fn named(kind: &str) -> Sort {
+    fn named(kind: &str) -> EventKind {
         match kind {
-            "" => Sort::Untyped,
-            "codex.rate_limits" => Sort::RateLimits,
+            "" => EventKind::Untyped,
+            "codex.rate_limits" => EventKind::RateLimits,
             "response.created"
             | "response.in_progress"
             | "response.queued"
             | "response.metadata"
-            | "keepalive" => Sort::Preamble,
-            "response.completed" => Sort::Completed,
-            "response.incomplete" => Sort::Incomplete,
-            "response.failed" | "response.cancelled" | "error" => Sort::Failed,
-            "response.done" => Sort::Done,
-            kind if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => Sort::Preamble,
-            _ => Sort::Output,
+            | "keepalive" => EventKind::Preamble,
+            "response.completed" => EventKind::Completed,
+            "response.incomplete" => EventKind::Incomplete,
+            "response.failed" | "response.cancelled" | "error" => EventKind::Failed,
+            "response.done" => EventKind::Done,
+            kind if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => EventKind::Preamble,
+            _ => EventKind::Output,
         }
     }
 }
@@ -265,19 +266,19 @@ mod tests {
 
     #[test]
     fn data_is_kept_byte_for_byte_on_one_line() {
-        let check = |data: &[u8], expected: Result<Option<(&str, Sort)>, NotJson>| {
+        let check = |data: &[u8], expected: Result<Option<(&str, EventKind)>, NotJson>| {
             let event = Event::read(Bytes::copy_from_slice(data));
             let event = event.as_ref().map(|event| event.as_ref().map(|event| (text(event), event.sort)));
             assert_eq!(event.map_err(|error| *error), expected);
         };
         check(
             br#"{"b":1.50e+02, "type" : "error","a":"\ud800\u0041"}"#,
-            Ok(Some((r#"{"b":1.50e+02, "type" : "error","a":"\ud800\u0041"}"#, Sort::Failed))),
+            Ok(Some((r#"{"b":1.50e+02, "type" : "error","a":"\ud800\u0041"}"#, EventKind::Failed))),
         );
-        check(b"{\"type\":\n\"x\"}\r", Ok(Some((r#"{"type": "x"}"#, Sort::Output))));
-        check(b" {\"type\":\"x\"} ", Ok(Some((r#"{"type":"x"}"#, Sort::Output))));
-        check(br#"{"type":"e\u0072ror"}"#, Ok(Some((r#"{"type":"e\u0072ror"}"#, Sort::Failed))));
-        check(br#"{"type":7}"#, Ok(Some((r#"{"type":7}"#, Sort::Untyped))));
+        check(b"{\"type\":\n\"x\"}\r", Ok(Some((r#"{"type": "x"}"#, EventKind::Output))));
+        check(b" {\"type\":\"x\"} ", Ok(Some((r#"{"type":"x"}"#, EventKind::Output))));
+        check(br#"{"type":"e\u0072ror"}"#, Ok(Some((r#"{"type":"e\u0072ror"}"#, EventKind::Failed))));
+        check(br#"{"type":7}"#, Ok(Some((r#"{"type":7}"#, EventKind::Untyped))));
         check(b"", Ok(None));
         check(b" ", Ok(None));
         check(b"[DONE]", Ok(None));
@@ -285,43 +286,43 @@ mod tests {
         check(b"{\"type\":\"x\"", Err(NotJson));
         check(b"{} {}", Err(NotJson));
         check(b"\"a\nb\"", Err(NotJson));
-        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, Sort::Untyped))));
+        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, EventKind::Untyped))));
         check(b"{\"a\":\"\xff\"}", Err(NotJson));
         check(b"<html>", Err(NotJson));
     }
 
     #[test]
     fn a_whole_response_is_its_terminal_event() {
-        let check = |body: &str, sort: Sort, json: &str| {
+        let check = |body: &str, sort: EventKind, json: &str| {
             let event = Event::from_whole_body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
             assert_eq!((event.sort, text(&event)), (sort, json));
         };
         check(
             r#"{"id":"r","status":"completed"}"#,
-            Sort::Completed,
+            EventKind::Completed,
             r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#,
         );
         check(
             "{\n \"status\": \"incomplete\"\n}\n",
-            Sort::Incomplete,
+            EventKind::Incomplete,
             r#"{"type":"response.incomplete","response":{  "status": "incomplete" }}"#,
         );
         check(
             r#"{"status":"failed","error":{"code":"x"}}"#,
-            Sort::Failed,
+            EventKind::Failed,
             r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x"}}}"#,
         );
         check(
             r#"{"error":{"code":"x"}}"#,
-            Sort::Failed,
+            EventKind::Failed,
             r#"{"type":"response.failed","response":{"error":{"code":"x"}}}"#,
         );
         check(
             r#"{"status":"completed","error":null}"#,
-            Sort::Completed,
+            EventKind::Completed,
             r#"{"type":"response.completed","response":{"status":"completed","error":null}}"#,
         );
-        check(r#"{"type":"error"}"#, Sort::Failed, r#"{"type":"error"}"#);
+        check(r#"{"type":"error"}"#, EventKind::Failed, r#"{"type":"error"}"#);
         for body in ["", "[DONE]", "{", "[]", "7"] {
             assert_eq!(Event::from_whole_body(Bytes::from(body)).unwrap_err(), NotJson, "{body}");
         }

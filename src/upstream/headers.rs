@@ -101,7 +101,7 @@ impl AnswerHeaders {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())).filter(|_| shown)
         });
         let date =
-            super::loose::header(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
+            super::lenient::header(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
         let date = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
         let skew = date.map(|date| ClockSkew::between(At(0) + date, asked.requested_at, asked.answered_at));
         AnswerHeaders { shown: shown.collect(), usage: from_headers(headers, asked), skew }

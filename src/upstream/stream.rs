@@ -1,4 +1,4 @@
-//! The events of an answer, one by one, with an eye on silence. It hands out what came and says how the body ended;
+//! The events of an answer, one by one, with an eye on idle_timeout. It hands out what came and says how the body ended;
 //! whether that end was in order is told by the last event, not here.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::{Event, NotJson};
-use super::silence::{Silent, unless_silent};
+use super::idle_timeout::{Silent, with_idle_timeout};
 use super::sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 use crate::http::explain;
 use crate::pool::{Failure, FailureKind, Source};
@@ -72,7 +72,7 @@ impl EventStream {
             let ended = match &mut self.body {
                 Body::Ended(fault) => return fault.take().map_or(Ok(None), Err),
                 Body::Whole(_) => None,
-                Body::Reading(response) => match unless_silent(idle, response.chunk()).await {
+                Body::Reading(response) => match with_idle_timeout(idle, response.chunk()).await {
                     Ok(Ok(Some(chunk))) => {
                         self.splitter.feed(chunk);
                         continue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
-use super::loose::{self, Loose};
+use super::lenient::{self, Lenient};
 use crate::pool::{AdditionalLimit, At, Credits, SpendControl, UsageReading, UsageSource, Window};
 
 /// The limit that every plan has. Its header family is `x-codex-*`.
@@ -29,7 +29,7 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
     let limits = header_families(headers)
         .into_iter()
         .map(|family| AdditionalLimit {
-            name: loose::header(headers, &format!("x-{family}-limit-name")).map(str::to_owned),
+            name: lenient::header(headers, &format!("x-{family}-limit-name")).map(str::to_owned),
             windows: header_windows(headers, &family, asked.answered_at),
             limit_id: limit_id_of(&family),
         })
@@ -37,13 +37,13 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
         .collect();
     let reading = UsageReading {
         windows,
-        reached: loose::header(headers, "x-codex-rate-limit-reached-type").map(str::to_owned),
+        reached: lenient::header(headers, "x-codex-rate-limit-reached-type").map(str::to_owned),
         limits,
         lists_limits: false,
         credits: header_credits(headers),
         spend: None,
         resets_left: None,
-        plan: loose::header(headers, "x-codex-plan-type").map(str::to_owned),
+        plan: lenient::header(headers, "x-codex-plan-type").map(str::to_owned),
         source: UsageSource::ResponseHeaders,
         requested_at: asked.requested_at,
         fetched_at: asked.answered_at,
@@ -152,7 +152,7 @@ fn header_windows(headers: &HeaderMap, family: &str, now: At) -> Vec<Window> {
         let mut number = |what: &str| {
             name.truncate(family_and_slot);
             name.push_str(what);
-            loose::header_number(headers, &name)
+            lenient::header_number(headers, &name)
         };
         let minutes = number("window-minutes");
         window(number("used-percent"), minutes, number("reset-at"), number("reset-after-seconds"), now)
@@ -191,7 +191,7 @@ fn window(
 }
 
 fn resets_at(at: Option<f64>, after: Option<f64>, now: At) -> Option<At> {
-    at.and_then(loose::at_from_unix).or_else(|| {
+    at.and_then(lenient::at_from_unix).or_else(|| {
         let after = after.filter(|seconds| *seconds > 0.0)?;
         Some(now + Duration::try_from_secs_f64(after).ok()?)
     })
@@ -252,7 +252,7 @@ fn json_credits(credits: Option<&Value>) -> Option<Credits> {
 }
 
 fn header_credits(headers: &HeaderMap) -> Option<Credits> {
-    let flag = |name: &str| match loose::header(headers, name)?.to_ascii_lowercase().as_str() {
+    let flag = |name: &str| match lenient::header(headers, name)?.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
@@ -264,7 +264,7 @@ fn header_credits(headers: &HeaderMap) -> Option<Credits> {
     Some(Credits {
         has_credits: has_credits.unwrap_or(false),
         unlimited: unlimited.unwrap_or(false),
-        balance: loose::header(headers, "x-codex-credits-balance").map(str::to_owned),
+        balance: lenient::header(headers, "x-codex-credits-balance").map(str::to_owned),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Two things at once that were each right alone: what a redeem, an import and the user do to one account at the same
+//! Two things at once that were each right alone: what a refresh, an import and the user do to one account at the same
 //! time, at the real boundary.
 
 use std::time::Duration;
@@ -24,13 +24,13 @@ async fn labels(sidecar: &Sidecar) -> Vec<(String, bool)> {
 }
 
 #[tokio::test]
-async fn a_label_that_went_to_another_account_during_a_redeem_does_not_cost_that_one_its_login() {
+async fn a_label_that_went_to_another_account_during_a_refresh_does_not_cost_that_one_its_login() {
     let stage = Stage::with([expired("ada"), SimAccount::named("bob")]).await;
     slow_to_renew(&stage, "ada");
     let sidecar = stage.sidecar().await;
     let bob = stage.read_accounts()["accounts"][1]["refreshToken"].clone();
     let (_, ()) = tokio::join!(sidecar.token("ada"), async {
-        eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is on its way", async || stage.sim.refreshes("ada") == 1).await;
         remove(&sidecar, "ada").await;
         let params = LabelParams { account: email("bob"), label: email("ada") };
         sidecar.client.request::<Label>(&params).await.expect("the label is free");
@@ -61,17 +61,17 @@ async fn a_link_that_another_program_left_out_of_the_file_is_put_back() {
 }
 
 #[tokio::test]
-async fn an_account_of_pi_that_was_removed_during_its_redeem_stays_away() {
+async fn an_account_of_pi_that_was_removed_during_its_refresh_stays_away() {
     let stage = Stage::with([SimAccount::named("bob")]).await;
     stage.log_pi_in(&stage.sim.add_account(expired("ada")));
     slow_to_renew(&stage, "ada");
     let sidecar = stage.sidecar().await;
     let old = stage.login_of_pi();
     let (_, ()) = tokio::join!(sidecar.token("ada"), async {
-        eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is on its way", async || stage.sim.refreshes("ada") == 1).await;
         remove(&sidecar, "ada").await;
     });
-    assert_ne!(stage.login_of_pi()["refresh"], old["refresh"], "what was redeemed is pi's all the same");
+    assert_ne!(stage.login_of_pi()["refresh"], old["refresh"], "what was refreshed is pi's all the same");
     sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
     assert_eq!(labels(&sidecar).await, [(email("bob"), false)]);
     sidecar.end().await;
@@ -101,13 +101,13 @@ async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_p
     let mut held = None;
     let asked = async {
         let label = async {
-            eventually("a token is on its way", async || stage.sim.redeems("ada") == 1).await;
+            eventually("a token is on its way", async || stage.sim.refreshes("ada") == 1).await;
             held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("free"));
             sidecar.client.request::<Label>(&edit).await
         };
         let ada = sidecar.token("ada");
         let cleo = async {
-            eventually("a token is on its way", async || stage.sim.redeems("ada") == 1).await;
+            eventually("a token is on its way", async || stage.sim.refreshes("ada") == 1).await;
             sidecar.token("cleo").await
         };
         let _ = tokio::join!(label, ada, cleo);

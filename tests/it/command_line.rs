@@ -54,7 +54,7 @@ async fn refresh_renews_and_says_what_it_could_not() {
     let (code, json, _) = run(&stage, &["refresh", &email("ada"), "--json", "--force"]).await;
     let answer: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, answer["results"].as_array().map(Vec::len)), (0, Some(1)), "{json}");
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.redeems("bob"), stage.sim.reused()), (2, 1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.refreshes("bob"), stage.sim.reused()), (2, 1, 0));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_copy_of_codex_s_login_is_taken_with_a_warning() {
     assert_eq!((code, &answer["warning"]["kind"]), (0, &json!("shared_credential")));
     assert_eq!((&answer["changed"], answer["unchanged"].as_array().map(Vec::len)), (&json!(false), Some(1)));
 
-    // Once it is redeemed here, the copy that is still there is not taken over.
+    // Once it is refreshed here, the copy that is still there is not taken over.
     assert_eq!(run(&stage, &["refresh", &email("ada"), "--force"]).await.0, 0);
     let before = stage.read_accounts();
     let (code, told, _) = run(&stage, &["import", "--from", "codex", "--path", path]).await;
@@ -231,7 +231,7 @@ async fn a_person_is_warned_in_plain_words_and_whoever_asks_for_a_log_gets_one()
     let behaviour = Behaviour::row("refresh_token_expired").expect("a row");
     stage.sim.add_rule(Rule::always(behaviour).on(Route::Token));
     let (_, _, warned) = run(&stage, &["refresh", "--force"]).await;
-    assert!(warned.contains("warning: the refresh token was not redeemed (acc_"), "{warned}");
+    assert!(warned.contains("warning: the refresh token was not refreshed (acc_"), "{warned}");
     // What is in a file does not leave its line.
     stage.write_accounts(r#"{"accounts": [{"email": "ada\n\u001b[31m", "accessToken": 7}]}"#);
     let (_, _, warned) = run(&stage, &["history"]).await;
@@ -289,7 +289,7 @@ async fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is_one() {
         assert!(errors.starts_with("multicodex: stdout cannot be written to: "), "{arguments:?}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
     }
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
 }
 
 #[tokio::test]

@@ -83,6 +83,6 @@ async fn the_extension_and_the_sidecar_read_what_the_other_writes() {
     assert_eq!((&read["valid"], &read["accounts"][1]["quotaExhaustedUntil"]), (&json!(true), &json!(until)));
     assert_eq!(read["accounts"][0]["refreshToken"], stage.read_accounts()["accounts"][0]["refreshToken"]);
     assert_ne!(read["accounts"][0]["accessToken"], json!(token));
-    assert_eq!((stage.sim.redeems("bob"), stage.sim.redeems("ada"), stage.sim.reused()), (2, 0, 0));
+    assert_eq!((stage.sim.refreshes("bob"), stage.sim.refreshes("ada"), stage.sim.reused()), (2, 0, 0));
     sidecar.end().await;
 }

@@ -1,4 +1,4 @@
-//! The account that belongs to pi, at the real boundary: it is redeemed under pi's lock and written back, and what pi
+//! The account that belongs to pi, at the real boundary: it is refreshed under pi's lock and written back, and what pi
 //! does meanwhile counts.
 
 use std::fs;
@@ -23,7 +23,7 @@ async fn with_pi(ada: SimAccount) -> Stage {
 }
 
 #[tokio::test]
-async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched() {
+async fn a_refreshed_credential_is_written_back_to_pi_and_nothing_else_is_touched() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
     let before = stage.file_of_pi();
@@ -43,12 +43,12 @@ async fn a_redeemed_credential_is_written_back_to_pi_and_nothing_else_is_touched
     // Our own write is no news.
     let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
     assert!(!answer.changed, "{answer:?}");
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
     sidecar.end().await;
 }
 
 #[tokio::test]
-async fn what_pi_renewed_is_adopted_and_not_redeemed() {
+async fn what_pi_renewed_is_adopted_and_not_refreshed() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
     // Whoever merges waits for this one, so that only the look under pi's lock can find the new login.
@@ -63,7 +63,7 @@ async fn what_pi_renewed_is_adopted_and_not_redeemed() {
     });
     let token = asked.expect("pi's token").access_token;
     assert_eq!(stage.file_of_pi()["openai-codex"]["access"], json!(token));
-    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(stage.sim.refreshes("ada"), 0);
     drop(blind);
     eventually("the accounts file follows", async || {
         stage.read_accounts()["accounts"][1]["accessToken"] == token
@@ -90,12 +90,12 @@ async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
                 assert_eq!(refused.data["retryable"], true, "{refused:?}");
             }
         }
-        assert_eq!(stage.sim.redeems("ada"), 0);
+        assert_eq!(stage.sim.refreshes("ada"), 0);
         // Others are not held up by it.
         sidecar.token("bob").await.expect("bob has nothing to do with pi");
         drop(held);
         // What was begun goes on: pi's file has the new token without anyone asking again.
-        eventually("redeemed once the lock is free", async || stage.sim.redeems("ada") == 1).await;
+        eventually("refreshed once the lock is free", async || stage.sim.refreshes("ada") == 1).await;
         eventually("pi has the new token", async || {
             stage.read_accounts()["accounts"][1]["accessToken"]
                 == stage.file_of_pi()["openai-codex"]["access"]
@@ -106,7 +106,7 @@ async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
 }
 
 #[tokio::test]
-async fn five_sidecars_redeem_pi_s_token_once() {
+async fn five_sidecars_refresh_pi_s_token_once() {
     let stage = with_pi(expired("ada")).await;
     let sidecars = join_all((0..5).map(|_| stage.sidecar())).await;
     let tokens = join_all(sidecars.iter().map(|sidecar| sidecar.token("ada"))).await;
@@ -114,7 +114,7 @@ async fn five_sidecars_redeem_pi_s_token_once() {
         let token = token.expect("a token").access_token;
         assert_eq!(stage.file_of_pi()["openai-codex"]["access"], json!(token));
     }
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
 }
 
 #[tokio::test]
@@ -140,13 +140,13 @@ async fn a_token_whose_result_pi_could_not_get_is_not_sent() {
     fs::write(stage.auth_file(), "{\"openai-codex\": {\"type\":").expect("written");
     let refused = sidecar.token("ada").await.expect_err("the file cannot be written");
     assert_eq!(refused.code, -32016, "{refused:?}");
-    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(stage.sim.refreshes("ada"), 0);
     assert_eq!(sidecar.account("ada").await.state, AccountState::Ready);
     sidecar.end().await;
 }
 
 #[tokio::test]
-async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_redeem_puts_it_right() {
+async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_refresh_puts_it_right() {
     let stage = with_pi(expired("ada")).await;
     let sidecar = stage.sidecar().await;
     let old = fs::read(stage.auth_file()).expect("read");
@@ -174,23 +174,23 @@ async fn pi_s_own_edits_and_ours_both_survive() {
     let sidecar = stage.sidecar().await;
     let edits = 60;
     let mut pi = proper_lockfile::node(module, &stage.auth_file(), "edit", edits).spawn().expect("node runs");
-    let mut redeemed = 0;
+    let mut refreshed = 0;
     while pi.try_wait().expect("a child").is_none() {
         let answer = sidecar.refresh(Some("ada"), true).await;
         assert!(answer.results[0].ok, "{answer:?}");
-        redeemed += 1;
+        refreshed += 1;
     }
     assert!(pi.wait().expect("a child").success());
     let file = stage.file_of_pi();
     assert_eq!(file["count"], edits);
     assert_eq!(file["openai-codex"]["access"], stage.read_accounts()["accounts"][1]["accessToken"]);
-    assert!(redeemed > 1, "they were at it at the same time");
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (redeemed, 0));
+    assert!(refreshed > 1, "they were at it at the same time");
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (refreshed, 0));
     sidecar.end().await;
 }
 
 #[tokio::test]
-async fn eight_sidecars_redeem_five_tokens_once_each_while_pi_s_lock_library_contends_for_one() {
+async fn eight_sidecars_refresh_five_tokens_once_each_while_pi_s_lock_library_contends_for_one() {
     let Some(module) = proper_lockfile::module() else { return };
     let others = ["bob", "cleo", "dora", "emil"];
     let stage = Stage::with(others.map(expired)).await;
@@ -205,7 +205,7 @@ async fn eight_sidecars_redeem_five_tokens_once_each_while_pi_s_lock_library_con
     assert!(pi.wait().expect("a child").success());
     assert_eq!(stage.file_of_pi()["count"], edits);
     for name in others.into_iter().chain(["ada"]) {
-        assert_eq!(stage.sim.redeems(name), 1, "{name}");
+        assert_eq!(stage.sim.refreshes(name), 1, "{name}");
         for sidecar in &sidecars {
             sidecar.token(name).await.expect("every sidecar serves every account");
         }
@@ -227,13 +227,13 @@ async fn a_token_that_is_pi_s_is_renewed_under_pi_s_lock_though_the_link_was_los
     let held = LockDirectory::acquire(&stage.auth_file(), Duration::ZERO).expect("free");
     let (token, ()) = tokio::join!(sidecar.token("ada"), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        assert_eq!(stage.sim.redeems("ada"), 0, "pi's lock is waited for");
+        assert_eq!(stage.sim.refreshes("ada"), 0, "pi's lock is waited for");
         drop(held);
     });
     assert_eq!(stage.login_of_pi()["access"], json!(token.expect("a token").access_token));
     drop(blind);
     eventually("it is linked again", async || sidecar.account("ada").await.linked).await;
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
     sidecar.end().await;
 }
 
@@ -245,7 +245,7 @@ async fn what_pi_is_logged_in_with_is_kept_alive_while_pi_does_not_run() {
     command.env("MULTICODEX_TEST_UPKEEP_MS", "50");
     let sidecar = Sidecar::start(command).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(stage.sim.redeems("ada"), 0, "pi is at it");
+    assert_eq!(stage.sim.refreshes("ada"), 0, "pi is at it");
     let old = stage.login_of_pi();
     drop(held);
     eventually("pi has a new token", async || stage.login_of_pi()["access"] != old["access"]).await;
@@ -253,21 +253,22 @@ async fn what_pi_is_logged_in_with_is_kept_alive_while_pi_does_not_run() {
         stage.read_accounts()["accounts"][1]["accessToken"] == stage.login_of_pi()["access"]
     })
     .await;
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
     sidecar.end().await;
 }
 
 #[tokio::test]
-async fn a_login_of_pi_s_that_was_got_while_a_token_was_redeemed_is_the_one_that_counts() {
+async fn a_login_of_pi_s_that_was_got_while_a_token_was_refreshed_is_the_one_that_counts() {
     let stage = with_pi(SimAccount::named("ada")).await;
     stage.sim.add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
     let sidecar = stage.sidecar().await;
     let old = stage.login_of_pi();
     let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
-        eventually("the token is sent", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is sent", async || stage.sim.refreshes("ada") == 1).await;
         // pi gets its login first, and then waits for its lock, which is ours.
         let login = stage.sim.sign_in("ada").expect("known");
-        eventually("pi has what was redeemed", async || stage.login_of_pi()["access"] != old["access"]).await;
+        eventually("pi has what was refreshed", async || stage.login_of_pi()["access"] != old["access"])
+            .await;
         stage.log_pi_in(&login);
         login
     });
@@ -281,7 +282,7 @@ async fn a_login_of_pi_s_that_was_got_while_a_token_was_redeemed_is_the_one_that
         sidecar.token("ada").await.is_ok_and(|token| token.access_token == login.access_token)
     })
     .await;
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
     sidecar.end().await;
 }
 
@@ -307,22 +308,23 @@ async fn a_login_that_lives_shorter_than_the_one_it_replaces_is_taken_over() {
     eventually("the account is ready", async || sidecar.account("ada").await.state == AccountState::Ready)
         .await;
     assert_eq!(sidecar.token("ada").await.expect("a token").access_token, login.access_token);
-    assert_eq!(stage.sim.redeems("ada"), 1);
+    assert_eq!(stage.sim.refreshes("ada"), 1);
     sidecar.end().await;
 }
 
 #[tokio::test]
-async fn a_login_that_another_sidecar_stored_while_a_token_was_redeemed_is_not_written_over() {
+async fn a_login_that_another_sidecar_stored_while_a_token_was_refreshed_is_not_written_over() {
     let stage = with_pi(SimAccount::named("ada")).await;
     stage.sim.add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
     let sidecar = stage.sidecar().await;
     let old = stage.login_of_pi();
     let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
-        eventually("the token is sent", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is sent", async || stage.sim.refreshes("ada") == 1).await;
         let lock = stage.state_dir().join("codex-accounts.json.lock");
         let held = LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round");
         let login = stage.sim.sign_in("ada").expect("known");
-        eventually("pi has what was redeemed", async || stage.login_of_pi()["access"] != old["access"]).await;
+        eventually("pi has what was refreshed", async || stage.login_of_pi()["access"] != old["access"])
+            .await;
         stage.log_pi_in(&login);
         store_in_accounts_file(&stage, 1, &login);
         drop(held);
@@ -333,7 +335,7 @@ async fn a_login_that_another_sidecar_stored_while_a_token_was_redeemed_is_not_w
         assert_eq!(file, &json!(login.refresh_token));
     }
     assert_eq!(sidecar.token("ada").await.expect("a token").access_token, login.access_token);
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
     sidecar.end().await;
 }
 

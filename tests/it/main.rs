@@ -20,7 +20,7 @@ mod options;
 mod peer;
 mod proper_lockfile;
 mod real_pi;
-mod redeem;
+mod refresh;
 mod schema;
 mod screens;
 mod script;

@@ -50,7 +50,7 @@ async fn what_another_program_marks_is_taken_over_without_a_restart() {
     assert_eq!(sidecar.account("ada").await.state, AccountState::Cooling);
     mark(&stage, "ada", |entry| drop(entry.as_object_mut().expect("an entry").remove("quotaExhaustedUntil")));
     comes_to(&sidecar, "ada", AccountState::Ready).await;
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.redeems("bob")), (0, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.refreshes("bob")), (0, 0));
     sidecar.end().await;
 }
 
@@ -80,7 +80,7 @@ async fn a_mark_goes_to_the_account_and_not_to_who_bears_its_label_by_then() {
     let sidecar = stage.sidecar().await;
     let mut held = None;
     let (answer, ()) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
-        eventually("the token is on its way", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is on its way", async || stage.sim.refreshes("ada") == 1).await;
         let lock = stage.state_dir().join("codex-accounts.json.lock");
         held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round"));
     });

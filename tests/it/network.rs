@@ -162,8 +162,8 @@ async fn tokens_and_completions_go_over_tls_and_share_one_http2_connection() {
         (&one.expect("an answer")["status"], &other.expect("an answer")["status"]),
         (&json!("completed"), &json!("completed"))
     );
-    assert_eq!((stage.sim.posts("ada"), stage.sim.redeems("ada")), (3, 1));
-    // A token is redeemed on a connection of its own.
+    assert_eq!((stage.sim.posts("ada"), stage.sim.refreshes("ada")), (3, 1));
+    // A token is refreshed on a connection of its own.
     assert_eq!(front.agreed(), ["h2", "h2"]);
     sidecar.end().await;
 }

@@ -153,7 +153,7 @@ async fn a_real_pi_and_the_sidecar_share_a_login_through_ten_expiries() {
     let mut sidecar = stage.sidecar().await;
     let mut pi = Pi::start(program, &stage);
     for expiry in 1..=10 {
-        let (before, refresh) = (stage.sim.redeems("ada"), stage.login_of_pi()["refresh"].clone());
+        let (before, refresh) = (stage.sim.refreshes("ada"), stage.login_of_pi()["refresh"].clone());
         // What was handed out so far is worth nothing any more.
         stage.sim.revoke_access("ada");
         let prompt = format!("number {expiry}");
@@ -172,8 +172,8 @@ async fn a_real_pi_and_the_sidecar_share_a_login_through_ten_expiries() {
         };
         let answer = asked.unwrap_or_else(|error| panic!("pi at expiry {expiry}: {error}"));
         assert!(answer.contains(&prompt), "{answer}");
-        assert!(stage.sim.redeems("ada") > before, "expiry {expiry} was one");
-        assert_ne!(stage.login_of_pi()["refresh"], refresh, "pi has what was redeemed");
+        assert!(stage.sim.refreshes("ada") > before, "expiry {expiry} was one");
+        assert_ne!(stage.login_of_pi()["refresh"], refresh, "pi has what was refreshed");
         assert_eq!(stage.sim.reused(), 0, "expiry {expiry}");
         sidecar.client.request::<Import>(&ImportParams::default()).await.expect("merged");
         eventually("both files hold one credential", async || {

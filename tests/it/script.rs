@@ -207,7 +207,7 @@ pub fn rule(text: &str) -> Result<Rule, String> {
     )
 }
 
-/// `posts ada 1, redeems bob 0, usage ada 1, reused 0`, or `body|headers|end ada N …`
+/// `posts ada 1, refreshes bob 0, usage ada 1, reused 0`, or `body|headers|end ada N …`
 fn stated(text: &str) -> Result<Step, String> {
     let (word, rest) = first_word(text);
     if matches!(word, "body" | "headers" | "end") {
@@ -249,7 +249,7 @@ fn stated(text: &str) -> Result<Step, String> {
 fn route(word: &str) -> Option<Route> {
     match word {
         "posts" => Some(Route::Responses),
-        "token" | "redeems" => Some(Route::Token),
+        "token" | "refreshes" => Some(Route::Token),
         "usage" => Some(Route::Usage),
         "models" => Some(Route::Models),
         _ => None,

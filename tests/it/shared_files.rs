@@ -165,20 +165,20 @@ fn removing_an_account_removes_every_record_of_it() {
 }
 
 #[test]
-fn a_token_redeemed_while_its_account_is_renamed_is_stored() {
+fn a_token_refreshed_while_its_account_is_renamed_is_stored() {
     let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
     world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(500));
     let mut peer = world.peer();
     let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
     let completion = peer.request("complete/collect", params);
-    eventually("it is being redeemed", || world.sim().redeems("ada") > 0);
+    eventually("it is being refreshed", || world.sim().refreshes("ada") > 0);
     peer.call("accounts/label", json!({"account": "ada@example.com", "label": "work"})).expect("renamed");
     peer.expect_response(completion).expect("an answer");
     drop(peer);
     let file: Value =
         serde_json::from_str(&fs::read_to_string(world.accounts_file()).expect("readable")).expect("JSON");
     assert_eq!(file["accounts"][0]["email"], "work");
-    assert_ne!(file["accounts"][0]["refreshToken"], "rt_sim_ada_1", "the redeemed token is lost");
+    assert_ne!(file["accounts"][0]["refreshToken"], "rt_sim_ada_1", "the refreshed token is lost");
 }
 
 /// What was chosen holds in the sidecar although it could not be saved, and the error says so.

@@ -161,18 +161,18 @@ async fn a_client_that_goes_away_is_seen() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_are_redeemed_once() {
+async fn refresh_tokens_are_refreshed_once() {
     let bench = Bench::new().await;
-    let (status, issued) = bench.redeem(&bench.ada.refresh_token).await;
+    let (status, issued) = bench.refresh(&bench.ada.refresh_token).await;
     assert_eq!((status.as_u16(), issued["expires_in"].as_i64()), (200, Some(864_000)));
     let newer =
         SimLogin { access_token: issued["access_token"].as_str().unwrap().to_owned(), ..bench.ada.clone() };
     assert_eq!(bench.ask(&newer).send().await.unwrap().status(), 200);
 
-    let (status, refused) = bench.redeem(&bench.ada.refresh_token).await;
+    let (status, refused) = bench.refresh(&bench.ada.refresh_token).await;
     assert_eq!((status.as_u16(), &refused["error"]["code"]), (401, &json!("refresh_token_reused")));
-    assert_eq!((bench.handle.redeems("ada"), bench.handle.reused(), bench.handle.posts("ada")), (2, 1, 1));
-    assert_eq!(bench.redeem("rt_sim_unknown").await.1["error"], "invalid_grant");
+    assert_eq!((bench.handle.refreshes("ada"), bench.handle.reused(), bench.handle.posts("ada")), (2, 1, 1));
+    assert_eq!(bench.refresh("rt_sim_unknown").await.1["error"], "invalid_grant");
 
     // As a form, with the refresh token kept.
     let kept = Issue { omit: vec!["refresh_token".to_owned()], identity_of: None };
@@ -189,7 +189,7 @@ async fn refresh_tokens_are_redeemed_once() {
         .unwrap();
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!((answer.get("refresh_token"), answer["access_token"].is_string()), (None, true));
-    assert_eq!(bench.redeem(refresh).await.0, 200);
+    assert_eq!(bench.refresh(refresh).await.0, 200);
 }
 
 #[tokio::test]
@@ -200,12 +200,12 @@ async fn a_lost_answer_costs_the_refresh_token() {
     let body = json!({ "grant_type": "refresh_token", "refresh_token": bench.ada.refresh_token }).to_string();
     let lost = bench.client.post(url).header("content-type", "application/json").body(body).send().await;
     assert!(lost.is_err(), "{lost:?}");
-    assert_eq!(bench.redeem(&bench.ada.refresh_token).await.1["error"]["code"], "refresh_token_reused");
+    assert_eq!(bench.refresh(&bench.ada.refresh_token).await.1["error"]["code"], "refresh_token_reused");
     assert_eq!(bench.handle.log()[0].end, RequestEnd::Broken);
 }
 
 #[tokio::test]
-async fn nothing_is_done_for_a_redeem_that_is_cut() {
+async fn nothing_is_done_for_a_refresh_that_is_cut() {
     let bench = Bench::new().await;
     for how in [Behaviour::Cut, Behaviour::Reset] {
         bench.handle.add_rule(Rule::next(1, how).of("ada").on(Route::Token));
@@ -215,7 +215,7 @@ async fn nothing_is_done_for_a_redeem_that_is_cut() {
         let request = bench.client.post(url).header("content-type", "application/json").body(body);
         assert!(request.send().await.is_err());
     }
-    assert_eq!(bench.redeem(&bench.ada.refresh_token).await.0, 200);
+    assert_eq!(bench.refresh(&bench.ada.refresh_token).await.0, 200);
 }
 
 #[tokio::test]

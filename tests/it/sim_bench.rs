@@ -48,7 +48,7 @@ impl Bench {
             .body(body().to_string())
     }
 
-    pub async fn redeem(&self, refresh_token: &str) -> (StatusCode, Value) {
+    pub async fn refresh(&self, refresh_token: &str) -> (StatusCode, Value) {
         let body = json!({ "grant_type": "refresh_token", "client_id": "c", "refresh_token": refresh_token });
         let answer = self
             .client

@@ -105,7 +105,7 @@ impl Stage {
         self.file_of_pi()["openai-codex"].clone()
     }
 
-    /// The real binary with everything pointed at this stage, and no rest between redeems.
+    /// The real binary with everything pointed at this stage, and no rest between refreshes.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_multicodex"));
         command

@@ -109,14 +109,14 @@ async fn a_cooled_account_is_probed_and_comes_back_early_without_a_completion_sp
 }
 
 #[tokio::test]
-async fn an_endpoint_that_refuses_good_tokens_costs_one_redeem_and_marks_nobody() {
+async fn an_endpoint_that_refuses_good_tokens_costs_one_refresh_and_marks_nobody() {
     let stage = Stage::with([SimAccount::named("ada")]).await;
     let refused = Behaviour::row("token_invalidated").expect("a row");
     stage.sim.add_rule(Rule::always(refused).of("ada").on(Route::Usage));
     // Rests of 0.2, 0.4, 0.8 s.
     let sidecar = polling(&stage, Duration::from_secs(1)).await;
     eventually("it is asked again and again", async || asked(&stage, "ada") >= 5).await;
-    assert_eq!(stage.sim.redeems("ada"), 1);
+    assert_eq!(stage.sim.refreshes("ada"), 1);
     assert_eq!(sidecar.account("ada").await.state, AccountState::Ready);
     complete(&sidecar).await;
     sidecar.end().await;

@@ -89,7 +89,7 @@ async fn two() -> Stage {
 }
 
 #[tokio::test]
-async fn nothing_is_amiss_and_no_token_is_redeemed_for_it() {
+async fn nothing_is_amiss_and_no_token_is_refreshed_for_it() {
     let stage = two().await;
     let answer = check(&stage, &[]).await;
     let ids: Vec<CheckId> = answer.checks.iter().map(|check| check.id).collect();
@@ -99,7 +99,8 @@ async fn nothing_is_amiss_and_no_token_is_redeemed_for_it() {
     for id in [CheckId::AccountLogin, CheckId::AccountToken, CheckId::AccountUsage] {
         assert_eq!(ids.iter().filter(|seen| **seen == id).count(), 2, "{id:?}");
     }
-    let asked = ["ada", "bob"].map(|name| (stage.sim.requests(name, Route::Usage), stage.sim.redeems(name)));
+    let asked =
+        ["ada", "bob"].map(|name| (stage.sim.requests(name, Route::Usage), stage.sim.refreshes(name)));
     assert_eq!(asked, [(1, 0), (1, 0)]);
 }
 
@@ -187,7 +188,7 @@ async fn tokens_and_logins() {
     assert!(
         dead.hint.as_deref().is_some_and(|hint| hint.contains("multicodex refresh ada@example.com --force"))
     );
-    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(stage.sim.refreshes("ada"), 0);
 
     let stage = two().await;
     let mut file = stage.read_accounts();
@@ -265,7 +266,7 @@ async fn refresh_tokens_with_two_owners() {
 }
 
 #[tokio::test]
-async fn a_running_sidecar_looks_without_mending_or_redeeming() {
+async fn a_running_sidecar_looks_without_mending_or_refreshing() {
     let stage = two().await;
     let sidecar = stage.sidecar().await;
     stage.sim.revoke_access("ada");
@@ -283,5 +284,5 @@ async fn a_running_sidecar_looks_without_mending_or_redeeming() {
         files.map(|(path, file)| (path.clone(), file.clone())).collect::<Vec<_>>()
     };
     assert_eq!(shared(&before), shared(&after));
-    assert_eq!((stage.sim.redeems("ada"), sidecar.account("ada").await.usage), (0, None));
+    assert_eq!((stage.sim.refreshes("ada"), sidecar.account("ada").await.usage), (0, None));
 }

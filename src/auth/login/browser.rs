@@ -5,10 +5,10 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::callback::{CALLBACK_PATH, Callbacks, Expected, Visitor};
+use super::callback::{BrowserConnection, CALLBACK_PATH, Callbacks, Expected};
 use super::redirect::Redirect;
 use super::{CALLBACK_PORTS, Grant, LoginError};
-use crate::auth::redeem::OauthClient;
+use crate::auth::refresh::OauthClient;
 use crate::auth::token_endpoint::CLIENT_ID;
 use crate::http::BaseUrl;
 use crate::secret::Secret;
@@ -50,7 +50,7 @@ pub enum PasteError {
 }
 
 impl BrowserLogin {
-    /// Takes a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
+    /// ArgKind a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
     /// behalf this is.
     pub async fn begin(
         auth_base: &BaseUrl,
@@ -102,7 +102,7 @@ impl BrowserLogin {
     }
 
     /// Waits for the answer, and gives the browser that brought it, if one did. The port is free again afterwards.
-    pub async fn grant(mut self) -> (Result<Grant, LoginError>, Option<Visitor>) {
+    pub async fn grant(mut self) -> (Result<Grant, LoginError>, Option<BrowserConnection>) {
         let (answer, visitor) = tokio::select! {
             arrival = self.expected.arrival() => (arrival.answer, Some(arrival.visitor)),
             // It cannot be closed: a sender of it is in `self`.
@@ -120,7 +120,7 @@ impl Paste {
         (Paste { state, answers }, pasted)
     }
 
-    /// Takes a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
+    /// ArgKind a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
     /// state. Once one was taken the login is about to end, and what comes after makes no difference.
     pub fn submit(&self, input: &str) -> Result<(), PasteError> {
         let answer = self.read(input)?;

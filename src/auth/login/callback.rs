@@ -32,12 +32,12 @@ const MAX_CONNECTIONS: usize = 32;
 
 /// The logins that wait for a browser. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Callbacks(Arc<Mutex<Desk>>);
+pub struct Callbacks(Arc<Mutex<Registry>>);
 
 #[derive(Debug, Default)]
-struct Desk {
+struct Registry {
     /// By state.
-    waiting: HashMap<String, oneshot::Sender<Arrival>>,
+    waiting: HashMap<String, oneshot::Sender<Callback>>,
     server: Option<Server>,
     /// The last server, which may not have let go of its port yet.
     closing: Option<JoinHandle<()>>,
@@ -54,23 +54,23 @@ struct Server {
 pub(super) struct Expected {
     callbacks: Callbacks,
     state: Secret,
-    arrival: oneshot::Receiver<Arrival>,
+    arrival: oneshot::Receiver<Callback>,
     /// None when every port was taken.
     pub port: Option<u16>,
 }
 
 /// The browser came back.
 #[derive(Debug)]
-pub(super) struct Arrival {
+pub(super) struct Callback {
     pub answer: Result<Secret, LoginError>,
-    pub visitor: Visitor,
+    pub visitor: BrowserConnection,
 }
 
 /// A browser that waits to be shown what became of its login.
 #[derive(Debug)]
-pub struct Visitor(TcpStream);
+pub struct BrowserConnection(TcpStream);
 
-impl Visitor {
+impl BrowserConnection {
     /// Shows the page and ends the connection. A browser that is gone is no matter.
     pub async fn show(mut self, page: &Page) {
         let answer = page.to_http();
@@ -103,14 +103,14 @@ impl Callbacks {
         Expected { callbacks: self.clone(), state: state.clone(), arrival, port }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    fn desk(&self) -> MutexGuard<'_, Registry> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Expected {
     /// Waits for ever when there is no server.
-    pub(super) async fn arrival(&mut self) -> Arrival {
+    pub(super) async fn arrival(&mut self) -> Callback {
         match (&mut self.arrival).await {
             Ok(arrival) => arrival,
             Err(_) => std::future::pending().await,
@@ -172,7 +172,7 @@ async fn visit(mut stream: TcpStream, callbacks: Callbacks) {
         // It closed, or was idle: nothing was asked.
         Ok(None) | Err(_) => return,
     };
-    let visitor = Visitor(stream);
+    let visitor = BrowserConnection(stream);
     let redirect = match read_request(&head) {
         Ok(redirect) => redirect,
         Err(page) => return visitor.show(&page).await,
@@ -182,7 +182,7 @@ async fn visit(mut stream: TcpStream, callbacks: Callbacks) {
         redirect.answer.map(|answer| (answer, callbacks.desk().waiting.remove(state.expose())))
     });
     let Some((answer, Some(login))) = waiting else { return visitor.show(&Page::NotWaiting).await };
-    if let Err(arrival) = login.send(Arrival { answer, visitor }) {
+    if let Err(arrival) = login.send(Callback { answer, visitor }) {
         arrival.visitor.show(&Page::NotWaiting).await;
     }
 }

@@ -3,7 +3,7 @@
 use oauth2::{AuthType, AuthorizationCode, ClientId, PkceCodeVerifier, RedirectUrl, TokenUrl};
 
 use super::{Grant, LoginError};
-use crate::auth::redeem::{Issued, OauthClient, issued, told};
+use crate::auth::refresh::{Issued, OauthClient, issued, told};
 use crate::auth::token_endpoint::{CLIENT_ID, PATH, send};
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{At, Credential, Identity};

@@ -17,7 +17,7 @@ mod page;
 mod redirect;
 
 pub use browser::{BrowserLogin, Paste, PasteError};
-pub use callback::{CALLBACK_PORTS, Callbacks, Visitor};
+pub use callback::{BrowserConnection, CALLBACK_PORTS, Callbacks};
 pub use device::DeviceLogin;
 pub use exchange::{SignedIn, exchange};
 pub use opener::open_in_browser;
@@ -25,7 +25,7 @@ pub use page::Page;
 
 use url::Url;
 
-use super::token_endpoint::RedeemError;
+use super::token_endpoint::TokenRefreshError;
 use crate::secret::Secret;
 
 /// What a finished flow holds: a code that can be exchanged once, and what proves that we asked for it.
@@ -52,7 +52,7 @@ pub enum LoginError {
     #[error("the login server did not go along: {message}")]
     Server { status: Option<u16>, message: String },
     #[error("the code was not exchanged: {0}")]
-    Exchange(RedeemError),
+    Exchange(TokenRefreshError),
     #[error("the tokens are of no use: {0}")]
     Incomplete(&'static str),
 }

@@ -1,5 +1,5 @@
 //! What a failed attempt means, in the words of the protocol (section 8 "Kinds"). Produced by `upstream::classify`
-//! and by redeeming; consumed by the rotation walk.
+//! and by refreshing; consumed by the rotation failover.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ pub enum FailureKind {
     StreamInterrupted,
     IdleTimeout,
     UpstreamProtocol,
-    /// The credential cannot be stored, so it is not redeemed.
+    /// The credential cannot be stored, so it is not refreshed.
     Storage,
-    /// A redeem was sent and its answer never arrived. It stays the last: see [`FailureKind::ALL`].
+    /// A refresh was sent and its answer never arrived. It stays the last: see [`FailureKind::ALL`].
     OutcomeUnknown,
 }
 

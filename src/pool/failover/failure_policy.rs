@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use crate::pool::usage::latest_exhausted_reset;
-use crate::pool::{Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Mark, Pool, Source};
+use crate::pool::{
+    Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, HealthEvidence, Pool, Source,
+};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum FailureAction {
     /// Cools until the limit resets.
     Cool,
     /// Cools for as long as upstream says: seconds to minutes.
     Pause,
-    /// One replay with a token redeemed by force; refused again, it needs a login.
+    /// One replay with a token refreshed by force; refused again, it needs a login.
     ReplayOnce,
     NeedLogin,
     Deactivate,
@@ -27,33 +29,33 @@ pub(crate) enum Verdict {
     Surface,
 }
 
-impl Verdict {
+impl FailureAction {
     /// Whether a pin to this account is given up.
     pub(crate) fn ends_pin(self) -> bool {
-        matches!(self, Verdict::Cool | Verdict::NeedLogin | Verdict::Deactivate)
+        matches!(self, FailureAction::Cool | FailureAction::NeedLogin | FailureAction::Deactivate)
     }
 }
 
-pub(crate) fn verdict(kind: FailureKind) -> Verdict {
+pub(crate) fn verdict(kind: FailureKind) -> FailureAction {
     match kind {
-        FailureKind::UsageLimit | FailureKind::Credits => Verdict::Cool,
-        FailureKind::RateLimit => Verdict::Pause,
-        FailureKind::Unauthorized => Verdict::ReplayOnce,
-        FailureKind::LoginRequired => Verdict::NeedLogin,
-        FailureKind::Deactivated => Verdict::Deactivate,
+        FailureKind::UsageLimit | FailureKind::Credits => FailureAction::Cool,
+        FailureKind::RateLimit => FailureAction::Pause,
+        FailureKind::Unauthorized => FailureAction::ReplayOnce,
+        FailureKind::LoginRequired => FailureAction::NeedLogin,
+        FailureKind::Deactivated => FailureAction::Deactivate,
         FailureKind::WorkspaceDenied
         | FailureKind::TokenUnavailable
         | FailureKind::Storage
-        | FailureKind::OutcomeUnknown => Verdict::PassOver,
+        | FailureKind::OutcomeUnknown => FailureAction::PassOver,
         FailureKind::Overloaded
         | FailureKind::ServerError
         | FailureKind::Network
         | FailureKind::Challenge
         | FailureKind::StreamInterrupted
         | FailureKind::IdleTimeout
-        | FailureKind::UpstreamProtocol => Verdict::BackOff,
-        FailureKind::ModelUnsupported => Verdict::ExcludeModel,
-        FailureKind::RequestRejected | FailureKind::ContextLengthExceeded => Verdict::Surface,
+        | FailureKind::UpstreamProtocol => FailureAction::BackOff,
+        FailureKind::ModelUnsupported => FailureAction::ExcludeModel,
+        FailureKind::RequestRejected | FailureKind::ContextLengthExceeded => FailureAction::Surface,
     }
 }
 
@@ -62,13 +64,13 @@ impl Pool {
     pub(crate) fn penalize(
         &mut self,
         id: &AccountId,
-        verdict: Verdict,
+        verdict: FailureAction,
         failure: &Failure,
         model: Option<&str>,
         now: At,
     ) -> Option<At> {
-        self.pass_time(now);
-        let own_limit = own_limit(failure).filter(|_| verdict == Verdict::Cool);
+        self.observe_clock(now);
+        let own_limit = own_limit(failure).filter(|_| verdict == FailureAction::Cool);
         if let (Some(model), Some(limit)) = (model, own_limit) {
             self.learn_limit(model, limit);
         }
@@ -76,16 +78,20 @@ impl Pool {
         let mut until = None;
         self.update(id, |account| {
             match verdict {
-                Verdict::Cool => {
+                FailureAction::Cool => {
                     let cooldown = usage_cooldown(failure, account, fallback, now);
                     until = Some(account.health.cool(own_limit, cooldown, now));
                 }
-                Verdict::Pause => until = Some(account.health.cool(None, rate_cooldown(failure, now), now)),
-                Verdict::BackOff => until = Some(account.health.back_off(mark(failure, now), now)),
-                Verdict::ExcludeModel => until = model.map(|model| account.health.exclude_model(model, now)),
-                Verdict::NeedLogin => account.health.needs_login(mark(failure, now)),
-                Verdict::Deactivate => account.health.deactivate(mark(failure, now)),
-                Verdict::ReplayOnce | Verdict::PassOver | Verdict::Surface => return false,
+                FailureAction::Pause => {
+                    until = Some(account.health.cool(None, rate_cooldown(failure, now), now))
+                }
+                FailureAction::BackOff => until = Some(account.health.back_off(mark(failure, now), now)),
+                FailureAction::ExcludeModel => {
+                    until = model.map(|model| account.health.exclude_model(model, now))
+                }
+                FailureAction::NeedLogin => account.health.needs_login(mark(failure, now)),
+                FailureAction::Deactivate => account.health.deactivate(mark(failure, now)),
+                FailureAction::ReplayOnce | FailureAction::PassOver | FailureAction::Surface => return false,
             }
             true
         });
@@ -128,8 +134,8 @@ fn own_limit(failure: &Failure) -> Option<&str> {
     failure.limit_id.as_deref().filter(|limit| *limit != "codex")
 }
 
-fn mark(failure: &Failure, now: At) -> Mark {
-    Mark {
+fn mark(failure: &Failure, now: At) -> HealthEvidence {
+    HealthEvidence {
         kind: failure.kind,
         code: failure.code.clone(),
         message: failure.message.clone(),

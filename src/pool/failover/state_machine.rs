@@ -1,13 +1,13 @@
-//! The walk of one completion over the accounts, until output begins (protocol.md 5, "The rotation contract"). It
+//! The failover of one completion over the accounts, until output begins (protocol.md 5, "The rotation contract"). It
 //! waits for nothing and sends nothing: the sidecar does what it says and tells it what came of that.
 
-use super::failure_policy::{Verdict, verdict};
+use super::failure_policy::{FailureAction, verdict};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
 use crate::pool::{AccountId, At, Demand, Failure, Pool, WhyNotEligible};
 
-/// One completion's way through the pool. Ask `next`, do as it says, report what happened, ask again.
+/// One completion's way through the pool. PollRecord `next`, do as it says, report what happened, ask again.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct Failover {
     demand: Demand,
     attempts: u32,
     /// What came of each account tried, in the order they were first tried.
@@ -83,7 +83,7 @@ pub enum EndingKind {
 /// What a failed attempt leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Redeem the account's token by force, then send the same attempt again.
+    /// Refresh the account's token by force, then send the same attempt again.
     Replay,
     /// The account was dealt with; ask `next`.
     Moved {
@@ -102,9 +102,9 @@ pub struct AfterOutput {
     pub pin_cleared: bool,
 }
 
-impl Walk {
+impl Failover {
     pub fn new(demand: Demand) -> Self {
-        Walk {
+        Failover {
             demand,
             attempts: 0,
             tried: Vec::new(),
@@ -168,15 +168,15 @@ impl Walk {
     pub fn failed(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterFailure {
         let Some(account) = self.current.clone() else { return AfterFailure::Surface };
         let verdict = match verdict(failure.kind) {
-            Verdict::Surface => {
+            FailureAction::Surface => {
                 self.over = true;
                 return AfterFailure::Surface;
             }
-            Verdict::ReplayOnce if !self.replayed.contains(&account) => {
+            FailureAction::ReplayOnce if !self.replayed.contains(&account) => {
                 self.replayed.push(account);
                 return AfterFailure::Replay;
             }
-            Verdict::ReplayOnce => Verdict::NeedLogin,
+            FailureAction::ReplayOnce => FailureAction::NeedLogin,
             other => other,
         };
         self.current = None;
@@ -184,8 +184,8 @@ impl Walk {
         self.note(
             &account,
             match verdict {
-                Verdict::BackOff => Outcome::Transient,
-                Verdict::Cool | Verdict::Pause => Outcome::Cooled,
+                FailureAction::BackOff => Outcome::Transient,
+                FailureAction::Cool | FailureAction::Pause => Outcome::Cooled,
                 _ => Outcome::Spent,
             },
         );
@@ -203,7 +203,7 @@ impl Walk {
     pub fn failed_after_output(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterOutput {
         self.over = true;
         let verdict = verdict(failure.kind);
-        let cools = matches!(verdict, Verdict::Cool | Verdict::Pause | Verdict::Deactivate);
+        let cools = matches!(verdict, FailureAction::Cool | FailureAction::Pause | FailureAction::Deactivate);
         let Some(account) = self.current.take().filter(|_| cools) else {
             return AfterOutput { until: None, pin_cleared: false };
         };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::pool::testing::{failure, id, limited, pool_of, reading, window};
-use crate::pool::{AffinityMode, Failure, FailureKind, RotationSettings, Walk};
+use crate::pool::{AffinityMode, Failover, Failure, FailureKind, RotationSettings};
 
 const NOW: At = At(1_000_000_000);
 const MINUTE: i64 = 60_000;
@@ -29,9 +29,9 @@ fn pool_with(accounts: &[(&str, &Windows)]) -> Pool {
 }
 
 fn lose(pool: &mut Pool, name: &str, failure: &Failure) {
-    let mut walk = Walk::new(Demand { account: Some(id(name)), ..Demand::default() });
-    walk.next(pool, NOW);
-    walk.failed(pool, failure, NOW);
+    let mut failover = Failover::new(Demand { account: Some(id(name)), ..Demand::default() });
+    failover.next(pool, NOW);
+    failover.failed(pool, failure, NOW);
 }
 
 fn text(pool: &Pool, prefs: &FooterPrefs, now: At) -> String {
@@ -150,9 +150,10 @@ fn when_no_account_can_be_used_it_says_why() {
 fn it_is_about_the_account_that_the_next_completion_would_use() {
     let mut pool = pool_with(&[("a", USUAL), ("b", &[(WEEK, 0.0, HOUR)])]);
     let account = |pool: &Pool, session| Footer::of(pool, &FooterPrefs::default(), session, NOW).account;
-    let mut walk = Walk::new(Demand { account: Some(id("a")), session: Some("s".into()), model: None });
-    walk.next(&mut pool, NOW);
-    walk.succeeded(&mut pool, NOW);
+    let mut failover =
+        Failover::new(Demand { account: Some(id("a")), session: Some("s".into()), model: None });
+    failover.next(&mut pool, NOW);
+    failover.succeeded(&mut pool, NOW);
     assert_eq!(account(&pool, None), Some(id("b")));
     assert_eq!(account(&pool, Some("s")), Some(id("a")));
     assert_eq!(account(&pool, Some("another")), Some(id("b")));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pool::{At, Mark};
+use crate::pool::{At, HealthEvidence};
 
 /// A reading may end a cooldown only when it was requested this long after the refusal: upstream's count lags.
 pub const USAGE_LAG: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub struct Cooldown {
     pub certainty: Certainty,
     /// What upstream quoted, when it did.
     pub quoted_reset: Option<At>,
-    pub why: Mark,
+    pub why: HealthEvidence,
 }
 
 /// A short rest after transient failures: 30 s, doubling to 10 min. It ranks the account last, it does not exclude.
@@ -34,11 +34,11 @@ pub struct Backoff {
     pub until: At,
     /// Failures in a row so far, at least 1.
     pub failures: u32,
-    pub why: Mark,
+    pub why: HealthEvidence,
 }
 
 impl Cooldown {
-    /// Takes over a newer report about the same limit. A guess gives way to anything; better evidence never gives
+    /// ArgKind over a newer report about the same limit. A guess gives way to anything; better evidence never gives
     /// way to a guess; of two that are equally founded the longer holds, so that a later report never shortens it.
     pub(crate) fn report(&mut self, new: Cooldown, now: At) {
         let seen = self.why.since.max(new.why.since);
@@ -92,8 +92,8 @@ impl Cooldown {
         self.why.since = seen_at;
     }
 
-    /// See [`crate::pool::Health::settle_clock`]. A window's reset is upstream's own date and stands.
-    pub(crate) fn settle_clock(&mut self, now: At) {
+    /// See [`crate::pool::Health::clamp_future`]. A window's reset is upstream's own date and stands.
+    pub(crate) fn clamp_future(&mut self, now: At) {
         if self.certainty != Certainty::Prediction {
             self.until = self.until - self.why.since.since(now);
         }
@@ -133,7 +133,7 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn cooldown(certainty: Certainty, minutes: i64) -> Cooldown {
-        let why = Mark {
+        let why = HealthEvidence {
             kind: FailureKind::UsageLimit,
             code: None,
             message: String::new(),

@@ -2,38 +2,39 @@
 //! reads and writes, too. What was learned here is better founded, but whoever changes a mark means something by it.
 
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, Health, Mark, Pool, Source, Standing,
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, Health, HealthEvidence, HealthStatus, Pool,
+    Source,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct FileFlags {
     pub needs_login: bool,
     pub exhausted_until: Option<At>,
 }
 
-impl Marks {
+impl FileFlags {
     /// As they belong into the file.
-    pub fn of(account: &Account, now: At) -> Marks {
+    pub fn of(account: &Account, now: At) -> FileFlags {
         let limit =
             |cooldown: &&Cooldown| cooldown.until > now && cooldown.why.kind == FailureKind::UsageLimit;
-        Marks {
-            needs_login: matches!(account.health.standing, Standing::NeedsLogin(_)),
+        FileFlags {
+            needs_login: matches!(account.health.standing, HealthStatus::NeedsLogin(_)),
             exhausted_until: account.health.cooldown.as_ref().filter(limit).map(|cooldown| cooldown.until),
         }
     }
 }
 
-impl Mark {
+impl HealthEvidence {
     /// Evidence that is nothing but a member of the accounts file.
-    pub fn in_file(kind: FailureKind, now: At) -> Mark {
+    pub fn in_file(kind: FailureKind, now: At) -> HealthEvidence {
         let message = "marked in codex-accounts.json".to_owned();
-        Mark { kind, code: None, message, since: now, source: Source::File }
+        HealthEvidence { kind, code: None, message, since: now, source: Source::File }
     }
 }
 
 impl Pool {
     /// Someone else has changed the marks of an account from `before` to `found`.
-    pub fn take_marks(&mut self, id: &AccountId, before: Marks, found: Marks, now: At) {
+    pub fn take_marks(&mut self, id: &AccountId, before: FileFlags, found: FileFlags, now: At) {
         self.update(id, |account| {
             let login = before.needs_login != found.needs_login
                 && account.health.take_need_of_login(found.needs_login, now);
@@ -47,12 +48,12 @@ impl Pool {
 impl Health {
     fn take_need_of_login(&mut self, needed: bool, now: At) -> bool {
         match (needed, &self.standing) {
-            (true, Standing::Good) => {
-                self.needs_login(Mark::in_file(FailureKind::LoginRequired, now));
+            (true, HealthStatus::Good) => {
+                self.needs_login(HealthEvidence::in_file(FailureKind::LoginRequired, now));
                 true
             }
             // Whoever took the mark away believes that the login is good; the next use finds out.
-            (false, Standing::NeedsLogin(_)) => self.reinstate(),
+            (false, HealthStatus::NeedsLogin(_)) => self.reinstate(),
             _ => false,
         }
     }
@@ -61,7 +62,7 @@ impl Health {
         let held = self.cooldown_of(None, now);
         match until.filter(|until| *until > now) {
             Some(until) if held.is_none_or(|held| held.until < until) => {
-                let why = Mark::in_file(FailureKind::UsageLimit, now);
+                let why = HealthEvidence::in_file(FailureKind::UsageLimit, now);
                 let cooldown = Cooldown { until, certainty: Certainty::Prediction, quoted_reset: None, why };
                 self.cool(None, cooldown, now);
                 true
@@ -89,19 +90,19 @@ mod tests {
     const NOW: At = At(1_000_000);
     const LATER: At = At(2_000_000);
 
-    fn marks(needs_login: bool, exhausted_until: Option<At>) -> Marks {
-        Marks { needs_login, exhausted_until }
+    fn marks(needs_login: bool, exhausted_until: Option<At>) -> FileFlags {
+        FileFlags { needs_login, exhausted_until }
     }
 
     #[test]
     fn what_someone_else_marks_holds_until_someone_takes_it_away() {
         let mut pool = pool_of(&["a"]);
-        let mut file = Marks::default();
-        let mut check = |pool: &mut Pool, found: Marks, state: State| {
+        let mut file = FileFlags::default();
+        let mut check = |pool: &mut Pool, found: FileFlags, state: State| {
             pool.take_marks(&id("a"), file, found, NOW);
             let account = pool.get(&id("a")).expect("it is there");
             assert_eq!(account.state(NOW), state, "{file:?} -> {found:?}");
-            assert_eq!(Marks::of(account, NOW), found, "nothing is left to be written");
+            assert_eq!(FileFlags::of(account, NOW), found, "nothing is left to be written");
             file = found;
         };
         check(&mut pool, marks(true, None), State::NeedsLogin);
@@ -116,7 +117,10 @@ mod tests {
     #[test]
     fn what_was_learned_here_is_not_replaced_by_less() {
         let mut pool = pool_of(&["a"]);
-        let why = Mark { source: Source::StreamEvent, ..Mark::in_file(FailureKind::UsageLimit, NOW) };
+        let why = HealthEvidence {
+            source: Source::StreamEvent,
+            ..HealthEvidence::in_file(FailureKind::UsageLimit, NOW)
+        };
         let learned =
             Cooldown { until: LATER, certainty: Certainty::Directive, quoted_reset: Some(LATER), why };
         pool.update(&id("a"), |account| {
@@ -125,9 +129,9 @@ mod tests {
         });
         let revision = pool.revision();
         let same = marks(false, Some(LATER));
-        pool.take_marks(&id("a"), Marks::default(), same, NOW);
+        pool.take_marks(&id("a"), FileFlags::default(), same, NOW);
         pool.take_marks(&id("a"), same, marks(false, Some(At(1_500_000))), NOW);
-        pool.take_marks(&id("a"), same, Marks::default(), NOW);
+        pool.take_marks(&id("a"), same, FileFlags::default(), NOW);
         let account = pool.get(&id("a")).expect("it is there");
         assert_eq!((account.health.cooldown.as_ref(), pool.revision()), (Some(&learned), revision));
     }
@@ -136,7 +140,7 @@ mod tests {
     fn a_mark_that_is_over_says_nothing() {
         let mut pool = pool_of(&["a"]);
         let revision = pool.revision();
-        pool.take_marks(&id("a"), Marks::default(), marks(false, Some(NOW)), NOW);
+        pool.take_marks(&id("a"), FileFlags::default(), marks(false, Some(NOW)), NOW);
         assert_eq!(pool.revision(), revision);
     }
 }

@@ -28,7 +28,7 @@ impl Pool {
             for account in &mut self.accounts {
                 report.cooldowns_cleared += u32::from(account.health.withdraw(now));
             }
-            self.look_again();
+            self.refresh_glances();
             if report.cooldowns_cleared > 0 {
                 self.touch();
             }

@@ -16,18 +16,18 @@ const MAX_MODEL_EXCLUSIONS: usize = 64;
 
 /// Why an account cannot be used until a person does something; kept over restarts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Standing {
+pub enum HealthStatus {
     #[default]
     Good,
     /// Only a new login helps.
-    NeedsLogin(Mark),
+    NeedsLogin(HealthEvidence),
     /// The workspace or the account was deactivated upstream.
-    Deactivated(Mark),
+    Deactivated(HealthEvidence),
 }
 
-/// The evidence behind a [`Standing`], a cooldown or a back-off: what, when, from where.
+/// The evidence behind a [`HealthStatus`], a cooldown or a back-off: what, when, from where.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
+pub struct HealthEvidence {
     pub kind: FailureKind,
     /// Upstream's own code, when it gave one.
     pub code: Option<String>,
@@ -47,7 +47,7 @@ pub struct ModelExclusion {
 /// Deleting it costs a cold start, never a credential.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
-    pub standing: Standing,
+    pub standing: HealthStatus,
     /// A standing marked at or before this was made good by a new credential.
     pub reinstated_at: Option<At>,
     /// Of the main limit. Limits of their own are in `limit_cooldowns` and bind only requests that hit them. It may
@@ -105,12 +105,12 @@ impl Health {
 
     /// Evidence from times that lie ahead was dated by a clock that was ahead. It is taken for evidence of now, or no
     /// later reading could outweigh it before that time comes; what was to last for so long lasts for as long from now.
-    pub(crate) fn settle_clock(&mut self, now: At) {
+    pub(crate) fn clamp_future(&mut self, now: At) {
         for exclusion in &mut self.model_exclusions {
             exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
         }
         if let Some(usage) = &mut self.usage {
-            usage.settle_clock(now);
+            usage.clamp_future(now);
         }
         let limits = self.limit_cooldowns.iter().map(|(_, cooldown)| cooldown);
         let marks = limits.chain(&self.cooldown).map(|cooldown| cooldown.why.since);
@@ -126,11 +126,11 @@ impl Health {
         self.reinstated_at = self.reinstated_at.min(just_before);
         self.withdrawn_at = self.withdrawn_at.min(just_before);
         self.last_used_at = self.last_used_at.min(Some(now));
-        if let Standing::NeedsLogin(mark) | Standing::Deactivated(mark) = &mut self.standing {
+        if let HealthStatus::NeedsLogin(mark) | HealthStatus::Deactivated(mark) = &mut self.standing {
             mark.since = mark.since.min(now);
         }
         let limits = self.limit_cooldowns.iter_mut().map(|(_, cooldown)| cooldown);
-        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.settle_clock(now));
+        limits.chain(&mut self.cooldown).for_each(|cooldown| cooldown.clamp_future(now));
         if let Some(backoff) = &mut self.backoff {
             backoff.until = backoff.until - backoff.why.since.since(now);
             backoff.why.since = backoff.why.since.min(now);
@@ -172,7 +172,7 @@ impl Health {
     }
 
     /// Ranks the account last for a while. Returns the end.
-    pub(crate) fn back_off(&mut self, mut why: Mark, now: At) -> At {
+    pub(crate) fn back_off(&mut self, mut why: HealthEvidence, now: At) -> At {
         why.since = self.stamp(why.since);
         let failures = self.backoff.as_ref().map_or(0, |backoff| backoff.failures).saturating_add(1);
         let backoff = Backoff { until: now + Backoff::rest_after(failures), failures, why };
@@ -192,14 +192,14 @@ impl Health {
         until
     }
 
-    pub(crate) fn needs_login(&mut self, mark: Mark) {
+    pub(crate) fn needs_login(&mut self, mark: HealthEvidence) {
         let mark = self.after_reinstatement(mark);
-        self.standing = Standing::NeedsLogin(mark);
+        self.standing = HealthStatus::NeedsLogin(mark);
     }
 
-    pub(crate) fn deactivate(&mut self, mark: Mark) {
+    pub(crate) fn deactivate(&mut self, mark: HealthEvidence) {
         let mark = self.after_reinstatement(mark);
-        self.standing = Standing::Deactivated(mark);
+        self.standing = HealthStatus::Deactivated(mark);
     }
 
     /// A new credential arrived: whether it is any good is for the next attempt to find out. Says whether that
@@ -207,7 +207,7 @@ impl Health {
     pub(crate) fn reinstate(&mut self) -> bool {
         let Some(mark) = self.standing.mark() else { return false };
         self.reinstated_at = self.reinstated_at.max(Some(mark.since));
-        self.standing = Standing::Good;
+        self.standing = HealthStatus::Good;
         true
     }
 
@@ -263,7 +263,7 @@ impl Health {
         let withdrawn_at = self.withdrawn_at;
         self.limit_cooldowns.retain(|(_, cooldown)| Some(cooldown.why.since) > withdrawn_at);
         if self.standing.mark().is_some_and(|mark| Some(mark.since) <= self.reinstated_at) {
-            self.standing = Standing::Good;
+            self.standing = HealthStatus::Good;
         }
     }
 
@@ -272,7 +272,7 @@ impl Health {
         self.withdrawn_at.map_or(since, |at| since.max(At(at.0.saturating_add(1))))
     }
 
-    fn after_reinstatement(&self, mut mark: Mark) -> Mark {
+    fn after_reinstatement(&self, mut mark: HealthEvidence) -> HealthEvidence {
         let earliest = self.reinstated_at.map_or(mark.since, |at| At(at.0.saturating_add(1)));
         mark.since = mark.since.max(earliest);
         mark
@@ -290,11 +290,11 @@ impl Health {
     }
 }
 
-impl Standing {
-    fn mark(&self) -> Option<&Mark> {
+impl HealthStatus {
+    fn mark(&self) -> Option<&HealthEvidence> {
         match self {
-            Standing::Good => None,
-            Standing::NeedsLogin(mark) | Standing::Deactivated(mark) => Some(mark),
+            HealthStatus::Good => None,
+            HealthStatus::NeedsLogin(mark) | HealthStatus::Deactivated(mark) => Some(mark),
         }
     }
 }

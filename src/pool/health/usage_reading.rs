@@ -26,7 +26,7 @@ impl Pool {
     /// Stores the latest of each part, and corrects or ends a predicted cooldown (protocol.md 8, "Rotation"). One that
     /// upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with windows.
     pub fn apply_usage(&mut self, id: &AccountId, mut reading: UsageReading, now: At) -> UsageEffect {
-        self.pass_time(now);
+        self.observe_clock(now);
         if reading.requested_at.is_ahead_of(now) {
             // The clock was set back since, so nothing tells whether a refusal came before the request or after it.
             reading.requested_at = At(0);
@@ -90,7 +90,9 @@ fn correct(cooldown: &mut Cooldown, windows: &[Window], reading: &UsageReading, 
 mod tests {
     use super::*;
     use crate::pool::testing::{failure, id, limited, pool_of, reading, window};
-    use crate::pool::{AdditionalLimit, Demand, FIVE_HOURS, Failure, ResetReport, ResetScope, WEEK, Walk};
+    use crate::pool::{
+        AdditionalLimit, Demand, FIVE_HOURS, Failover, Failure, ResetReport, ResetScope, WEEK,
+    };
 
     const NOW: At = At(1_000_000_000);
 
@@ -101,9 +103,9 @@ mod tests {
     /// A pool whose one account was refused just now.
     fn refused(failure: &Failure) -> Pool {
         let mut pool = pool_of(&["a"]);
-        let mut walk = Walk::new(Demand { model: Some("m".into()), ..Demand::default() });
-        walk.next(&mut pool, NOW);
-        walk.failed(&mut pool, failure, NOW);
+        let mut failover = Failover::new(Demand { model: Some("m".into()), ..Demand::default() });
+        failover.next(&mut pool, NOW);
+        failover.failed(&mut pool, failure, NOW);
         pool
     }
 
@@ -194,15 +196,15 @@ mod tests {
         let ahead = |secs: i64| in_secs(7200 + secs);
         let mut pool = pool_of(&["a"]);
         let walk_at = |pool: &mut Pool, at: At| {
-            let mut walk = Walk::new(Demand { account: Some(id("a")), ..Demand::default() });
-            walk.next(pool, at);
-            walk
+            let mut failover = Failover::new(Demand { account: Some(id("a")), ..Demand::default() });
+            failover.next(pool, at);
+            failover
         };
         walk_at(&mut pool, ahead(0)).failed(&mut pool, &limited(), ahead(0));
         let asked = reading(&[window(WEEK, 3.0, None)], ahead(1));
         let mut served = walk_at(&mut pool, ahead(1));
-        pool.pass_time(ahead(2));
-        assert!(pool.pass_time(in_secs(0)));
+        pool.observe_clock(ahead(2));
+        assert!(pool.observe_clock(in_secs(0)));
         assert_eq!(pool.apply_usage(&id("a"), asked, in_secs(1)), UsageEffect::Stored);
         served.succeeded(&mut pool, in_secs(1));
         assert_eq!(cooldown_until(&pool, in_secs(2)), Some(in_secs(3600)));
@@ -217,9 +219,9 @@ mod tests {
         let refused = |failure: &Failure| {
             let mut pool = pool_of(&["a"]);
             pool.apply_usage(&id("a"), reading(&[window(WEEK, 50.0, None)], ahead(-1)), ahead(-1));
-            let mut walk = Walk::new(Demand { model: Some("m".into()), ..Demand::default() });
-            walk.next(&mut pool, ahead(0));
-            walk.failed(&mut pool, failure, ahead(0));
+            let mut failover = Failover::new(Demand { model: Some("m".into()), ..Demand::default() });
+            failover.next(&mut pool, ahead(0));
+            failover.failed(&mut pool, failure, ahead(0));
             pool
         };
         // Fresh numbers are not taken for old ones, and end what they may end.
@@ -243,10 +245,10 @@ mod tests {
         let served = |failure: &Failure, sent: i64| {
             let mut pool = refused(failure);
             let named = Demand { account: Some(id("a")), model: Some("m".into()), ..Demand::default() };
-            let mut walk = Walk::new(named);
-            walk.next(&mut pool, in_secs(sent));
-            walk.accepted(&mut pool, in_secs(20));
-            walk.succeeded(&mut pool, in_secs(30));
+            let mut failover = Failover::new(named);
+            failover.next(&mut pool, in_secs(sent));
+            failover.accepted(&mut pool, in_secs(20));
+            failover.succeeded(&mut pool, in_secs(30));
             let health = &pool.get(&id("a")).expect("a stays").health;
             let held = health.cooldown_of(failure.limit_id.as_deref(), in_secs(30));
             held.map(|cooldown| cooldown.until)
@@ -258,7 +260,7 @@ mod tests {
 
         // One that was on its way when another was refused proves nothing.
         let mut pool = pool_of(&["a"]);
-        let (mut long, mut short) = (Walk::new(Demand::default()), Walk::new(Demand::default()));
+        let (mut long, mut short) = (Failover::new(Demand::default()), Failover::new(Demand::default()));
         long.next(&mut pool, in_secs(-5));
         short.next(&mut pool, NOW);
         short.failed(&mut pool, &limited(), NOW);

@@ -7,8 +7,8 @@ use super::*;
 const TODAY: At = At(1_800_000_000_000);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-fn tried(account: &str, days_ago: i64, outcome: TryOutcome, input: u64) -> TriedOnce {
-    TriedOnce {
+fn tried(account: &str, days_ago: i64, outcome: AttemptResult, input: u64) -> AttemptRecord {
+    AttemptRecord {
         at: At(TODAY.0 - days_ago * DAY_MS),
         account: AccountId::new(account),
         model: None,
@@ -26,7 +26,7 @@ fn question(days: i64) -> HistoryQuestion {
 
 #[test]
 fn a_report_lists_the_latest_first_and_sums_by_account_and_day() {
-    use TryOutcome::*;
+    use AttemptResult::*;
     let history = History {
         tries: vec![
             tried("b", 2, Failed, 1),
@@ -58,7 +58,7 @@ fn a_report_lists_the_latest_first_and_sums_by_account_and_day() {
 fn what_is_condensed_is_bounded_and_old_days_are_forgotten() {
     let mut history = History::default();
     for account in 0..30 {
-        let of_account = |days_ago| tried(&format!("{account:02}"), days_ago, TryOutcome::Completed, 1);
+        let of_account = |days_ago| tried(&format!("{account:02}"), days_ago, AttemptResult::Completed, 1);
         history.tries.extend((0..450).rev().map(of_account));
     }
     history.condense(TODAY);
@@ -74,9 +74,9 @@ proptest! {
         copies in 1..60usize,
         asked in 1..40i64,
     ) {
-        use TryOutcome::*;
+        use AttemptResult::*;
         let outcomes = [Completed, Incomplete, Rotated, Failed, Cancelled];
-        let all: Vec<TriedOnce> = rows
+        let all: Vec<AttemptRecord> = rows
             .iter()
             .map(|(account, ago, outcome, input)| {
                 tried(&account.to_string(), *ago, outcomes[usize::from(*outcome)], *input)

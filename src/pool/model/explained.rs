@@ -8,10 +8,10 @@ use super::*;
 
 /// Refused by every account in turn, in a way that changes none of them.
 fn tried_in_turn(pool: &mut Pool, demand: &Demand, now: At) -> Vec<AccountId> {
-    let mut walk = Walk::new(demand.clone());
+    let mut failover = Failover::new(demand.clone());
     let mut tried = Vec::new();
-    while let Next::Attempt { account, .. } = walk.next(pool, now) {
-        walk.failed(pool, &testing::failure(FailureKind::WorkspaceDenied), now);
+    while let Next::Attempt { account, .. } = failover.next(pool, now) {
+        failover.failed(pool, &testing::failure(FailureKind::WorkspaceDenied), now);
         tried.push(account);
     }
     tried

@@ -39,7 +39,7 @@ fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool,
     let now = At(model.now);
     let ranked_first = pool.ranking(&demand, now).into_iter().find(|ranked| ranked.rank == Some(1));
     let active = pool.active(now);
-    let mut walk = Walk::new(demand);
+    let mut failover = Failover::new(demand);
     let (mut tried, mut transient, mut tried_again) = (Vec::new(), Vec::new(), false);
     for step in 0.. {
         let drained = |who: usize| {
@@ -53,7 +53,7 @@ fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool,
         let fresh: Vec<usize> = available.iter().copied().filter(|who| !tried.contains(who)).collect();
         let again: Vec<usize> = available.iter().copied().filter(|who| transient.contains(who)).collect();
         let refused: Vec<usize> = (0..4).filter(|&who| model.available(who, false)).collect();
-        let next = walk.next(pool, now);
+        let next = failover.next(pool, now);
         let expected = if !fresh.is_empty() {
             let allowed = usize::try_from(model.settings.max_attempts).expect("small");
             model.pick(fresh, session).filter(|_| tried.len() < allowed)
@@ -86,7 +86,7 @@ fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool,
         model.accounts[who].chosen = model.choices;
         let outcome = outcomes[usize::try_from(step).expect("small") % outcomes.len()];
         let held = model.cooling(who);
-        model_and_pool(pool, model, &mut walk, who, outcome, with_model);
+        model_and_pool(pool, model, &mut failover, who, outcome, with_model);
         if session && matches!(outcome, Outcome::Success) {
             model.seat = Some((who, model.now));
         }
@@ -105,7 +105,7 @@ fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool,
 fn model_and_pool(
     pool: &mut Pool,
     model: &mut Model,
-    walk: &mut Walk,
+    failover: &mut Failover,
     who: usize,
     outcome: Outcome,
     with_model: bool,
@@ -113,11 +113,11 @@ fn model_and_pool(
     let now = At(model.now);
     match outcome {
         Outcome::Success => {
-            walk.accepted(pool, now);
-            walk.succeeded(pool, now);
+            failover.accepted(pool, now);
+            failover.succeeded(pool, now);
         }
         other => {
-            walk.failed(pool, &as_failure(other, model.now), now);
+            failover.failed(pool, &as_failure(other, model.now), now);
         }
     }
     if !matches!(outcome, Outcome::Fails(FailureKind::ModelUnsupported)) || with_model {

@@ -83,7 +83,7 @@ impl Days {
                 || days.is_second_choice(seat)
         };
         let has_to_stay = seat.filter(|seat| !may_leave(self, seat));
-        let mut walk = Walk::new(Demand { session: session.clone(), ..Demand::default() });
+        let mut failover = Failover::new(Demand { session: session.clone(), ..Demand::default() });
         let mut tried: Vec<AccountId> = Vec::new();
         let mut fails = fails.iter();
         loop {
@@ -92,7 +92,7 @@ impl Days {
                 .map(|name| id(name))
                 .filter(|id| self.can_be_used(id) && !tried.contains(id))
                 .collect();
-            let next = walk.next(&mut self.pool, self.now);
+            let next = failover.next(&mut self.pool, self.now);
             let Next::Attempt { account, .. } = next else {
                 let allowed = usize::try_from(self.pool.settings().max_attempts).expect("small");
                 assert!(ready.is_empty() || tried.len() >= allowed, "{ready:?} were not tried");
@@ -108,10 +108,10 @@ impl Days {
                 assert_eq!(*seat, account, "the session was moved for no reason");
             }
             match fails.next() {
-                Some(&outcome) => self.refuse(&mut walk, &account, outcome),
+                Some(&outcome) => self.refuse(&mut failover, &account, outcome),
                 None => {
-                    walk.accepted(&mut self.pool, self.now);
-                    walk.succeeded(&mut self.pool, self.now);
+                    failover.accepted(&mut self.pool, self.now);
+                    failover.succeeded(&mut self.pool, self.now);
                     if let Some(session) = session {
                         self.seats.insert(session, (account, self.now));
                     }
@@ -122,7 +122,7 @@ impl Days {
         }
     }
 
-    fn refuse(&mut self, walk: &mut Walk, account: &AccountId, outcome: Outcome) {
+    fn refuse(&mut self, failover: &mut Failover, account: &AccountId, outcome: Outcome) {
         let refusal = match outcome {
             Outcome::UsageLimit { quoted } => {
                 if let Some(until) = self.week_is_up_until.get(account) {
@@ -138,7 +138,7 @@ impl Days {
             Outcome::Fails(kind) => failure(kind),
             Outcome::Success => unreachable!("not generated"),
         };
-        walk.failed(&mut self.pool, &refusal, self.now);
+        failover.failed(&mut self.pool, &refusal, self.now);
     }
 
     fn live(&mut self, event: &Event) {

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pool::testing::{account as bare, id, reading, window};
-use crate::pool::{Mark, STALE_AFTER, Source, WEEK};
+use crate::pool::{HealthEvidence, STALE_AFTER, Source, WEEK};
 
 const NOW: At = At(1_800_000_000_000);
-const TEMPO: Tempo = Tempo::every(STALE_AFTER);
+const TEMPO: PollSchedule = PollSchedule::every(STALE_AFTER);
 
 fn in_secs(secs: i64) -> At {
     At(NOW.0 + secs * 1000)
@@ -25,7 +25,7 @@ fn read_at(name: &str, secs: i64) -> Account {
 
 /// Cooled `since` seconds from now, `until` seconds from now.
 fn cooled(certainty: Certainty, kind: FailureKind, since: i64, until: i64) -> Account {
-    let why = Mark {
+    let why = HealthEvidence {
         kind,
         code: None,
         message: String::new(),
@@ -37,15 +37,15 @@ fn cooled(certainty: Certainty, kind: FailureKind, since: i64, until: i64) -> Ac
     account
 }
 
-fn answered_at(secs: i64) -> UsageAsks {
-    let mut asks = UsageAsks::default();
+fn answered_at(secs: i64) -> PollLog {
+    let mut asks = PollLog::default();
     asks.ask(&id("a"), in_secs(secs));
     asks.answered(&id("a"), Ok(()), TEMPO, in_secs(secs));
     asks
 }
 
 /// When the account is due, in seconds from now.
-fn due(asks: &UsageAsks, account: &Account, attended: bool) -> Option<i64> {
+fn due(asks: &PollLog, account: &Account, attended: bool) -> Option<i64> {
     asks.due_at(account, TEMPO, attended, NOW).map(|at| ((at.0 - NOW.0) / 1000).max(-999_999))
 }
 
@@ -54,10 +54,10 @@ fn an_account_is_asked_for_when_nothing_known_of_it_is_fresh() {
     let period = |attended| TEMPO.period(&id("a"), attended).as_secs() as i64;
     assert!((300..=360).contains(&period(true)) && (1800..=2160).contains(&period(false)));
     assert_ne!(TEMPO.period(&id("a"), true), TEMPO.period(&id("b"), true));
-    let check = |asks: UsageAsks, account: Account, attended: bool, expected: Option<i64>| {
+    let check = |asks: PollLog, account: Account, attended: bool, expected: Option<i64>| {
         assert_eq!(due(&asks, &account, attended), expected, "{asks:?} {account:?}");
     };
-    let never = UsageAsks::default;
+    let never = PollLog::default;
     check(never(), account("a"), true, Some(-999_999));
     check(answered_at(-10), account("a"), true, Some(period(true) - 10));
     check(answered_at(-10), account("a"), false, Some(period(false) - 10));
@@ -84,7 +84,7 @@ fn a_cooled_account_is_probed_when_a_reading_counts_and_then_now_and_then() {
     use Certainty::*;
     use FailureKind::*;
     let check = |account: Account, asked: Option<i64>, expected: i64| {
-        let asks = asked.map_or_else(UsageAsks::default, answered_at);
+        let asks = asked.map_or_else(PollLog::default, answered_at);
         assert_eq!(due(&asks, &account, true), Some(expected), "{account:?} {asked:?}");
     };
     let regular = TEMPO.period(&id("a"), true).as_secs() as i64;
@@ -113,7 +113,7 @@ fn a_cooled_account_is_probed_when_a_reading_counts_and_then_now_and_then() {
 
 #[test]
 fn failures_rest_longer_and_longer_and_at_least_as_told() {
-    let mut asks = UsageAsks::default();
+    let mut asks = PollLog::default();
     let failed = Failure::new(FailureKind::ServerError, Source::UsageEndpoint, "HTTP 500");
     let mut rests = Vec::new();
     for _ in 0..8 {
@@ -141,7 +141,7 @@ fn failures_rest_longer_and_longer_and_at_least_as_told() {
 
 #[test]
 fn the_place_of_one_that_died_while_it_asked_is_taken() {
-    let mut asks = UsageAsks::default();
+    let mut asks = PollLog::default();
     asks.ask(&id("a"), NOW);
     assert_eq!(due(&asks, &account("a"), true), Some(30));
     assert_eq!(due(&asks, &cooled(Certainty::Guess, FailureKind::UsageLimit, 0, 3600), true), Some(30));
@@ -150,31 +150,31 @@ fn the_place_of_one_that_died_while_it_asked_is_taken() {
 #[test]
 fn accounts_are_asked_for_one_after_the_other() {
     let accounts = [account("a"), account("b"), read_at("c", -10)];
-    let mut asks = UsageAsks::default();
-    let next = |asks: &UsageAsks, at| asks.next(&accounts, TEMPO, NOW, at);
-    assert_eq!(next(&asks, NOW), NextAsk::Ask(id("a")));
+    let mut asks = PollLog::default();
+    let next = |asks: &PollLog, at| asks.next(&accounts, TEMPO, NOW, at);
+    assert_eq!(next(&asks, NOW), NextPoll::PollRecord(id("a")));
     asks.ask(&id("a"), NOW);
-    assert_eq!(next(&asks, NOW), NextAsk::Wait(Some(in_secs(1))));
-    assert_eq!(next(&asks, in_secs(1)), NextAsk::Ask(id("b")));
+    assert_eq!(next(&asks, NOW), NextPoll::Wait(Some(in_secs(1))));
+    assert_eq!(next(&asks, in_secs(1)), NextPoll::PollRecord(id("b")));
     asks.ask(&id("b"), in_secs(1));
     // `c` was read from headers, and never whole.
-    assert_eq!(next(&asks, in_secs(2)), NextAsk::Ask(id("c")));
-    assert_eq!(UsageAsks::default().next(&[], TEMPO, NOW, NOW), NextAsk::Wait(None));
+    assert_eq!(next(&asks, in_secs(2)), NextPoll::PollRecord(id("c")));
+    assert_eq!(PollLog::default().next(&[], TEMPO, NOW, NOW), NextPoll::Wait(None));
 }
 
 #[test]
 fn while_nobody_works_numbers_may_age() {
     let asks = answered_at(-400);
     let mut accounts = [read_at("a", -400)];
-    assert_eq!(asks.next(&accounts, TEMPO, in_secs(-1799), NOW), NextAsk::Ask(id("a")));
-    assert!(matches!(asks.next(&accounts, TEMPO, in_secs(-1800), NOW), NextAsk::Wait(Some(_))));
+    assert_eq!(asks.next(&accounts, TEMPO, in_secs(-1799), NOW), NextPoll::PollRecord(id("a")));
+    assert!(matches!(asks.next(&accounts, TEMPO, in_secs(-1800), NOW), NextPoll::Wait(Some(_))));
     accounts[0].health.last_used_at = Some(in_secs(-60));
-    assert_eq!(asks.next(&accounts, TEMPO, in_secs(-1800), NOW), NextAsk::Ask(id("a")));
+    assert_eq!(asks.next(&accounts, TEMPO, in_secs(-1800), NOW), NextPoll::PollRecord(id("a")));
 }
 
 #[test]
 fn three_failures_in_a_row_are_trouble_and_of_all_accounts_they_are_one() {
-    let mut asks = UsageAsks::default();
+    let mut asks = PollLog::default();
     let accounts = ["a", "b", "c"].map(account);
     let mut answer = |name: &str, kind: Option<FailureKind>, times: u32| {
         for _ in 0..times {
@@ -198,7 +198,7 @@ fn three_failures_in_a_row_are_trouble_and_of_all_accounts_they_are_one() {
 /// was read a little later.
 struct Sidecars {
     accounts: Vec<Vec<Account>>,
-    asks: UsageAsks,
+    asks: PollLog,
     /// (when, whose, of which account): answers that are on their way.
     answers: Vec<(At, usize, AccountId)>,
     /// (when, to whom, of which account): readings that another sidecar saved.
@@ -211,7 +211,7 @@ impl Sidecars {
     fn new(accounts: &[Account], starts: &[u64]) -> Self {
         Sidecars {
             accounts: vec![accounts.to_vec(); starts.len()],
-            asks: UsageAsks::default(),
+            asks: PollLog::default(),
             answers: Vec::new(),
             news: Vec::new(),
             looks: starts.iter().map(|start| NOW + Duration::from_millis(*start)).collect(),
@@ -254,14 +254,14 @@ impl Sidecars {
                     continue;
                 }
                 self.looks[who] = match self.asks.next(&self.accounts[who], TEMPO, NOW + duration, now) {
-                    NextAsk::Ask(id) => {
+                    NextPoll::PollRecord(id) => {
                         self.asks.ask(&id, now);
                         self.asked.push((now, id.clone()));
                         self.answers.push((now + latency, who, id));
                         // Until the answer has come.
                         end + Duration::from_millis(1)
                     }
-                    NextAsk::Wait(until) => {
+                    NextPoll::Wait(until) => {
                         until.unwrap_or(end).clamp(now + TEMPO.gap(), now + Duration::from_secs(60))
                     }
                 };
@@ -298,11 +298,11 @@ proptest! {
         steps in prop::collection::vec((0..4_u8, 0..3_usize, 1..900_u64), 1..200),
     ) {
         let mut accounts = ["a", "b", "c"].map(account);
-        let mut asks = UsageAsks::default();
+        let mut asks = PollLog::default();
         let mut now = NOW;
         for (step, whose, secs) in steps {
             now = now + Duration::from_secs(secs);
-            let NextAsk::Ask(id) = asks.next(&accounts, TEMPO, now, now) else { continue };
+            let NextPoll::PollRecord(id) = asks.next(&accounts, TEMPO, now, now) else { continue };
             if let Some(ask) = asks.0.get(&id) {
                 let least = match (ask.open, ask.failures) {
                     (true, _) => 30,

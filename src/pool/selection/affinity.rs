@@ -12,12 +12,12 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// At most 2048 sessions; one that was idle for 24 h, or is the longest idle of too many, is forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affinity {
-    seats: HashMap<String, Seat>,
+    seats: HashMap<String, SessionBinding>,
 }
 
 /// The account that served a session last, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct SessionBinding {
     pub account: AccountId,
     pub used_at: At,
 }
@@ -29,7 +29,7 @@ impl Affinity {
     }
 
     pub fn set(&mut self, session: &str, account: AccountId, now: At) {
-        let seat = Seat { account, used_at: now };
+        let seat = SessionBinding { account, used_at: now };
         match self.seats.get_mut(session) {
             Some(held) => *held = seat,
             None => {
@@ -44,7 +44,7 @@ impl Affinity {
         }
     }
 
-    /// Takes over what another sidecar noted later. What it noted by a clock that was set back since comes before
+    /// ArgKind over what another sidecar noted later. What it noted by a clock that was set back since comes before
     /// everything that is known here.
     pub fn absorb(&mut self, other: &Affinity, now: At) {
         for (session, seat) in &other.seats {
@@ -58,12 +58,12 @@ impl Affinity {
         }
     }
 
-    /// See [`crate::pool::Pool::pass_time`].
-    pub(crate) fn settle_clock(&mut self, now: At) {
+    /// See [`crate::pool::Pool::observe_clock`].
+    pub(crate) fn clamp_future(&mut self, now: At) {
         self.seats.values_mut().for_each(|seat| seat.used_at = seat.used_at.not_ahead_of(now));
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Seat)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &SessionBinding)> {
         self.seats.iter().map(|(session, seat)| (session.as_str(), seat))
     }
 
@@ -98,9 +98,9 @@ impl Affinity {
 }
 
 /// As read from the state dir: the newest seats, up to the bound.
-impl FromIterator<(String, Seat)> for Affinity {
-    fn from_iter<I: IntoIterator<Item = (String, Seat)>>(seats: I) -> Self {
-        let mut seats: Vec<(String, Seat)> = seats.into_iter().collect();
+impl FromIterator<(String, SessionBinding)> for Affinity {
+    fn from_iter<I: IntoIterator<Item = (String, SessionBinding)>>(seats: I) -> Self {
+        let mut seats: Vec<(String, SessionBinding)> = seats.into_iter().collect();
         seats.sort_by(|(a, x), (b, y)| y.used_at.cmp(&x.used_at).then_with(|| a.cmp(b)));
         let mut affinity = Affinity::default();
         for (session, seat) in seats {
@@ -176,7 +176,7 @@ mod tests {
         mine.absorb(&theirs, At(7));
         assert_eq!((mine.get("both", At(7)), mine.get("theirs", At(7))), (Some(&id("a")), Some(&id("b"))));
         assert!(mine.iter().all(|(_, seat)| seat.used_at <= At(7)));
-        theirs.settle_clock(At(7));
+        theirs.clamp_future(At(7));
         assert!(theirs.iter().all(|(_, seat)| seat.used_at == At(7)));
     }
 }

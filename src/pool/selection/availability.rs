@@ -3,7 +3,7 @@
 use crate::pool::{At, Pool, State};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prospect {
+pub enum Availability {
     NoAccounts,
     /// Time: the first one that only has to wait is back then.
     BackAt(At),
@@ -15,14 +15,16 @@ pub enum Prospect {
 
 impl Pool {
     /// Of the accounts as they are now, whichever of them could be used.
-    pub fn prospect(&self, now: At) -> Prospect {
+    pub fn prospect(&self, now: At) -> Availability {
         let accounts = self.accounts();
         let back_at = accounts.iter().filter_map(|account| account.back_at(now)).min();
         match back_at {
-            Some(at) => Prospect::BackAt(at),
-            None if accounts.is_empty() => Prospect::NoAccounts,
-            None if accounts.iter().any(|account| account.state(now) == State::NeedsLogin) => Prospect::Login,
-            None => Prospect::Nothing,
+            Some(at) => Availability::BackAt(at),
+            None if accounts.is_empty() => Availability::NoAccounts,
+            None if accounts.iter().any(|account| account.state(now) == State::NeedsLogin) => {
+                Availability::Login
+            }
+            None => Availability::Nothing,
         }
     }
 }

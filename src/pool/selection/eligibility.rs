@@ -1,6 +1,6 @@
 //! Whether an account can be used for a completion at all, and if not, why. What is merely worse is for `ranking`.
 
-use crate::pool::{Account, At, Certainty, Demand, FailureKind, Pool, Standing};
+use crate::pool::{Account, At, Certainty, Demand, FailureKind, HealthStatus, Pool};
 
 /// Why an account is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +81,9 @@ pub(crate) fn why_not_named(account: &Account, need: Need<'_>, now: At) -> Optio
 pub(crate) fn lasting(account: &Account) -> Option<WhyNotEligible> {
     match account.health.standing {
         _ if account.disabled => Some(WhyNotEligible::Disabled),
-        Standing::Deactivated(_) => Some(WhyNotEligible::Deactivated),
-        Standing::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
-        Standing::Good => None,
+        HealthStatus::Deactivated(_) => Some(WhyNotEligible::Deactivated),
+        HealthStatus::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
+        HealthStatus::Good => None,
     }
 }
 

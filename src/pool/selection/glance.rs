@@ -1,4 +1,4 @@
-//! What picking looks at, worked out ahead: one cache line for each account instead of a walk through all it holds, so
+//! What picking looks at, worked out ahead: one cache line for each account instead of a failover through all it holds, so
 //! that thousands of accounts are looked over in microseconds. It decides nothing that the account itself would not.
 
 use super::eligibility::lasting;

@@ -26,7 +26,7 @@ pub struct Ranked {
 impl Pool {
     /// Every account, in the order they would be tried; those that would not be are last, in the file's order.
     pub fn ranking(&self, demand: &Demand, now: At) -> Vec<Ranked> {
-        let lookout = Lookout::new(self, demand, now);
+        let lookout = Ranker::new(self, demand, now);
         let mut eligible = Vec::with_capacity(self.accounts.len());
         let mut passed_over = Vec::new();
         for index in 0..self.accounts.len() {
@@ -66,8 +66,8 @@ impl Pool {
         now: At,
         admits: impl Fn(&AccountId) -> bool,
     ) -> Option<AccountId> {
-        let lookout = Lookout::new(self, demand, now);
-        let mut best: Option<(Place, usize)> = None;
+        let lookout = Ranker::new(self, demand, now);
+        let mut best: Option<(SortKey, usize)> = None;
         for (index, glance) in self.glances.iter().enumerate() {
             if lookout.is_eligible(index, glance) {
                 let place = lookout.place_by(index, glance);
@@ -81,7 +81,7 @@ impl Pool {
 
     /// The first in the order among those that nothing but an earlier refusal of this model keeps from it.
     pub(crate) fn best_refused(&self, demand: &Demand, now: At) -> Option<AccountId> {
-        let lookout = Lookout::new(self, demand, now);
+        let lookout = Ranker::new(self, demand, now);
         let refused =
             |index: &usize| matches!(lookout.why_not(*index), Some(WhyNotEligible::ModelExcluded { .. }));
         let best = (0..self.accounts.len()).filter(refused).min_by_key(|&index| lookout.place(index))?;
@@ -90,7 +90,7 @@ impl Pool {
 }
 
 /// All that one decision looks at, found once.
-struct Lookout<'a> {
+struct Ranker<'a> {
     pool: &'a Pool,
     demand: &'a Demand,
     need: Need<'a>,
@@ -103,7 +103,7 @@ struct Lookout<'a> {
 
 /// An account's place among the eligible ones: the smallest is tried first, and no two are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct SortKey {
     drawbacks: u8,
     /// By strategy, see [`Merit`].
     preference: (i64, i64),
@@ -119,19 +119,19 @@ const BACKING_OFF: u8 = 4;
 const NOT_IN_SESSION: u8 = 2;
 const EXHAUSTED: u8 = 1;
 
-impl Place {
+impl SortKey {
     fn has(&self, drawback: u8) -> bool {
         self.drawbacks & drawback != 0
     }
 }
 
-impl<'a> Lookout<'a> {
+impl<'a> Ranker<'a> {
     fn new(pool: &'a Pool, demand: &'a Demand, now: At) -> Self {
         let index_of = |id: &AccountId| pool.by_id.get(id).copied();
         let with_affinity = pool.settings.affinity == AffinityMode::Session;
         let session = demand.session.as_deref().filter(|_| with_affinity);
         let need = pool.need(demand);
-        Lookout {
+        Ranker {
             pool,
             demand,
             need,
@@ -151,7 +151,7 @@ impl<'a> Lookout<'a> {
         }
     }
 
-    /// Whether [`Lookout::why_not`] has nothing to say, told by a glance when that is enough.
+    /// Whether [`Ranker::why_not`] has nothing to say, told by a glance when that is enough.
     // Always inlined, as `place_by`: the loop over all accounts is little else, and small code would call both.
     #[inline(always)]
     fn is_eligible(&self, index: usize, glance: &Glance) -> bool {
@@ -162,12 +162,12 @@ impl<'a> Lookout<'a> {
         }
     }
 
-    fn place(&self, index: usize) -> Place {
+    fn place(&self, index: usize) -> SortKey {
         self.place_by(index, &self.pool.glances[index])
     }
 
     #[inline(always)]
-    fn place_by(&self, index: usize, glance: &Glance) -> Place {
+    fn place_by(&self, index: usize, glance: &Glance) -> SortKey {
         let merit = if self.need.limit.is_none() && self.now < glance.merit_until {
             glance.merit
         } else {
@@ -175,7 +175,7 @@ impl<'a> Lookout<'a> {
         };
         let pinned = self.pinned == Some(index);
         let drawback = |has: bool, drawback: u8| u8::from(has) * drawback;
-        Place {
+        SortKey {
             drawbacks: drawback(!pinned, NOT_PINNED)
                 | drawback(!pinned && merit.below_reserve, IN_RESERVE)
                 | drawback(glance.backing_off_until > self.now, BACKING_OFF)
@@ -198,7 +198,7 @@ impl<'a> Lookout<'a> {
         account.health.usage.as_ref().map_or(&[], |usage| usage.windows_of(self.need.limit))
     }
 
-    fn reasons(&self, index: usize, place: &Place, in_use: bool) -> Vec<Reason> {
+    fn reasons(&self, index: usize, place: &SortKey, in_use: bool) -> Vec<Reason> {
         let account = &self.pool.accounts[index];
         let windows = self.windows(account);
         let by_reset = match by_reset(windows, self.now) {

@@ -39,7 +39,7 @@ impl Pool {
     }
 
     /// What selects this account and no other: its label, or its id where the label is another's e-mail as well.
-    pub fn unmistakable<'a>(&self, account: &'a Account) -> &'a str {
+    pub fn unambiguous_selector<'a>(&self, account: &'a Account) -> &'a str {
         match self.select(&account.label) {
             Ok(selected) if selected == account.id => &account.label,
             _ => account.id.as_str(),

@@ -31,7 +31,7 @@ pub enum WhyNotImported {
     AsLastTime,
     /// The user removed the account that held it, and nothing has changed since.
     Removed,
-    /// Its refresh token was redeemed already: sending it again would get the whole family revoked.
+    /// Its refresh token was refreshed already: sending it again would get the whole family revoked.
     Consumed,
 }
 
@@ -131,7 +131,7 @@ impl Pool {
                 let (health, disabled) = (self.accounts[from].health.clone(), self.accounts[from].disabled);
                 self.accounts[to].health.absorb(&health);
                 self.accounts[to].disabled |= disabled;
-                self.look_again_at(to);
+                self.refresh_glance(to);
             }
             None => {
                 self.accounts[from].id = kept.clone();

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use crate::pool::{AccountId, At, FailureKind};
 
-/// So many invalidations within [`INVALIDATIONS_WITHIN`] stop all redeeming on the host: refreshing sibling accounts in
-/// a burst is what gets token families revoked, and going on would walk through the whole pool.
+/// So many invalidations within [`INVALIDATIONS_WITHIN`] stop all refreshing on the host: refreshing sibling accounts in
+/// a burst is what gets token families revoked, and going on would failover through the whole pool.
 const INVALIDATIONS: usize = 3;
 const INVALIDATIONS_WITHIN: Duration = Duration::from_secs(5 * 60);
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// The codes with which upstream says that it revoked a family of tokens.
 const INVALIDATION_CODES: [&str; 2] = ["refresh_token_invalidated", "token_invalidated"];
-/// The code with which upstream says that a refresh token was redeemed before, whoever did it.
+/// The code with which upstream says that a refresh token was refreshed before, whoever did it.
 const REUSED: &str = "refresh_token_reused";
 
 /// After a transient failure an account's token is not sent again for this long, doubling to [`LONGEST_REST`].
@@ -30,13 +30,13 @@ pub struct TokenHash(pub String);
 
 /// What is known about refresh tokens, shared by all sidecars of the user.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct RedeemLedger {
+pub struct RefreshLedger {
     pub tokens: BTreeMap<TokenHash, TokenRecord>,
     pub rests: BTreeMap<AccountId, Rest>,
     /// When upstream last revoked something, the latest last.
     pub invalidations: Vec<At>,
     pub paused_until: Option<At>,
-    /// When the last redeem ended: the lane rests after it.
+    /// When the last refresh ended: the lane rests after it.
     pub last_ended_at: Option<At>,
 }
 
@@ -45,12 +45,12 @@ pub struct TokenRecord {
     /// Whose it was.
     pub account: AccountId,
     pub at: At,
-    pub fate: Fate,
+    pub fate: RefreshTokenStatus,
 }
 
 /// What became of a refresh token.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fate {
+pub enum RefreshTokenStatus {
     /// It was about to be sent, and no result is known: it may be consumed. `again` when that was not the first time.
     Sent { again: bool },
     /// It was exchanged for another.
@@ -77,9 +77,9 @@ pub struct Rest {
     pub message: String,
 }
 
-/// Who wants a token redeemed.
+/// Who wants a token refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Urge {
+pub enum RefreshMode {
     /// The sidecar, because one is needed.
     Needed,
     /// The user, by `force`: what was refused, lost or is resting may be tried once more.
@@ -88,14 +88,14 @@ pub enum Urge {
 
 /// Why a refresh token is not sent.
 #[derive(Clone, Debug, PartialEq)]
-pub enum WhyNotRedeemed {
+pub enum WhyNotRefreshed {
     /// Sending it again could get the whole family revoked.
     Consumed,
     Refused(Refusal),
     OutcomeUnknown {
         since: At,
     },
-    /// All redeeming on the host is stopped.
+    /// All refreshing on the host is stopped.
     Paused {
         until: At,
     },
@@ -107,7 +107,7 @@ pub enum WhyNotRedeemed {
 
 /// How sending a refresh token ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RedeemOutcome {
+pub enum RefreshOutcome {
     /// The answer held a new refresh token.
     Replaced,
     /// The answer held none: the old one is still good.
@@ -122,48 +122,50 @@ pub enum RedeemOutcome {
     Lost,
 }
 
-impl RedeemLedger {
+impl RefreshLedger {
     /// What stands against sending this token of this account now.
     pub fn why_not(
         &self,
         account: &AccountId,
         hash: &TokenHash,
-        urge: Urge,
+        urge: RefreshMode,
         now: At,
-    ) -> Option<WhyNotRedeemed> {
-        let needed = urge == Urge::Needed;
+    ) -> Option<WhyNotRefreshed> {
+        let needed = urge == RefreshMode::Needed;
         match self.tokens.get(hash) {
-            Some(TokenRecord { fate: Fate::Consumed, .. }) => return Some(WhyNotRedeemed::Consumed),
-            Some(TokenRecord { fate: Fate::Refused(refusal), .. }) if needed => {
-                return Some(WhyNotRedeemed::Refused(refusal.clone()));
+            Some(TokenRecord { fate: RefreshTokenStatus::Consumed, .. }) => {
+                return Some(WhyNotRefreshed::Consumed);
             }
-            Some(TokenRecord { fate: Fate::Sent { .. }, at, .. }) if needed => {
-                return Some(WhyNotRedeemed::OutcomeUnknown { since: *at });
+            Some(TokenRecord { fate: RefreshTokenStatus::Refused(refusal), .. }) if needed => {
+                return Some(WhyNotRefreshed::Refused(refusal.clone()));
+            }
+            Some(TokenRecord { fate: RefreshTokenStatus::Sent { .. }, at, .. }) if needed => {
+                return Some(WhyNotRefreshed::OutcomeUnknown { since: *at });
             }
             _ => {}
         }
         // One that seems longer than any can be comes of a clock that was set back.
         if let Some(until) = self.paused_until.filter(|until| *until > now && *until <= now + PAUSE) {
-            return Some(WhyNotRedeemed::Paused { until });
+            return Some(WhyNotRefreshed::Paused { until });
         }
         let is_on = |rest: &&Rest| rest.until > now && rest.until <= now + LONGEST_REST;
         let rest = self.rests.get(account).filter(|rest| needed && is_on(rest))?;
-        Some(WhyNotRedeemed::Resting { until: rest.until, message: rest.message.clone() })
+        Some(WhyNotRefreshed::Resting { until: rest.until, message: rest.message.clone() })
     }
 
     pub fn is_consumed(&self, hash: &TokenHash) -> bool {
-        matches!(self.tokens.get(hash), Some(TokenRecord { fate: Fate::Consumed, .. }))
+        matches!(self.tokens.get(hash), Some(TokenRecord { fate: RefreshTokenStatus::Consumed, .. }))
     }
 
     /// Since when it is not known what became of this token.
     pub fn unknown_since(&self, hash: &TokenHash) -> Option<At> {
         match self.tokens.get(hash) {
-            Some(TokenRecord { fate: Fate::Sent { .. }, at, .. }) => Some(*at),
+            Some(TokenRecord { fate: RefreshTokenStatus::Sent { .. }, at, .. }) => Some(*at),
             _ => None,
         }
     }
 
-    /// How long the lane still rests after the last redeem.
+    /// How long the lane still rests after the last refresh.
     pub fn lane_rest(&self, spacing: Duration, now: At) -> Duration {
         let rest = self.last_ended_at.map_or(Duration::ZERO, |ended| (ended + spacing).since(now));
         // A clock that was set back must not stop the lane.
@@ -173,7 +175,7 @@ impl RedeemLedger {
     /// To be saved before the token is sent.
     pub fn intend(&mut self, account: &AccountId, hash: &TokenHash, now: At) {
         let again = self.tokens.contains_key(hash);
-        self.record(account, hash, Fate::Sent { again }, now);
+        self.record(account, hash, RefreshTokenStatus::Sent { again }, now);
     }
 
     /// To be saved when the answer is stored. Returns the end of the pause that it began.
@@ -181,36 +183,38 @@ impl RedeemLedger {
         &mut self,
         account: &AccountId,
         hash: &TokenHash,
-        outcome: &RedeemOutcome,
+        outcome: &RefreshOutcome,
         now: At,
     ) -> Option<At> {
         self.last_ended_at = Some(now);
         match outcome {
-            RedeemOutcome::Replaced => self.record(account, hash, Fate::Consumed, now),
-            RedeemOutcome::Kept => {
+            RefreshOutcome::Replaced => self.record(account, hash, RefreshTokenStatus::Consumed, now),
+            RefreshOutcome::Kept => {
                 self.tokens.remove(hash);
             }
-            RedeemOutcome::Refused(refusal) if refusal.code.as_deref() == Some(REUSED) => {
-                self.record(account, hash, Fate::Consumed, now);
+            RefreshOutcome::Refused(refusal) if refusal.code.as_deref() == Some(REUSED) => {
+                self.record(account, hash, RefreshTokenStatus::Consumed, now);
             }
-            RedeemOutcome::Refused(refusal) => {
-                self.record(account, hash, Fate::Refused(refusal.clone()), now);
+            RefreshOutcome::Refused(refusal) => {
+                self.record(account, hash, RefreshTokenStatus::Refused(refusal.clone()), now);
             }
-            RedeemOutcome::NotNow { message, retry_after } => {
+            RefreshOutcome::NotNow { message, retry_after } => {
                 // What an earlier try left open, a refusal for now does not close.
-                let first =
-                    self.tokens.get(hash).is_none_or(|record| record.fate == Fate::Sent { again: false });
+                let first = self
+                    .tokens
+                    .get(hash)
+                    .is_none_or(|record| record.fate == RefreshTokenStatus::Sent { again: false });
                 if first {
                     self.tokens.remove(hash);
                 }
                 self.rest(account, message, *retry_after, now);
                 return None;
             }
-            RedeemOutcome::Lost => return None,
+            RefreshOutcome::Lost => return None,
         }
         self.rests.remove(account);
         match outcome {
-            RedeemOutcome::Refused(refusal) => self.count_invalidation(refusal, now),
+            RefreshOutcome::Refused(refusal) => self.count_invalidation(refusal, now),
             _ => None,
         }
     }
@@ -220,15 +224,18 @@ impl RedeemLedger {
     pub fn supersede(&mut self, account: &AccountId, held: &TokenHash) -> bool {
         let mut any = false;
         for (hash, record) in &mut self.tokens {
-            if record.account == *account && hash != held && matches!(record.fate, Fate::Sent { .. }) {
-                record.fate = Fate::Consumed;
+            if record.account == *account
+                && hash != held
+                && matches!(record.fate, RefreshTokenStatus::Sent { .. })
+            {
+                record.fate = RefreshTokenStatus::Consumed;
                 any = true;
             }
         }
         any
     }
 
-    fn record(&mut self, account: &AccountId, hash: &TokenHash, fate: Fate, now: At) {
+    fn record(&mut self, account: &AccountId, hash: &TokenHash, fate: RefreshTokenStatus, now: At) {
         self.tokens.insert(hash.clone(), TokenRecord { account: account.clone(), at: now, fate });
         while self.tokens.len() > MAX_TOKENS {
             let oldest = self.tokens.iter().min_by_key(|(_, record)| record.at).map(|(hash, _)| hash.clone());
@@ -259,26 +266,26 @@ impl RedeemLedger {
     }
 }
 
-impl fmt::Display for WhyNotRedeemed {
+impl fmt::Display for WhyNotRefreshed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WhyNotRedeemed::Consumed => {
-                f.write_str("the refresh token was redeemed before and is not sent again")
+            WhyNotRefreshed::Consumed => {
+                f.write_str("the refresh token was refreshed before and is not sent again")
             }
-            WhyNotRedeemed::Refused(refusal) => {
+            WhyNotRefreshed::Refused(refusal) => {
                 f.write_str("the refresh token was refused for good")?;
                 match &refusal.code {
                     Some(code) => write!(f, ": {code}"),
                     None => Ok(()),
                 }
             }
-            WhyNotRedeemed::OutcomeUnknown { .. } => f.write_str(
+            WhyNotRefreshed::OutcomeUnknown { .. } => f.write_str(
                 "the refresh token was sent and no answer arrived; it may be consumed and is not sent again by itself",
             ),
-            WhyNotRedeemed::Paused { until } => {
-                write!(f, "upstream revoked several logins, so no token is redeemed until {until}")
+            WhyNotRefreshed::Paused { until } => {
+                write!(f, "upstream revoked several logins, so no token is refreshed until {until}")
             }
-            WhyNotRedeemed::Resting { message, .. } => write!(f, "{message}; it is tried again soon"),
+            WhyNotRefreshed::Resting { message, .. } => write!(f, "{message}; it is tried again soon"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Two records of one account become one. Nothing is lost that could still be redeemed: the newer credential stays.
+//! Two records of one account become one. Nothing is lost that could still be refreshed: the newer credential stays.
 
 use std::collections::HashMap;
 
@@ -120,7 +120,8 @@ pub(crate) fn may_be_one(a: &Identity, b: &Identity) -> bool {
 
 /// Returns the id and the label that gave way.
 pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
-    let Account { id, identity, label, email, plan, credential, linked, disabled, doubt, health } = other;
+    let Account { id, identity, label, email, plan, credential, linked, disabled, refresh_uncertain, health } =
+        other;
     let (mut gone_id, mut gone_label) = (id, label);
     if more_known(&identity, &survivor.identity) {
         std::mem::swap(&mut survivor.id, &mut gone_id);
@@ -131,7 +132,7 @@ pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, Str
     }
     if credential.expires_at > survivor.credential.expires_at {
         survivor.credential = credential;
-        survivor.doubt = doubt;
+        survivor.refresh_uncertain = refresh_uncertain;
         survivor.plan = plan.or(survivor.plan.take());
     } else {
         survivor.plan = survivor.plan.take().or(plan);

@@ -15,7 +15,7 @@ pub enum Purpose {
 
 /// Where it belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Placement {
     /// To the record at this index.
     Known(usize),
     /// Behind the others, under a label that none of them bears.
@@ -31,26 +31,26 @@ pub enum NotPlaced {
 }
 
 /// `who` is the login as an account, whose label does not count yet; `records` are the accounts as stored.
-pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Place, NotPlaced> {
+pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Placement, NotPlaced> {
     let same = records.iter().position(|record| record.identity == who.identity);
     match purpose {
         Purpose::Renew(id) => {
             let index = records.iter().position(|record| record.id == *id).ok_or(NotPlaced::Gone)?;
             let is_it = same == Some(index) || (same.is_none() && could_be(&records[index], who));
-            is_it.then_some(Place::Known(index)).ok_or(NotPlaced::OtherIdentity)
+            is_it.then_some(Placement::Known(index)).ok_or(NotPlaced::OtherIdentity)
         }
         Purpose::Add { label } => {
             let index = same.or_else(|| records.iter().position(|record| is_likely(record, who)));
             Ok(match index {
-                Some(index) => Place::Known(index),
-                None => Place::New { label: free_label(records, who, label.as_deref()) },
+                Some(index) => Placement::Known(index),
+                None => Placement::New { label: free_label(records, who, label.as_deref()) },
             })
         }
     }
 }
 
 impl Pool {
-    /// Takes over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
+    /// ArgKind over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
     /// or as a new account at the end. Unlike what a file says, it counts however short it lives.
     pub fn sign_in(&mut self, was: Option<&AccountId>, signed_in: Account) {
         let known = was.into_iter().chain([&signed_in.id]).find_map(|id| self.by_id.get(id).copied());
@@ -69,10 +69,10 @@ impl Pool {
         account.email = email.or(account.email.take());
         account.plan = plan.or(account.plan.take());
         account.credential = credential;
-        account.doubt = None;
+        account.refresh_uncertain = None;
         account.health.reinstate();
         if old_id == id {
-            self.look_again_at(index);
+            self.refresh_glance(index);
         } else {
             self.affinity.follow(&old_id, &id);
             if self.pin.as_ref() == Some(&old_id) {
@@ -129,7 +129,7 @@ fn free_label(records: &[Account], who: &Account, wanted: Option<&str>) -> Strin
 mod tests {
     use super::*;
     use crate::pool::testing::{account, credential, id, limited, pool_of};
-    use crate::pool::{At, Demand, Failure, FailureKind, Identity, Source, State, Walk};
+    use crate::pool::{At, Demand, Failover, Failure, FailureKind, Identity, Source, State};
 
     const NOW: At = At(1_000_000_000);
 
@@ -150,14 +150,14 @@ mod tests {
             someone("old", "ws-old", None, Some("old@example.com")),
         ];
         let add = |label: Option<&str>| Purpose::Add { label: label.map(str::to_owned) };
-        let check = |who: Account, purpose: Purpose, expected: Result<Place, NotPlaced>| {
+        let check = |who: Account, purpose: Purpose, expected: Result<Placement, NotPlaced>| {
             assert_eq!(place(&records, &who, &purpose), expected, "{who:?} {purpose:?}");
         };
-        let new = |label: &str| Ok(Place::New { label: label.to_owned() });
+        let new = |label: &str| Ok(Placement::New { label: label.to_owned() });
         let ada = || someone("?", "ws-shared", Some("user-ada"), Some("renamed@example.com"));
-        check(ada(), add(None), Ok(Place::Known(0)));
-        check(ada(), add(Some("other")), Ok(Place::Known(0)));
-        check(ada(), Purpose::Renew(id("ada")), Ok(Place::Known(0)));
+        check(ada(), add(None), Ok(Placement::Known(0)));
+        check(ada(), add(Some("other")), Ok(Placement::Known(0)));
+        check(ada(), Purpose::Renew(id("ada")), Ok(Placement::Known(0)));
         check(ada(), Purpose::Renew(id("old")), Err(NotPlaced::OtherIdentity));
         check(ada(), Purpose::Renew(id("Bob@Example.com")), Err(NotPlaced::OtherIdentity));
         check(ada(), Purpose::Renew(id("nobody")), Err(NotPlaced::Gone));
@@ -170,10 +170,10 @@ mod tests {
         check(cleo(None), add(Some("ADA")), new("ADA [ws-cleo-]"));
         // A record that does not know its seat.
         let seat = |email| someone("?", "ws-old", Some("user-1"), email);
-        check(seat(Some("OLD@example.com")), add(None), Ok(Place::Known(2)));
+        check(seat(Some("OLD@example.com")), add(None), Ok(Placement::Known(2)));
         check(seat(Some("new@example.com")), add(None), new("new@example.com"));
         check(seat(None), add(None), new("OpenAI Codex ws-old"));
-        check(seat(None), Purpose::Renew(id("old")), Ok(Place::Known(2)));
+        check(seat(None), Purpose::Renew(id("old")), Ok(Placement::Known(2)));
         check(seat(Some("new@example.com")), Purpose::Renew(id("old")), Err(NotPlaced::OtherIdentity));
     }
 
@@ -185,20 +185,20 @@ mod tests {
         ];
         let third = someone("acc_3", "w", Some("3"), Some("a@example.com"));
         let placed = place(&records, &third, &Purpose::Add { label: None });
-        assert_eq!(placed, Ok(Place::New { label: "a@example.com [acc_3]".to_owned() }));
+        assert_eq!(placed, Ok(Placement::New { label: "a@example.com [acc_3]".to_owned() }));
     }
 
     #[test]
     fn signing_in_keeps_slot_pin_session_and_history_and_ends_needs_login() {
         let mut pool = pool_of(&["a", "b", "c"]);
-        let mut walk = Walk::new(Demand { session: Some("s".to_owned()), ..Demand::default() });
-        walk.next(&mut pool, NOW);
-        walk.failed(&mut pool, &limited(), NOW);
+        let mut failover = Failover::new(Demand { session: Some("s".to_owned()), ..Demand::default() });
+        failover.next(&mut pool, NOW);
+        failover.failed(&mut pool, &limited(), NOW);
         pool.pin(&id("b"));
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, NOW);
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, NOW);
         let dead = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, "revoked");
-        walk.failed(&mut pool, &dead, NOW);
+        failover.failed(&mut pool, &dead, NOW);
         pool.pin(&id("b"));
         assert_eq!(pool.accounts()[1].state(NOW), State::NeedsLogin);
 
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn a_renewed_account_is_picked_at_once() {
         let mut pool = pool_of(&["a"]);
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, NOW);
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, NOW);
         let dead = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, "revoked");
-        walk.failed(&mut pool, &dead, NOW);
+        failover.failed(&mut pool, &dead, NOW);
         assert_eq!(pool.active(NOW), None);
         pool.sign_in(Some(&id("a")), Account { credential: credential("a", 9), ..account("a") });
         assert_eq!(pool.active(NOW), Some(id("a")));

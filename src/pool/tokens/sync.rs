@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::merge;
 use super::merge::Fold;
-use crate::pool::{Account, AccountId, At, Pool, Standing};
+use crate::pool::{Account, AccountId, At, HealthStatus, Pool};
 
 /// What a sync did to the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl SyncReport {
 }
 
 impl Pool {
-    /// Takes over the accounts of the file, matched by id. An account that is known keeps its health and whether it
+    /// ArgKind over the accounts of the file, matched by id. An account that is known keeps its health and whether it
     /// is disabled, and its credential unless the file's is as new or newer; the others leave the pool. Records of
     /// one identity, or of one refresh token, are folded into one account, which pin and sessions follow.
     pub fn sync(&mut self, loaded: Vec<Account>, now: At) -> SyncReport {
@@ -87,14 +87,14 @@ impl Pool {
         kept.health.absorb(&gone.health);
         if gone.credential.expires_at > kept.credential.expires_at {
             kept.credential = gone.credential;
-            kept.doubt = gone.doubt;
+            kept.refresh_uncertain = gone.refresh_uncertain;
         }
         kept.disabled |= gone.disabled;
         if self.pin.as_ref() == Some(&fold.gone) {
             self.pin = Some(fold.kept.clone());
         }
         self.affinity.follow(&fold.gone, &fold.kept);
-        self.look_again_at(index);
+        self.refresh_glance(index);
     }
 }
 
@@ -104,9 +104,9 @@ fn take_record(account: &mut Account, record: Account) -> bool {
     let renewed = merge::take_newer(&mut account.credential, record.credential);
     if renewed {
         account.health.reinstate();
-        account.doubt = None;
+        account.refresh_uncertain = None;
         // Whoever wrote the newer credential knew best what it is good for.
-        if record.health.standing != Standing::Good {
+        if record.health.standing != HealthStatus::Good {
             account.health.absorb(&record.health);
         }
         account.plan = record.plan.or(account.plan.take());

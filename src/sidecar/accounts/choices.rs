@@ -10,7 +10,7 @@ use crate::store::SavedState;
 
 /// One choice of the user, and when it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Chosen<T> {
+pub(crate) struct Stamped<T> {
     pub(crate) value: T,
     pub(crate) at: At,
 }
@@ -18,15 +18,15 @@ pub(crate) struct Chosen<T> {
 /// What the user chose, with the time of the choice, so that of two sidecars the later one counts.
 #[derive(Default)]
 pub(crate) struct Choices {
-    pub(crate) pinned: Chosen<Option<AccountId>>,
-    pub(crate) disabled: HashMap<AccountId, Chosen<bool>>,
+    pub(crate) pinned: Stamped<Option<AccountId>>,
+    pub(crate) disabled: HashMap<AccountId, Stamped<bool>>,
 }
 
-impl<T> Chosen<T> {
+impl<T> Stamped<T> {
     /// A choice is later than the one that it replaces, whatever the clock says: it may have been set back, and `now`
     /// may be from before a wait for a lock.
     fn replace(&mut self, value: T, now: At) {
-        *self = Chosen { value, at: now.max(self.at + Duration::from_millis(1)) };
+        *self = Stamped { value, at: now.max(self.at + Duration::from_millis(1)) };
     }
 }
 
@@ -47,14 +47,14 @@ impl Choices {
         }
     }
 
-    /// Takes over what was chosen in another sidecar later than here. What was chosen here and is not noted yet is later
+    /// ArgKind over what was chosen in another sidecar later than here. What was chosen here and is not noted yet is later
     /// than anything that has been saved.
     pub(crate) fn take_later(&mut self, saved: &SavedState, pool: &mut Pool, now: At) {
         self.note(pool, now);
         for (id, account) in &saved.accounts {
             let known = self.disabled.entry(id.clone()).or_default();
             if account.disabled_changed_at > known.at {
-                *known = Chosen { value: account.disabled, at: account.disabled_changed_at };
+                *known = Stamped { value: account.disabled, at: account.disabled_changed_at };
                 pool.set_disabled(id, account.disabled);
             }
         }
@@ -65,7 +65,7 @@ impl Choices {
                     pool.unpin();
                 }
             }
-            self.pinned = Chosen { value: saved.pinned.clone(), at: saved.pin_changed_at };
+            self.pinned = Stamped { value: saved.pinned.clone(), at: saved.pin_changed_at };
         }
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, Identity, Mark, Marks, Pool,
-    Standing,
+    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, FileFlags, HealthEvidence,
+    HealthStatus, Identity, Pool,
 };
 use crate::protocol::{ChangeReason, WarningKind};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::sidecar::credentials::freshness::is_later;
+use crate::sidecar::credentials::freshness::is_newer;
 use crate::store::{
     FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, StorageError,
 };
@@ -33,7 +33,7 @@ impl Sidecar {
     }
 
     /// As the first reading, but nothing is mended by it.
-    pub(crate) fn look_at_everything(&self) {
+    pub(crate) fn inspect_everything(&self) {
         let read = clock::now();
         let saved = self.state_file.look().unwrap_or_default();
         match self.accounts_file.load() {
@@ -43,7 +43,7 @@ impl Sidecar {
         self.take_state(saved, read);
     }
 
-    /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
+    /// ArgKind over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
     /// beside the first requests; what changed meanwhile is read once it has begun.
     pub async fn run_watch(self: Arc<Self>) {
         let watched = self.watched_files();
@@ -169,12 +169,13 @@ impl Sidecar {
 struct Found {
     id: AccountId,
     credential: Credential,
-    marks: Marks,
+    marks: FileFlags,
 }
 
 impl Found {
     fn of(entry: &FileAccount, id: &AccountId) -> Self {
-        let marks = Marks { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
+        let marks =
+            FileFlags { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
         Found { id: id.clone(), credential: entry.credential(), marks }
     }
 }
@@ -182,13 +183,13 @@ impl Found {
 impl Sidecar {
     /// A login that another program stored is taken over although it will not live as long as the credential held.
     fn take_later(&self, found: &[Found]) {
-        let is_later = |entry: &&Found| {
+        let is_newer = |entry: &&Found| {
             let held = self.pool().get(&entry.id).map(|account| account.credential.clone());
             held.is_some_and(|held| {
-                entry.credential.refresh != held.refresh && is_later(&entry.credential, &held)
+                entry.credential.refresh != held.refresh && is_newer(&entry.credential, &held)
             })
         };
-        for entry in found.iter().filter(is_later) {
+        for entry in found.iter().filter(is_newer) {
             if !self.is_consumed(&entry.credential.refresh) {
                 self.pool().set_credential(&entry.id, entry.credential.clone());
                 self.notifier.settled(WarningKind::LoginRequired, Some(&entry.id));
@@ -222,7 +223,8 @@ impl Sidecar {
     /// Accounts that someone else logged in again: should they need it once more, it is said once more.
     fn settle_repaired(&self, updated: &[AccountId]) {
         let pool = self.pool();
-        let is_good = |id: &&AccountId| pool.get(id).is_some_and(|it| it.health.standing == Standing::Good);
+        let is_good =
+            |id: &&AccountId| pool.get(id).is_some_and(|it| it.health.standing == HealthStatus::Good);
         for id in updated.iter().filter(is_good) {
             self.notifier.settled(WarningKind::LoginRequired, Some(id));
             self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
@@ -274,10 +276,11 @@ fn remembered(
     }
     let health = &mut account.health;
     match (entry.needs_reauth, &health.standing) {
-        (true, Standing::Good) => {
-            health.standing = Standing::NeedsLogin(Mark::in_file(FailureKind::LoginRequired, now));
+        (true, HealthStatus::Good) => {
+            health.standing =
+                HealthStatus::NeedsLogin(HealthEvidence::in_file(FailureKind::LoginRequired, now));
         }
-        (false, Standing::NeedsLogin(_)) => health.standing = Standing::Good,
+        (false, HealthStatus::NeedsLogin(_)) => health.standing = HealthStatus::Good,
         _ => {}
     }
     if let Some(until) = entry.quota_exhausted_until.filter(|until| *until > now)
@@ -288,7 +291,7 @@ fn remembered(
             until,
             certainty: Certainty::Prediction,
             quoted_reset: None,
-            why: Mark::in_file(FailureKind::UsageLimit, now),
+            why: HealthEvidence::in_file(FailureKind::UsageLimit, now),
         });
     }
     health.last_used_at = health.last_used_at.max(entry.last_used_at);

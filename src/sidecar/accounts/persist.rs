@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::choices::Choices;
 use crate::clock;
-use crate::pool::{Account, AccountId, Affinity, At, Marks, Seat};
+use crate::pool::{Account, AccountId, Affinity, At, FileFlags, SessionBinding};
 use crate::protocol::{Warning, WarningKind};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -23,22 +23,22 @@ const GATHER: Duration = Duration::from_millis(100);
 const UNSAVED: &str = "saving the state";
 
 #[derive(Default)]
-pub(crate) struct Persist {
+pub(crate) struct StateSaver {
     wake: Notify,
     /// What the accounts file says of each account, as last read or written by us, so that it is written only when
     /// that changes.
-    marks: Mutex<HashMap<AccountId, Marks>>,
+    marks: Mutex<HashMap<AccountId, FileFlags>>,
     /// The choices as last saved or read: one that differs now was made since, here.
     choices: Mutex<Choices>,
 }
 
-impl Persist {
+impl StateSaver {
     pub(crate) fn soon(&self) {
         self.wake.notify_one();
     }
 
     /// The caller has its turn at the accounts file.
-    pub(crate) fn marks(&self) -> MutexGuard<'_, HashMap<AccountId, Marks>> {
+    pub(crate) fn marks(&self) -> MutexGuard<'_, HashMap<AccountId, FileFlags>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -98,7 +98,10 @@ impl Sidecar {
         self.persist.choices().take_later(&saved, &mut pool, read);
         // An earlier version saved them by names of any length.
         let seats = saved.sessions.into_iter().map(|saved| {
-            (session_key(&saved.session), Seat { account: saved.account, used_at: saved.last_used_at })
+            (
+                session_key(&saved.session),
+                SessionBinding { account: saved.account, used_at: saved.last_used_at },
+            )
         });
         let others: Affinity = seats.collect();
         let mut affinity = pool.affinity().clone();
@@ -114,7 +117,7 @@ impl Sidecar {
         }
         let sidecar = self.clone();
         self.on_accounts_file(move |file| {
-            // Looked for again, now that nobody else has a turn.
+            // Looked for again, now that reason else has a turn.
             let unsaved = sidecar.unsaved_marks();
             file.change(|document| {
                 for (account, marks) in &unsaved {
@@ -130,19 +133,19 @@ impl Sidecar {
         .await
     }
 
-    fn unsaved_marks(&self) -> Vec<(Account, Marks)> {
+    fn unsaved_marks(&self) -> Vec<(Account, FileFlags)> {
         let now = clock::now();
         let pool = self.pool();
         let written = self.persist.marks();
         pool.accounts()
             .iter()
-            .map(|account| (account, Marks::of(account, now)))
+            .map(|account| (account, FileFlags::of(account, now)))
             .filter(|(account, marks)| written.get(&account.id).copied().unwrap_or_default() != *marks)
             .map(|(account, marks)| (account.clone(), marks))
             .collect()
     }
 
-    /// Takes in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
+    /// ArgKind in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
     /// have stay as they are: they may be in the file of another agent dir.
     fn join_state(&self, saved: &mut SavedState, now: At) {
         self.take_state(saved.clone(), now);
@@ -184,14 +187,14 @@ impl Sidecar {
     }
 }
 
-impl Persist {
+impl StateSaver {
     pub(crate) fn choices(&self) -> MutexGuard<'_, Choices> {
         self.choices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Into the account's own entry, whatever that is called by now, and whoever bears its label.
-fn write_marks(document: &mut Document, account: &Account, marks: Marks) -> Result<(), EditRefused> {
+fn write_marks(document: &mut Document, account: &Account, marks: FileFlags) -> Result<(), EditRefused> {
     let label = label_in(document, account).ok_or(EditRefused::NoSuchLabel)?;
     document.set_needs_reauth(&label, marks.needs_login)?;
     document.set_quota_exhausted_until(&label, marks.exhausted_until)?;

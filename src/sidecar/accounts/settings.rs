@@ -54,7 +54,7 @@ impl Sidecar {
             self.notifier.accounts_changed(ChangeReason::External);
         }
         if self.preferences.footer() != before.1 {
-            self.notifier.look_at_status();
+            self.notifier.check_status();
         }
     }
 

@@ -4,7 +4,7 @@ use super::settings::{FOOTER, ROTATION, Setting};
 
 /// What may follow a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(crate) enum ArgKind {
     Nothing,
     /// An account, or nothing.
     Account,
@@ -21,92 +21,92 @@ pub(crate) enum Takes {
 }
 
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct CommandSpec {
     pub(crate) word: &'static str,
-    pub(crate) takes: Takes,
+    pub(crate) takes: ArgKind,
     /// As help shows it.
     pub(crate) form: &'static str,
     pub(crate) does: &'static str,
 }
 
-pub(crate) const FAMILY: &[Member] = &[
-    Member {
+pub(crate) const COMMANDS: &[CommandSpec] = &[
+    CommandSpec {
         word: "accounts",
-        takes: Takes::Account,
+        takes: ArgKind::Account,
         form: "accounts [account]",
         does: "list the accounts; with one, use it",
     },
-    Member {
+    CommandSpec {
         word: "use",
-        takes: Takes::Account,
+        takes: ArgKind::Account,
         form: "use [account]",
         does: "pin an account until it meets a limit, or list them",
     },
-    Member {
+    CommandSpec {
         word: "show",
-        takes: Takes::Account,
+        takes: ArgKind::Account,
         form: "show [account]",
         does: "who is in use, how all stand; with one, all about it",
     },
-    Member {
+    CommandSpec {
         word: "refresh",
-        takes: Takes::AccountOrAll,
+        takes: ArgKind::AccountOrAll,
         form: "refresh [account|all]",
         does: "renew tokens that expire, and read the usage",
     },
-    Member { word: "login", takes: Takes::Name, form: "login [label]", does: "add an account" },
-    Member {
+    CommandSpec { word: "login", takes: ArgKind::Name, form: "login [label]", does: "add an account" },
+    CommandSpec {
         word: "reauth",
-        takes: Takes::Account,
+        takes: ArgKind::Account,
         form: "reauth [account]",
         does: "log an account in again; without one, the active one",
     },
-    Member {
+    CommandSpec {
         word: "footer",
-        takes: Takes::Settings(FOOTER),
+        takes: ArgKind::Settings(FOOTER),
         form: "footer [setting value]",
         does: "how the footer looks, and to change it",
     },
-    Member {
+    CommandSpec {
         word: "rotation",
-        takes: Takes::Settings(ROTATION),
+        takes: ArgKind::Settings(ROTATION),
         form: "rotation [setting value]",
         does: "how accounts are chosen, and to change it",
     },
-    Member {
+    CommandSpec {
         word: "verify",
-        takes: Takes::OneOf(&["online"]),
+        takes: ArgKind::OneOf(&["online"]),
         form: "verify [online]",
         does: "look for what is amiss; online also asks upstream",
     },
-    Member {
+    CommandSpec {
         word: "history",
-        takes: Takes::Number,
+        takes: ArgKind::Number,
         form: "history [n]",
         does: "the last attempts, 20 of them",
     },
-    Member { word: "stats", takes: Takes::Nothing, form: "stats", does: "sums by account and by day" },
-    Member { word: "path", takes: Takes::Nothing, form: "path", does: "where the files are" },
-    Member {
+    CommandSpec { word: "stats", takes: ArgKind::Nothing, form: "stats", does: "sums by account and by day" },
+    CommandSpec { word: "path", takes: ArgKind::Nothing, form: "path", does: "where the files are" },
+    CommandSpec {
         word: "reset",
-        takes: Takes::OneOf(&["manual", "quota", "all"]),
+        takes: ArgKind::OneOf(&["manual", "quota", "all"]),
         form: "reset [manual|quota|all]",
         does: "clear the pin, the cooldowns, or both",
     },
-    Member { word: "help", takes: Takes::Word, form: "help [command]", does: "this text" },
+    CommandSpec { word: "help", takes: ArgKind::Word, form: "help [command]", does: "this text" },
 ];
 
-pub(crate) fn member(word: &str) -> Option<&'static Member> {
-    FAMILY.iter().find(|member| member.word.eq_ignore_ascii_case(word))
+pub(crate) fn member(word: &str) -> Option<&'static CommandSpec> {
+    COMMANDS.iter().find(|member| member.word.eq_ignore_ascii_case(word))
 }
 
 pub(crate) fn help() -> Vec<String> {
-    let widest = FAMILY.iter().map(|member| member.form.len()).max().unwrap_or(0);
-    let lines = FAMILY.iter().map(|member| format!("{:<widest$}  {}", member.form, member.does));
+    let widest = COMMANDS.iter().map(|member| member.form.len()).max().unwrap_or(0);
+    let lines = COMMANDS.iter().map(|member| format!("{:<widest$}  {}", member.form, member.does));
     std::iter::once("/multicodex, followed by one of:".to_owned()).chain(lines).collect()
 }
 
-pub(crate) fn help_on(member: &Member) -> Vec<String> {
+pub(crate) fn help_on(member: &CommandSpec) -> Vec<String> {
     vec![format!("/multicodex {}", member.form), member.does.to_owned()]
 }
 
@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn help_names_every_word_in_lines_that_fit() {
         let lines = help();
-        assert_eq!(lines.len(), FAMILY.len() + 1);
-        for (line, member) in lines[1..].iter().zip(FAMILY) {
+        assert_eq!(lines.len(), COMMANDS.len() + 1);
+        for (line, member) in lines[1..].iter().zip(COMMANDS) {
             assert!(line.starts_with(member.word) && line.chars().count() <= 80, "{line}");
         }
     }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::family::{FAMILY, Member, Takes, member};
+use super::family::{ArgKind, COMMANDS, CommandSpec, member};
 use super::nearest::nearest;
 use super::settings;
 use super::words::words;
@@ -32,12 +32,12 @@ pub(crate) enum Line {
     Stats,
     Path,
     Reset(ResetScope),
-    Help(Option<&'static Member>),
+    Help(Option<&'static CommandSpec>),
 }
 
 /// A line that says nothing that could be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct ParseError {
     pub(crate) message: String,
     pub(crate) hint: String,
 }
@@ -48,20 +48,20 @@ pub(crate) fn after_the_name(line: &str) -> &str {
     named.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)).unwrap_or(line)
 }
 
-pub(crate) fn read(line: &str) -> Result<Line, Mistake> {
+pub(crate) fn read(line: &str) -> Result<Line, ParseError> {
     let mut words = words(after_the_name(line)).into_iter().map(|word| word.text);
     let Some(word) = words.next() else { return Ok(Line::Help(None)) };
     let Some(member) = member(&word) else { return Err(unknown("command", &word, names(), "help")) };
     match member.takes {
-        Takes::Settings(settings) if member.word == "footer" => {
+        ArgKind::Settings(settings) if member.word == "footer" => {
             return change(settings::read(settings, words)?).map(Line::Footer);
         }
-        Takes::Settings(settings) => return change(settings::read(settings, words)?).map(Line::Rotation),
+        ArgKind::Settings(settings) => return change(settings::read(settings, words)?).map(Line::Rotation),
         _ => {}
     }
     let argument = words.next().filter(|argument| !argument.is_empty());
     if let Some(more) = words.next() {
-        return Err(Mistake {
+        return Err(ParseError {
             message: format!("\"{more}\" is one word too many"),
             hint: format!("{}; a name with spaces goes in quotes", form(member)),
         });
@@ -83,7 +83,7 @@ pub(crate) fn read(line: &str) -> Result<Line, Mistake> {
         ("history", Some(count)) => match count.parse() {
             Ok(count @ 1..=MAX_HISTORY) => Line::History(count),
             _ => {
-                return Err(Mistake {
+                return Err(ParseError {
                     message: format!("\"{count}\" is not a number from 1 to {MAX_HISTORY}"),
                     hint: form(member),
                 });
@@ -100,7 +100,10 @@ pub(crate) fn read(line: &str) -> Result<Line, Mistake> {
             None => return Err(unknown("command", word, names(), "help")),
         },
         (_, Some(more)) => {
-            return Err(Mistake { message: format!("\"{more}\" is one word too many"), hint: form(member) });
+            return Err(ParseError {
+                message: format!("\"{more}\" is one word too many"),
+                hint: form(member),
+            });
         }
         ("stats", None) => Line::Stats,
         _ => Line::Path,
@@ -116,12 +119,15 @@ pub(crate) fn of_scope(scope: ResetScope, pin: String, cooldowns: String) -> Vec
     }
 }
 
-fn one_of(member: &'static Member, argument: Option<String>) -> Result<Option<&'static str>, Mistake> {
-    let (Some(argument), Takes::OneOf(choices)) = (argument, member.takes) else { return Ok(None) };
+fn one_of(
+    member: &'static CommandSpec,
+    argument: Option<String>,
+) -> Result<Option<&'static str>, ParseError> {
+    let (Some(argument), ArgKind::OneOf(choices)) = (argument, member.takes) else { return Ok(None) };
     let asked = argument.trim_start_matches("--");
     match choices.iter().find(|choice| choice.eq_ignore_ascii_case(asked)) {
         Some(choice) => Ok(Some(choice)),
-        None => Err(Mistake {
+        None => Err(ParseError {
             hint: form(member),
             ..unknown(member.word, &argument, choices.iter().copied(), member.word)
         }),
@@ -129,26 +135,26 @@ fn one_of(member: &'static Member, argument: Option<String>) -> Result<Option<&'
 }
 
 /// The table of settings and the protocol's types say the same, so that a number out of bounds is all that is left.
-fn change<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Mistake> {
-    serde_json::from_value(Value::Object(members)).map_err(|error| Mistake {
+fn change<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, ParseError> {
+    serde_json::from_value(Value::Object(members)).map_err(|error| ParseError {
         message: format!("that cannot be set: {error}"),
         hint: "see /multicodex help".to_owned(),
     })
 }
 
-fn unknown<'a>(what: &str, typed: &str, candidates: impl Iterator<Item = &'a str>, see: &str) -> Mistake {
+fn unknown<'a>(what: &str, typed: &str, candidates: impl Iterator<Item = &'a str>, see: &str) -> ParseError {
     let message = match nearest(typed, candidates) {
         Some(near) => format!("unknown {what} \"{typed}\"; did you mean {near}?"),
         None => format!("unknown {what} \"{typed}\""),
     };
-    Mistake { message, hint: format!("see /multicodex {see}") }
+    ParseError { message, hint: format!("see /multicodex {see}") }
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    FAMILY.iter().map(|member| member.word)
+    COMMANDS.iter().map(|member| member.word)
 }
 
-fn form(member: &Member) -> String {
+fn form(member: &CommandSpec) -> String {
     format!("the form is /multicodex {}", member.form)
 }
 

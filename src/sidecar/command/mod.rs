@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::line::{Line, Mistake};
+use self::line::{Line, ParseError};
 use crate::clock;
 use crate::protocol::{
     Account, AccountParams, AccountState, CheckStatus, CommandAnswer, CommandLevel, CommandParams, ErrorKind,
@@ -29,7 +29,7 @@ pub(crate) use words::quoted;
 
 /// Why a line could not be done.
 enum Refused {
-    Mistake(Mistake),
+    ParseError(ParseError),
     Error(RpcError),
 }
 
@@ -43,10 +43,10 @@ impl From<RpcError> for Refused {
 pub(crate) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
     let done = match line::read(&params.line) {
         Ok(line) => obey(&sidecar, line).await,
-        Err(mistake) => Err(Refused::Mistake(mistake)),
+        Err(mistake) => Err(Refused::ParseError(mistake)),
     };
     Ok(done.unwrap_or_else(|refused| match refused {
-        Refused::Mistake(mistake) => said(CommandLevel::Error, [mistake.message, mistake.hint]),
+        Refused::ParseError(mistake) => said(CommandLevel::Error, [mistake.message, mistake.hint]),
         Refused::Error(error) => {
             let hint = error.data.hint.clone();
             said(CommandLevel::Error, std::iter::once(error.message).chain(hint))

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::line::Mistake;
+use super::line::ParseError;
 use super::nearest::nearest;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) fn find(settings: &'static [Setting], name: &str) -> Option<&'static 
 pub(crate) fn read(
     settings: &'static [Setting],
     words: impl Iterator<Item = String>,
-) -> Result<Map<String, Value>, Mistake> {
+) -> Result<Map<String, Value>, ParseError> {
     let mut words = words.flat_map(|word| match word.split_once('=') {
         Some((name, value)) => vec![name.to_owned(), value.to_owned()],
         None => vec![word],
@@ -68,7 +68,7 @@ pub(crate) fn read(
     while let Some(name) = words.next() {
         let names = || settings.iter().map(|setting| setting.name);
         let Some(setting) = find(settings, &name) else {
-            return Err(Mistake {
+            return Err(ParseError {
                 message: match nearest(&name, names()) {
                     Some(near) => format!("unknown setting \"{name}\"; did you mean {near}?"),
                     None => format!("unknown setting \"{name}\""),
@@ -77,7 +77,7 @@ pub(crate) fn read(
             });
         };
         let Some(word) = words.next() else {
-            return Err(Mistake {
+            return Err(ParseError {
                 message: format!("{} lacks its value", setting.name),
                 hint: wants(setting),
             });
@@ -95,7 +95,7 @@ pub(crate) fn read(
             }
         };
         let Some(value) = value else {
-            return Err(Mistake {
+            return Err(ParseError {
                 message: format!("\"{word}\" is no value of {}", setting.name),
                 hint: wants(setting),
             });

@@ -1,6 +1,6 @@
 //! How a line may go on: the words of the family, then what the word takes, accounts included.
 
-use super::family::{FAMILY, Takes, member};
+use super::family::{ArgKind, COMMANDS, member};
 use super::line::after_the_name;
 use super::settings::{self, SWITCH, Setting, Values};
 use super::words::{Word, quoted, words};
@@ -17,7 +17,7 @@ pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
         None => (&words[..], ""),
     };
     let Some(first) = before.first() else {
-        let fits = FAMILY.iter().filter(|member| begins(member.word, typed));
+        let fits = COMMANDS.iter().filter(|member| begins(member.word, typed));
         return fits
             .map(|member| Suggestion {
                 value: member.word.to_owned(),
@@ -29,7 +29,7 @@ pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
     let kept: Vec<String> = before[1..].iter().map(|word| quoted(&word.text)).collect();
     let kept: String = std::iter::once(member.word.to_owned()).chain(kept).collect::<Vec<_>>().join(" ");
     let offers = match (member.takes, &before[1..]) {
-        (Takes::Settings(settings), told) => after_settings(settings, told, typed, accounts),
+        (ArgKind::Settings(settings), told) => after_settings(settings, told, typed, accounts),
         (takes, []) => after_word(takes, typed, accounts),
         _ => Vec::new(),
     };
@@ -51,17 +51,17 @@ impl Offer {
     }
 }
 
-fn after_word(takes: Takes, typed: &str, accounts: &[Account]) -> Vec<Offer> {
+fn after_word(takes: ArgKind, typed: &str, accounts: &[Account]) -> Vec<Offer> {
     match takes {
-        Takes::Nothing | Takes::Name | Takes::Number | Takes::Settings(_) => Vec::new(),
-        Takes::Account => accounts_like(typed, accounts),
-        Takes::AccountOrAll => {
+        ArgKind::Nothing | ArgKind::Name | ArgKind::Number | ArgKind::Settings(_) => Vec::new(),
+        ArgKind::Account => accounts_like(typed, accounts),
+        ArgKind::AccountOrAll => {
             let mut offers = accounts_like(typed, accounts);
             offers.extend(begins("all", typed).then(|| Offer::plain("all")));
             offers
         }
-        Takes::OneOf(choices) => choices_like(choices.iter().copied(), typed),
-        Takes::Word => choices_like(FAMILY.iter().map(|member| member.word), typed),
+        ArgKind::OneOf(choices) => choices_like(choices.iter().copied(), typed),
+        ArgKind::Word => choices_like(COMMANDS.iter().map(|member| member.word), typed),
     }
 }
 

@@ -4,17 +4,17 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::failed_attempt::{AnswerBody, Lost};
-use super::recorder::Attempting;
+use super::failed_attempt::{AnswerBody, FailedAttempt};
+use super::recorder::AttemptRecorder;
 use super::run::{Completion, Terminal};
-use super::sink::{Audience, Gone};
+use super::sink::{CompletionSink, Disconnected};
 use crate::clock;
-use crate::pool::{AccountId, AfterFailure, At, Failure, FailureKind, Held, HoldBack, Source};
+use crate::pool::{AccountId, AfterFailure, At, Failure, FailureKind, PreambleBuffer, PreambleState, Source};
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, WarningKind};
 use crate::sidecar::credentials::token::{Need, Token};
 use crate::upstream::{
     Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, Silent, StreamFault,
-    unless_silent,
+    with_idle_timeout,
 };
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
@@ -27,17 +27,17 @@ pub(crate) enum AttemptEnd {
     Ended(Terminal),
     /// The account was dealt with; another may take over.
     Moved {
-        lost: Lost,
+        failed_attempt: FailedAttempt,
         until: Option<At>,
     },
     /// Not the account's fault.
-    Surfaced(Lost),
+    Surfaced(FailedAttempt),
 }
 
 /// What became of one request.
 enum Sent {
     Ended(Terminal),
-    Lost(Failure, Option<AnswerBody>),
+    FailedAttempt(Failure, Option<AnswerBody>),
 }
 
 /// The answer so far: where it comes from, and what is held back of it.
@@ -46,7 +46,7 @@ struct Answering<'a> {
     attempt: u32,
     status: u16,
     headers: AnswerHeaders,
-    hold_back: HoldBack,
+    hold_back: PreambleBuffer,
     held: Vec<Event>,
     requested_at: At,
 }
@@ -54,52 +54,52 @@ struct Answering<'a> {
 impl Completion {
     pub(crate) async fn attempt(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         account: &AccountId,
         attempt: u32,
-    ) -> Result<AttemptEnd, Gone> {
-        let attempting = Attempting::begin(&self.sidecar, account, self.walk.model(), self.deadline);
-        self.attempting = Some(attempting);
-        let end = self.ask(audience, account, attempt).await?;
-        if let Some(attempting) = self.attempting.take() {
-            end.note(attempting);
+    ) -> Result<AttemptEnd, Disconnected> {
+        let recorder = AttemptRecorder::begin(&self.sidecar, account, self.failover.model(), self.deadline);
+        self.recorder = Some(recorder);
+        let end = self.ask(sink, account, attempt).await?;
+        if let Some(recorder) = self.recorder.take() {
+            end.note(recorder);
         }
         Ok(end)
     }
 
     async fn ask(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         account: &AccountId,
         attempt: u32,
-    ) -> Result<AttemptEnd, Gone> {
+    ) -> Result<AttemptEnd, Disconnected> {
         let mut need = Need::USABLE;
         loop {
             let (refused, sent) = match self.token(account, need).await {
                 Ok(token) => {
-                    let sent = self.send(audience, account, attempt, &token).await?;
+                    let sent = self.send(sink, account, attempt, &token).await?;
                     (Some(token.access), sent)
                 }
-                Err(failure) => (None, Sent::Lost(failure, None)),
+                Err(failure) => (None, Sent::FailedAttempt(failure, None)),
             };
             let (failure, body) = match sent {
                 Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
-                Sent::Lost(failure, body) => (failure, body),
+                Sent::FailedAttempt(failure, body) => (failure, body),
             };
-            let after = self.walk.failed(&mut self.sidecar.pool(), &failure, clock::now());
+            let after = self.failover.failed(&mut self.sidecar.pool(), &failure, clock::now());
             tracing::info!(
                 account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,
                 ?after, "attempt failed"
             );
-            let lost = Lost { account: account.clone(), failure, body };
+            let failed_attempt = FailedAttempt { account: account.clone(), failure, body };
             match (after, refused) {
                 (AfterFailure::Replay, Some(refused)) => need = Need::NewerThan(refused),
                 // A replay needs a token that was refused; without one there is nothing to replace.
-                (AfterFailure::Replay, None) => return Ok(AttemptEnd::Surfaced(lost)),
-                (AfterFailure::Surface, _) => return Ok(AttemptEnd::Surfaced(lost)),
+                (AfterFailure::Replay, None) => return Ok(AttemptEnd::Surfaced(failed_attempt)),
+                (AfterFailure::Surface, _) => return Ok(AttemptEnd::Surfaced(failed_attempt)),
                 (AfterFailure::Moved { until, pin_cleared }, _) => {
-                    self.report(&lost, pin_cleared);
-                    return Ok(AttemptEnd::Moved { lost, until });
+                    self.report(&failed_attempt, pin_cleared);
+                    return Ok(AttemptEnd::Moved { failed_attempt, until });
                 }
             }
         }
@@ -108,7 +108,7 @@ impl Completion {
     /// What is under way for the token goes on when it is no longer waited for here.
     async fn token(&self, account: &AccountId, need: Need) -> Result<Token, Failure> {
         let asking = self.sidecar.token(account, need);
-        if !self.walk.has_another(&self.sidecar.pool(), clock::now()) {
+        if !self.failover.has_another(&self.sidecar.pool(), clock::now()) {
             return asking.await;
         }
         tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
@@ -119,26 +119,29 @@ impl Completion {
 
     async fn send(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         account: &AccountId,
         attempt: u32,
         token: &Token,
-    ) -> Result<Sent, Gone> {
+    ) -> Result<Sent, Disconnected> {
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         let requested_at = clock::now();
         let asking = self.sidecar.upstream.responses(&bearer, &self.request);
-        let answer = match unless_silent(self.idle, asking).await {
+        let answer = match with_idle_timeout(self.idle, asking).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(failure)) => return Ok(Sent::Lost(failure, None)),
+            Ok(Err(failure)) => return Ok(Sent::FailedAttempt(failure, None)),
             Err(Silent) => {
                 let why = "upstream did not begin to answer in time";
-                return Ok(Sent::Lost(Failure::new(FailureKind::IdleTimeout, Source::Transport, why), None));
+                return Ok(Sent::FailedAttempt(
+                    Failure::new(FailureKind::IdleTimeout, Source::Transport, why),
+                    None,
+                ));
             }
         };
         match answer {
             Answer::Refused { failure, headers, body, truncated, status: _ } => {
                 self.read_headers(account, &headers);
-                Ok(Sent::Lost(failure, Some(AnswerBody { text: body, truncated })))
+                Ok(Sent::FailedAttempt(failure, Some(AnswerBody { text: body, truncated })))
             }
             Answer::Stream { status, headers, events } => {
                 self.read_headers(account, &headers);
@@ -147,24 +150,24 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: HoldBack::default(),
+                    hold_back: PreambleBuffer::default(),
                     held: Vec::new(),
                     requested_at,
                 };
-                self.stream(audience, answering, events).await
+                self.stream(sink, answering, events).await
             }
         }
     }
 
     async fn stream(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         mut answering: Answering<'_>,
         mut events: EventStream,
-    ) -> Result<Sent, Gone> {
+    ) -> Result<Sent, Disconnected> {
         loop {
             let next = match events.at_hand() {
-                Ok(None) => self.wait_for_an_event(audience, &mut answering, &mut events).await?,
+                Ok(None) => self.wait_for_an_event(sink, &mut answering, &mut events).await?,
                 at_hand => at_hand,
             };
             let event = match next {
@@ -182,23 +185,23 @@ impl Completion {
                     if let Some(reading) = usage {
                         self.sidecar.apply_usage(answering.account, reading);
                     }
-                    self.hold_or_forward(audience, &mut answering, event).await?;
+                    self.hold_or_forward(sink, &mut answering, event).await?;
                     continue;
                 }
                 EventMeaning::Output => {
-                    self.forward(audience, &mut answering, &event).await?;
+                    self.forward(sink, &mut answering, &event).await?;
                     continue;
                 }
                 EventMeaning::Failed(failure) => {
                     if self.first_event.is_some() {
-                        self.forward(audience, &mut answering, &event).await?;
+                        self.forward(sink, &mut answering, &event).await?;
                     }
                     return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
                 }
                 EventMeaning::Completed { usage } => (Outcome::Completed, usage),
                 EventMeaning::Incomplete { usage } => (Outcome::Incomplete, usage),
             };
-            self.forward(audience, &mut answering, &event).await?;
+            self.forward(sink, &mut answering, &event).await?;
             self.ended_well(answering.account, events);
             return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), usage }));
         }
@@ -207,12 +210,12 @@ impl Completion {
     /// What is at hand goes out before anything is waited for, and what is held back when that takes too long.
     async fn wait_for_an_event(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         answering: &mut Answering<'_>,
         events: &mut EventStream,
-    ) -> Result<Result<Option<Event>, StreamFault>, Gone> {
-        audience.flush().await?;
-        // One future for both, so that upstream's silence is measured from its last sign of life.
+    ) -> Result<Result<Option<Event>, StreamFault>, Disconnected> {
+        sink.flush().await?;
+        // One future for both, so that upstream's idle_timeout is measured from its last sign of life.
         let mut next = pin!(events.next(self.idle));
         let patience = match (self.first_event, answering.hold_back.release_at()) {
             (None, Some(at)) => at.since(clock::now()),
@@ -221,8 +224,8 @@ impl Completion {
         match tokio::time::timeout(patience, &mut next).await {
             Ok(next) => Ok(next),
             Err(_) => {
-                self.accept(audience, answering).await?;
-                audience.flush().await?;
+                self.accept(sink, answering).await?;
+                sink.flush().await?;
                 Ok(next.await)
             }
         }
@@ -230,67 +233,70 @@ impl Completion {
 
     async fn hold_or_forward(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         answering: &mut Answering<'_>,
         event: Event,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Disconnected> {
         if self.first_event.is_some() {
-            return self.forward(audience, answering, &event).await;
+            return self.forward(sink, answering, &event).await;
         }
         match answering.hold_back.offer(event.json().len(), clock::now()) {
-            Held::Hold => {
+            PreambleState::Hold => {
                 answering.held.push(event.detached());
                 Ok(())
             }
-            Held::Release => self.forward(audience, answering, &event).await,
+            PreambleState::Release => self.forward(sink, answering, &event).await,
         }
     }
 
     async fn forward(
         &mut self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         answering: &mut Answering<'_>,
         event: &Event,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Disconnected> {
         if self.first_event.is_none() {
-            self.accept(audience, answering).await?;
+            self.accept(sink, answering).await?;
         }
-        audience.hand_on(event).await
+        sink.send_event(event).await
     }
 
     /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
-    async fn accept(&mut self, audience: &mut Audience, answering: &mut Answering<'_>) -> Result<(), Gone> {
+    async fn accept(
+        &mut self,
+        sink: &mut CompletionSink,
+        answering: &mut Answering<'_>,
+    ) -> Result<(), Disconnected> {
         self.first_event = Some(self.started.elapsed());
-        if let Some(attempting) = &mut self.attempting {
-            attempting.first_event();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.first_event();
         }
         let label = {
             let mut pool = self.sidecar.pool();
-            self.walk.accepted(&mut pool, clock::now());
+            self.failover.accepted(&mut pool, clock::now());
             pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
         };
-        self.sidecar.shown.of_session(self.walk.session());
-        self.sidecar.notifier.look_at_status();
+        self.sidecar.shown.of_session(self.failover.session());
+        self.sidecar.notifier.check_status();
         let headers =
             answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        audience
-            .tell(Notice::Accepted {
-                attempt: answering.attempt,
-                account: answering.account.as_str(),
-                label: &label,
-                status: answering.status,
-                headers,
-            })
-            .await?;
+        sink.tell(Notice::Accepted {
+            attempt: answering.attempt,
+            account: answering.account.as_str(),
+            label: &label,
+            status: answering.status,
+            headers,
+        })
+        .await?;
         for event in std::mem::take(&mut answering.held) {
-            audience.hand_on(&event).await?;
+            sink.send_event(&event).await?;
         }
         Ok(())
     }
 
     fn ended_well(&mut self, account: &AccountId, events: EventStream) {
-        self.walk.succeeded(&mut self.sidecar.pool(), clock::now());
-        tracing::info!(account = %account, attempts = self.walk.attempts(), "completed");
+        self.failover.succeeded(&mut self.sidecar.pool(), clock::now());
+        tracing::info!(account = %account, attempts = self.failover.attempts(), "completed");
         self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
         self.sidecar.notifier.settled(WarningKind::LoginRequired, Some(account));
         self.sidecar.changed(ChangeReason::Rotation);
@@ -300,16 +306,16 @@ impl Completion {
     /// A stream that failed: before output another account may take over, after output it is said as it is.
     fn cut(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
         if self.first_event.is_none() {
-            return Sent::Lost(failure, body);
+            return Sent::FailedAttempt(failure, body);
         }
-        let after = self.walk.failed_after_output(&mut self.sidecar.pool(), &failure, clock::now());
+        let after = self.failover.failed_after_output(&mut self.sidecar.pool(), &failure, clock::now());
         tracing::info!(
             account = %answering.account, kind = failure.kind.name(), status = failure.status, code = failure.code,
             "failed after output"
         );
-        let lost = Lost { account: answering.account.clone(), failure, body };
-        self.report(&lost, after.pin_cleared);
-        Sent::Ended(Terminal::Failed(self.surfaced(&lost, Phase::AfterOutput)))
+        let failed_attempt = FailedAttempt { account: answering.account.clone(), failure, body };
+        self.report(&failed_attempt, after.pin_cleared);
+        Sent::Ended(Terminal::Failed(self.surfaced(&failed_attempt, Phase::AfterOutput)))
     }
 
     fn read_headers(&self, account: &AccountId, headers: &AnswerHeaders) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::request::Order;
-use super::sink::{Audience, Collector};
+use super::request::PreparedCompletion;
+use super::sink::{Collector, CompletionSink};
 use crate::pool::FailureKind;
 use crate::protocol::{Collected, CompleteParams, ErrorKind, Failed, RpcError};
 use crate::sidecar::Sidecar;
@@ -18,9 +18,9 @@ struct TerminalEvent {
 }
 
 pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
-    let completion = Order::new(&sidecar, params)?.begin().await;
-    let Audience::Collect(collector) =
-        completion.run(Audience::Collect(Collector::default()), std::future::pending()).await
+    let completion = PreparedCompletion::new(&sidecar, params)?.begin().await;
+    let CompletionSink::Collect(collector) =
+        completion.run(CompletionSink::Collect(Collector::default()), std::future::pending()).await
     else {
         return Err(no_answer());
     };

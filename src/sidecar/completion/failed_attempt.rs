@@ -1,7 +1,7 @@
 //! A failed attempt, and what is told of it.
 
 use super::run::Completion;
-use crate::pool::{AccountId, Certainty, Failure, FailureKind, Standing};
+use crate::pool::{AccountId, Certainty, Failure, FailureKind, HealthStatus};
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::upstream::Event;
 
@@ -9,7 +9,7 @@ use crate::upstream::Event;
 const MAX_BODY: usize = 64 << 10;
 
 /// A failed attempt and upstream's own words.
-pub(crate) struct Lost {
+pub(crate) struct FailedAttempt {
     pub(crate) account: AccountId,
     pub(crate) failure: Failure,
     pub(crate) body: Option<AnswerBody>,
@@ -32,10 +32,10 @@ impl AnswerBody {
 
 impl Completion {
     /// Tells clients, and the state dir, what a failure did to its account.
-    pub(crate) fn report(&self, lost: &Lost, pin_cleared: bool) {
+    pub(crate) fn report(&self, failed_attempt: &FailedAttempt, pin_cleared: bool) {
         let (label, standing, guessed) = {
             let pool = self.sidecar.pool();
-            let Some(account) = pool.get(&lost.account) else { return };
+            let Some(account) = pool.get(&failed_attempt.account) else { return };
             let guessed = account
                 .health
                 .cooldown
@@ -43,29 +43,29 @@ impl Completion {
                 .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
             (account.label.clone(), account.health.standing.clone(), guessed)
         };
-        if guessed && matches!(lost.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
-            self.sidecar.date_cooldown_soon(&lost.account);
+        if guessed && matches!(failed_attempt.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
+            self.sidecar.date_cooldown_soon(&failed_attempt.account);
         }
-        if let Standing::NeedsLogin(why) = &standing {
+        if let HealthStatus::NeedsLogin(why) = &standing {
             self.sidecar.notifier.warn(Warning {
                 kind: WarningKind::LoginRequired,
                 message: format!("{label} needs login: {}", why.message),
-                account: Some(lost.account.to_string()),
+                account: Some(failed_attempt.account.to_string()),
                 hint: Some("log this account in again".to_owned()),
             });
         }
         if pin_cleared {
-            self.warn_pin_cleared(&lost.account, &label, &lost.failure.message);
+            self.warn_pin_cleared(&failed_attempt.account, &label, &failed_attempt.failure.message);
         }
         self.sidecar.changed(match standing {
-            Standing::Good => ChangeReason::Cooldown,
-            Standing::NeedsLogin(_) | Standing::Deactivated(_) => ChangeReason::Health,
+            HealthStatus::Good => ChangeReason::Cooldown,
+            HealthStatus::NeedsLogin(_) | HealthStatus::Deactivated(_) => ChangeReason::Health,
         });
     }
 
-    /// A pin that could not be used at all was cleared by the walk.
+    /// A pin that could not be used at all was cleared by the failover.
     pub(crate) fn report_drained_pin(&mut self) {
-        let Some(id) = self.walk.pin_cleared() else { return };
+        let Some(id) = self.failover.pin_cleared() else { return };
         let label = self.sidecar.pool().get(&id).map(|account| account.label.clone()).unwrap_or_default();
         self.warn_pin_cleared(&id, &label, "it cannot be used now");
         self.sidecar.changed(ChangeReason::Rotation);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::attempt::AttemptEnd;
 use super::run::Terminal;
 use crate::clock;
-use crate::pool::{AccountId, At, TokenCount, TriedOnce, TryOutcome};
+use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, TokenCount};
 use crate::protocol::Outcome;
 use crate::sidecar::Sidecar;
 use crate::upstream::token_count;
@@ -17,7 +17,7 @@ use crate::upstream::token_count;
 /// A name that is longer was not given by upstream, and could be anything.
 const MAX_MODEL_CHARS: usize = 64;
 
-pub(crate) struct Attempting {
+pub(crate) struct AttemptRecorder {
     sidecar: Arc<Sidecar>,
     account: AccountId,
     model: Option<String>,
@@ -28,14 +28,14 @@ pub(crate) struct Attempting {
     noted: bool,
 }
 
-impl Attempting {
+impl AttemptRecorder {
     pub(crate) fn begin(
         sidecar: &Arc<Sidecar>,
         account: &AccountId,
         model: Option<&str>,
         deadline: Option<Instant>,
     ) -> Self {
-        Attempting {
+        AttemptRecorder {
             sidecar: sidecar.clone(),
             account: account.clone(),
             model: model.map(printable),
@@ -51,13 +51,13 @@ impl Attempting {
         self.first_event.get_or_insert(self.began.elapsed());
     }
 
-    pub(crate) fn ended(mut self, outcome: TryOutcome, reason: Option<&str>, tokens: Option<TokenCount>) {
+    pub(crate) fn ended(mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
         self.note(outcome, reason, tokens);
     }
 
-    fn note(&mut self, outcome: TryOutcome, reason: Option<&str>, tokens: Option<TokenCount>) {
+    fn note(&mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
         self.noted = true;
-        self.sidecar.log.note(TriedOnce {
+        self.sidecar.log.note(AttemptRecord {
             at: self.at,
             account: self.account.clone(),
             model: self.model.take(),
@@ -71,40 +71,40 @@ impl Attempting {
 }
 
 impl AttemptEnd {
-    pub(crate) fn note(&self, attempting: Attempting) {
+    pub(crate) fn note(&self, recorder: AttemptRecorder) {
         match self {
             AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
                 let outcome = match outcome {
-                    Outcome::Completed => TryOutcome::Completed,
-                    Outcome::Incomplete => TryOutcome::Incomplete,
+                    Outcome::Completed => AttemptResult::Completed,
+                    Outcome::Incomplete => AttemptResult::Incomplete,
                 };
-                attempting.ended(outcome, None, usage.as_deref().and_then(token_count));
+                recorder.ended(outcome, None, usage.as_deref().and_then(token_count));
             }
             AttemptEnd::Ended(Terminal::Failed(failed)) => {
-                attempting.ended(TryOutcome::Failed, Some(&failed.kind), None);
+                recorder.ended(AttemptResult::Failed, Some(&failed.kind), None);
             }
             AttemptEnd::Ended(Terminal::Cancelled) => {
-                attempting.ended(TryOutcome::Cancelled, None, None);
+                recorder.ended(AttemptResult::Cancelled, None, None);
             }
-            AttemptEnd::Surfaced(lost) => {
-                attempting.ended(TryOutcome::Failed, Some(lost.failure.kind.name()), None);
+            AttemptEnd::Surfaced(failed_attempt) => {
+                recorder.ended(AttemptResult::Failed, Some(failed_attempt.failure.kind.name()), None);
             }
-            AttemptEnd::Moved { lost, .. } => {
-                attempting.ended(TryOutcome::Rotated, Some(lost.failure.kind.name()), None);
+            AttemptEnd::Moved { failed_attempt, .. } => {
+                recorder.ended(AttemptResult::Rotated, Some(failed_attempt.failure.kind.name()), None);
             }
         }
     }
 }
 
-impl Drop for Attempting {
+impl Drop for AttemptRecorder {
     fn drop(&mut self) {
         if self.noted {
             return;
         }
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.note(TryOutcome::Failed, Some("deadline"), None);
+            self.note(AttemptResult::Failed, Some("deadline"), None);
         } else {
-            self.note(TryOutcome::Cancelled, None, None);
+            self.note(AttemptResult::Cancelled, None, None);
         }
     }
 }

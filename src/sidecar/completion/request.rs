@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::run::Completion;
-use crate::pool::{Demand, Walk};
+use crate::pool::{Demand, Failover};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -21,7 +21,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 const PACK_ASIDE_FROM: usize = 256 << 10;
 
 /// A completion that may be begun.
-pub(crate) struct Order {
+pub(crate) struct PreparedCompletion {
     sidecar: Arc<Sidecar>,
     demand: Demand,
     body: PreparedBody,
@@ -31,7 +31,7 @@ pub(crate) struct Order {
     placed: Instant,
 }
 
-impl Order {
+impl PreparedCompletion {
     pub(crate) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
         let placed = Instant::now();
         let body = upstream::prepare(&params.request, params.session_id.as_deref())
@@ -49,7 +49,7 @@ impl Order {
                 let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
                 RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
             })?;
-        Ok(Order {
+        Ok(PreparedCompletion {
             sidecar: sidecar.clone(),
             demand: Demand {
                 account,
@@ -74,13 +74,13 @@ impl Order {
         };
         Completion {
             sidecar: self.sidecar,
-            walk: Walk::new(self.demand),
+            failover: Failover::new(self.demand),
             request,
             idle: self.idle,
             started: self.placed,
             first_event: None,
             deadline: self.deadline.and_then(|after| self.placed.checked_add(after)),
-            attempting: None,
+            recorder: None,
         }
     }
 }

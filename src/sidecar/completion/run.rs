@@ -1,5 +1,5 @@
 //! `complete` and `complete/cancel`: one completion from its params to its terminal notice. Which account is tried,
-//! and what a failure means, the pool's walk decides; this file carries it out.
+//! and what a failure means, the pool's failover decides; this file carries it out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
-use super::failed_attempt::Lost;
-use super::recorder::Attempting;
-use super::request::Order;
-use super::sink::{Audience, Gone, Stream};
+use super::failed_attempt::FailedAttempt;
+use super::recorder::AttemptRecorder;
+use super::request::PreparedCompletion;
+use super::sink::{CompletionSink, Disconnected, Stream};
 use crate::clock;
-use crate::pool::{AccountId, At, Ending, EndingKind, Next, Walk};
+use crate::pool::{AccountId, At, Ending, EndingKind, Failover, Next};
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
@@ -36,14 +36,14 @@ pub(crate) struct Completions(Mutex<HashMap<String, oneshot::Sender<()>>>);
 /// One completion on its way through the accounts.
 pub(crate) struct Completion {
     pub(crate) sidecar: Arc<Sidecar>,
-    pub(crate) walk: Walk,
+    pub(crate) failover: Failover,
     pub(crate) request: ResponsesRequest,
     pub(crate) idle: Duration,
     pub(crate) started: Instant,
     /// When the first event was handed on; from then on nothing is replayed.
     pub(crate) first_event: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) attempting: Option<Attempting>,
+    pub(crate) recorder: Option<AttemptRecorder>,
 }
 
 /// How a completion ended.
@@ -56,7 +56,7 @@ pub(crate) enum Terminal {
 /// A failed attempt that the client has not been told of yet, because who takes over is not known.
 struct Rotation {
     attempt: u32,
-    lost: Lost,
+    failed_attempt: FailedAttempt,
     until: Option<i64>,
 }
 
@@ -67,19 +67,23 @@ pub(crate) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
         Complete::NAME,
         CompleteCancel::NAME,
         |params, pending, sidecar, _| {
-            let order = params::parse::<CompleteParams>(&params)
-                .and_then(|params| Order::new(&sidecar, params))
+            let prepared = params::parse::<CompleteParams>(&params)
+                .and_then(|params| PreparedCompletion::new(&sidecar, params))
                 .map_err(ErrorObjectOwned::from);
             tokio::spawn(async move {
-                let order = match order {
-                    Ok(order) => order,
+                let prepared = match prepared {
+                    Ok(prepared) => prepared,
                     Err(error) => return pending.reject(error).await,
                 };
                 let Some(outbox) = sidecar.notifier.outbox() else { return };
                 let Ok(sink) = pending.accept().await else { return };
                 let id = name(&sink.subscription_id());
                 let cancelled = sidecar.completions.begin(&id);
-                order.begin().await.run(Audience::Stream(Stream::new(sink, outbox)), cancelled).await;
+                prepared
+                    .begin()
+                    .await
+                    .run(CompletionSink::Stream(Stream::new(sink, outbox)), cancelled)
+                    .await;
                 sidecar.completions.end(&id);
             });
         },
@@ -115,77 +119,75 @@ impl Completions {
 }
 
 impl Completion {
-    /// Runs to the terminal notice and gives the audience back. Dropping the future aborts the upstream request.
+    /// Runs to the terminal notice and gives the sink back. Dropping the future aborts the upstream request.
     pub(crate) async fn run(
         mut self,
-        mut audience: Audience,
+        mut sink: CompletionSink,
         cancelled: impl Future<Output = ()>,
-    ) -> Audience {
+    ) -> CompletionSink {
         let deadline = self.deadline;
         let ended = tokio::select! {
             biased;
             () = cancelled => Ok(Terminal::Cancelled),
             () = at(deadline) => Err(()),
-            ended = self.accounts_in_turn(&mut audience) => match ended {
+            ended = self.accounts_in_turn(&mut sink) => match ended {
                 Ok(terminal) => Ok(terminal),
-                Err(Gone) => return audience,
+                Err(Disconnected) => return sink,
             },
         };
         let terminal = ended
             .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
         let told = match &terminal {
             Terminal::Done { outcome, account, usage } => {
-                audience
-                    .tell(Notice::Done {
-                        outcome: *outcome,
-                        account: account.as_str(),
-                        attempts: self.walk.attempts(),
-                        usage: usage.as_deref(),
-                        timing: self.timing(),
-                    })
-                    .await
+                sink.tell(Notice::Done {
+                    outcome: *outcome,
+                    account: account.as_str(),
+                    attempts: self.failover.attempts(),
+                    usage: usage.as_deref(),
+                    timing: self.timing(),
+                })
+                .await
             }
-            Terminal::Failed(failed) => audience.tell(Notice::Error { error: failed.clone() }).await,
-            Terminal::Cancelled => audience.tell(Notice::Cancelled).await,
+            Terminal::Failed(failed) => sink.tell(Notice::Error { error: failed.clone() }).await,
+            Terminal::Cancelled => sink.tell(Notice::Cancelled).await,
         };
         if told.is_err() {
             tracing::debug!("the client was gone before the end of a completion");
         }
-        audience
+        sink
     }
 
-    async fn accounts_in_turn(&mut self, audience: &mut Audience) -> Result<Terminal, Gone> {
+    async fn accounts_in_turn(&mut self, sink: &mut CompletionSink) -> Result<Terminal, Disconnected> {
         let mut untold: Option<Rotation> = None;
         let mut waits_until = None;
-        let mut last: Option<Lost> = None;
+        let mut last: Option<FailedAttempt> = None;
         loop {
             let sidecar = self.sidecar.clone();
             let changed = sidecar.notifier.next_change();
-            let next = self.walk.next(&mut self.sidecar.pool(), clock::now());
+            let next = self.failover.next(&mut self.sidecar.pool(), clock::now());
             self.report_drained_pin();
             if let Some(rotation) = untold.take() {
                 let to = match &next {
                     Next::Attempt { account, .. } => Some(account),
                     Next::Wait { .. } | Next::Stop(_) => None,
                 };
-                last = Some(rotation.tell(audience, to).await?);
+                last = Some(rotation.tell(sink, to).await?);
             }
             match next {
-                Next::Attempt { account, attempt } => {
-                    match self.attempt(audience, &account, attempt).await? {
-                        AttemptEnd::Ended(terminal) => return Ok(terminal),
-                        AttemptEnd::Surfaced(lost) => {
-                            return Ok(Terminal::Failed(self.surfaced(&lost, Phase::BeforeOutput)));
-                        }
-                        AttemptEnd::Moved { lost, until } => {
-                            untold = Some(Rotation { attempt, lost, until: until.map(|at| at.millis()) });
-                        }
+                Next::Attempt { account, attempt } => match self.attempt(sink, &account, attempt).await? {
+                    AttemptEnd::Ended(terminal) => return Ok(terminal),
+                    AttemptEnd::Surfaced(failed_attempt) => {
+                        return Ok(Terminal::Failed(self.surfaced(&failed_attempt, Phase::BeforeOutput)));
                     }
-                }
-                // A login or a reset may end the wait early; either way the walk is asked again.
+                    AttemptEnd::Moved { failed_attempt, until } => {
+                        untold =
+                            Some(Rotation { attempt, failed_attempt, until: until.map(|at| at.millis()) });
+                    }
+                },
+                // A login or a reset may end the wait early; either way the failover is asked again.
                 Next::Wait { account, until } => {
                     if waits_until.replace(until) != Some(until) {
-                        self.tell_of_the_wait(audience, &account, until).await?;
+                        self.tell_of_the_wait(sink, &account, until).await?;
                     }
                     let rest = until.since(clock::now()).min(LONGEST_SLEEP);
                     let _ = tokio::time::timeout(rest, changed).await;
@@ -198,37 +200,38 @@ impl Completion {
     /// Every account is out and the client did not want to hear so yet: once for each time that is waited for.
     async fn tell_of_the_wait(
         &self,
-        audience: &mut Audience,
+        sink: &mut CompletionSink,
         account: &AccountId,
         until: At,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Disconnected> {
         tracing::info!(account = %account, until = %until, "waiting for a reset");
-        audience
-            .tell(Notice::Rotated {
-                attempt: self.walk.attempts(),
-                from: account.as_str(),
-                reason: RotatedReason {
-                    kind: "no_available_account",
-                    status: None,
-                    code: None,
-                    message: "every account is out; waiting for this one, which is back first",
-                },
-                until: Some(until.millis()),
-                to: None,
-            })
-            .await
+        sink.tell(Notice::Rotated {
+            attempt: self.failover.attempts(),
+            from: account.as_str(),
+            reason: RotatedReason {
+                kind: "no_available_account",
+                status: None,
+                code: None,
+                message: "every account is out; waiting for this one, which is back first",
+            },
+            until: Some(until.millis()),
+            to: None,
+        })
+        .await
     }
 
     /// The failure of one attempt, as upstream worded it.
-    pub(crate) fn surfaced(&self, lost: &Lost, phase: Phase) -> Failed {
+    pub(crate) fn surfaced(&self, failed_attempt: &FailedAttempt, phase: Phase) -> Failed {
         let pool = self.sidecar.pool();
-        let mut failed =
-            self.bare_failure(lost.failure.kind.name(), &redact::redact(&pool, &lost.failure.message));
+        let mut failed = self.bare_failure(
+            failed_attempt.failure.kind.name(),
+            &redact::redact(&pool, &failed_attempt.failure.message),
+        );
         failed.phase = phase;
-        failed.account = Some(lost.account.to_string());
-        failed.status = lost.failure.status;
-        failed.code = lost.failure.code.clone();
-        if let Some(body) = &lost.body {
+        failed.account = Some(failed_attempt.account.to_string());
+        failed.status = failed_attempt.failure.status;
+        failed.code = failed_attempt.failure.code.clone();
+        if let Some(body) = &failed_attempt.body {
             let redact = if body.truncated { redact::redact_cut } else { redact::redact };
             failed.body = Some(redact(&pool, &body.text).into_owned());
             failed.body_truncated = body.truncated;
@@ -237,9 +240,9 @@ impl Completion {
     }
 
     /// No account is left to try.
-    fn stopped(&self, ending: &Ending, last: Option<&Lost>) -> Failed {
+    fn stopped(&self, ending: &Ending, last: Option<&FailedAttempt>) -> Failed {
         let mut failed = match last {
-            Some(lost) => self.surfaced(lost, Phase::BeforeOutput),
+            Some(failed_attempt) => self.surfaced(failed_attempt, Phase::BeforeOutput),
             None => self.bare_failure("no_available_account", ""),
         };
         failed.retry_at = ending.retry_at.map(|at| at.millis());
@@ -248,10 +251,10 @@ impl Completion {
         }
         failed.accounts = Some(view::standings(&self.sidecar.pool(), clock::now()));
         match self.sidecar.stopped(ending) {
-            Some(nobody) => {
-                nobody.kind().clone_into(&mut failed.kind);
-                failed.message = nobody.message();
-                failed.hint = Some(nobody.hint().to_owned());
+            Some(reason) => {
+                reason.kind().clone_into(&mut failed.kind);
+                failed.message = reason.message();
+                failed.hint = Some(reason.hint().to_owned());
                 self.sidecar.notifier.warn(Warning {
                     kind: WarningKind::NoAvailableAccount,
                     message: failed.message.clone(),
@@ -261,7 +264,7 @@ impl Completion {
             }
             None => {
                 "account_unavailable".clone_into(&mut failed.kind);
-                let named = self.walk.named();
+                let named = self.failover.named();
                 failed.message = self.sidecar.why_unavailable(named, ending.retry_at);
                 failed.account = named.map(ToString::to_string);
             }
@@ -274,7 +277,7 @@ impl Completion {
             kind: kind.to_owned(),
             message: message.to_owned(),
             phase: if self.first_event.is_some() { Phase::AfterOutput } else { Phase::BeforeOutput },
-            attempts: self.walk.attempts(),
+            attempts: self.failover.attempts(),
             account: None,
             status: None,
             code: None,
@@ -295,23 +298,26 @@ impl Completion {
 
 impl Rotation {
     /// Tells the client, and gives back the attempt in case it was the last.
-    async fn tell(self, audience: &mut Audience, to: Option<&AccountId>) -> Result<Lost, Gone> {
-        let failure = &self.lost.failure;
-        audience
-            .tell(Notice::Rotated {
-                attempt: self.attempt,
-                from: self.lost.account.as_str(),
-                reason: RotatedReason {
-                    kind: failure.kind.name(),
-                    status: failure.status,
-                    code: failure.code.as_deref(),
-                    message: &failure.message,
-                },
-                until: self.until,
-                to: to.map(AccountId::as_str),
-            })
-            .await?;
-        Ok(self.lost)
+    async fn tell(
+        self,
+        sink: &mut CompletionSink,
+        to: Option<&AccountId>,
+    ) -> Result<FailedAttempt, Disconnected> {
+        let failure = &self.failed_attempt.failure;
+        sink.tell(Notice::Rotated {
+            attempt: self.attempt,
+            from: self.failed_attempt.account.as_str(),
+            reason: RotatedReason {
+                kind: failure.kind.name(),
+                status: failure.status,
+                code: failure.code.as_deref(),
+                message: &failure.message,
+            },
+            until: self.until,
+            to: to.map(AccountId::as_str),
+        })
+        .await?;
+        Ok(self.failed_attempt)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::protocol::{Failed, Notice, Outcome};
 use crate::rpc::{Block, Outbox};
 use crate::upstream::Event;
 
-pub(crate) enum Audience {
+pub(crate) enum CompletionSink {
     Stream(Stream),
     Collect(Collector),
 }
@@ -24,7 +24,7 @@ pub(crate) struct Stream {
 
 /// The client is gone.
 #[derive(Debug)]
-pub(crate) struct Gone;
+pub(crate) struct Disconnected;
 
 /// What `complete/collect` keeps of a completion.
 #[derive(Default)]
@@ -39,33 +39,33 @@ pub(crate) struct CollectedEnd {
     pub(crate) usage: Option<Box<RawValue>>,
 }
 
-impl Audience {
+impl CompletionSink {
     /// Waits while the client does not read, so that upstream is not read either.
-    pub(crate) async fn tell(&mut self, notice: Notice<'_>) -> Result<(), Gone> {
+    pub(crate) async fn tell(&mut self, notice: Notice<'_>) -> Result<(), Disconnected> {
         match self {
-            Audience::Stream(stream) => {
+            CompletionSink::Stream(stream) => {
                 stream.flush().await?;
                 let (method, id) = (stream.sink.method_name(), stream.sink.subscription_id());
-                let message = SubscriptionMessage::new(method, id, &notice).map_err(|_| Gone)?;
-                stream.sink.send(message).await.map_err(|_| Gone)
+                let message = SubscriptionMessage::new(method, id, &notice).map_err(|_| Disconnected)?;
+                stream.sink.send(message).await.map_err(|_| Disconnected)
             }
-            Audience::Collect(collector) => {
+            CompletionSink::Collect(collector) => {
                 collector.take(notice);
                 Ok(())
             }
         }
     }
 
-    /// Hands on one event, with those before and after it: [`Audience::flush`] before anything is waited for. Waits
+    /// Hands on one event, with those before and after it: [`CompletionSink::flush`] before anything is waited for. Waits
     /// itself when there is enough.
-    pub(crate) async fn hand_on(&mut self, event: &Event) -> Result<(), Gone> {
+    pub(crate) async fn send_event(&mut self, event: &Event) -> Result<(), Disconnected> {
         match self {
-            Audience::Stream(stream) => {
+            CompletionSink::Stream(stream) => {
                 let (before, after) = &stream.around;
                 stream.block.push([before.as_bytes(), event.json(), after.as_bytes()]);
                 if stream.block.is_full() { stream.flush().await } else { Ok(()) }
             }
-            Audience::Collect(collector) => {
+            CompletionSink::Collect(collector) => {
                 // Only the terminal event matters; the one before it is simply replaced.
                 collector.last_event = Some(event.clone());
                 Ok(())
@@ -74,10 +74,10 @@ impl Audience {
     }
 
     /// Sends what was handed on.
-    pub(crate) async fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
-            Audience::Stream(stream) => stream.flush().await,
-            Audience::Collect(_) => Ok(()),
+            CompletionSink::Stream(stream) => stream.flush().await,
+            CompletionSink::Collect(_) => Ok(()),
         }
     }
 }
@@ -88,8 +88,8 @@ impl Stream {
         Stream { sink, block: outbox.block(), outbox, around }
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        self.outbox.send_block(&mut self.block).await.map_err(|_| Gone)
+    async fn flush(&mut self) -> Result<(), Disconnected> {
+        self.outbox.send_block(&mut self.block).await.map_err(|_| Disconnected)
     }
 }
 

@@ -1,12 +1,12 @@
-//! Nobody can answer: why, in words, and what to do about it.
+//! UnavailableReason can answer: why, in words, and what to do about it.
 
 use crate::clock;
-use crate::pool::{AccountId, At, Ending, EndingKind, Prospect, State};
+use crate::pool::{AccountId, At, Availability, Ending, EndingKind, State};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::sidecar::Sidecar;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Nobody {
+pub(crate) enum UnavailableReason {
     NoAccounts,
     /// There may be accounts, but their file cannot be read.
     Unreadable(String),
@@ -17,59 +17,59 @@ pub(crate) enum Nobody {
     Unusable,
 }
 
-impl Nobody {
+impl UnavailableReason {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Nobody::LoginRequired => "login_required",
+            UnavailableReason::LoginRequired => "login_required",
             _ => "no_available_account",
         }
     }
 
     pub(crate) fn message(&self) -> String {
         match self {
-            Nobody::NoAccounts => "there are no accounts yet".to_owned(),
-            Nobody::Unreadable(why) => why.clone(),
-            Nobody::LoginRequired => "every account needs login".to_owned(),
-            Nobody::BackAt(at) => {
+            UnavailableReason::NoAccounts => "there are no accounts yet".to_owned(),
+            UnavailableReason::Unreadable(why) => why.clone(),
+            UnavailableReason::LoginRequired => "every account needs login".to_owned(),
+            UnavailableReason::BackAt(at) => {
                 format!("no account can be used now; the first is back at {}", at.to_the_next_minute())
             }
-            Nobody::Unusable => "no account can be used now".to_owned(),
+            UnavailableReason::Unusable => "no account can be used now".to_owned(),
         }
     }
 
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Nobody::NoAccounts => "add one with `login`",
-            Nobody::Unreadable(_) => "`verify` tells what is amiss with the files",
-            Nobody::LoginRequired => "log one of them in again",
-            Nobody::BackAt(_) => "wait until then, or add an account with `login`",
-            Nobody::Unusable => "`accounts` shows what is in the way of each",
+            UnavailableReason::NoAccounts => "add one with `login`",
+            UnavailableReason::Unreadable(_) => "`verify` tells what is amiss with the files",
+            UnavailableReason::LoginRequired => "log one of them in again",
+            UnavailableReason::BackAt(_) => "wait until then, or add an account with `login`",
+            UnavailableReason::Unusable => "`accounts` shows what is in the way of each",
         }
     }
 }
 
 impl Sidecar {
     /// Without a completion that could have told.
-    pub(crate) fn nobody(&self) -> Nobody {
+    pub(crate) fn reason(&self) -> UnavailableReason {
         let prospect = self.pool().prospect(clock::now());
         match prospect {
-            Prospect::NoAccounts => self.no_accounts(),
-            Prospect::BackAt(at) => Nobody::BackAt(at),
-            Prospect::Login => Nobody::LoginRequired,
-            Prospect::Nothing => Nobody::Unusable,
+            Availability::NoAccounts => self.no_accounts(),
+            Availability::BackAt(at) => UnavailableReason::BackAt(at),
+            Availability::Login => UnavailableReason::LoginRequired,
+            Availability::Nothing => UnavailableReason::Unusable,
         }
     }
 
     /// Why a completion stopped, unless that was up to one account.
-    pub(crate) fn stopped(&self, ending: &Ending) -> Option<Nobody> {
+    pub(crate) fn stopped(&self, ending: &Ending) -> Option<UnavailableReason> {
         match (ending.kind, ending.retry_at) {
             (EndingKind::AccountUnavailable | EndingKind::LastFailure, _) => None,
-            (EndingKind::LoginRequired, _) => Some(Nobody::LoginRequired),
-            (EndingKind::NoAvailableAccount, Some(at)) => Some(Nobody::BackAt(at)),
+            (EndingKind::LoginRequired, _) => Some(UnavailableReason::LoginRequired),
+            (EndingKind::NoAvailableAccount, Some(at)) => Some(UnavailableReason::BackAt(at)),
             (EndingKind::NoAvailableAccount, None) if self.pool().accounts().is_empty() => {
                 Some(self.no_accounts())
             }
-            (EndingKind::NoAvailableAccount, None) => Some(Nobody::Unusable),
+            (EndingKind::NoAvailableAccount, None) => Some(UnavailableReason::Unusable),
         }
     }
 
@@ -91,19 +91,19 @@ impl Sidecar {
         format!("{} cannot be used now: {why}", account.label)
     }
 
-    fn no_accounts(&self) -> Nobody {
-        self.accounts_unreadable().map_or(Nobody::NoAccounts, Nobody::Unreadable)
+    fn no_accounts(&self) -> UnavailableReason {
+        self.accounts_unreadable().map_or(UnavailableReason::NoAccounts, UnavailableReason::Unreadable)
     }
 
     /// -32013, or -32012 when only a login helps.
     pub(crate) fn nobody_error(&self) -> RpcError {
-        let nobody = self.nobody();
-        let kind = match nobody {
-            Nobody::LoginRequired => ErrorKind::LoginRequired,
+        let reason = self.reason();
+        let kind = match reason {
+            UnavailableReason::LoginRequired => ErrorKind::LoginRequired,
             _ => ErrorKind::NoAvailableAccount,
         };
-        let mut rpc = RpcError::new(kind, nobody.message()).hinted(nobody.hint());
-        if let Nobody::BackAt(at) = nobody {
+        let mut rpc = RpcError::new(kind, reason.message()).hinted(reason.hint());
+        if let UnavailableReason::BackAt(at) = reason {
             rpc.data.retryable = true;
             rpc.data.retry_at = Some(at.millis());
         }

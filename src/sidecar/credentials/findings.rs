@@ -1,10 +1,11 @@
-//! What redeeming found out about an account, told to the pool and to clients: needs login, deactivated, in doubt, paused.
+//! What refreshing found out about an account, told to the pool and to clients: needs login, deactivated, in refresh_uncertain, paused.
 //! Sends nothing itself.
 
 use crate::auth;
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Failure, FailureKind, Mark, RedeemLedger, Source, TokenHash, WhyNotRedeemed,
+    Account, AccountId, At, Failure, FailureKind, HealthEvidence, RefreshLedger, Source, TokenHash,
+    WhyNotRefreshed,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::sidecar::Sidecar;
@@ -12,17 +13,17 @@ use crate::store::{LedgerReading, StorageError};
 
 impl Sidecar {
     /// Nothing was sent, for this reason.
-    pub(crate) fn not_sent(&self, account: &Account, why_not: &WhyNotRedeemed) -> Failure {
-        tracing::info!(account = %account.id, ?why_not, "not redeemed");
+    pub(crate) fn not_sent(&self, account: &Account, why_not: &WhyNotRefreshed) -> Failure {
+        tracing::info!(account = %account.id, ?why_not, "not refreshed");
         let kind = match why_not {
-            WhyNotRedeemed::Consumed => FailureKind::LoginRequired,
-            WhyNotRedeemed::Refused(refusal) => refusal.kind,
-            WhyNotRedeemed::OutcomeUnknown { .. } => FailureKind::OutcomeUnknown,
-            WhyNotRedeemed::Paused { .. } | WhyNotRedeemed::Resting { .. } => FailureKind::TokenUnavailable,
+            WhyNotRefreshed::Consumed => FailureKind::LoginRequired,
+            WhyNotRefreshed::Refused(refusal) => refusal.kind,
+            WhyNotRefreshed::OutcomeUnknown { .. } => FailureKind::OutcomeUnknown,
+            WhyNotRefreshed::Paused { .. } | WhyNotRefreshed::Resting { .. } => FailureKind::TokenUnavailable,
         };
         let mut failure = Failure::new(kind, Source::TokenEndpoint, why_not.to_string());
         match why_not {
-            WhyNotRedeemed::Consumed => {
+            WhyNotRefreshed::Consumed => {
                 self.notifier.warn(Warning {
                     kind: WarningKind::ConsumedCredential,
                     message: format!("{}: {why_not}", account.label),
@@ -31,26 +32,26 @@ impl Sidecar {
                         "an older copy of the file may have been put back; log this account in again".into(),
                     ),
                 });
-                self.condemn(account, &failure);
+                self.mark_unusable(account, &failure);
             }
-            WhyNotRedeemed::Refused(refusal) => {
+            WhyNotRefreshed::Refused(refusal) => {
                 failure.status = refusal.status;
                 failure.code = refusal.code.clone();
-                self.condemn(account, &failure);
+                self.mark_unusable(account, &failure);
             }
-            WhyNotRedeemed::OutcomeUnknown { .. } => {}
-            WhyNotRedeemed::Paused { until } => {
+            WhyNotRefreshed::OutcomeUnknown { .. } => {}
+            WhyNotRefreshed::Paused { until } => {
                 self.warn_paused(*until);
                 failure.retry_after = Some(until.since(clock::now()));
             }
-            WhyNotRedeemed::Resting { until, .. } => failure.retry_after = Some(until.since(clock::now())),
+            WhyNotRefreshed::Resting { until, .. } => failure.retry_after = Some(until.since(clock::now())),
         }
         failure
     }
 
     /// Only a login helps, or not even that.
-    pub(crate) fn condemn(&self, account: &Account, failure: &Failure) {
-        let mark = Mark {
+    pub(crate) fn mark_unusable(&self, account: &Account, failure: &Failure) {
+        let mark = HealthEvidence {
             kind: failure.kind,
             code: failure.code.clone(),
             message: failure.message.clone(),
@@ -75,7 +76,7 @@ impl Sidecar {
         self.notifier.warn(Warning {
             kind: WarningKind::RedeemPaused,
             message: format!(
-                "upstream revoked several logins in a short time; no token is redeemed until {until}"
+                "upstream revoked several logins in a short time; no token is refreshed until {until}"
             ),
             account: None,
             hint: Some(
@@ -93,7 +94,7 @@ impl Sidecar {
             return;
         };
         let message = "a refresh token was sent and no answer arrived; it may be consumed".to_owned();
-        let mark = Mark {
+        let mark = HealthEvidence {
             kind: FailureKind::OutcomeUnknown,
             code: None,
             message: message.clone(),
@@ -112,14 +113,14 @@ impl Sidecar {
         self.changed(ChangeReason::Health);
     }
 
-    /// What processes that died left open, while nobody redeems. Blocks.
-    pub(crate) fn look_for_unknown_outcomes(&self) {
-        let ledger = match self.redeems.file.load_at_rest(clock::now()) {
+    /// What processes that died left open, while reason refreshes. Blocks.
+    pub(crate) fn check_unknown_outcomes(&self) {
+        let ledger = match self.refreshes.file.load_at_rest(clock::now()) {
             Ok(reading) => self.take_ledger(reading),
             // Whoever holds the lane writes down how it ends.
             Err(StorageError::Locked { .. }) => return,
             Err(error) => {
-                tracing::warn!(%error, "the redeem journal was not read");
+                tracing::warn!(%error, "the refresh journal was not read");
                 return;
             }
         };
@@ -136,18 +137,21 @@ impl Sidecar {
         }
     }
 
-    /// What is known of tokens that were redeemed. Blocks.
-    pub(crate) fn read_ledger(&self) -> Result<RedeemLedger, StorageError> {
-        self.redeems.file.load(clock::now()).map(|reading| self.take_ledger(reading))
+    /// What is known of tokens that were refreshed. Blocks.
+    pub(crate) fn read_ledger(&self) -> Result<RefreshLedger, StorageError> {
+        self.refreshes.file.load(clock::now()).map(|reading| self.take_ledger(reading))
     }
 
-    pub(crate) fn take_ledger(&self, reading: LedgerReading) -> RedeemLedger {
+    pub(crate) fn take_ledger(&self, reading: LedgerReading) -> RefreshLedger {
         if let Some(aside) = reading.set_aside {
             self.notifier.warn(Warning {
                 kind: WarningKind::CorruptFile,
-                message: format!("the redeem journal did not parse and was set aside as {}", aside.display()),
+                message: format!(
+                    "the refresh journal did not parse and was set aside as {}",
+                    aside.display()
+                ),
                 account: None,
-                hint: Some("which refresh tokens were redeemed before is not known any more".to_owned()),
+                hint: Some("which refresh tokens were refreshed before is not known any more".to_owned()),
             });
         }
         reading.ledger

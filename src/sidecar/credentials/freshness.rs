@@ -11,7 +11,7 @@ use crate::sidecar::Sidecar;
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Of two that cannot be told apart the one found counts, as it does in a file.
-pub(crate) fn is_later(found: &Credential, held: &Credential) -> bool {
+pub(crate) fn is_newer(found: &Credential, held: &Credential) -> bool {
     match (issued_at(found), issued_at(held)) {
         (Some(found), Some(held)) if found != held => found > held,
         _ => found.expires_at >= held.expires_at,
@@ -19,7 +19,7 @@ pub(crate) fn is_later(found: &Credential, held: &Credential) -> bool {
 }
 
 /// Whether what was found was issued later, or so close to the other that it may have come to its file after that.
-pub(crate) fn is_about_as_late(found: &Credential, held: &Credential) -> bool {
+pub(crate) fn is_about_as_new(found: &Credential, held: &Credential) -> bool {
     match (issued_at(found), issued_at(held)) {
         (Some(found), Some(held)) => found + AT_ONCE >= held,
         _ => false,
@@ -28,14 +28,14 @@ pub(crate) fn is_about_as_late(found: &Credential, held: &Credential) -> bool {
 
 impl Sidecar {
     /// Whether pi's login takes the place of what is recorded, although that lives a little longer: it was issued later,
-    /// or at the same time while a token was redeemed here. It has to stand in pi's file now, where redeeming puts its
+    /// or at the same time while a token was refreshed here. It has to stand in pi's file now, where refreshing puts its
     /// result before it puts it into the accounts file, and may never have been sent.
     pub(crate) fn is_meant_by_pi(&self, login: &Account, record: &Account) -> bool {
         let refresh = &login.credential.refresh;
         login.linked
             && record.id == login.id
             && record.credential.refresh != *refresh
-            && is_about_as_late(&login.credential, &record.credential)
+            && is_about_as_new(&login.credential, &record.credential)
             && matches!(self.imports.auth_file.read(), Ok(Some(now)) if now.refresh == *refresh)
             && self.read_ledger().is_ok_and(|ledger| !ledger.tokens.contains_key(&auth::token_hash(refresh)))
     }

@@ -23,7 +23,7 @@ const WRITES: u32 = 3;
 /// How a credential was come by that pi is to have, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    Redeemed,
+    RefreshedTokens,
     /// A person logged in, because what there was is no good, however long it would have lived.
     Login,
 }
@@ -74,7 +74,7 @@ impl Sidecar {
         .await
     }
 
-    /// Whether pi's file can be locked, read and written now, so that nobody goes through a login that pi would not get.
+    /// Whether pi's file can be locked, read and written now, so that reason goes through a login that pi would not get.
     pub(crate) async fn make_sure_pi_can_follow(
         self: &Arc<Self>,
         account: &Account,
@@ -134,7 +134,7 @@ impl Sidecar {
     pub(crate) fn note_that_pi_lacks(&self, id: &AccountId, origin: Origin, why: &str) {
         self.unstored.pi_lacks(id, origin);
         let what = match origin {
-            Origin::Redeemed => "a redeemed credential",
+            Origin::RefreshedTokens => "a refreshed credential",
             Origin::Login => "a login that is stored in codex-accounts.json",
         };
         self.notifier.tell(Warning {
@@ -159,7 +159,7 @@ impl Sidecar {
         let found = pi.login.clone();
         let mut tried = 0;
         loop {
-            // What came while pi's lock was not ours may be what somebody redeemed this very login for.
+            // What came while pi's lock was not ours may be what somebody refreshed this very login for.
             let gives_way = |login: &&LinkedCredential| {
                 login.expires_at <= credential.expires_at
                     || (origin == Origin::Login && found.as_ref() == Some(*login))

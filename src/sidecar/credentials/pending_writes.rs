@@ -5,27 +5,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::freshness::{is_about_as_late, is_later};
+use super::freshness::{is_about_as_new, is_newer};
 use super::linked::Origin;
 use super::refresh_token::label_in;
 use crate::auth;
-use crate::pool::{AccountId, Credential, RedeemLedger, Standing};
+use crate::pool::{AccountId, Credential, HealthStatus, RefreshLedger};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
 use crate::store::{EditRefused, StorageError};
 
 #[derive(Default)]
-pub(crate) struct Unstored(Mutex<Waiting>);
+pub(crate) struct PendingWrites(Mutex<Waiting>);
 
 #[derive(Clone, Default)]
 struct Waiting {
-    /// Whose is missing in the accounts file, and which refresh token it was redeemed for.
+    /// Whose is missing in the accounts file, and which refresh token it was refreshed for.
     in_accounts_file: HashMap<AccountId, Secret>,
     in_pi_file: HashMap<AccountId, Origin>,
 }
 
-impl Unstored {
+impl PendingWrites {
     pub(crate) fn pi_lacks(&self, id: &AccountId, origin: Origin) {
         self.waiting().in_pi_file.insert(id.clone(), origin);
     }
@@ -47,14 +47,14 @@ impl Unstored {
 }
 
 impl Sidecar {
-    /// Puts what was redeemed for the refresh token `old` into the accounts file. Gives the login that someone stored
+    /// Puts what was refreshed for the refresh token `old` into the accounts file. Gives the login that someone stored
     /// there meanwhile, if so: it stays, because it is what its owner means.
-    pub(crate) async fn store_redeemed(
+    pub(crate) async fn store_refreshed(
         self: &Arc<Self>,
         id: &AccountId,
         old: &Secret,
         new: &Credential,
-        ledger: RedeemLedger,
+        ledger: RefreshLedger,
     ) -> Result<Result<Option<Credential>, EditRefused>, StorageError> {
         let (sidecar, holder, replaced, new) = (self.clone(), id.clone(), old.clone(), new.clone());
         let written = self
@@ -70,7 +70,7 @@ impl Sidecar {
                     let found = document.accounts().find(|entry| entry.email == label);
                     let found = found.map(|entry| entry.credential()).filter(|found| {
                         let is_fresh = !ledger.tokens.contains_key(&auth::token_hash(&found.refresh));
-                        found.refresh != replaced && is_fresh && is_about_as_late(found, &new)
+                        found.refresh != replaced && is_fresh && is_about_as_new(found, &new)
                     });
                     if found.is_none() {
                         document.set_credential(&label, &new)?;
@@ -91,7 +91,7 @@ impl Sidecar {
 
     /// One more try of everything that waits, pi's lock being waited for as long as that. It was told when it failed first,
     /// so what fails again is only logged.
-    pub(crate) async fn store_the_unstored(self: &Arc<Self>, patience: Duration) {
+    pub(crate) async fn flush_pending(self: &Arc<Self>, patience: Duration) {
         let waiting = self.unstored.waiting().clone();
         for (id, old) in waiting.in_accounts_file {
             if let Err(error) = self.store_again(&id, &old).await {
@@ -108,13 +108,13 @@ impl Sidecar {
     async fn store_again(self: &Arc<Self>, id: &AccountId, old: &Secret) -> Result<(), StorageError> {
         let account = self.pool().get(id).cloned();
         // One that was refused for good is not worth keeping, and keeping it would say that it is good.
-        let Some(account) = account.filter(|it| !matches!(it.health.standing, Standing::NeedsLogin(_)))
+        let Some(account) = account.filter(|it| !matches!(it.health.standing, HealthStatus::NeedsLogin(_)))
         else {
             self.unstored.forget(id);
             return Ok(());
         };
         let ledger = self.ledger().await?;
-        match self.store_redeemed(id, old, &account.credential, ledger).await? {
+        match self.store_refreshed(id, old, &account.credential, ledger).await? {
             Ok(login) => {
                 tracing::info!(account = %id, "a credential that lived in memory only is stored");
                 if let Some(login) = login {
@@ -150,14 +150,14 @@ impl Sidecar {
             // Whoever sent it has its successor, or will, and gives that to pi.
             return Ok(());
         }
-        if pi.credential().is_none_or(|found| found.refresh == held.refresh || is_later(&found, held)) {
+        if pi.credential().is_none_or(|found| found.refresh == held.refresh || is_newer(&found, held)) {
             self.unstored.pi_has(id);
             return Ok(());
         }
         self.give_to_pi(pi, &account, held, origin).await
     }
 
-    async fn ledger(self: &Arc<Self>) -> Result<RedeemLedger, StorageError> {
+    async fn ledger(self: &Arc<Self>) -> Result<RefreshLedger, StorageError> {
         let sidecar = self.clone();
         on_a_thread(move || sidecar.read_ledger()).await
     }

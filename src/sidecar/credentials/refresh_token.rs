@@ -1,32 +1,32 @@
 //! One refresh token for another, so that none is ever burned: under the lane of the host and the credential's lock, read
-//! the file again, adopt what someone else redeemed, note the intent, send, store, note the result. Refuses to send
+//! the file again, adopt what someone else refreshed, note the intent, send, store, note the result. Refuses to send
 //! what is known as consumed, what may be consumed, and what could not be stored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::freshness::is_later;
+use super::freshness::is_newer;
 use super::linked::{Origin, PiLogin, changed_hands};
 use super::token::gone;
-use crate::auth::{self, RedeemError, Redeemed};
+use crate::auth::{self, RefreshedTokens, TokenRefreshError};
 use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Credential, Failure, FailureKind, Identity, RedeemLedger, RedeemOutcome, Refusal,
-    Source, TokenHash, Urge,
+    Account, AccountId, At, Credential, Failure, FailureKind, Identity, RefreshLedger, RefreshMode,
+    RefreshOutcome, Refusal, Source, TokenHash,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{AccountsFile, Document, FileAccount, RedeemLane, StorageError, probe_writable};
+use crate::store::{AccountsFile, Document, FileAccount, RefreshLane, StorageError, probe_writable};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The locks, and what the ledger says under them.
 struct Turn {
-    lane: Arc<RedeemLane>,
-    ledger: RedeemLedger,
+    lane: Arc<RefreshLane>,
+    ledger: RefreshLedger,
 }
 
 impl Sidecar {
@@ -34,7 +34,7 @@ impl Sidecar {
         self: &Arc<Self>,
         id: &AccountId,
         seen: &Secret,
-        urge: Urge,
+        urge: RefreshMode,
     ) -> Result<Credential, Failure> {
         let account = self.pool().get(id).cloned().ok_or_else(gone)?;
         let pi = if !is_other(&account.credential, seen) && self.is_shared_with_pi(&account).await {
@@ -42,7 +42,7 @@ impl Sidecar {
         } else {
             None
         };
-        let _turn = self.redeems.turn.lock().await;
+        let _turn = self.refreshes.turn.lock().await;
         let account = self.pool().get(id).cloned().ok_or_else(gone)?;
         if is_other(&account.credential, seen) {
             return Ok(account.credential);
@@ -60,8 +60,8 @@ impl Sidecar {
             return Ok(held);
         }
         // The user can only have meant what the account's state said.
-        let told = unknown_since.is_none() || account.doubt.is_some();
-        let urge = if told { urge } else { Urge::Needed };
+        let told = unknown_since.is_none() || account.refresh_uncertain.is_some();
+        let urge = if told { urge } else { RefreshMode::Needed };
         if let Some(why_not) = turn.ledger.why_not(id, &hash, urge, clock::now()) {
             return Err(self.not_sent(&account, &why_not));
         }
@@ -69,23 +69,23 @@ impl Sidecar {
         if pi.is_some() {
             self.make_sure_pi_can_have_it().await.map_err(|error| storage(&error))?;
         }
-        tokio::time::sleep(turn.ledger.lane_rest(self.options.redeem_spacing, clock::now())).await;
-        if self.redeems.is_closing() {
+        tokio::time::sleep(turn.ledger.lane_rest(self.options.refresh_spacing, clock::now())).await;
+        if self.refreshes.is_closing() {
             let why = "the sidecar is ending";
             return Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why));
         }
         turn.ledger.intend(id, &hash, clock::now());
         turn.save().await.map_err(|error| storage(&error))?;
         tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "redeeming");
-        let answer = auth::redeem(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
+        let answer = auth::refresh(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
         match answer {
-            Ok(redeemed) => self.redeemed(turn, pi, &account, &held, &hash, redeemed).await,
+            Ok(refreshed) => self.refreshed(turn, pi, &account, &held, &hash, refreshed).await,
             Err(error) => Err(self.refused(turn, &account, &hash, &error).await),
         }
     }
 
     async fn enter_lane(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Failure> {
-        let (file, id) = (self.redeems.file.clone(), id.clone());
+        let (file, id) = (self.refreshes.file.clone(), id.clone());
         let entered = on_a_thread(move || {
             let lane = file.enter(&id, LOCK_PATIENCE)?;
             let reading = lane.load(clock::now())?;
@@ -100,7 +100,7 @@ impl Sidecar {
         self: &Arc<Self>,
         account: &Account,
         pi: Option<&PiLogin>,
-        ledger: &RedeemLedger,
+        ledger: &RefreshLedger,
     ) -> Result<Credential, Failure> {
         let loaded = self.on_accounts_file(AccountsFile::load).await.map_err(|error| storage(&error))?;
         if loaded.read_only {
@@ -120,7 +120,7 @@ impl Sidecar {
                 }
             }
             _ => {
-                if is_later(&other, &best) {
+                if is_newer(&other, &best) {
                     other
                 } else {
                     best
@@ -148,30 +148,31 @@ impl Sidecar {
         .await
     }
 
-    async fn redeemed(
+    async fn refreshed(
         self: &Arc<Self>,
         mut turn: Turn,
         pi: Option<PiLogin>,
         account: &Account,
         old: &Credential,
         hash: &TokenHash,
-        redeemed: Redeemed,
+        refreshed: RefreshedTokens,
     ) -> Result<Credential, Failure> {
         let id = &account.id;
-        let outcome = if redeemed.refresh_replaced { RedeemOutcome::Replaced } else { RedeemOutcome::Kept };
-        if !is_of(&account.identity, &redeemed.claims.identity) {
-            turn.settle(id, hash, &RedeemOutcome::Replaced).await;
+        let outcome =
+            if refreshed.refresh_replaced { RefreshOutcome::Replaced } else { RefreshOutcome::Kept };
+        if !is_of(&account.identity, &refreshed.claims.identity) {
+            turn.settle(id, hash, &RefreshOutcome::Replaced).await;
             let why = "the token endpoint answered for another identity; log this account in again";
             let mut failure = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, why);
             failure.code = Some("identity_mismatch".to_owned());
-            self.condemn(account, &failure);
+            self.mark_unusable(account, &failure);
             return Err(failure);
         }
-        let credential = redeemed.credential;
+        let credential = refreshed.credential;
         if let Some(pi) = pi {
-            self.write_back(pi, account, &credential, Origin::Redeemed).await;
+            self.write_back(pi, account, &credential, Origin::RefreshedTokens).await;
         }
-        let written = self.store_redeemed(id, &old.refresh, &credential, turn.ledger.clone()).await;
+        let written = self.store_refreshed(id, &old.refresh, &credential, turn.ledger.clone()).await;
         // A login that someone stored while the token was on its way is what its owner means.
         let credential = match &written {
             Ok(Ok(Some(login))) => login.clone(),
@@ -186,13 +187,13 @@ impl Sidecar {
         self.notifier.settled(WarningKind::RedeemPaused, None);
         self.changed(ChangeReason::Refresh);
         if let Ok(Err(refused)) = &written {
-            tracing::warn!(account = %id, %refused, "the account left the file while its token was redeemed");
+            tracing::warn!(account = %id, %refused, "the account left the file while its token was refreshed");
         }
         if let Err(error) = written {
             self.notifier.tell(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!(
-                    "a redeemed credential could not be stored and lives in memory only: {error}"
+                    "a refreshed credential could not be stored and lives in memory only: {error}"
                 ),
                 account: Some(id.to_string()),
                 hint: Some(
@@ -209,34 +210,34 @@ impl Sidecar {
         mut turn: Turn,
         account: &Account,
         hash: &TokenHash,
-        error: &RedeemError,
+        error: &TokenRefreshError,
     ) -> Failure {
         let failure = error.failure();
         let outcome = match error {
-            RedeemError::Terminal { .. } => RedeemOutcome::Refused(Refusal {
+            TokenRefreshError::Terminal { .. } => RefreshOutcome::Refused(Refusal {
                 kind: failure.kind,
                 status: failure.status,
                 code: failure.code.clone(),
             }),
-            RedeemError::Transient { retry_after, .. } => {
-                RedeemOutcome::NotNow { message: failure.message.clone(), retry_after: *retry_after }
+            TokenRefreshError::Transient { retry_after, .. } => {
+                RefreshOutcome::NotNow { message: failure.message.clone(), retry_after: *retry_after }
             }
-            RedeemError::OutcomeUnknown { .. } => RedeemOutcome::Lost,
+            TokenRefreshError::OutcomeUnknown { .. } => RefreshOutcome::Lost,
         };
         tracing::warn!(
             account = %account.id,
             kind = failure.kind.name(),
             status = failure.status,
             code = failure.code,
-            "the refresh token was not redeemed"
+            "the refresh token was not refreshed"
         );
         let paused = turn.settle(&account.id, hash, &outcome).await;
         self.set_doubt(&account.id, turn.ledger.unknown_since(hash));
         if let Some(until) = paused {
             self.warn_paused(until);
         }
-        if matches!(error, RedeemError::Terminal { .. }) {
-            self.condemn(account, &failure);
+        if matches!(error, TokenRefreshError::Terminal { .. }) {
+            self.mark_unusable(account, &failure);
         }
         failure
     }
@@ -249,10 +250,10 @@ impl Turn {
     }
 
     /// Notes how it ended. When that cannot be saved the intent stands, which is the safe side.
-    async fn settle(&mut self, id: &AccountId, hash: &TokenHash, outcome: &RedeemOutcome) -> Option<At> {
+    async fn settle(&mut self, id: &AccountId, hash: &TokenHash, outcome: &RefreshOutcome) -> Option<At> {
         let paused = self.ledger.settle(id, hash, outcome, clock::now());
         if let Err(error) = self.save().await {
-            tracing::error!(account = %id, %error, "the result of a redeem could not be noted");
+            tracing::error!(account = %id, %error, "the result of a refresh could not be noted");
         }
         paused
     }

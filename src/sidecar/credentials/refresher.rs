@@ -4,28 +4,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::single_flight::Flights;
-use crate::pool::{AccountId, Credential, Failure, FailureKind, Source, Urge};
+use super::single_flight::SingleFlight;
+use crate::pool::{AccountId, Credential, Failure, FailureKind, RefreshMode, Source};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{AccountsFile, RedeemFile, StorageError};
+use crate::store::{AccountsFile, RefreshJournal, StorageError};
 
-/// What is being redeemed right now.
-pub(crate) struct Redeems {
-    pub(crate) file: RedeemFile,
+/// What is being refreshed right now.
+pub(crate) struct Refresher {
+    pub(crate) file: RefreshJournal,
     /// Whose turn it is in this process: only that one waits for the lane of the host.
     pub(crate) turn: tokio::sync::Mutex<()>,
-    flights: Flights<(AccountId, Urge), Result<Credential, Failure>>,
+    flights: SingleFlight<(AccountId, RefreshMode), Result<Credential, Failure>>,
     closing: AtomicBool,
 }
 
-impl Redeems {
-    pub(crate) fn new(file: RedeemFile) -> Self {
-        Redeems {
+impl Refresher {
+    pub(crate) fn new(file: RefreshJournal) -> Self {
+        Refresher {
             file,
             turn: tokio::sync::Mutex::default(),
-            flights: Flights::default(),
+            flights: SingleFlight::default(),
             closing: AtomicBool::new(false),
         }
     }
@@ -50,22 +50,22 @@ impl Redeems {
 
 impl Sidecar {
     /// Another credential than the one with the access token `seen`, which is expiring or was refused: adopted when
-    /// someone else has redeemed it, else redeemed here. Callers that come while one is under way share its result,
+    /// someone else has refreshed it, else refreshed here. Callers that come while one is under way share its result,
     /// and a caller that goes away does not stop it: an answer of the token endpoint that no one stores is a burned
     /// account.
-    pub(crate) async fn redeem(
+    pub(crate) async fn refresh(
         self: &Arc<Self>,
         id: &AccountId,
         seen: &Secret,
-        urge: Urge,
+        urge: RefreshMode,
     ) -> Result<Credential, Failure> {
-        let take_off = || {
+        let start = || {
             let (sidecar, id, seen) = (self.clone(), id.clone(), seen.clone());
             async move { sidecar.exchange(&id, &seen, urge).await }
         };
-        let landed = self.redeems.flights.join((id.clone(), urge), take_off).await;
+        let landed = self.refreshes.flights.join((id.clone(), urge), start).await;
         landed.unwrap_or_else(|| {
-            let why = "redeeming was interrupted";
+            let why = "refreshing was interrupted";
             Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
         })
     }

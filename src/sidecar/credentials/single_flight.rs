@@ -15,15 +15,15 @@ pub(crate) type Flight<T> = Shared<BoxFuture<'static, Option<T>>>;
 type Table<K, T> = HashMap<K, Flight<T>>;
 
 /// What is under way.
-pub(crate) struct Flights<K, T>(Arc<Mutex<Table<K, T>>>);
+pub(crate) struct SingleFlight<K, T>(Arc<Mutex<Table<K, T>>>);
 
-impl<K, T> Default for Flights<K, T> {
+impl<K, T> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Flights(Arc::default())
+        SingleFlight(Arc::default())
     }
 }
 
-impl<K, T> Flights<K, T>
+impl<K, T> SingleFlight<K, T>
 where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
@@ -33,7 +33,7 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let take_off = || {
+        let start = || {
             let (work, under_way, key) = (work(), self.0.clone(), key.clone());
             let task = tokio::spawn(async move {
                 let ended = AssertUnwindSafe(work).catch_unwind().await;
@@ -42,7 +42,7 @@ where
             });
             task.map(|ended| ended.ok().flatten()).boxed().shared()
         };
-        lock(&self.0).entry(key.clone()).or_insert_with(take_off).clone()
+        lock(&self.0).entry(key.clone()).or_insert_with(start).clone()
     }
 
     pub(crate) fn all(&self) -> Vec<Flight<T>> {
@@ -62,7 +62,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_meanwhile_gets_the_same_result_and_nobody_is_needed_for_it() {
-        let flights = Flights::default();
+        let flights = SingleFlight::default();
         let landing = Arc::new(Semaphore::new(0));
         let work = |result: u32| {
             let landing = landing.clone();
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_panics_is_not_waited_for_again() {
-        let flights = Flights::default();
+        let flights = SingleFlight::default();
         assert_eq!(flights.join("a", || async { panic!("on purpose") }).await, None::<u32>);
         assert_eq!(flights.join("a", || async { 1 }).await, Some(1));
     }

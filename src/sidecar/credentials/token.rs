@@ -1,15 +1,15 @@
-//! A token for one attempt: the one in memory while it is good, else a redeemed one.
+//! A token for one attempt: the one in memory while it is good, else a refreshed one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::pool::{AccountId, At, Credential, Failure, FailureKind, Source, Standing, Urge};
+use crate::pool::{AccountId, At, Credential, Failure, FailureKind, HealthStatus, RefreshMode, Source};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::view::EXPIRING;
 
-/// While the token at hand still lives, nobody waits longer than this for a new one: the token endpoint may be slow,
+/// While the token at hand still lives, reason waits longer than this for a new one: the token endpoint may be slow,
 /// and whoever holds a lock may be, too.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -19,7 +19,7 @@ pub(crate) enum Need {
     ValidFor(Duration),
     /// Another one than the token that upstream has just refused.
     NewerThan(Secret),
-    /// A newly redeemed one, whatever is known about the account: the user wants it.
+    /// A newly refreshed one, whatever is known about the account: the user wants it.
     Forced,
 }
 
@@ -48,8 +48,8 @@ impl Sidecar {
             (account.credential.clone(), workspace_id, account.health.standing.clone())
         };
         let credential = match need {
-            Need::Forced => self.redeem(id, &held.access, Urge::Forced).await?,
-            _ if let Standing::NeedsLogin(mark) = standing => {
+            Need::Forced => self.refresh(id, &held.access, RefreshMode::Forced).await?,
+            _ if let HealthStatus::NeedsLogin(mark) = standing => {
                 let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
                 failure.code = mark.code;
                 return Err(failure);
@@ -58,12 +58,12 @@ impl Sidecar {
             Need::ValidFor(_) => self.renewed(id, held).await?,
             Need::NewerThan(refused) if held.access != refused => held,
             Need::NewerThan(refused) => {
-                let renewed = self.redeem(id, &refused, Urge::Needed).await?;
+                let renewed = self.refresh(id, &refused, RefreshMode::Needed).await?;
                 if renewed.access != refused {
                     renewed
                 } else {
                     // The flight that was joined had set out with an older token, and found the refused one.
-                    self.redeem(id, &refused, Urge::Needed).await?
+                    self.refresh(id, &refused, RefreshMode::Needed).await?
                 }
             }
         };
@@ -72,11 +72,11 @@ impl Sidecar {
 
     /// A new credential, or the old one when that lives and a new one cannot be had, or not soon.
     async fn renewed(self: &Arc<Self>, id: &AccountId, old: Credential) -> Result<Credential, Failure> {
-        let redeeming = self.redeem(id, &old.access, Urge::Needed);
+        let refreshing = self.refresh(id, &old.access, RefreshMode::Needed);
         if old.expires_at <= clock::now() {
-            return redeeming.await;
+            return refreshing.await;
         }
-        let why = match tokio::time::timeout(PATIENCE, redeeming).await {
+        let why = match tokio::time::timeout(PATIENCE, refreshing).await {
             Ok(Ok(credential)) => return Ok(credential),
             Ok(Err(failure)) if is_final(&failure) || old.expires_at <= clock::now() => return Err(failure),
             Ok(Err(failure)) => failure.kind.name(),

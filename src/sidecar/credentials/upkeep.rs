@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::linked::LOCK_PATIENCE;
 use crate::auth;
 use crate::clock;
-use crate::pool::{Account, AccountId, At, RedeemLedger, Standing, Urge};
+use crate::pool::{Account, AccountId, At, HealthStatus, RefreshLedger, RefreshMode};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::view::EXPIRING;
@@ -17,16 +17,16 @@ impl Sidecar {
     pub async fn run_upkeep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(jittered(self.options.upkeep_interval)).await;
-            self.store_the_unstored(LOCK_PATIENCE).await;
+            self.flush_pending(LOCK_PATIENCE).await;
             let sidecar = self.clone();
             let looked = on_a_thread(move || {
-                sidecar.look_for_unknown_outcomes();
+                sidecar.check_unknown_outcomes();
                 sidecar.read_ledger()
             });
             let ledger = match looked.await {
                 Ok(ledger) => ledger,
                 Err(error) => {
-                    tracing::warn!(%error, "no upkeep: the redeem journal cannot be read");
+                    tracing::warn!(%error, "no upkeep: the refresh journal cannot be read");
                     continue;
                 }
             };
@@ -36,26 +36,26 @@ impl Sidecar {
                 continue;
             };
             tracing::info!(account = %id, "renewed by upkeep");
-            if let Err(failure) = self.redeem(&id, &seen, Urge::Needed).await {
+            if let Err(failure) = self.refresh(&id, &seen, RefreshMode::Needed).await {
                 tracing::info!(account = %id, kind = failure.kind.name(), "upkeep did not succeed");
             }
         }
     }
 }
 
-/// The account whose token expires first, of those that expire soon and may be redeemed. pi looks after the linked one as
+/// The account whose token expires first, of those that expire soon and may be refreshed. pi looks after the linked one as
 /// long as it runs: that comes last, and only once its token has expired.
-fn due(accounts: &[Account], ledger: &RedeemLedger, now: At) -> Option<AccountId> {
+fn due(accounts: &[Account], ledger: &RefreshLedger, now: At) -> Option<AccountId> {
     accounts
         .iter()
         .filter(|account| {
             let ahead = if account.linked { Duration::ZERO } else { EXPIRING };
             account.credential.expires_at <= now + ahead
         })
-        .filter(|account| !account.disabled && account.health.standing == Standing::Good)
+        .filter(|account| !account.disabled && account.health.standing == HealthStatus::Good)
         .filter(|account| {
             let hash = auth::token_hash(&account.credential.refresh);
-            ledger.why_not(&account.id, &hash, Urge::Needed, now).is_none()
+            ledger.why_not(&account.id, &hash, RefreshMode::Needed, now).is_none()
         })
         .min_by_key(|account| (account.linked, account.credential.expires_at))
         .map(|account| account.id.clone())
@@ -71,7 +71,7 @@ fn jittered(interval: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::{Credential, Identity, RedeemOutcome};
+    use crate::pool::{Credential, Identity, RefreshOutcome};
     use crate::secret::Secret;
 
     const NOW: At = At(1_800_000_000_000);
@@ -85,13 +85,13 @@ mod tests {
         Account::new(AccountId::new(name), Identity::default(), name.to_owned(), credential)
     }
 
-    fn check(accounts: &[Account], ledger: &RedeemLedger, expected: Option<&str>) {
+    fn check(accounts: &[Account], ledger: &RefreshLedger, expected: Option<&str>) {
         assert_eq!(due(accounts, ledger, NOW).as_ref().map(AccountId::as_str), expected);
     }
 
     #[test]
     fn the_one_that_expires_first_is_due_and_none_that_may_not_be_sent() {
-        let mut ledger = RedeemLedger::default();
+        let mut ledger = RefreshLedger::default();
         check(&[account("a", 6), account("b", 60)], &ledger, None);
         check(&[account("a", 5), account("b", -1), account("c", 4)], &ledger, Some("b"));
         let mut out = [account("a", 1), account("b", 2), account("c", 3)];
@@ -105,7 +105,7 @@ mod tests {
         linked[0].credential.expires_at = At(NOW.0 + 1);
         check(&linked[..1], &ledger, None);
         let hash = auth::token_hash(&Secret::new("refresh-c"));
-        ledger.settle(&AccountId::new("c"), &hash, &RedeemOutcome::Replaced, NOW);
+        ledger.settle(&AccountId::new("c"), &hash, &RefreshOutcome::Replaced, NOW);
         check(&out, &ledger, None);
     }
 

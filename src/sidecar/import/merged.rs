@@ -1,6 +1,6 @@
 //! A merge as it is written into the accounts file: only the entries it touched.
 
-use crate::pool::{Merged, Standing};
+use crate::pool::{HealthStatus, Merged};
 use crate::store::{Document, EditRefused, FileAccount};
 
 /// Brings the file's entries to what was merged, by the labels they bear.
@@ -27,7 +27,7 @@ pub(crate) fn write_merged(document: &mut Document, merged: &Merged) -> Result<(
         last_used_at: None,
         quota_exhausted_until: None,
         linked: account.linked,
-        needs_reauth: matches!(account.health.standing, Standing::NeedsLogin(_)),
+        needs_reauth: matches!(account.health.standing, HealthStatus::NeedsLogin(_)),
     };
     if let Some(before) = &merged.label_before {
         document.rename(before, &account.label)?;

@@ -68,7 +68,7 @@ async fn begin(
     if sidecar.logins.are_too_many() {
         return Err(too_many());
     }
-    // Nobody should go through a login that cannot be kept.
+    // UnavailableReason should go through a login that cannot be kept.
     sidecar.on_accounts_file(|file| file.change(|_| ())).await?;
     let flow = flow.unwrap_or_default();
     let (beginning, url, user_code, lives) = match flow {

@@ -10,7 +10,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::auth::{
-    self, BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page, Paste, Visitor,
+    self, BrowserConnection, BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page,
+    Paste,
 };
 use crate::clock;
 use crate::pool::{AccountId, Purpose};
@@ -200,7 +201,7 @@ impl Sidecar {
         self.store_login(signed_in, purpose).await
     }
 
-    async fn tell_login(&self, login: &Login, outcome: Outcome, visitor: Option<Visitor>) {
+    async fn tell_login(&self, login: &Login, outcome: Outcome, visitor: Option<BrowserConnection>) {
         let (page, completed) = match &outcome {
             Ok(account) => {
                 tracing::info!(login = login.id, %account, "a login ended well");
@@ -226,7 +227,7 @@ async fn answered(
     beginning: Beginning,
     lives: Duration,
     cancelled: oneshot::Receiver<()>,
-) -> (Result<Grant, RpcError>, Option<Visitor>) {
+) -> (Result<Grant, RpcError>, Option<BrowserConnection>) {
     let flow = async {
         match beginning {
             Beginning::Browser(browser) => browser.grant().await,

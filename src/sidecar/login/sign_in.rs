@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{self, SignedIn};
-use crate::pool::{Account, AccountId, NotPlaced, Place, Purpose, place};
+use crate::pool::{Account, AccountId, NotPlaced, Placement, Purpose, place};
 use crate::protocol::{ChangeReason, ErrorKind, RpcError, WarningKind};
 use crate::sidecar::Sidecar;
 use crate::sidecar::accounts::load::identified;
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::credentials::linked::Origin;
-use crate::store::{Document, FileAccount, RedeemLane};
+use crate::store::{Document, FileAccount, RefreshLane};
 
-/// A redeem takes at most 30 s; the person waits meanwhile.
+/// A refresh takes at most 30 s; the person waits meanwhile.
 const LANE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of the file.
@@ -24,7 +24,7 @@ struct Stored {
 }
 
 /// The account became pi's while its login was being stored: pi's lock has to be taken first.
-struct BecamePis;
+struct BecameLinked;
 
 impl Sidecar {
     /// The account that the login is now the credential of.
@@ -44,7 +44,7 @@ impl Sidecar {
         let renewed = loop {
             // pi's lock before all others: see `lock_pi_login`.
             let pi = if pis { Some(self.lock_pi_login(&account).await) } else { None };
-            let quiet = self.while_nobody_redeems(slot(&account, purpose)).await;
+            let quiet = self.while_nobody_refreshes(slot(&account, purpose)).await;
             let Ok(renewed) = self.store_in_accounts_file(&account, purpose, pis).await? else {
                 pis = true;
                 continue;
@@ -69,8 +69,8 @@ impl Sidecar {
     fn is_pis(&self, account: &Account, purpose: &Purpose) -> bool {
         let pool = self.pool();
         match place(pool.accounts(), account, purpose) {
-            Ok(Place::Known(index)) => pool.accounts()[index].linked,
-            Ok(Place::New { .. }) | Err(_) => false,
+            Ok(Placement::Known(index)) => pool.accounts()[index].linked,
+            Ok(Placement::New { .. }) | Err(_) => false,
         }
     }
 
@@ -80,7 +80,7 @@ impl Sidecar {
         account: &Account,
         purpose: &Purpose,
         pis: bool,
-    ) -> Result<Result<bool, BecamePis>, RpcError> {
+    ) -> Result<Result<bool, BecameLinked>, RpcError> {
         let (sidecar, mut account, purpose) = (self.clone(), account.clone(), purpose.clone());
         self.on_accounts_file(move |file| {
             let stored = file.change(|document| store(document, &account, &purpose, pis))?;
@@ -95,30 +95,30 @@ impl Sidecar {
     }
 }
 
-/// While this is held, no sidecar redeems a token of the account.
-struct Quiet<'a> {
+/// While this is held, no sidecar refreshes a token of the account.
+struct RefreshGuard<'a> {
     _turn: tokio::sync::MutexGuard<'a, ()>,
-    _lane: Option<RedeemLane>,
+    _lane: Option<RefreshLane>,
 }
 
 impl Sidecar {
-    /// Waits until a redeem under way is stored, so that it does not take the place of the login afterwards. A login that
+    /// Waits until a refresh under way is stored, so that it does not take the place of the login afterwards. A login that
     /// has its tokens is stored in any case.
-    async fn while_nobody_redeems(&self, slot: AccountId) -> Quiet<'_> {
-        let turn = self.redeems.turn.lock().await;
-        let file = self.redeems.file.clone();
+    async fn while_nobody_refreshes(&self, slot: AccountId) -> RefreshGuard<'_> {
+        let turn = self.refreshes.turn.lock().await;
+        let file = self.refreshes.file.clone();
         let lane = match on_a_thread(move || file.enter(&slot, LANE_PATIENCE)).await {
             Ok(lane) => Some(lane),
             Err(error) => {
-                tracing::warn!(%error, "a login is stored without the redeem lane");
+                tracing::warn!(%error, "a login is stored without the refresh lane");
                 None
             }
         };
-        Quiet { _turn: turn, _lane: lane }
+        RefreshGuard { _turn: turn, _lane: lane }
     }
 }
 
-/// Whose turn to redeem is waited for.
+/// Whose turn to refresh is waited for.
 fn slot(account: &Account, purpose: &Purpose) -> AccountId {
     match purpose {
         Purpose::Renew(slot) => slot.clone(),
@@ -132,19 +132,19 @@ fn store(
     who: &Account,
     purpose: &Purpose,
     pis: bool,
-) -> Result<Result<Stored, BecamePis>, RpcError> {
+) -> Result<Result<Stored, BecameLinked>, RpcError> {
     let entries: Vec<FileAccount> = document.accounts().collect();
     let records: Vec<Account> = entries.iter().map(identified).collect();
     match place(&records, who, purpose).map_err(|why| not_placed(why, &records, purpose))? {
-        Place::Known(index) => {
+        Placement::Known(index) => {
             let (entry, record) = (&entries[index], &records[index]);
             if entry.linked && !pis {
-                return Ok(Err(BecamePis));
+                return Ok(Err(BecameLinked));
             }
             document.put(&FileAccount { needs_reauth: false, ..with_credential_of(entry.clone(), who) });
             Ok(Ok(Stored { was: Some(record.id.clone()), label: entry.email.clone() }))
         }
-        Place::New { label } => {
+        Placement::New { label } => {
             let blank = FileAccount {
                 email: label.clone(),
                 access: who.credential.access.clone(),

@@ -23,7 +23,7 @@ pub(crate) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<F
             if change != pool::FooterChange::default() {
                 sidecar.change_settings(|file, held| file.set_footer(&change, held))?;
             }
-            sidecar.notifier.look_at_status();
+            sidecar.notifier.check_status();
             Ok(view::footer(&sidecar.preferences.footer()))
         })
         .await

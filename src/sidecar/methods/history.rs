@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock;
-use crate::pool::{self, AccountId, Day, HistoryQuestion, TriedOnce, TryOutcome};
+use crate::pool::{self, AccountId, AttemptRecord, AttemptResult, Day, HistoryQuestion};
 use crate::protocol::{
     AccountTally, Attempt, AttemptOutcome, DayTally, HistoryAnswer, HistoryParams, RpcError, Tally,
     TokenCount, Warning, WarningKind,
@@ -29,19 +29,19 @@ const MAX_LIMIT: u32 = 1000;
 const DEFAULT_DAYS: u32 = 30;
 const MAX_DAYS: u32 = 366;
 
-pub(crate) struct Log {
+pub(crate) struct HistoryRecorder {
     pub(crate) file: HistoryFile,
-    waiting: Mutex<VecDeque<TriedOnce>>,
+    waiting: Mutex<VecDeque<AttemptRecord>>,
     wake: Notify,
 }
 
-impl Log {
+impl HistoryRecorder {
     pub(crate) fn new(file: HistoryFile) -> Self {
-        Log { file, waiting: Mutex::default(), wake: Notify::new() }
+        HistoryRecorder { file, waiting: Mutex::default(), wake: Notify::new() }
     }
 
     /// Only remembers it.
-    pub(crate) fn note(&self, tried: TriedOnce) {
+    pub(crate) fn note(&self, tried: AttemptRecord) {
         let mut waiting = self.waiting();
         if waiting.len() == MAX_WAITING {
             waiting.pop_front();
@@ -52,7 +52,7 @@ impl Log {
 
     /// Blocks. What cannot be written waits for the next time.
     fn write(&self, patience: Duration) -> Result<(), StorageError> {
-        let tries: Vec<TriedOnce> = self.waiting().drain(..).collect();
+        let tries: Vec<AttemptRecord> = self.waiting().drain(..).collect();
         if tries.is_empty() {
             return Ok(());
         }
@@ -66,7 +66,7 @@ impl Log {
         })
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<TriedOnce>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<AttemptRecord>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,17 +148,17 @@ fn within(
     Err(RpcError::invalid_params(name, format!("{name}: must be from {least} to {most}")))
 }
 
-fn attempt(tried: TriedOnce) -> Attempt {
+fn attempt(tried: AttemptRecord) -> Attempt {
     Attempt {
         at: tried.at.millis(),
         account: tried.account.to_string(),
         model: tried.model,
         outcome: match tried.outcome {
-            TryOutcome::Completed => AttemptOutcome::Completed,
-            TryOutcome::Incomplete => AttemptOutcome::Incomplete,
-            TryOutcome::Rotated => AttemptOutcome::Rotated,
-            TryOutcome::Failed => AttemptOutcome::Failed,
-            TryOutcome::Cancelled => AttemptOutcome::Cancelled,
+            AttemptResult::Completed => AttemptOutcome::Completed,
+            AttemptResult::Incomplete => AttemptOutcome::Incomplete,
+            AttemptResult::Rotated => AttemptOutcome::Rotated,
+            AttemptResult::Failed => AttemptOutcome::Failed,
+            AttemptResult::Cancelled => AttemptOutcome::Cancelled,
         },
         reason: tried.reason,
         tokens: tried.tokens.map(token_count),

@@ -10,11 +10,11 @@ use crate::sidecar::Sidecar;
 
 /// What the handshake settled, once per process.
 #[derive(Default)]
-pub(crate) struct Session {
+pub(crate) struct ClientSession {
     client: OnceLock<ClientInfo>,
 }
 
-impl Session {
+impl ClientSession {
     /// The client's name for the `originator` header, when the handshake gave one.
     pub(crate) fn client(&self) -> Option<&ClientInfo> {
         self.client.get()

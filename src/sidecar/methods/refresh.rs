@@ -11,10 +11,10 @@ use crate::protocol::{
     AccountState, RefreshAnswer, RefreshError, RefreshParams, RefreshProgress, Refreshed, RpcError,
 };
 use crate::sidecar::credentials::token::Need;
-use crate::sidecar::usage::fetch::Errand;
+use crate::sidecar::usage::fetch::FetchTrigger;
 use crate::sidecar::{Sidecar, error, redact};
 
-/// Accounts that are seen to at the same time. Redeems among them still go one by one.
+/// Accounts that are seen to at the same time. Refresher among them still go one by one.
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Result<RefreshAnswer, RpcError> {
@@ -61,7 +61,7 @@ impl Sidecar {
     /// Usage that cannot be read says nothing about the token, unless the token is why.
     async fn refresh_one(self: &Arc<Self>, id: &AccountId, force: bool) -> Result<(), Failure> {
         self.token(id, if force { Need::Forced } else { Need::USABLE }).await?;
-        match self.fetch_usage(id, Errand::Wanted).await {
+        match self.fetch_usage(id, FetchTrigger::Wanted).await {
             Err(failure) if is_about_the_login(&failure) => Err(failure),
             _ => Ok(()),
         }

@@ -15,13 +15,13 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// What the client saw last, and of what.
 #[derive(Default)]
-pub(crate) struct Shown {
+pub(crate) struct StatusNotifier {
     footer: Mutex<Option<Footer>>,
     /// The session that a completion was made for last: the one that somebody is looking at.
     session: Mutex<Option<String>>,
 }
 
-impl Shown {
+impl StatusNotifier {
     pub(crate) fn of_session(&self, session: Option<&str>) {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session.map(str::to_owned);
     }

@@ -101,7 +101,7 @@ impl Sidecar {
         self.notifier.warn_about(subject, warning);
     }
 
-    /// Why there are no accounts, when that is not because nobody logged in: what stands in their file is not known.
+    /// Why there are no accounts, when that is not because reason logged in: what stands in their file is not known.
     pub fn accounts_unreadable(&self) -> Option<String> {
         let path = self.accounts_file.path().to_string_lossy();
         let said = self.notifier.said_about(WarningKind::CorruptFile, path);

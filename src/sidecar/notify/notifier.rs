@@ -66,7 +66,7 @@ impl Notifier {
         self.status.notify_waiters();
     }
 
-    pub(crate) fn look_at_status(&self) {
+    pub(crate) fn check_status(&self) {
         self.status.notify_waiters();
     }
 

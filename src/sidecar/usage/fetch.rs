@@ -9,7 +9,7 @@ use crate::clock;
 use crate::pool::{AccountId, Failure, FailureKind, Source, UsageReading};
 use crate::protocol::ChangeReason;
 use crate::sidecar::Sidecar;
-use crate::sidecar::credentials::single_flight::Flights;
+use crate::sidecar::credentials::single_flight::SingleFlight;
 use crate::sidecar::credentials::token::Need;
 use crate::upstream::Bearer;
 
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 
 /// Why usage is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errand {
+pub(crate) enum FetchTrigger {
     /// By the client.
     Wanted,
     /// The schedule says so, and the request is on the record.
@@ -26,7 +26,7 @@ pub(crate) enum Errand {
 }
 
 /// Accounts whose usage is being asked for right now.
-pub(crate) type UsageFetches = Flights<AccountId, Result<(), Failure>>;
+pub(crate) type UsageFetches = SingleFlight<AccountId, Result<(), Failure>>;
 
 impl Sidecar {
     /// Asks for every usable account's usage, a few at a time.
@@ -35,7 +35,7 @@ impl Sidecar {
         futures_util::stream::iter(ids)
             .for_each_concurrent(AT_ONCE, |id| async move {
                 // Already logged; usage that cannot be read is simply not news.
-                self.fetch_usage(&id, Errand::Wanted).await.ok();
+                self.fetch_usage(&id, FetchTrigger::Wanted).await.ok();
             })
             .await;
     }
@@ -46,7 +46,11 @@ impl Sidecar {
     }
 
     /// Whoever asks while this is asked gets the same answer.
-    pub(crate) async fn fetch_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<(), Failure> {
+    pub(crate) async fn fetch_usage(
+        self: &Arc<Self>,
+        id: &AccountId,
+        errand: FetchTrigger,
+    ) -> Result<(), Failure> {
         let ask = || {
             let (sidecar, id) = (self.clone(), id.clone());
             async move { sidecar.take_usage(&id, errand).await }
@@ -56,8 +60,8 @@ impl Sidecar {
         })
     }
 
-    async fn take_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<(), Failure> {
-        if errand == Errand::Wanted {
+    async fn take_usage(self: &Arc<Self>, id: &AccountId, errand: FetchTrigger) -> Result<(), Failure> {
+        if errand == FetchTrigger::Wanted {
             self.note_usage_asked(id).await;
         }
         let asked = self.ask_usage(id, errand).await;
@@ -71,20 +75,24 @@ impl Sidecar {
         asked.map(drop)
     }
 
-    /// A 401 here is one redeem and one more try, as for a completion; but when that was in vain the last time, no more
-    /// tokens are redeemed for it until a person asks.
-    async fn ask_usage(self: &Arc<Self>, id: &AccountId, errand: Errand) -> Result<UsageReading, Failure> {
+    /// A 401 here is one refresh and one more try, as for a completion; but when that was in vain the last time, no more
+    /// tokens are refreshed for it until a person asks.
+    async fn ask_usage(
+        self: &Arc<Self>,
+        id: &AccountId,
+        errand: FetchTrigger,
+    ) -> Result<UsageReading, Failure> {
         let need = match errand {
-            Errand::Wanted => Need::USABLE,
+            FetchTrigger::Wanted => Need::USABLE,
             // The one at hand, which is known to live.
-            Errand::Due { .. } => Need::ValidFor(Duration::ZERO),
+            FetchTrigger::Due { .. } => Need::ValidFor(Duration::ZERO),
         };
         let token = self.token(id, need).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         match self.upstream.usage(&bearer).await {
             Err(failure)
                 if failure.kind == FailureKind::Unauthorized
-                    && errand != (Errand::Due { unauthorized_before: true }) =>
+                    && errand != (FetchTrigger::Due { unauthorized_before: true }) =>
             {
                 let token = self.token(id, Need::NewerThan(token.access)).await?;
                 let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };

@@ -1,17 +1,17 @@
-//! Reads usage while nobody asks for it, so that people see fresh numbers and predicted cooldowns end when they may. All
+//! Reads usage while reason asks for it, so that people see fresh numbers and predicted cooldowns end when they may. All
 //! sidecars of the user take turns by a record in the state dir. No completion waits for any of it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::fetch::Errand;
+use super::fetch::FetchTrigger;
 use crate::clock;
-use crate::pool::{AccountId, At, Failure, NextAsk, UsageAsks, UsageTrouble};
+use crate::pool::{AccountId, At, Failure, NextPoll, PollLog, UsageTrouble};
 use crate::protocol::{Warning, WarningKind};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{StorageError, UsageAsksFile};
+use crate::store::{PollLogFile, StorageError};
 
 /// Timers stand still while the machine sleeps, and what is due is a date, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -21,15 +21,15 @@ const EVERYWHERE: &str = "usage of all accounts";
 
 #[derive(Debug)]
 pub(crate) struct UsagePolls {
-    file: UsageAsksFile,
+    file: PollLogFile,
     /// The record as last read or written here; the file is looked at again before anything is asked.
-    seen: Mutex<UsageAsks>,
+    seen: Mutex<PollLog>,
     /// When a person last looked at accounts here.
     attended_at: AtomicI64,
 }
 
 impl UsagePolls {
-    pub(crate) fn new(file: UsageAsksFile, now: At) -> Self {
+    pub(crate) fn new(file: PollLogFile, now: At) -> Self {
         UsagePolls { file, seen: Mutex::default(), attended_at: AtomicI64::new(now.millis()) }
     }
 
@@ -45,11 +45,11 @@ impl Sidecar {
         loop {
             let changed = self.notifier.next_change();
             let rest = match self.next_usage_ask() {
-                NextAsk::Ask(_) => {
+                NextPoll::PollRecord(_) => {
                     self.poll_usage().await;
                     Duration::ZERO
                 }
-                NextAsk::Wait(until) => until.map_or(LONGEST_SLEEP, |until| until.since(clock::now())),
+                NextPoll::Wait(until) => until.map_or(LONGEST_SLEEP, |until| until.since(clock::now())),
             };
             // However much changes, looks keep their distance.
             tokio::time::sleep(tempo.gap()).await;
@@ -62,7 +62,7 @@ impl Sidecar {
         let (sidecar, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
             let tempo = sidecar.options.usage_tempo;
-            let claim = move |asks: &mut UsageAsks, sidecar: &Sidecar| {
+            let claim = move |asks: &mut PollLog, sidecar: &Sidecar| {
                 let now = clock::now();
                 let pool = sidecar.pool();
                 let account = pool.get(&id).filter(|account| asks.is_due(account, tempo, now))?;
@@ -74,7 +74,7 @@ impl Sidecar {
         });
     }
 
-    /// Whoever asks on a client's behalf leaves a note, so that nobody asks again soon.
+    /// Whoever asks on a client's behalf leaves a note, so that reason asks again soon.
     pub(crate) async fn note_usage_asked(self: &Arc<Self>, id: &AccountId) {
         let id = id.clone();
         self.note(move |asks, _| asks.ask(&id, clock::now())).await;
@@ -82,19 +82,19 @@ impl Sidecar {
 
     pub(crate) async fn note_usage_answered(self: &Arc<Self>, id: &AccountId, answer: Result<(), &Failure>) {
         let (id, failure, tempo) = (id.clone(), answer.err().cloned(), self.options.usage_tempo);
-        let note = move |asks: &mut UsageAsks, _: &Sidecar| {
+        let note = move |asks: &mut PollLog, _: &Sidecar| {
             asks.answered(&id, failure.as_ref().map_or(Ok(()), Err), tempo, clock::now());
         };
         self.note(note).await;
         self.warn_of_usage();
     }
 
-    fn next_usage_ask(&self) -> NextAsk {
+    fn next_usage_ask(&self) -> NextPoll {
         let asks = self.usage_polls.seen.lock().unwrap_or_else(PoisonError::into_inner);
         self.next_of(&asks)
     }
 
-    fn next_of(&self, asks: &UsageAsks) -> NextAsk {
+    fn next_of(&self, asks: &PollLog) -> NextPoll {
         let attended_at = At(self.usage_polls.attended_at.load(Ordering::Relaxed));
         asks.next(self.pool().accounts(), self.options.usage_tempo, attended_at, clock::now())
     }
@@ -102,7 +102,7 @@ impl Sidecar {
     /// Asks for the account whose turn it is, when it still is with the record in hand.
     async fn poll_usage(self: &Arc<Self>) {
         self.poll_one(|asks, sidecar| {
-            let NextAsk::Ask(id) = sidecar.next_of(asks) else { return None };
+            let NextPoll::PollRecord(id) = sidecar.next_of(asks) else { return None };
             let unauthorized_before = asks.was_unauthorized(&id);
             asks.ask(&id, clock::now());
             Some((id, unauthorized_before))
@@ -112,17 +112,17 @@ impl Sidecar {
 
     async fn poll_one(
         self: &Arc<Self>,
-        claim: impl FnOnce(&mut UsageAsks, &Sidecar) -> Option<(AccountId, bool)> + Send + 'static,
+        claim: impl FnOnce(&mut PollLog, &Sidecar) -> Option<(AccountId, bool)> + Send + 'static,
     ) {
         let Some(Some((id, unauthorized_before))) = self.note(claim).await else { return };
         // Already logged, and on the record.
-        self.fetch_usage(&id, Errand::Due { unauthorized_before }).await.ok();
+        self.fetch_usage(&id, FetchTrigger::Due { unauthorized_before }).await.ok();
     }
 
-    /// `None` when the record cannot be kept: then nobody would know that it was asked.
+    /// `None` when the record cannot be kept: then reason would know that it was asked.
     async fn note<T: Send + 'static>(
         self: &Arc<Self>,
-        change: impl FnOnce(&mut UsageAsks, &Sidecar) -> T + Send + 'static,
+        change: impl FnOnce(&mut PollLog, &Sidecar) -> T + Send + 'static,
     ) -> Option<T> {
         let sidecar = self.clone();
         let noted: Result<T, StorageError> = on_a_thread(move || {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::auth;
 use crate::clock;
-use crate::pool::{Account, At, RedeemLedger, Standing, State, TokenHash};
+use crate::pool::{Account, At, HealthStatus, RefreshLedger, State, TokenHash};
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::sidecar::command::quoted;
@@ -17,11 +17,11 @@ const UNDER_WAY: Duration = Duration::from_secs(60);
 
 impl Sidecar {
     /// Blocks.
-    pub(crate) fn look_at_accounts(&self) -> Vec<Check> {
+    pub(crate) fn check_accounts(&self) -> Vec<Check> {
         let now = clock::now();
         let accounts: Vec<Account> = self.pool().accounts().to_vec();
         // A journal that cannot be read is told of with the files.
-        let ledger = self.redeems.file.look().unwrap_or_default();
+        let ledger = self.refreshes.file.look().unwrap_or_default();
         let mut checks = Vec::new();
         match accounts.len() {
             // Of a file that cannot be read it is not known.
@@ -34,22 +34,22 @@ impl Sidecar {
                 checks.push(if ready > 0 {
                     Check::pass(CheckId::Accounts, format!("{ready} of {count} ready"))
                 } else {
-                    let nobody = self.nobody();
-                    Check::warn(CheckId::Accounts, nobody.message(), nobody.hint())
+                    let reason = self.reason();
+                    Check::warn(CheckId::Accounts, reason.message(), reason.hint())
                 });
             }
         }
-        checks.extend(self.look_for_sharing(&accounts));
+        checks.extend(self.check_sharing(&accounts));
         checks.push(match ledger.paused_until.filter(|until| *until > now) {
-            None => Check::pass(CheckId::Redeeming, "refresh tokens may be redeemed"),
+            None => Check::pass(CheckId::Redeeming, "refresh tokens may be refreshed"),
             Some(until) => Check::warn(
                 CheckId::Redeeming,
-                format!("upstream revoked several logins, so none is redeemed until {until}"),
+                format!("upstream revoked several logins, so none is refreshed until {until}"),
                 "look for another program that renews the same logins, and end it",
             ),
         });
         for account in &accounts {
-            let name = self.pool().unmistakable(account);
+            let name = self.pool().unambiguous_selector(account);
             checks.push(login(account, name));
             checks.push(token(account, name, &ledger, now));
             checks.push(usage(account, now));
@@ -57,7 +57,7 @@ impl Sidecar {
         checks
     }
 
-    fn look_for_sharing(&self, accounts: &[Account]) -> Vec<Check> {
+    fn check_sharing(&self, accounts: &[Account]) -> Vec<Check> {
         let mut owners: HashMap<TokenHash, &Account> = HashMap::new();
         let mut checks = Vec::new();
         let mut shared = |account: &Account, with: &str| {
@@ -67,7 +67,7 @@ impl Sidecar {
                     format!("{with} holds the refresh token of {}, too", account.label),
                     format!(
                         "the first to renew signs the other out: {}",
-                        log_in_again(self.pool().unmistakable(account))
+                        log_in_again(self.pool().unambiguous_selector(account))
                     ),
                 )
                 .of(&account.id),
@@ -87,7 +87,7 @@ impl Sidecar {
         {
             shared(account, "the Codex CLI");
         }
-        if let Ok(Some(login)) = self.look_at_pi_login()
+        if let Ok(Some(login)) = self.check_pi_login()
             && let Some(account) = owners.get(&auth::token_hash(&login.refresh))
             && !account.linked
         {
@@ -107,25 +107,25 @@ pub(crate) fn log_in_again(name: &str) -> String {
 
 fn login(account: &Account, name: &str) -> Check {
     let check = match &account.health.standing {
-        Standing::NeedsLogin(why) => Check::fail(
+        HealthStatus::NeedsLogin(why) => Check::fail(
             CheckId::AccountLogin,
             format!("{} needs login: {}", account.label, why.message),
             log_in_again(name),
         ),
-        Standing::Deactivated(why) => Check::fail(
+        HealthStatus::Deactivated(why) => Check::fail(
             CheckId::AccountLogin,
             format!("{} is deactivated: {}", account.label, why.message),
             "see what happened to it at chatgpt.com; then log it in again, or remove it",
         ),
-        Standing::Good if account.disabled => {
+        HealthStatus::Good if account.disabled => {
             Check::pass(CheckId::AccountLogin, format!("{} was disabled by you", account.label))
         }
-        Standing::Good => Check::pass(CheckId::AccountLogin, format!("{} is logged in", account.label)),
+        HealthStatus::Good => Check::pass(CheckId::AccountLogin, format!("{} is logged in", account.label)),
     };
     check.of(&account.id)
 }
 
-fn token(account: &Account, name: &str, ledger: &RedeemLedger, now: At) -> Check {
+fn token(account: &Account, name: &str, ledger: &RefreshLedger, now: At) -> Check {
     let label = &account.label;
     let expires_at = account.credential.expires_at;
     let sent = ledger.unknown_since(&auth::token_hash(&account.credential.refresh));
@@ -135,7 +135,7 @@ fn token(account: &Account, name: &str, ledger: &RedeemLedger, now: At) -> Check
             format!("the refresh token of {label} was sent at {since} and no answer arrived"),
             format!("multicodex refresh {} --force tries it once more", quoted(name)),
         )
-    } else if !matches!(account.health.standing, Standing::Good) {
+    } else if !matches!(account.health.standing, HealthStatus::Good) {
         Check::pass(CheckId::AccountToken, format!("the token of {label} is of no use before that"))
     } else if expires_at <= now {
         Check::warn(

@@ -11,7 +11,7 @@ use crate::sidecar::Sidecar;
 use crate::sidecar::import::foreign_login::{fingerprint, linked_account};
 use crate::store::{
     LinkedCredential, NoReading, PermissionFinding, SettingsFile, StorageError, examine, files_ending_in,
-    look_writable,
+    inspect_writable,
 };
 use crate::watch::{self, NoticedBy};
 
@@ -21,11 +21,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Sidecar {
     /// Blocks.
-    pub(crate) fn look_at_files(&self) -> Vec<Check> {
+    pub(crate) fn check_files(&self) -> Vec<Check> {
         let paths = &self.options.paths;
-        let mut checks = self.look_at_accounts_file();
-        checks.push(look_at_settings(&paths.settings_file));
-        checks.push(self.look_at_state_files());
+        let mut checks = self.check_accounts_file();
+        checks.push(check_settings(&paths.settings_file));
+        checks.push(self.check_state_files());
         checks.push(writable(
             CheckId::AgentDirWritable,
             &paths.accounts_file,
@@ -38,13 +38,13 @@ impl Sidecar {
             "the state dir can be written to",
             "make that directory yours and writable, or name another with --state-dir",
         ));
-        checks.extend(self.look_at_permissions());
-        checks.push(self.look_at_import());
-        checks.push(self.look_at_watcher());
+        checks.extend(self.check_permissions());
+        checks.push(self.check_import());
+        checks.push(self.check_watcher());
         checks
     }
 
-    fn look_at_accounts_file(&self) -> Vec<Check> {
+    fn check_accounts_file(&self) -> Vec<Check> {
         let path = self.accounts_file.path();
         let loaded = match self.accounts_file.load() {
             Ok(loaded) => loaded,
@@ -88,10 +88,10 @@ impl Sidecar {
         checks
     }
 
-    fn look_at_state_files(&self) -> Check {
+    fn check_state_files(&self) -> Check {
         let damaged = [
             self.state_file.look().err(),
-            self.redeems.file.look().err(),
+            self.refreshes.file.look().err(),
             self.imports.seen.look().err(),
             self.log.file.is_sound().err(),
         ];
@@ -112,7 +112,7 @@ impl Sidecar {
         Check::pass(CheckId::StateFiles, format!("{}", self.options.paths.state_dir.display()))
     }
 
-    fn look_at_permissions(&self) -> Vec<Check> {
+    fn check_permissions(&self) -> Vec<Check> {
         let paths = &self.options.paths;
         let mut checks = Vec::new();
         let tokens: [(&Path, &str); 2] =
@@ -161,8 +161,8 @@ impl Sidecar {
         checks
     }
 
-    fn look_at_import(&self) -> Check {
-        let login = match self.look_at_pi_login() {
+    fn check_import(&self) -> Check {
+        let login = match self.check_pi_login() {
             Ok(Some(login)) => login,
             Ok(None) => return Check::pass(CheckId::AuthImport, "pi is not logged in with ChatGPT"),
             Err(NoReading::Missing { .. }) => {
@@ -200,7 +200,7 @@ impl Sidecar {
         )
     }
 
-    pub(crate) fn look_at_pi_login(&self) -> Result<Option<LinkedCredential>, NoReading> {
+    pub(crate) fn check_pi_login(&self) -> Result<Option<LinkedCredential>, NoReading> {
         for _ in 0..RETRIES {
             match self.imports.auth_file.read() {
                 Err(NoReading::HalfWritten { .. }) => std::thread::sleep(PAUSE),
@@ -210,7 +210,7 @@ impl Sidecar {
         self.imports.auth_file.read()
     }
 
-    fn look_at_watcher(&self) -> Check {
+    fn check_watcher(&self) -> Check {
         let (by, running) = match self.watching.get() {
             Some(report) => (report.noticed_by(), true),
             None => (watch::try_out(self.watched_files().iter().map(PathBuf::as_path)), false),
@@ -229,7 +229,7 @@ impl Sidecar {
     }
 }
 
-fn look_at_settings(path: &Path) -> Check {
+fn check_settings(path: &Path) -> Check {
     match SettingsFile::new(path).load() {
         Ok(settings) => match settings.problems.first() {
             None => Check::pass(CheckId::SettingsFile, path.display().to_string()),
@@ -252,7 +252,7 @@ fn look_at_settings(path: &Path) -> Check {
 }
 
 fn writable(id: CheckId, path: &Path, good: &str, hint: &str) -> Check {
-    match look_writable(path) {
+    match inspect_writable(path) {
         Ok(()) => Check::pass(id, good),
         Err(error @ StorageError::Full { .. }) => Check::fail(id, error.to_string(), "free some space there"),
         Err(error) => Check::fail(id, error.to_string(), hint),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::in_shell;
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
-use crate::store::{LockDirectory, LockLook, files_ending_in, look_locked};
+use crate::store::{LockDirectory, LockInspection, files_ending_in, inspect_lock};
 
 /// Every write holds a lock for milliseconds; one that is held through so many looks is held for long.
 const LOOKS: usize = 10;
@@ -14,21 +14,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Sidecar {
     /// Blocks, for a second when a lock is held.
-    pub(crate) fn look_at_locks(&self) -> Vec<Check> {
+    pub(crate) fn check_locks(&self) -> Vec<Check> {
         let paths = &self.options.paths;
         vec![
-            look_at_ours(&files_ending_in(&paths.state_dir, ".lock")),
-            look_at_pis(CheckId::PiAuthLock, &paths.auth_file),
-            look_at_pis(CheckId::PiSettingsLock, &paths.settings_file),
+            check_ours(&files_ending_in(&paths.state_dir, ".lock")),
+            check_pis(CheckId::PiAuthLock, &paths.auth_file),
+            check_pis(CheckId::PiSettingsLock, &paths.settings_file),
         ]
     }
 }
 
-fn look_at_ours(locks: &[PathBuf]) -> Check {
+fn check_ours(locks: &[PathBuf]) -> Check {
     let mut held: Vec<&PathBuf> = locks.iter().collect();
     for look in 0..LOOKS {
         // One that cannot be looked at is a matter of permissions.
-        held.retain(|lock| look_locked(lock).unwrap_or(false));
+        held.retain(|lock| inspect_lock(lock).unwrap_or(false));
         if held.is_empty() {
             break;
         }
@@ -46,17 +46,17 @@ fn look_at_ours(locks: &[PathBuf]) -> Check {
     }
 }
 
-fn look_at_pis(id: CheckId, file: &Path) -> Check {
+fn check_pis(id: CheckId, file: &Path) -> Check {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let lock = format!("{}.lock", file.display());
     match LockDirectory::look(file) {
-        LockLook::Free => Check::pass(id, format!("{name} is not locked")),
-        LockLook::Held { age } => Check::warn(
+        LockInspection::Free => Check::pass(id, format!("{name} is not locked")),
+        LockInspection::Held { age } => Check::warn(
             id,
             format!("{name} is locked, by pi or another sidecar, which said so {} s ago", age.as_secs()),
             "run verify again in a moment; a lock that is left behind is taken over after 30 s",
         ),
-        LockLook::Stale { age } => Check::warn(
+        LockInspection::Stale { age } => Check::warn(
             id,
             format!("{lock} was left behind by a process that is gone, {} s ago", age.as_secs()),
             format!(

@@ -1,4 +1,4 @@
-//! `verify`: looks for what is amiss, and names the next step for each of it. It repairs nothing, redeems nothing and
+//! `verify`: looks for what is amiss, and names the next step for each of it. It repairs nothing, refreshes nothing and
 //! leaves no trace, in files or in the pool.
 
 mod accounts;
@@ -16,14 +16,14 @@ use crate::sidecar::blocking::on_a_thread;
 pub(crate) async fn verify(sidecar: Arc<Sidecar>, params: VerifyParams) -> Result<VerifyAnswer, RpcError> {
     let looking = sidecar.clone();
     let mut checks = on_a_thread(move || {
-        let mut checks = looking.look_at_files();
-        checks.extend(looking.look_at_locks());
-        checks.extend(looking.look_at_accounts());
+        let mut checks = looking.check_files();
+        checks.extend(looking.check_locks());
+        checks.extend(looking.check_accounts());
         checks
     })
     .await;
     if params.online == Some(true) {
-        sidecar.look_upstream(&mut checks).await;
+        sidecar.check_upstream(&mut checks).await;
     }
     let status = checks.iter().map(|check| check.status).max().unwrap_or(CheckStatus::Pass);
     Ok(VerifyAnswer { status, checks })

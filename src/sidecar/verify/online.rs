@@ -11,7 +11,7 @@ use super::replace;
 use crate::clock;
 use crate::http::{BaseUrl, Reached};
 use crate::pool::{
-    Account, At, ClockSkew, Failure, FailureKind, Standing, UsageReading, Window, window_name,
+    Account, At, ClockSkew, Failure, FailureKind, HealthStatus, UsageReading, Window, window_name,
 };
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::command::quoted;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 const WRONG: Duration = Duration::from_secs(5 * 60);
 
 impl Sidecar {
-    pub(crate) async fn look_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
+    pub(crate) async fn check_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
         let asked_at = clock::now();
         let (upstream, auth_server) = tokio::join!(
             self.http.reach(&self.options.upstream_url, "wham/usage"),
@@ -45,7 +45,7 @@ impl Sidecar {
             let now = clock::now();
             let pool = self.pool();
             let can_be_asked = |account: &&Account| {
-                matches!(account.health.standing, Standing::Good) && account.credential.expires_at > now
+                matches!(account.health.standing, HealthStatus::Good) && account.credential.expires_at > now
             };
             pool.accounts().iter().filter(can_be_asked).cloned().collect()
         };
@@ -79,7 +79,7 @@ impl Sidecar {
             Err(failure) => failure,
         };
         let why = redact::redact(&self.pool(), &failure.message).into_owned();
-        let name = self.pool().unmistakable(account);
+        let name = self.pool().unambiguous_selector(account);
         vec![match failure.kind {
             FailureKind::Unauthorized => Check::fail(
                 CheckId::AccountToken,

@@ -13,7 +13,7 @@ use crate::store::StorageError;
 const ROOM: u64 = 1 << 20;
 
 /// Whether `path` could be replaced now, or made: its folder is there or could be, may be written to, and has room.
-pub fn look_writable(path: &Path) -> Result<(), StorageError> {
+pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
     let failed = |error| StorageError::writing(path, error);
     let target = follow_links(path).map_err(failed)?;
     let dir = target.ancestors().skip(1).find(|dir| dir.exists()).unwrap_or(Path::new("/"));
@@ -36,7 +36,7 @@ pub fn look_writable(path: &Path) -> Result<(), StorageError> {
 }
 
 /// Whether another process holds the kernel's lock on this file now. One that is not there is held by nobody.
-pub fn look_locked(lock_file: &Path) -> Result<bool, StorageError> {
+pub fn inspect_lock(lock_file: &Path) -> Result<bool, StorageError> {
     let unreadable = |source| StorageError::Unreadable { path: lock_file.to_owned(), source };
     let file = match OpenOptions::new().read(true).open(lock_file) {
         Ok(file) => file,
@@ -82,10 +82,10 @@ mod tests {
     fn what_could_be_written_is_found_out_without_writing() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "kept").unwrap();
-        look_writable(&dir.path().join("file")).unwrap();
-        look_writable(&dir.path().join("not/there/yet.json")).unwrap();
-        assert!(look_writable(&dir.path().join("file/below.json")).is_err());
-        assert!(look_writable(dir.path()).is_err());
+        inspect_writable(&dir.path().join("file")).unwrap();
+        inspect_writable(&dir.path().join("not/there/yet.json")).unwrap();
+        assert!(inspect_writable(&dir.path().join("file/below.json")).is_err());
+        assert!(inspect_writable(dir.path()).is_err());
         assert_eq!(names(dir.path()), ["file"]);
     }
 
@@ -93,12 +93,12 @@ mod tests {
     fn a_held_lock_is_seen_and_none_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let lock = dir.path().join("x.lock");
-        assert!(!look_locked(&lock).unwrap());
+        assert!(!inspect_lock(&lock).unwrap());
         assert!(names(dir.path()).is_empty());
         let held = LockGuard::acquire(&lock, Duration::ZERO).unwrap();
-        assert!(look_locked(&lock).unwrap());
+        assert!(inspect_lock(&lock).unwrap());
         drop(held);
-        assert!(!look_locked(&lock).unwrap());
+        assert!(!inspect_lock(&lock).unwrap());
         drop(LockGuard::acquire(&lock, Duration::ZERO).unwrap());
     }
 }

@@ -41,19 +41,19 @@ pub struct LockDirectory {
 #[derive(Debug)]
 struct Held {
     path: PathBuf,
-    mark: Mutex<Mark>,
+    mark: Mutex<LockStamp>,
 }
 
 /// What tells this lock from another one at the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+struct LockStamp {
     inode: u64,
     modified: (i64, i64),
 }
 
 /// How the lock on a file looks from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockLook {
+pub enum LockInspection {
     Free,
     /// Touched this long ago.
     Held {
@@ -67,12 +67,12 @@ pub enum LockLook {
 
 impl LockDirectory {
     /// Changes nothing. A file whose directory is not there is not locked.
-    pub fn look(file: &Path) -> LockLook {
+    pub fn look(file: &Path) -> LockInspection {
         let Some(mark) = lock_path(file).ok().and_then(|path| mark_of(&path).ok()) else {
-            return LockLook::Free;
+            return LockInspection::Free;
         };
         let age = clock::now().since(mark.at());
-        if mark.is_older_than(STALE) { LockLook::Stale { age } } else { LockLook::Held { age } }
+        if mark.is_older_than(STALE) { LockInspection::Stale { age } } else { LockInspection::Held { age } }
     }
 
     /// Waits until `file` can be locked, at most `patience`; with none it tries once. Blocks the thread. The file need
@@ -186,7 +186,7 @@ fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
     Ok(PathBuf::from(path))
 }
 
-/// Takes a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
+/// ArgKind a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
 fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     let seen = match mark_of(path) {
         Ok(seen) => seen,
@@ -219,7 +219,7 @@ fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     Ok(true)
 }
 
-impl Mark {
+impl LockStamp {
     fn at(&self) -> At {
         At(self.modified.0.saturating_mul(1000).saturating_add(self.modified.1 / 1_000_000))
     }
@@ -231,16 +231,16 @@ impl Mark {
 
 /// Sets the time of modification to now in whole milliseconds, which is as finely as `proper-lockfile` compares, and
 /// reads back what the file system made of it.
-fn touch(path: &Path) -> io::Result<Mark> {
+fn touch(path: &Path) -> io::Result<LockStamp> {
     let now = Duration::from_millis(u64::try_from(clock::now().millis()).unwrap_or_default());
     let now: SystemTime = UNIX_EPOCH + now;
     File::open(path)?.set_times(FileTimes::new().set_modified(now).set_accessed(now))?;
     mark_of(path)
 }
 
-fn mark_of(path: &Path) -> io::Result<Mark> {
+fn mark_of(path: &Path) -> io::Result<LockStamp> {
     let found = fs::symlink_metadata(path)?;
-    Ok(Mark { inode: found.ino(), modified: (found.mtime(), found.mtime_nsec()) })
+    Ok(LockStamp { inode: found.ino(), modified: (found.mtime(), found.mtime_nsec()) })
 }
 
 /// One to two times as long, so that two waiters do not keep meeting.

@@ -1,5 +1,5 @@
 //! pi's `auth.json`: reads the one entry that is ours to know. Refuses to take a moment's half-written content for a
-//! logout. [`write`] puts a redeemed credential back.
+//! logout. [`write`] puts a refreshed credential back.
 
 mod write;
 
@@ -53,7 +53,7 @@ impl LinkedCredential {
         Credential { access: self.access.clone(), refresh: self.refresh.clone(), expires_at: self.expires_at }
     }
 
-    /// The same login with the credential that its own was redeemed for.
+    /// The same login with the credential that its own was refreshed for.
     pub fn renewed(&self, credential: &Credential) -> Self {
         let Credential { access, refresh, expires_at } = credential.clone();
         LinkedCredential { access, refresh, expires_at, account_id: self.account_id.clone() }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::line::Line;
-use crate::pool::{At, History, TriedOnce};
+use crate::pool::{At, AttemptRecord, History};
 use crate::store::file::read::read_regular;
 use crate::store::{LockGuard, StorageError, narrow, write_atomically};
 
@@ -53,7 +53,7 @@ impl HistoryFile {
     }
 
     /// Blocks for up to `patience` while another sidecar writes.
-    pub fn append(&self, tries: &[TriedOnce], patience: Duration, now: At) -> Result<(), StorageError> {
+    pub fn append(&self, tries: &[AttemptRecord], patience: Duration, now: At) -> Result<(), StorageError> {
         let held = LockGuard::acquire(&self.lock_file, patience)?;
         let length = self.add_lines(tries).map_err(|error| StorageError::writing(&self.path, error))?;
         // The lines are written: what fails from here on must not have them written once more.
@@ -72,7 +72,7 @@ impl HistoryFile {
         Ok(())
     }
 
-    /// Takes the lock only when the file is damaged, which is then set aside as `history.jsonl.corrupt-<millis of now>`
+    /// ArgKind the lock only when the file is damaged, which is then set aside as `history.jsonl.corrupt-<millis of now>`
     /// and begun anew with what could be read of it.
     pub fn load(&self, now: At) -> Result<HistoryReading, StorageError> {
         let content = self.read()?;
@@ -107,7 +107,7 @@ impl HistoryFile {
     }
 
     /// Gives the length of the file. All lines go out in one write, behind the last whole line.
-    fn add_lines(&self, tries: &[TriedOnce]) -> io::Result<u64> {
+    fn add_lines(&self, tries: &[AttemptRecord]) -> io::Result<u64> {
         let mut file =
             OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&self.path)?;
         let whole = end_of_last_line(&mut file)?;

@@ -8,28 +8,25 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pool::{AccountId, Ask, At, FailureKind, UsageAsks};
+use crate::pool::{AccountId, At, FailureKind, PollLog, PollRecord};
 use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, write_atomically};
 
 #[derive(Clone, Debug)]
-pub struct UsageAsksFile {
+pub struct PollLogFile {
     path: PathBuf,
     lock_file: PathBuf,
 }
 
-impl UsageAsksFile {
+impl PollLogFile {
     pub fn new(state_dir: &Path) -> Self {
-        UsageAsksFile {
+        PollLogFile {
             path: state_dir.join("usage-asks.json"),
             lock_file: state_dir.join("usage-asks.json.lock"),
         }
     }
 
     /// Lock, read, change, write if that changed anything, unlock. Gives back what the file holds then. Blocks.
-    pub fn change<T>(
-        &self,
-        change: impl FnOnce(&mut UsageAsks) -> T,
-    ) -> Result<(T, UsageAsks), StorageError> {
+    pub fn change<T>(&self, change: impl FnOnce(&mut PollLog) -> T) -> Result<(T, PollLog), StorageError> {
         let held = LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)?;
         let before = self.read()?;
         let mut asks = before.clone();
@@ -44,17 +41,17 @@ impl UsageAsksFile {
         Ok((outcome, asks))
     }
 
-    fn read(&self) -> Result<UsageAsks, StorageError> {
+    fn read(&self) -> Result<PollLog, StorageError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(UsageAsks::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(PollLog::default()),
             Err(source) => return Err(StorageError::Unreadable { path: self.path.clone(), source }),
         };
         let records: BTreeMap<String, AskRecord> = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
             tracing::warn!(%error, path = %self.path.display(), "begun anew");
             BTreeMap::new()
         });
-        Ok(UsageAsks(records.into_iter().map(|(id, ask)| (AccountId::new(id), ask.into())).collect()))
+        Ok(PollLog(records.into_iter().map(|(id, ask)| (AccountId::new(id), ask.into())).collect()))
     }
 }
 
@@ -72,8 +69,8 @@ struct AskRecord {
     rest_until: Option<i64>,
 }
 
-impl From<&Ask> for AskRecord {
-    fn from(ask: &Ask) -> Self {
+impl From<&PollRecord> for AskRecord {
+    fn from(ask: &PollRecord) -> Self {
         AskRecord {
             at: ask.at.millis(),
             open: ask.open,
@@ -84,9 +81,9 @@ impl From<&Ask> for AskRecord {
     }
 }
 
-impl From<AskRecord> for Ask {
+impl From<AskRecord> for PollRecord {
     fn from(record: AskRecord) -> Self {
-        Ask {
+        PollRecord {
             at: At(record.at),
             open: record.open,
             failures: record.failures,
@@ -100,21 +97,21 @@ impl From<AskRecord> for Ask {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::pool::{Failure, STALE_AFTER, Source, Tempo};
+    use crate::pool::{Failure, PollSchedule, STALE_AFTER, Source};
 
     const NOW: At = At(1_800_000_000_000);
 
     #[test]
     fn what_one_sidecar_asked_the_next_one_knows() {
         let dir = tempfile::tempdir().unwrap();
-        let [one, other] = [(); 2].map(|()| UsageAsksFile::new(&dir.path().join("state")));
+        let [one, other] = [(); 2].map(|()| PollLogFile::new(&dir.path().join("state")));
         let [ada, bob] = ["acc_ada", "acc_bob"].map(AccountId::new);
         let failure = Failure::new(FailureKind::Network, Source::Transport, "no route");
         let ((), asks) = one
             .change(|asks| {
                 asks.ask(&ada, NOW);
                 asks.ask(&bob, NOW);
-                asks.answered(&bob, Err(&failure), Tempo::every(STALE_AFTER), NOW);
+                asks.answered(&bob, Err(&failure), PollSchedule::every(STALE_AFTER), NOW);
             })
             .unwrap();
         assert_eq!(other.change(|_| ()).unwrap().1, asks);
@@ -124,9 +121,9 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_begun_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let file = UsageAsksFile::new(dir.path());
+        let file = PollLogFile::new(dir.path());
         fs::write(dir.path().join("usage-asks.json"), "{\"acc_ada\":").unwrap();
-        assert_eq!(file.change(|_| ()).unwrap().1, UsageAsks::default());
+        assert_eq!(file.change(|_| ()).unwrap().1, PollLog::default());
         file.change(|asks| asks.ask(&AccountId::new("acc_ada"), NOW)).unwrap();
         assert_eq!(file.change(|_| ()).unwrap().1.0.len(), 1);
     }

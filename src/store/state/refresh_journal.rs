@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::refresh_record::LedgerRecord;
-use crate::pool::{AccountId, At, RedeemLedger};
+use crate::pool::{AccountId, At, RefreshLedger};
 use crate::store::file::read::read_regular;
 use crate::store::{LockGuard, StorageError, write_atomically};
 
@@ -15,14 +15,14 @@ const FILE_NAME: &str = "redeems.json";
 const LANE: &str = "redeem.lock";
 
 #[derive(Clone, Debug)]
-pub struct RedeemFile {
+pub struct RefreshJournal {
     dir: PathBuf,
 }
 
-/// Witness that nobody else on this host redeems, and that nobody replaces this account's credential. Dropping it lets
+/// Witness that nobody else on this host refreshes, and that nobody replaces this account's credential. Dropping it lets
 /// the next one in; so does the death of the process.
 #[derive(Debug)]
-pub struct RedeemLane {
+pub struct RefreshLane {
     dir: PathBuf,
     lane: LockGuard,
     _credential: LockGuard,
@@ -31,23 +31,23 @@ pub struct RedeemLane {
 /// A reading, and where a file went that did not parse.
 #[derive(Debug)]
 pub struct LedgerReading {
-    pub ledger: RedeemLedger,
+    pub ledger: RefreshLedger,
     pub set_aside: Option<PathBuf>,
 }
 
-impl RedeemFile {
+impl RefreshJournal {
     pub fn new(dir: PathBuf) -> Self {
-        RedeemFile { dir }
+        RefreshJournal { dir }
     }
 
     /// Waits for both locks, each for at most `patience`. Blocks the thread.
-    pub fn enter(&self, account: &AccountId, patience: Duration) -> Result<RedeemLane, StorageError> {
+    pub fn enter(&self, account: &AccountId, patience: Duration) -> Result<RefreshLane, StorageError> {
         let lane = LockGuard::acquire(&self.dir.join(LANE), patience)?;
         let credential = LockGuard::acquire(&self.dir.join(format!("credential-{account}.lock")), patience)?;
-        Ok(RedeemLane { dir: self.dir.clone(), lane, _credential: credential })
+        Ok(RefreshLane { dir: self.dir.clone(), lane, _credential: credential })
     }
 
-    /// What is known while nobody redeems: an intent without a result was left by a process that died. `Locked` while
+    /// What is known while nobody refreshes: an intent without a result was left by a process that died. `Locked` while
     /// somebody does.
     pub fn load_at_rest(&self, now: At) -> Result<LedgerReading, StorageError> {
         let _lane = LockGuard::acquire(&self.dir.join(LANE), Duration::ZERO)?;
@@ -55,12 +55,12 @@ impl RedeemFile {
     }
 
     /// What is known now; nothing is set aside.
-    pub fn look(&self) -> Result<RedeemLedger, StorageError> {
+    pub fn look(&self) -> Result<RefreshLedger, StorageError> {
         read(&self.dir.join(FILE_NAME)).map(Option::unwrap_or_default)
     }
 
-    /// What is known now; intents may be under way. Takes the lane only to set aside what does not parse: `Locked` when
-    /// somebody redeems just then, who may be about to write it anew.
+    /// What is known now; intents may be under way. ArgKind the lane only to set aside what does not parse: `Locked` when
+    /// somebody refreshes just then, who may be about to write it anew.
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
         match self.look() {
             Ok(ledger) => Ok(LedgerReading { ledger, set_aside: None }),
@@ -70,13 +70,13 @@ impl RedeemFile {
     }
 }
 
-impl RedeemLane {
+impl RefreshLane {
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
         load(&self.dir, now)
     }
 
     /// Durable when this returns.
-    pub fn save(&self, ledger: &RedeemLedger) -> Result<(), StorageError> {
+    pub fn save(&self, ledger: &RefreshLedger) -> Result<(), StorageError> {
         let path = self.dir.join(FILE_NAME);
         let bytes = serde_json::to_vec(&LedgerRecord::from(ledger))
             .map_err(|error| StorageError::writing(&path, error.into()))?;
@@ -93,17 +93,17 @@ fn load(dir: &Path, now: At) -> Result<LedgerReading, StorageError> {
     }
     let aside = dir.join(format!("{FILE_NAME}.corrupt-{}", now.millis()));
     fs::rename(&path, &aside).map_err(|error| StorageError::writing(&path, error))?;
-    Ok(LedgerReading { ledger: RedeemLedger::default(), set_aside: Some(aside) })
+    Ok(LedgerReading { ledger: RefreshLedger::default(), set_aside: Some(aside) })
 }
 
-fn read(path: &Path) -> Result<Option<RedeemLedger>, StorageError> {
+fn read(path: &Path) -> Result<Option<RefreshLedger>, StorageError> {
     let bytes = match read_regular(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StorageError::Unreadable { path: path.to_owned(), source }),
     };
     let record = serde_json::from_slice::<LedgerRecord>(&bytes)
-        .map_err(|error| StorageError::parsing(path, &error, "the redeem journal of multicodex"))?;
+        .map_err(|error| StorageError::parsing(path, &error, "the refresh journal of multicodex"))?;
     Ok(Some(record.into()))
 }
 
@@ -113,7 +113,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::pool::{FailureKind, Fate, RedeemOutcome, Refusal, TokenHash};
+    use crate::pool::{FailureKind, RefreshOutcome, RefreshTokenStatus, Refusal, TokenHash};
 
     const NOW: At = At(1_800_000_000_000);
 
@@ -124,26 +124,26 @@ mod tests {
     #[test]
     fn what_is_saved_is_read_again_by_the_next_process() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RedeemFile::new(dir.path().join("state"));
-        let mut ledger = RedeemLedger::default();
+        let file = RefreshJournal::new(dir.path().join("state"));
+        let mut ledger = RefreshLedger::default();
         let hash = |name: &str| TokenHash(name.to_owned());
         let refusal = |code: &str| Refusal {
             kind: FailureKind::Deactivated,
             status: Some(403),
             code: Some(code.to_owned()),
         };
-        let not_now = RedeemOutcome::NotNow { message: "HTTP 500".into(), retry_after: None };
-        ledger.settle(&ada(), &hash("a"), &RedeemOutcome::Replaced, NOW);
-        ledger.settle(&ada(), &hash("b"), &RedeemOutcome::Refused(refusal("account_deactivated")), NOW);
+        let not_now = RefreshOutcome::NotNow { message: "HTTP 500".into(), retry_after: None };
+        ledger.settle(&ada(), &hash("a"), &RefreshOutcome::Replaced, NOW);
+        ledger.settle(&ada(), &hash("b"), &RefreshOutcome::Refused(refusal("account_deactivated")), NOW);
         for name in ["c", "d", "e"] {
-            let invalidated = RedeemOutcome::Refused(refusal("refresh_token_invalidated"));
+            let invalidated = RefreshOutcome::Refused(refusal("refresh_token_invalidated"));
             ledger.settle(&ada(), &hash(name), &invalidated, NOW);
         }
-        ledger.settle(&ada(), &hash("f"), &RedeemOutcome::Refused(refusal("token_invalidated")), NOW);
+        ledger.settle(&ada(), &hash("f"), &RefreshOutcome::Refused(refusal("token_invalidated")), NOW);
         ledger.settle(&ada(), &hash("g"), &not_now, NOW);
         ledger.intend(&ada(), &hash("h"), NOW);
         ledger.intend(&ada(), &hash("h"), NOW);
-        assert_eq!(ledger.tokens[&hash("h")].fate, Fate::Sent { again: true });
+        assert_eq!(ledger.tokens[&hash("h")].fate, RefreshTokenStatus::Sent { again: true });
 
         let lane = file.enter(&ada(), Duration::ZERO).unwrap();
         lane.save(&ledger).unwrap();
@@ -156,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn one_redeem_at_a_time_on_a_host() {
+    fn one_refresh_at_a_time_on_a_host() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RedeemFile::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned());
         let lane = file.enter(&ada(), Duration::ZERO).unwrap();
         let bob = AccountId::new("acc_bob");
         assert!(matches!(file.enter(&bob, Duration::ZERO), Err(StorageError::Locked { .. })));
@@ -170,19 +170,19 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_set_aside() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RedeemFile::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned());
         fs::write(dir.path().join(FILE_NAME), r#"{"tokens":{"a":"#).unwrap();
         let reading = file.load(NOW).unwrap();
-        assert_eq!(reading.ledger, RedeemLedger::default());
+        assert_eq!(reading.ledger, RefreshLedger::default());
         assert_eq!(reading.set_aside.unwrap(), dir.path().join("redeems.json.corrupt-1800000000000"));
         assert!(file.load(NOW).unwrap().set_aside.is_none());
     }
 
-    /// Whoever redeems may just have begun it anew, with an intent in it.
+    /// Whoever refreshes may just have begun it anew, with an intent in it.
     #[test]
-    fn what_does_not_parse_is_left_to_whoever_redeems() {
+    fn what_does_not_parse_is_left_to_whoever_refreshes() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RedeemFile::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned());
         let lane = file.enter(&ada(), Duration::ZERO).unwrap();
         fs::write(dir.path().join(FILE_NAME), "{").unwrap();
         assert!(matches!(file.load(NOW), Err(StorageError::Locked { .. })));

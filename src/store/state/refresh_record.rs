@@ -1,4 +1,4 @@
-//! How the ledger of redeemed tokens is spelled in `redeems.json`. Tolerant in: what is known of a token but not
+//! How the ledger of refreshed tokens is spelled in `redeems.json`. Tolerant in: what is known of a token but not
 //! understood counts as consumed, because such a token must never be sent.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::pool::{
-    AccountId, At, FailureKind, Fate, RedeemLedger, Refusal, Rest, TokenHash, TokenRecord as Known,
+    AccountId, At, FailureKind, RefreshLedger, RefreshTokenStatus, Refusal, Rest, TokenHash,
+    TokenRecord as Known,
 };
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -44,8 +45,8 @@ struct RestRecord {
     message: String,
 }
 
-impl From<&RedeemLedger> for LedgerRecord {
-    fn from(ledger: &RedeemLedger) -> Self {
+impl From<&RefreshLedger> for LedgerRecord {
+    fn from(ledger: &RefreshLedger) -> Self {
         let rest = |rest: &Rest| RestRecord {
             until: rest.until.millis(),
             failures: rest.failures,
@@ -61,11 +62,11 @@ impl From<&RedeemLedger> for LedgerRecord {
     }
 }
 
-impl From<LedgerRecord> for RedeemLedger {
+impl From<LedgerRecord> for RefreshLedger {
     fn from(record: LedgerRecord) -> Self {
         let rest =
             |rest: RestRecord| Rest { until: At(rest.until), failures: rest.failures, message: rest.message };
-        RedeemLedger {
+        RefreshLedger {
             tokens: record.tokens.into_iter().map(|(hash, known)| (TokenHash(hash), known.into())).collect(),
             rests: record.rests.into_iter().map(|(id, held)| (AccountId::new(id), rest(held))).collect(),
             invalidations: record.invalidations.into_iter().map(At).collect(),
@@ -78,10 +79,10 @@ impl From<LedgerRecord> for RedeemLedger {
 impl From<&Known> for TokenRecord {
     fn from(known: &Known) -> Self {
         let (fate, refusal) = match &known.fate {
-            Fate::Sent { again: false } => ("sent", None),
-            Fate::Sent { again: true } => ("sent_again", None),
-            Fate::Consumed => ("consumed", None),
-            Fate::Refused(refusal) => ("refused", Some(refusal)),
+            RefreshTokenStatus::Sent { again: false } => ("sent", None),
+            RefreshTokenStatus::Sent { again: true } => ("sent_again", None),
+            RefreshTokenStatus::Consumed => ("consumed", None),
+            RefreshTokenStatus::Refused(refusal) => ("refused", Some(refusal)),
         };
         TokenRecord {
             account: known.account.to_string(),
@@ -97,9 +98,9 @@ impl From<&Known> for TokenRecord {
 impl From<TokenRecord> for Known {
     fn from(record: TokenRecord) -> Self {
         let fate = match record.fate.as_str() {
-            "sent" => Fate::Sent { again: false },
-            "sent_again" => Fate::Sent { again: true },
-            "refused" => Fate::Refused(Refusal {
+            "sent" => RefreshTokenStatus::Sent { again: false },
+            "sent_again" => RefreshTokenStatus::Sent { again: true },
+            "refused" => RefreshTokenStatus::Refused(Refusal {
                 kind: record
                     .kind
                     .as_deref()
@@ -108,7 +109,7 @@ impl From<TokenRecord> for Known {
                 status: record.status,
                 code: record.code,
             }),
-            _ => Fate::Consumed,
+            _ => RefreshTokenStatus::Consumed,
         };
         Known { account: AccountId::new(record.account), at: At(record.at), fate }
     }

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::pool::At;
-use crate::upstream::loose::{self, Loose};
+use crate::upstream::lenient::{self, Lenient};
 
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
@@ -29,10 +29,10 @@ impl Evidence {
             Ok(body) => evidence.add(&body),
             Err(_) => evidence.message = plain_message(body),
         }
-        if let Some(json) = loose::header(headers, "x-error-json").and_then(base64_json) {
+        if let Some(json) = lenient::header(headers, "x-error-json").and_then(base64_json) {
             evidence.add(&json);
         }
-        if let Some(code) = loose::header(headers, "x-openai-authorization-error") {
+        if let Some(code) = lenient::header(headers, "x-openai-authorization-error") {
             evidence.add_code(code);
         }
         evidence
@@ -55,7 +55,7 @@ impl Evidence {
     }
 
     pub(super) fn resets_at(&self, now: At) -> Option<At> {
-        self.resets_at.and_then(loose::at_from_unix).or_else(|| {
+        self.resets_at.and_then(lenient::at_from_unix).or_else(|| {
             let seconds = self.resets_in_seconds.filter(|seconds| *seconds >= 0.0)?;
             Some(now + Duration::try_from_secs_f64(seconds).ok()?)
         })

@@ -256,7 +256,7 @@ fn every_recorded_refusal_is_understood() {
     assert_eq!(failure.message, "The usage limit has been reached");
 
     let headers =
-        loose::headers_from_json(file("http_429_headers_free_plan")["headers"].as_object().unwrap());
+        lenient::headers_from_json(file("http_429_headers_free_plan")["headers"].as_object().unwrap());
     let status = StatusCode::TOO_MANY_REQUESTS;
     let failure = classify(status, &headers, "", Source::ResponseBody, NOW);
     assert_eq!((failure.kind, failure.limit_id), (UsageLimit, None));

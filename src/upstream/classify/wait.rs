@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::pool::At;
-use crate::upstream::loose;
+use crate::upstream::lenient;
 
 pub(super) fn retry_after(headers: &HeaderMap, message: Option<&str>, now: At) -> Option<Duration> {
-    loose::header_number(headers, "retry-after-ms")
+    lenient::header_number(headers, "retry-after-ms")
         .and_then(|millis| seconds(millis / 1000.0))
-        .or_else(|| loose::header_number(headers, "retry-after").and_then(seconds))
-        .or_else(|| Some(http_date(loose::header(headers, "retry-after")?)?.since(now)))
+        .or_else(|| lenient::header_number(headers, "retry-after").and_then(seconds))
+        .or_else(|| Some(http_date(lenient::header(headers, "retry-after")?)?.since(now)))
         .or_else(|| try_again_in(message?))
 }
 

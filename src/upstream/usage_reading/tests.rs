@@ -26,7 +26,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 #[test]
 fn the_headers_of_a_free_plan_hold_one_weekly_window() {
     let recorded = recorded("reported-in-issues/http_429_headers_free_plan.json");
-    let headers = loose::headers_from_json(recorded["headers"].as_object().unwrap());
+    let headers = lenient::headers_from_json(recorded["headers"].as_object().unwrap());
     assert_eq!(
         from_headers(&headers, ASKED),
         Some(UsageReading {
@@ -48,7 +48,7 @@ fn the_headers_of_a_free_plan_hold_one_weekly_window() {
 #[test]
 fn the_headers_in_an_error_frame_are_read_in_any_case() {
     let recorded = recorded("reported-in-issues/ws_error_usage_limit_reached_429.json");
-    let headers = loose::headers_from_json(recorded["frame"]["headers"].as_object().unwrap());
+    let headers = lenient::headers_from_json(recorded["frame"]["headers"].as_object().unwrap());
     let reading = from_headers(&headers, ASKED).unwrap();
     assert_eq!(
         reading.windows,

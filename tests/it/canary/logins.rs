@@ -1,5 +1,5 @@
 //! The same where logins come from other programs or go to them: importing from pi and from the Codex CLI, whole and
-//! broken, redeeming the token that pi shares, and logging its account in again.
+//! broken, refreshing the token that pi shares, and logging its account in again.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -109,7 +109,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     };
 
     sidecar.result("initialize", json!({}));
-    // Redeemed under pi's lock, for good, for now, and lost.
+    // RefreshedTokens under pi's lock, for good, for now, and lost.
     assert!(sidecar.result("accounts/token", ada.clone())["accessToken"].is_string());
     assert_eq!(sidecar.result("refresh", forced.clone())["results"][0]["ok"], true);
     echo(500);

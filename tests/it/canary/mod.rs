@@ -1,4 +1,4 @@
-//! No token ever leaves its place: in every flow around redeeming the whole stdout, the log at `trace`, the state dir
+//! No token ever leaves its place: in every flow around refreshing the whole stdout, the log at `trace`, the state dir
 //! and the process arguments are searched for every token there was.
 
 mod logins;

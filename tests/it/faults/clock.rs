@@ -116,7 +116,7 @@ fn a_limit_is_over_when_the_clock_says_so_and_does_not_outlast_a_clock_that_is_s
     set.set(HOUR + 1);
     set.complete().expect("the hour is over");
     set.warns_of("clock_skew");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (0, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (0, 0));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
     let world = World::new([SimAccount::named("ada")]);
     let Some(mut set) = Set::spawn(&world) else { return };
     set.complete().expect("its token lives");
-    assert_eq!(world.sim().redeems("ada"), 0);
+    assert_eq!(world.sim().refreshes("ada"), 0);
 
     // By this clock the token has expired. The new one counts from now, whatever date is written in it.
     set.set(30 * DAY);
@@ -132,19 +132,19 @@ fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
         set.complete().expect("renewed first");
     }
     set.warns_of("clock_skew");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 
     // The journal's times lie in the future now. Neither they nor the long life that the token seems to have stand in the
     // way when upstream refuses it.
     set.set(0);
     set.complete().expect("its token lives");
-    assert_eq!(world.sim().redeems("ada"), 1);
+    assert_eq!(world.sim().refreshes("ada"), 1);
     world.sim().revoke_access("ada");
     set.complete().expect("renewed when it was refused");
     let token =
         set.peer.call("refresh", json!({"account": "ada@example.com", "force": true})).expect("results");
     assert_eq!(token["results"][0]["ok"], true, "{token}");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (3, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (3, 0));
 }
 
 #[test]

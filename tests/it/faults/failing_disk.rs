@@ -80,7 +80,7 @@ fn spawn(world: &World) -> Peer {
 }
 
 #[test]
-fn what_could_not_be_kept_is_not_redeemed_and_is_once_the_disk_works() {
+fn what_could_not_be_kept_is_not_refreshed_and_is_once_the_disk_works() {
     if !strace_is_here() {
         return;
     }
@@ -96,12 +96,12 @@ fn what_could_not_be_kept_is_not_redeemed_and_is_once_the_disk_works() {
         let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
         assert_eq!(answer["results"][0]["error"]["kind"], "storage", "{calls}: {answer}");
         complete(&mut peer).expect("completions go on");
-        assert_eq!(world.sim().redeems("ada"), 0, "{calls}");
+        assert_eq!(world.sim().refreshes("ada"), 0, "{calls}");
         assert_eq!(fs::read(world.accounts_file()).expect("readable"), before, "{calls}");
         drop(disk);
         let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
         assert_eq!(answer["results"][0]["ok"], true, "{calls}: {answer}");
-        assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "{calls}");
+        assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0), "{calls}");
         // What was learned meanwhile may just be written.
         eventually("nothing is left behind", || world.files().iter().all(|name| !name.ends_with(".tmp")));
     }
@@ -119,7 +119,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     // Its expired token is renewed by upkeep, if nothing else asks for it first.
     world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(5000));
     let token = peer.request("accounts/token", json!({"account": ADA}));
-    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
     let disk = FailingDisk::begin(&peer, "fsync");
     let token = peer.expect_response(token).expect("the new token")["accessToken"].take();
     let mut untold = vec!["could not be written to pi's auth.json", "lives in memory only"];
@@ -141,7 +141,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     eventually("it was tried again", || lacking() == 0);
     drop(peer);
     complete(&mut spawn(&world)).expect("after a restart, too");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 }
 
 /// As on some drives in the network.
@@ -158,5 +158,5 @@ fn a_file_system_that_syncs_no_directories_takes_everything_all_the_same() {
     assert_eq!(answer["results"][0]["ok"], true, "{answer}");
     peer.call("accounts/label", json!({"account": ADA, "label": "x"})).expect("stored");
     assert!(fs::read_to_string(world.accounts_file()).expect("readable").contains(r#""email": "x""#));
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 }

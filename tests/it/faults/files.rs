@@ -45,19 +45,19 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own");
 }
 
-/// Bob answers, ada's token is not redeemed because the result could not be kept, and nothing is harmed.
+/// Bob answers, ada's token is not refreshed because the result could not be kept, and nothing is harmed.
 fn lives_without_writing(world: &World, peer: &mut Peer) {
-    let error = peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect_err("not redeemed");
+    let error = peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect_err("not refreshed");
     assert_eq!(error["data"]["kind"], "storage", "{error}");
     let answer = complete(peer).expect("bob answers");
     assert!(answer["response"]["status"] == "completed", "{answer}");
-    assert_eq!((world.sim().redeems("ada"), world.sim().posts("bob")), (0, 1));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().posts("bob")), (0, 1));
 }
 
 /// What could not be done before is done now.
 fn recovers(world: &World, peer: &mut Peer) {
-    peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect("redeemed");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect("refreshed");
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 }
 
 #[test]
@@ -134,12 +134,12 @@ fn a_folder_that_goes_away_is_made_again_when_there_is_something_to_keep() {
     let world = world();
     let mut peer = spawn(world.command());
     complete(&mut peer).expect("bob answers, or ada");
-    let (state, redeemed) = (folder(&world).join("state"), world.sim().redeems("ada"));
+    let (state, refreshed) = (folder(&world).join("state"), world.sim().refreshes("ada"));
     fs::remove_dir_all(&state).expect("our own");
     peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect("kept all the same");
     assert_eq!(fs::metadata(&state).expect("there again").permissions().mode() & 0o777, 0o700);
     assert!(state.join("state.json").exists());
-    assert!(world.sim().redeems("ada") == redeemed && world.sim().reused() == 0);
+    assert!(world.sim().refreshes("ada") == refreshed && world.sim().reused() == 0);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_full_disk_costs_only_what_must_be_written() {
     let Some(disk) = SmallDisk::at(&folder(&world).join("state")) else { return };
     let mut peer = spawn(world.command());
     complete(&mut peer).expect("an answer");
-    let redeemed = world.sim().redeems("ada");
+    let refreshed = world.sim().refreshes("ada");
     world.sim().reset();
     disk.fill();
     // Whatever happens to ada, bob's choice cannot be kept, and that is said.
@@ -158,11 +158,11 @@ fn a_full_disk_costs_only_what_must_be_written() {
     complete(&mut peer).expect("completions go on");
     let error = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
     assert_eq!(error["results"][0]["error"]["kind"], "storage", "{error}");
-    assert_eq!(world.sim().redeems("ada"), 0, "what cannot be kept is not redeemed");
+    assert_eq!(world.sim().refreshes("ada"), 0, "what cannot be kept is not refreshed");
     disk.empty();
     let done = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
     assert_eq!(done["results"][0]["ok"], true, "{done}");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "after {redeemed}");
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0), "after {refreshed}");
     drop(peer);
 }
 

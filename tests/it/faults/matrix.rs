@@ -61,7 +61,7 @@ const ROWS_EXPECTED: &[(&str, &[&str])] = &[
     ("after_output idle_timeout | ready | 1+0", &["hang_after_output"]),
 ];
 
-/// Of the token endpoint and of logins: see redeem.rs and login. `only_comments` never ends by itself.
+/// Of the token endpoint and of logins: see refresh.rs and login. `only_comments` never ends by itself.
 const NOT_ABOUT_COMPLETIONS: &[&str] = &[
     "refresh_",
     "app_session_",

@@ -76,7 +76,7 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
         // What came while it slept counts.
         ("a stream", Rule::always(Behaviour::Stream(slow)), true, "done"),
         ("an answer", late, false, "done"),
-        ("a silence", Rule::always(Behaviour::Stream(hang)), true, "idle_timeout"),
+        ("a idle_timeout", Rule::always(Behaviour::Stream(hang)), true, "idle_timeout"),
     ] {
         let world = World::new([SimAccount::named("ada")]);
         world.sim().add_rule(rule);
@@ -100,17 +100,17 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
 }
 
 #[test]
-fn a_redeem_that_was_suspended_is_not_made_twice() {
+fn a_refresh_that_was_suspended_is_not_made_twice() {
     let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
     world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(200));
     let mut peer = world.peer();
     let token = peer.request("accounts/token", json!({"account": "ada@example.com"}));
-    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
     suspended(&peer, Duration::from_secs(1));
     // Another sidecar meanwhile would have waited for the lock, and now reads what was stored.
     peer.expect_response(token).expect("a token");
     world.peer().call("accounts/token", json!({"account": "ada@example.com"})).expect("the same token");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 }
 
 /// The terminal is closed: everything in it is told to hang up, and then the client is gone.
@@ -122,12 +122,12 @@ fn a_token_that_was_sent_when_the_terminal_is_closed_is_stored() {
     let mut serve = serve.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary");
     let mut stdin = serve.stdin.take().expect("piped");
     writeln!(stdin, r#"{{"id":1,"method":"accounts/token","params":{{}}}}"#).expect("it reads");
-    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
     signal(serve.id(), Signal::HUP);
     drop(stdin);
     serve.wait().expect("a child");
     world.peer().call("accounts/token", json!({})).expect("the token is known");
-    assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
 }
 
 #[test]
@@ -138,13 +138,13 @@ fn a_token_that_was_sent_when_a_refresh_is_interrupted_is_stored() {
         let mut refresh = world.command_to("refresh");
         refresh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut refresh = refresh.spawn().expect("the binary");
-        eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+        eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
         signal(refresh.id(), interrupt);
         let ended = refresh.wait().expect("a child");
         // Or the signal came too late.
         assert!(matches!(ended.code(), Some(130 | 0)), "{interrupt:?}: {ended}");
         world.peer().call("accounts/token", json!({})).expect("the token is known");
-        assert_eq!((world.sim().redeems("ada"), world.sim().reused()), (1, 0), "{interrupt:?}");
+        assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0), "{interrupt:?}");
     }
 }
 
@@ -164,7 +164,7 @@ fn a_command_that_is_to_outlive_its_terminal_does() {
     }
     outliving.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut outliving = outliving.spawn().expect("nohup");
-    eventually("the token is on its way", || world.sim().redeems("ada") > 0);
+    eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
     signal(outliving.id(), Signal::HUP);
     assert_eq!(outliving.wait().expect("a child").code(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! SIGKILL around redeeming the token that pi shares: before it is sent, after, between the two files it is written to,
+//! SIGKILL around refreshing the token that pi shares: before it is sent, after, between the two files it is written to,
 //! and anywhere. What the dead sidecar leaves behind, pi's lock among it, is in nobody's way for good.
 
 use std::fs;
@@ -21,7 +21,7 @@ async fn with_pi(ada: SimAccount, renewed_after_ms: u64) -> Stage {
     stage
 }
 
-/// Has the sidecar redeem ada's token, and kills it at the moment that `when` waits for.
+/// Has the sidecar refresh ada's token, and kills it at the moment that `when` waits for.
 async fn kill(stage: &Stage, sidecar: Sidecar, when: impl Future<Output = ()>) {
     tokio::select! {
         answer = sidecar.token("ada") => panic!("the kill came too late: {answer:?}"),
@@ -65,10 +65,10 @@ async fn killed_before_it_is_sent_the_token_is_as_good_as_before() {
     kill(&stage, sidecar, eventually("pi's lock is held", async || lock.exists())).await;
     drop(lane);
     check_files(&stage, "killed");
-    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(stage.sim.refreshes("ada"), 0);
     let sidecar = stage.sidecar().await;
     let token = sidecar.token("ada").await.expect("nothing is lost").access_token;
-    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.redeems("ada")), (json!(token), 1));
+    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.refreshes("ada")), (json!(token), 1));
     check_files(&stage, "renewed");
     sidecar.end().await;
 }
@@ -77,7 +77,7 @@ async fn killed_before_it_is_sent_the_token_is_as_good_as_before() {
 async fn killed_before_the_answer_it_is_told_and_a_login_of_pi_puts_it_right() {
     let stage = with_pi(expired("ada"), 60_000).await;
     let sidecar = stage.sidecar().await;
-    kill(&stage, sidecar, eventually("the token is sent", async || stage.sim.redeems("ada") == 1)).await;
+    kill(&stage, sidecar, eventually("the token is sent", async || stage.sim.refreshes("ada") == 1)).await;
     wait_for_the_end(&stage);
     check_files(&stage, "killed");
     let sidecar = stage.sidecar().await;
@@ -85,14 +85,14 @@ async fn killed_before_the_answer_it_is_told_and_a_login_of_pi_puts_it_right() {
     assert_eq!(ada.reason.expect("it is told").kind, "outcome_unknown");
     let refused = sidecar.token("ada").await.expect_err("it may be consumed");
     assert_eq!(
-        (refused.data["retryable"].clone(), stage.sim.redeems("ada")),
+        (refused.data["retryable"].clone(), stage.sim.refreshes("ada")),
         (json!(false), 1),
         "{refused:?}"
     );
     stage.log_pi_in(&stage.sim.sign_in("ada").expect("known"));
     eventually("the new login is here", async || sidecar.account("ada").await.reason.is_none()).await;
     let token = sidecar.token("ada").await.expect("a good one").access_token;
-    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.redeems("ada")), (json!(token), 1));
+    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.refreshes("ada")), (json!(token), 1));
     check_files(&stage, "logged in");
     sidecar.end().await;
 }
@@ -104,7 +104,7 @@ async fn killed_between_the_two_files_the_other_one_follows() {
     let old = stage.login_of_pi();
     let mut lock = None;
     let between = async {
-        eventually("the token is sent", async || stage.sim.redeems("ada") == 1).await;
+        eventually("the token is sent", async || stage.sim.refreshes("ada") == 1).await;
         let path = stage.state_dir().join("codex-accounts.json.lock");
         lock = Some(LockGuard::acquire(&path, Duration::from_secs(5)).expect("it comes round"));
         eventually("pi has it", async || stage.login_of_pi()["access"] != old["access"]).await;
@@ -119,17 +119,17 @@ async fn killed_between_the_two_files_the_other_one_follows() {
     assert_eq!((ada.state, ada.reason), (AccountState::Ready, None));
     assert_eq!(own(&stage)["refreshToken"], stage.login_of_pi()["refresh"]);
     let token = sidecar.token("ada").await.expect("it is as good as new").access_token;
-    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.redeems("ada")), (json!(token), 1));
+    assert_eq!((stage.login_of_pi()["access"].clone(), stage.sim.refreshes("ada")), (json!(token), 1));
     check_files(&stage, "merged");
     sidecar.end().await;
 }
 
 #[tokio::test]
 async fn killed_at_any_moment_no_token_is_burned_and_both_files_stay_whole() {
-    // A token that is to be renewed before every use, so that every demand redeems.
+    // A token that is to be renewed before every use, so that every demand refreshes.
     let stage = with_pi(SimAccount { expires_in: 1, ..SimAccount::named("ada") }, 4).await;
     let (mut kills, mut told) = (Kills::new(), 0);
-    while kills.go_on(stage.sim.redeems("ada"), told) {
+    while kills.go_on(stage.sim.refreshes("ada"), told) {
         let round = kills.rounds;
         let sidecar = stage.sidecar().await;
         age_lock(&stage);

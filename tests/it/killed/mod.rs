@@ -1,4 +1,4 @@
-//! SIGKILL at random moments around redeeming: the only damage ever is an answer that no one received, and it is told.
+//! SIGKILL at random moments around refreshing: the only damage ever is an answer that no one received, and it is told.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ const NAMES: [&str; 3] = ["ada", "bob", "cleo"];
 #[tokio::test]
 async fn a_kill_at_any_moment_burns_no_token_and_loses_no_account() {
     let mut kills = Kills::new();
-    // Tokens that are to be renewed before every use, so that every demand redeems.
+    // Tokens that are to be renewed before every use, so that every demand refreshes.
     let accounts = NAMES.map(|name| SimAccount { expires_in: 1, ..SimAccount::named(name) });
     let stage = Stage::with(accounts).await;
     // So that a kill can fall between the request and its answer.
     stage.sim.add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(4));
     let mut told = 0;
-    while kills.go_on(NAMES.iter().map(|name| stage.sim.redeems(name)).sum(), told) {
+    while kills.go_on(NAMES.iter().map(|name| stage.sim.refreshes(name)).sum(), told) {
         let round = kills.rounds;
         let sidecar = stage.sidecar().await;
         for account in sidecar.accounts().await {
@@ -72,7 +72,7 @@ impl Kills {
     /// Whether there is another round, after so many tokens that were sent and so many answers that no one received.
     fn go_on(&mut self, sent: usize, told: usize) -> bool {
         let mean_nothing = sent < self.least / 3 || told == 0;
-        assert!(self.rounds < 20 * self.least, "the kills mean nothing: {sent} redeems, {told} unknown");
+        assert!(self.rounds < 20 * self.least, "the kills mean nothing: {sent} refreshes, {told} unknown");
         self.rounds += 1;
         self.rounds <= self.least || mean_nothing
     }

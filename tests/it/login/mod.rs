@@ -295,21 +295,21 @@ fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
 }
 
 #[test]
-fn a_redeem_under_way_does_not_take_the_place_of_a_login() {
+fn a_refresh_under_way_does_not_take_the_place_of_a_login() {
     let mut expired = SimAccount::named("ada");
     expired.first_expires_in = Some(-60);
     let world = World::new([expired]);
     let slow = Rule::next(1, Behaviour::Normal).of("ada").on(Route::Token).delayed(800);
     world.sim().add_rule(slow);
     let mut peer = peer(&world);
-    let redeeming = peer.request("accounts/use", json!({"account": "ada@example.com"}));
-    eventually("it is being redeemed", || world.sim().redeems("ada") > 0);
+    let refreshing = peer.request("accounts/use", json!({"account": "ada@example.com"}));
+    eventually("it is being refreshed", || world.sim().refreshes("ada") > 0);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
     get(redirect(&world, &started, "ada").as_str());
-    peer.expect_response(redeeming).expect("redeemed");
+    peer.expect_response(refreshing).expect("refreshed");
     assert_eq!(completed(&mut peer)["ok"], true);
-    // The first was in the file, the second is the login's, the third was redeemed after it and stored before it.
+    // The first was in the file, the second is the login's, the third was refreshed after it and stored before it.
     assert_eq!(file(&world)["accounts"][0]["refreshToken"], "rt_sim_ada_2");
     peer.call("accounts/use", json!({"account": "ada@example.com"})).expect("it is good");
-    assert_eq!(world.sim().redeems("ada"), 2);
+    assert_eq!(world.sim().refreshes("ada"), 2);
 }

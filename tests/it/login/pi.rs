@@ -225,7 +225,7 @@ fn an_account_that_becomes_pi_s_while_its_login_is_stored_is_pi_s() {
     let world = World::new([SimAccount::named("bob"), SimAccount::named("ada")]);
     let mut peer = peer(&world);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
-    // The login waits for whoever redeems, and pi logs in meanwhile.
+    // The login waits for whoever refreshes, and pi logs in meanwhile.
     let lane = LockGuard::acquire(&state_file(&world, "redeem.lock"), Duration::ZERO).expect("free");
     let callback = redirect(&world, &started, "ada");
     let browser = std::thread::spawn(move || get(callback.as_str()));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use multicodex::auth::{self, RedeemError};
+use multicodex::auth::{self, TokenRefreshError};
 use multicodex::clock;
 use multicodex::http::HttpClient;
 use multicodex::pool::{At, Credential};
@@ -49,19 +49,19 @@ pub async fn pi(day: Day, stage: Arc<Stage>, tally: Arc<Tally>) {
         let expires = file["openai-codex"]["expires"].as_i64().expect("a login");
         if At(expires).since(clock::now()) < Duration::from_secs(305) {
             let refresh = Secret::new(file["openai-codex"]["refresh"].as_str().expect("a login"));
-            match auth::redeem(&http, &auth_url, &refresh, clock::now()).await {
-                Ok(redeemed) => {
+            match auth::refresh(&http, &auth_url, &refresh, clock::now()).await {
+                Ok(refreshed) => {
                     tally.pi_renewed();
-                    let Credential { access, refresh, expires_at } = redeemed.credential;
+                    let Credential { access, refresh, expires_at } = refreshed.credential;
                     file["openai-codex"]["access"] = json!(access.expose());
                     file["openai-codex"]["refresh"] = json!(refresh.expose());
                     file["openai-codex"]["expires"] = json!(expires_at.millis());
                 }
-                Err(RedeemError::Terminal { .. }) => {
+                Err(TokenRefreshError::Terminal { .. }) => {
                     tally.pi_was_refused();
                     file["openai-codex"] = entry(&stage.sim.sign_in(LINKED).expect("it is known"));
                 }
-                Err(RedeemError::Transient { .. } | RedeemError::OutcomeUnknown { .. }) => {}
+                Err(TokenRefreshError::Transient { .. } | TokenRefreshError::OutcomeUnknown { .. }) => {}
             }
         }
         assert!(lock.is_still_ours(), "nobody takes pi's lock from it");

@@ -10,7 +10,7 @@ use super::{Day, NAMES};
 use crate::stage::Stage;
 
 /// Of completions. None that lasts longer than the day, none that condemns an account, and none that says that tokens were
-/// invalidated: three of those in five minutes, and nothing is redeemed for ten, which is half of a day here.
+/// invalidated: three of those in five minutes, and nothing is refreshed for ten, which is half of a day here.
 const ROWS: [&str; 17] = [
     "rate_limit_retry_after",
     "rate_limit_text",

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use multicodex::pool::{
-    Account, AccountId, At, Certainty, Cooldown, Credential, Demand, Failure, FailureKind, Identity, Next,
-    Pool, RotationSettings, UsageSource, Walk,
+    Account, AccountId, At, Certainty, Cooldown, Credential, Demand, Failover, Failure, FailureKind,
+    Identity, Next, Pool, RotationSettings, UsageSource,
 };
 use multicodex::secret::Secret;
 
@@ -76,7 +76,7 @@ enum Event {
 struct Answering {
     session: usize,
     account: AccountId,
-    walk: Walk,
+    walk: Failover,
     sent_at: i64,
     cost: i64,
 }
@@ -131,7 +131,7 @@ impl Week {
 
     fn turn(&mut self, session: usize, now: i64) {
         let demand = Demand { session: Some(self.sessions[session].name.clone()), ..Demand::default() };
-        let mut walk = Walk::new(demand);
+        let mut walk = Failover::new(demand);
         loop {
             let next = walk.next(&mut self.pool, at(now));
             let Next::Attempt { account, .. } = next else {
@@ -170,7 +170,7 @@ impl Week {
         }
     }
 
-    fn answer(&mut self, session: usize, account: AccountId, walk: Walk, now: i64) {
+    fn answer(&mut self, session: usize, account: AccountId, walk: Failover, now: i64) {
         let bill = self.sessions[session].bill(&account, now);
         self.tally.context += bill.context;
         self.tally.cache_lost += bill.cache_lost;

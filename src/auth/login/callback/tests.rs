@@ -68,7 +68,7 @@ async fn each_login_gets_its_own_redirect_and_the_port_is_free_afterwards() {
     let _idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let shown = get(port, b"GET /auth/callback?code=ac_b&state=state-b HTTP/1.1\r\n\r\n");
     let told = async {
-        let Arrival { answer, visitor } = second.arrival().await;
+        let Callback { answer, visitor } = second.arrival().await;
         assert_eq!(answer, Ok(Secret::new("ac_b")));
         visitor.show(&Page::Finished).await;
     };
@@ -80,7 +80,7 @@ async fn each_login_gets_its_own_redirect_and_the_port_is_free_afterwards() {
     drop(second);
     let denied = get(port, b"GET /auth/callback?error=access_denied&state=state-a HTTP/1.1\r\n\r\n");
     let told = async {
-        let Arrival { answer, visitor } = first.arrival().await;
+        let Callback { answer, visitor } = first.arrival().await;
         assert_eq!(answer, Err(LoginError::Denied("access_denied".to_owned())));
         visitor.show(&Page::Failed("no".to_owned())).await;
     };

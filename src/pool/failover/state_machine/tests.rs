@@ -22,22 +22,22 @@ fn moved(until: Option<i64>) -> AfterFailure {
     AfterFailure::Moved { until: until.map(in_secs), pin_cleared: false }
 }
 
-fn named(name: &str) -> Walk {
-    Walk::new(Demand { account: Some(id(name)), ..Demand::default() })
+fn named(name: &str) -> Failover {
+    Failover::new(Demand { account: Some(id(name)), ..Demand::default() })
 }
 
-fn for_model(model: &str) -> Walk {
-    Walk::new(Demand { model: Some(model.into()), ..Demand::default() })
+fn for_model(model: &str) -> Failover {
+    Failover::new(Demand { model: Some(model.into()), ..Demand::default() })
 }
 
 /// Walks over the pool with each attempt failing as told; returns what was handed out, the last word included.
-fn walk_through(walk: &mut Walk, pool: &mut Pool, failures: &[Failure]) -> Vec<Next> {
+fn walk_through(failover: &mut Failover, pool: &mut Pool, failures: &[Failure]) -> Vec<Next> {
     let mut handed_out = Vec::new();
     for failure in failures {
-        handed_out.push(walk.next(pool, NOW));
-        walk.failed(pool, failure, NOW);
+        handed_out.push(failover.next(pool, NOW));
+        failover.failed(pool, failure, NOW);
     }
-    handed_out.push(walk.next(pool, NOW));
+    handed_out.push(failover.next(pool, NOW));
     handed_out
 }
 
@@ -45,12 +45,12 @@ fn walk_through(walk: &mut Walk, pool: &mut Pool, failures: &[Failure]) -> Vec<N
 fn the_table() {
     let check = |failure: Failure, after: AfterFailure, state: State, backing_off: bool, next: Next| {
         let mut pool = pool_of(&["a", "b"]);
-        let mut walk = for_model("m");
-        assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
-        assert_eq!(walk.failed(&mut pool, &failure, NOW), after, "{failure:?}");
+        let mut failover = for_model("m");
+        assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
+        assert_eq!(failover.failed(&mut pool, &failure, NOW), after, "{failure:?}");
         let a = pool.get(&id("a")).expect("a stays");
         assert_eq!((a.state(NOW), a.backoff_until(NOW).is_some()), (state, backing_off), "{failure:?}");
-        assert_eq!(walk.next(&mut pool, NOW), next, "{failure:?}");
+        assert_eq!(failover.next(&mut pool, NOW), next, "{failure:?}");
     };
     use FailureKind::*;
     let b = || attempt("b", 2);
@@ -80,18 +80,18 @@ fn the_table() {
 #[test]
 fn a_401_is_replayed_once_and_then_needs_a_login() {
     let mut pool = pool_of(&["a", "b"]);
-    let mut walk = Walk::new(Demand::default());
+    let mut failover = Failover::new(Demand::default());
     let refused = failure(FailureKind::Unauthorized);
-    assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
-    assert_eq!(walk.failed(&mut pool, &refused, NOW), AfterFailure::Replay);
-    assert_eq!(walk.attempts(), 1);
-    assert_eq!(walk.failed(&mut pool, &refused, NOW), moved(None));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(failover.failed(&mut pool, &refused, NOW), AfterFailure::Replay);
+    assert_eq!(failover.attempts(), 1);
+    assert_eq!(failover.failed(&mut pool, &refused, NOW), moved(None));
     let mark = pool.get(&id("a")).and_then(|a| a.reason(NOW)).expect("a reason").clone();
     assert_eq!((mark.kind, mark.since), (FailureKind::Unauthorized, NOW));
-    assert_eq!(walk.next(&mut pool, NOW), attempt("b", 2));
-    assert_eq!(walk.failed(&mut pool, &refused, NOW), AfterFailure::Replay, "b has a replay of its own");
-    assert_eq!(walk.failed(&mut pool, &limited(), NOW), moved(Some(3600)));
-    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(3600))));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("b", 2));
+    assert_eq!(failover.failed(&mut pool, &refused, NOW), AfterFailure::Replay, "b has a replay of its own");
+    assert_eq!(failover.failed(&mut pool, &limited(), NOW), moved(Some(3600)));
+    assert_eq!(failover.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(3600))));
 
     pool.set_credential(&id("a"), credential("a", 2));
     assert_eq!(pool.get(&id("a")).map(|a| a.state(NOW)), Some(State::Ready));
@@ -103,13 +103,13 @@ fn another_account_is_one_that_would_take_over_at_once() {
         let mut pool = pool_of(names);
         pool.set_settings(RotationSettings { max_attempts: max, ..RotationSettings::default() });
         for &name in cooling {
-            let mut walk = Walk::new(Demand { account: Some(id(name)), ..Demand::default() });
-            walk.next(&mut pool, NOW);
-            walk.failed(&mut pool, &limited(), NOW);
+            let mut failover = Failover::new(Demand { account: Some(id(name)), ..Demand::default() });
+            failover.next(&mut pool, NOW);
+            failover.failed(&mut pool, &limited(), NOW);
         }
-        let mut walk = Walk::new(demand);
-        walk.next(&mut pool, NOW);
-        assert_eq!(walk.has_another(&pool, NOW), expected, "{names:?} {max} {cooling:?}");
+        let mut failover = Failover::new(demand);
+        failover.next(&mut pool, NOW);
+        assert_eq!(failover.has_another(&pool, NOW), expected, "{names:?} {max} {cooling:?}");
     };
     check(&["a", "b"], 6, Demand::default(), &[], true);
     check(&["a"], 6, Demand::default(), &[], false);
@@ -204,10 +204,10 @@ fn a_named_account_is_tried_alone_unless_it_cannot_be() {
     let unavailable = |until: Option<i64>| stop(EndingKind::AccountUnavailable, until.map(in_secs));
     let check = |before: &[Failure], expected: Next| {
         let mut pool = pool_of(&["a", "b"]);
-        let mut walk = named("a");
+        let mut failover = named("a");
         for failure in before {
-            walk.next(&mut pool, NOW);
-            walk.failed(&mut pool, failure, NOW);
+            failover.next(&mut pool, NOW);
+            failover.failed(&mut pool, failure, NOW);
         }
         assert_eq!(named("a").next(&mut pool, NOW), expected, "{before:?}");
     };
@@ -239,16 +239,16 @@ fn a_pin_goes_first_and_is_given_up_for_quota_auth_or_deactivation() {
     let check = |failure: Failure, pin_cleared: bool| {
         let mut pool = pool_of(&["a", "b"]);
         pool.pin(&id("b"));
-        let mut walk = Walk::new(Demand::default());
-        assert_eq!(walk.next(&mut pool, NOW), attempt("b", 1));
-        let after = walk.failed(&mut pool, &failure, NOW);
+        let mut failover = Failover::new(Demand::default());
+        assert_eq!(failover.next(&mut pool, NOW), attempt("b", 1));
+        let after = failover.failed(&mut pool, &failure, NOW);
         assert!(
             matches!(after, AfterFailure::Moved { pin_cleared: told, .. } if told == pin_cleared),
             "{after:?}"
         );
         assert_eq!(pool.pinned().is_none(), pin_cleared, "{failure:?}");
-        assert_eq!(walk.next(&mut pool, NOW), attempt("a", 2));
-        assert_eq!(walk.pin_cleared(), None);
+        assert_eq!(failover.next(&mut pool, NOW), attempt("a", 2));
+        assert_eq!(failover.pin_cleared(), None);
     };
     use FailureKind::*;
     for kind in [UsageLimit, Credits, LoginRequired, Deactivated] {
@@ -264,33 +264,33 @@ fn a_pin_that_is_drained_when_the_walk_begins_is_cleared_and_told_once() {
     let mut pool = pool_of(&["a", "b"]);
     walk_through(&mut named("b"), &mut pool, &[limited()]);
     pool.pin(&id("b"));
-    let mut walk = Walk::new(Demand::default());
+    let mut failover = Failover::new(Demand::default());
     assert_eq!(pool.active(NOW), Some(id("a")));
-    assert_eq!(walk.next(&mut pool, NOW), attempt("a", 1));
-    assert_eq!((walk.pin_cleared(), walk.pin_cleared(), pool.pinned()), (Some(id("b")), None, None));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!((failover.pin_cleared(), failover.pin_cleared(), pool.pinned()), (Some(id("b")), None, None));
 
     // A pause of seconds leaves it pinned.
     let pause = Failure { retry_after: Some(Duration::from_secs(5)), ..failure(FailureKind::RateLimit) };
     walk_through(&mut named("a"), &mut pool, &[pause]);
     pool.reset(crate::pool::ResetScope::Manual, NOW);
     pool.pin(&id("a"));
-    let mut walk = Walk::new(Demand::default());
-    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(5))));
-    assert_eq!((walk.pin_cleared(), pool.pinned()), (None, Some(&id("a"))));
+    let mut failover = Failover::new(Demand::default());
+    assert_eq!(failover.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(5))));
+    assert_eq!((failover.pin_cleared(), pool.pinned()), (None, Some(&id("a"))));
 }
 
 #[test]
 fn a_session_stays_with_its_account_while_that_can_be_used() {
     let mut pool = pool_of(&["a", "b"]);
-    let session = || Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-    let mut first = Walk::new(Demand { account: Some(id("b")), session: Some("s".into()), model: None });
+    let session = || Failover::new(Demand { session: Some("s".into()), ..Demand::default() });
+    let mut first = Failover::new(Demand { account: Some(id("b")), session: Some("s".into()), model: None });
     first.next(&mut pool, NOW);
     first.accepted(&mut pool, NOW);
     first.succeeded(&mut pool, NOW);
     assert_eq!(pool.session_account("s", NOW), Some(id("b")));
     assert_eq!(pool.get(&id("b")).and_then(|b| b.health.last_used_at), Some(NOW));
     assert_eq!(session().next(&mut pool, NOW), attempt("b", 1));
-    assert_eq!(Walk::new(Demand::default()).next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(Failover::new(Demand::default()).next(&mut pool, NOW), attempt("a", 1));
 
     pool.pin(&id("a"));
     assert_eq!(session().next(&mut pool, NOW), attempt("a", 1), "a pin outweighs a session");
@@ -310,19 +310,19 @@ fn waiting_for_the_first_account_to_come_back() {
     let bound = Some(Duration::from_secs(60));
     pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
     let quoting = |secs| Failure { resets_at: Some(in_secs(secs)), ..limited() };
-    let mut walk = Walk::new(Demand::default());
-    let walked = walk_through(&mut walk, &mut pool, &[quoting(50), quoting(40)]);
+    let mut failover = Failover::new(Demand::default());
+    let walked = walk_through(&mut failover, &mut pool, &[quoting(50), quoting(40)]);
     let wait = Next::Wait { account: id("b"), until: in_secs(40) };
     assert_eq!(walked[2], wait);
-    assert_eq!(walk.next(&mut pool, in_secs(39)), wait, "asked too early");
-    assert_eq!(walk.next(&mut pool, in_secs(40)), attempt("b", 3), "the account may be tried again");
-    walk.failed(&mut pool, &quoting(55), in_secs(40));
-    let ended = walk.next(&mut pool, in_secs(40));
+    assert_eq!(failover.next(&mut pool, in_secs(39)), wait, "asked too early");
+    assert_eq!(failover.next(&mut pool, in_secs(40)), attempt("b", 3), "the account may be tried again");
+    failover.failed(&mut pool, &quoting(55), in_secs(40));
+    let ended = failover.next(&mut pool, in_secs(40));
     assert_eq!(ended, stop(EndingKind::NoAvailableAccount, Some(in_secs(50))), "but it waits only once");
 
     let mut pool = pool_of(&["a"]);
     pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
-    let walked = walk_through(&mut Walk::new(Demand::default()), &mut pool, &[quoting(61)]);
+    let walked = walk_through(&mut Failover::new(Demand::default()), &mut pool, &[quoting(61)]);
     assert_eq!(walked[1], stop(EndingKind::NoAvailableAccount, Some(in_secs(61))));
     let walked = walk_through(&mut named("a"), &mut pool, &[quoting(30)]);
     assert_eq!(walked[1], stop(EndingKind::LastFailure, Some(in_secs(61))), "a longer report stands");
@@ -338,9 +338,9 @@ fn waiting_is_for_accounts_that_may_be_tried_again() {
             max_attempts,
             ..RotationSettings::default()
         });
-        let mut walk = Walk::new(Demand::default());
-        let last = walk_through(&mut walk, &mut pool, failures).pop().expect("a last word");
-        assert_eq!([last, walk.next(&mut pool, in_secs(later))], expected, "{failures:?}");
+        let mut failover = Failover::new(Demand::default());
+        let last = walk_through(&mut failover, &mut pool, failures).pop().expect("a last word");
+        assert_eq!([last, failover.next(&mut pool, in_secs(later))], expected, "{failures:?}");
     };
     use FailureKind::*;
     let cooled = Failure { resets_at: Some(in_secs(40)), ..limited() };
@@ -358,22 +358,22 @@ fn an_account_that_denied_the_workspace_is_not_waited_for_even_when_it_cools() {
     let mut pool = pool_of(&["a"]);
     let bound = Some(Duration::from_secs(60));
     pool.set_settings(RotationSettings { wait_for_reset: bound, ..RotationSettings::default() });
-    let mut walk = Walk::new(Demand::default());
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &failure(FailureKind::WorkspaceDenied), NOW);
+    let mut failover = Failover::new(Demand::default());
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &failure(FailureKind::WorkspaceDenied), NOW);
     let cooled = Failure { resets_at: Some(in_secs(40)), ..limited() };
     walk_through(&mut named("a"), &mut pool, &[cooled]);
-    assert_eq!(walk.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(40))));
+    assert_eq!(failover.next(&mut pool, NOW), stop(EndingKind::NoAvailableAccount, Some(in_secs(40))));
 }
 
 #[test]
 fn the_one_more_try_is_not_for_an_account_that_needs_a_person_by_now() {
     let mut pool = pool_of(&["a"]);
-    let mut walk = named("a");
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &failure(FailureKind::Network), NOW);
+    let mut failover = named("a");
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &failure(FailureKind::Network), NOW);
     pool.set_disabled(&id("a"), true);
-    assert_eq!(walk.next(&mut pool, NOW), last_failure());
+    assert_eq!(failover.next(&mut pool, NOW), last_failure());
 }
 
 #[test]
@@ -381,12 +381,12 @@ fn after_output_nothing_moves_but_a_limit_still_cools() {
     let check = |failure: Failure, until: Option<i64>, pin_cleared: bool| {
         let mut pool = pool_of(&["a", "b"]);
         pool.pin(&id("a"));
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, NOW);
-        walk.accepted(&mut pool, NOW);
-        let after = walk.failed_after_output(&mut pool, &failure, NOW);
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, NOW);
+        failover.accepted(&mut pool, NOW);
+        let after = failover.failed_after_output(&mut pool, &failure, NOW);
         assert_eq!(after, AfterOutput { until: until.map(in_secs), pin_cleared }, "{failure:?}");
-        assert_eq!(walk.next(&mut pool, NOW), last_failure());
+        assert_eq!(failover.next(&mut pool, NOW), last_failure());
     };
     check(Failure { resets_at: Some(in_secs(99)), ..limited() }, Some(99), true);
     check(failure(FailureKind::StreamInterrupted), None, false);
@@ -396,27 +396,27 @@ fn after_output_nothing_moves_but_a_limit_still_cools() {
 #[test]
 fn back_off_grows_with_each_failure_and_ends_with_a_success() {
     let mut pool = pool_of(&["a"]);
-    let mut walk = Walk::new(Demand::default());
+    let mut failover = Failover::new(Demand::default());
     let mut ends = Vec::new();
     for _ in 0..2 {
-        walk.next(&mut pool, NOW);
-        match walk.failed(&mut pool, &failure(FailureKind::Network), NOW) {
+        failover.next(&mut pool, NOW);
+        match failover.failed(&mut pool, &failure(FailureKind::Network), NOW) {
             AfterFailure::Moved { until, .. } => ends.push(until),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(ends, [Some(in_secs(30)), Some(in_secs(60))]);
-    let mut walk = Walk::new(Demand::default());
-    walk.next(&mut pool, NOW);
-    walk.succeeded(&mut pool, NOW);
+    let mut failover = Failover::new(Demand::default());
+    failover.next(&mut pool, NOW);
+    failover.succeeded(&mut pool, NOW);
     assert_eq!(pool.get(&id("a")).and_then(|a| a.backoff_until(NOW)), None);
 }
 
 #[test]
 fn accounts_that_come_in_meanwhile_are_tried() {
     let mut pool = pool_of(&["a"]);
-    let mut walk = Walk::new(Demand::default());
-    walk_through(&mut walk, &mut pool, &[limited()]);
+    let mut failover = Failover::new(Demand::default());
+    walk_through(&mut failover, &mut pool, &[limited()]);
     pool.sync(vec![account("a"), account("b")], NOW);
-    assert_eq!(walk.next(&mut pool, NOW), attempt("b", 2));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("b", 2));
 }

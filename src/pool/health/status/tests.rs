@@ -3,11 +3,17 @@ use crate::pool::testing::{reading, window};
 use crate::pool::{AdditionalLimit, Certainty, WEEK};
 use proptest::prelude::*;
 
-fn mark(since: i64, kind: FailureKind) -> Mark {
-    Mark { kind, code: None, message: String::new(), since: At(since), source: Source::ResponseBody }
+fn mark(since: i64, kind: FailureKind) -> HealthEvidence {
+    HealthEvidence {
+        kind,
+        code: None,
+        message: String::new(),
+        since: At(since),
+        source: Source::ResponseBody,
+    }
 }
 
-fn any_mark() -> impl Strategy<Value = Mark> {
+fn any_mark() -> impl Strategy<Value = HealthEvidence> {
     let kinds = prop_oneof![Just(FailureKind::UsageLimit), Just(FailureKind::Deactivated)];
     (0..6i64, kinds).prop_map(|(since, kind)| mark(since, kind))
 }
@@ -29,9 +35,9 @@ fn any_cooldown() -> impl Strategy<Value = Cooldown> {
 fn any_health() -> impl Strategy<Value = Health> {
     use proptest::option::of;
     let standing = prop_oneof![
-        Just(Standing::Good),
-        any_mark().prop_map(Standing::NeedsLogin),
-        any_mark().prop_map(Standing::Deactivated),
+        Just(HealthStatus::Good),
+        any_mark().prop_map(HealthStatus::NeedsLogin),
+        any_mark().prop_map(HealthStatus::Deactivated),
     ];
     let backoff = (any_mark(), 1..3u32, 0..3i64).prop_map(|(why, failures, until)| Backoff {
         until: At(until),
@@ -103,7 +109,7 @@ proptest! {
     ) {
         let now = At(-behind);
         let mut settled = health.clone();
-        settled.settle_clock(now);
+        settled.clamp_future(now);
         // Nothing of it is lost by joining it with itself, as the state dir does.
         prop_assert_eq!(&join(&settled, &settled), &settled);
         prop_assert_eq!(
@@ -111,7 +117,7 @@ proptest! {
             (health.cooldown.is_some(), health.backoff.is_some(), health.limit_cooldowns.len())
         );
         let mut twice = settled.clone();
-        twice.settle_clock(now);
+        twice.clamp_future(now);
         prop_assert_eq!(&twice, &settled);
         // What is learned a while later counts, whatever the clock said before.
         let then = now + Duration::from_millis(6_000 + later);
@@ -120,7 +126,7 @@ proptest! {
         learned.needs_login(mark(then.0, FailureKind::LoginRequired));
         let joined = join(&settled, &learned);
         prop_assert_eq!(joined.usage.map(|usage| usage.fetched_at), Some(then));
-        prop_assert_eq!(joined.standing, Standing::NeedsLogin(mark(then.0, FailureKind::LoginRequired)));
+        prop_assert_eq!(joined.standing, HealthStatus::NeedsLogin(mark(then.0, FailureKind::LoginRequired)));
     }
 }
 
@@ -130,13 +136,13 @@ fn what_was_made_good_stays_good_until_newer_evidence() {
     mine.needs_login(mark(5, FailureKind::Unauthorized));
     let theirs = mine.clone();
     assert!(mine.reinstate());
-    assert_eq!(join(&mine, &theirs).standing, Standing::Good);
-    assert_eq!(join(&theirs, &mine).standing, Standing::Good);
+    assert_eq!(join(&mine, &theirs).standing, HealthStatus::Good);
+    assert_eq!(join(&theirs, &mine).standing, HealthStatus::Good);
     assert!(!mine.reinstate());
     // Even by a clock that was set back.
     mine.needs_login(mark(3, FailureKind::LoginRequired));
     let joined = join(&theirs, &mine);
-    assert_eq!(joined.standing, Standing::NeedsLogin(mark(6, FailureKind::LoginRequired)));
+    assert_eq!(joined.standing, HealthStatus::NeedsLogin(mark(6, FailureKind::LoginRequired)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::pool::testing::{id, limited, pool_of, reading, window};
-use crate::pool::{RotationSettings, Strategy, WEEK, Walk};
+use crate::pool::{Failover, RotationSettings, Strategy, WEEK};
 
 const NOW: At = At(1_000_000_000);
 const HOUR: i64 = 3_600_000;
@@ -69,7 +69,7 @@ fn round_robin_takes_turns() {
     let mut turns = String::new();
     for _ in 0..5 {
         turns.push_str(pool.active(NOW).expect("one is free").as_str());
-        Walk::new(Demand::default()).next(&mut pool, NOW);
+        Failover::new(Demand::default()).next(&mut pool, NOW);
     }
     assert_eq!(turns, "abcab");
     pool.remove(&id("a"));
@@ -80,9 +80,9 @@ fn round_robin_takes_turns() {
 fn the_least_recently_used_of_equals_goes_first() {
     let mut pool = pool_of(&["a", "b", "c"]);
     for (name, at) in [("a", 20), ("b", 10)] {
-        let mut walk = Walk::new(Demand { account: Some(id(name)), ..Demand::default() });
-        walk.next(&mut pool, At(at));
-        walk.succeeded(&mut pool, At(at));
+        let mut failover = Failover::new(Demand { account: Some(id(name)), ..Demand::default() });
+        failover.next(&mut pool, At(at));
+        failover.succeeded(&mut pool, At(at));
     }
     assert_eq!(eligible(&pool), "cba");
 }
@@ -110,9 +110,9 @@ fn reasons_are_told_in_words() {
         &[("a", &[(WEEK, 10.0, 48)]), ("b", &[(WEEK, 0.0, 100)]), ("c", &[]), ("d", &[]), ("e", &[])],
         RotationSettings::default(),
     );
-    let mut walk = Walk::new(Demand { account: Some(id("c")), ..Demand::default() });
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &limited(), NOW);
+    let mut failover = Failover::new(Demand { account: Some(id("c")), ..Demand::default() });
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &limited(), NOW);
     pool.set_disabled(&id("d"), true);
     pool.pin(&id("a"));
     let told: Vec<String> = pool

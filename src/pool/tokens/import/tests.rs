@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pool::testing::{account, credential, failure, id, limited, pool_of};
-use crate::pool::{Credential, Demand, FailureKind, RotationSettings, State, Strategy as Rotation, Walk};
+use crate::pool::{Credential, Demand, Failover, FailureKind, RotationSettings, State, Strategy as Rotation};
 
 const NOW: At = At(1_000_000_000);
 
@@ -84,9 +84,9 @@ fn a_new_credential_clears_needs_login_and_an_old_one_does_not() {
     let check = |found: i64, expected: State| {
         let mut pool = pool_of(&["a"]);
         pool.set_credential(&id("a"), credential("a", 5));
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, NOW);
-        walk.failed(&mut pool, &failure(FailureKind::LoginRequired), NOW);
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, NOW);
+        failover.failed(&mut pool, &failure(FailureKind::LoginRequired), NOW);
         assert_eq!(pool.accounts()[0].state(NOW), State::NeedsLogin);
         let merged = merge_login(pool.accounts().to_vec(), login("a", found));
         assert_eq!(merged.records[0].state(NOW), expected, "{found}");
@@ -148,12 +148,12 @@ fn records_that_turn_out_to_be_one_account_become_one_and_the_pin_follows() {
 #[test]
 fn health_pin_and_sessions_follow_into_an_account_that_is_there_already() {
     let mut pool = pool_of(&["gone", "kept"]);
-    let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-    walk.next(&mut pool, NOW);
-    walk.succeeded(&mut pool, NOW);
-    let mut walk = Walk::new(Demand { account: Some(id("gone")), ..Demand::default() });
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &limited(), NOW);
+    let mut failover = Failover::new(Demand { session: Some("s".into()), ..Demand::default() });
+    failover.next(&mut pool, NOW);
+    failover.succeeded(&mut pool, NOW);
+    let mut failover = Failover::new(Demand { account: Some(id("gone")), ..Demand::default() });
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &limited(), NOW);
     pool.pin(&id("gone"));
     pool.follow(&id("gone"), &id("kept"));
     pool.sync(vec![account("kept")], NOW);
@@ -184,9 +184,9 @@ fn joining_changes_no_choice() {
                 let mut pool = Pool::new(RotationSettings { strategy, ..RotationSettings::default() });
                 pool.sync(vec![account("m")], NOW);
                 if used {
-                    let mut walk = Walk::new(Demand::default());
-                    walk.next(&mut pool, NOW);
-                    walk.succeeded(&mut pool, NOW);
+                    let mut failover = Failover::new(Demand::default());
+                    failover.next(&mut pool, NOW);
+                    failover.succeeded(&mut pool, NOW);
                 }
                 pool.sync(vec![account("m"), account(newcomer)], NOW);
                 pool.queue_last(&id(newcomer), NOW + std::time::Duration::from_millis(1));

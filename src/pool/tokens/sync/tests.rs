@@ -1,6 +1,6 @@
 use super::*;
 use crate::pool::testing::{account, credential, failure, id, limited, pool_of};
-use crate::pool::{Credential, Demand, FailureKind, Identity, RotationSettings, State, Walk};
+use crate::pool::{Credential, Demand, Failover, FailureKind, Identity, RotationSettings, State};
 use proptest::prelude::*;
 
 const NOW: At = At(1_000_000_000);
@@ -16,9 +16,9 @@ fn labels(pool: &Pool) -> Vec<&str> {
 #[test]
 fn membership_and_order_are_the_file_s_and_health_stays() {
     let mut pool = pool_of(&["a", "b", "c"]);
-    let mut walk = Walk::new(Demand::default());
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &limited(), NOW);
+    let mut failover = Failover::new(Demand::default());
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &limited(), NOW);
     pool.set_disabled(&id("b"), true);
     pool.pin(&id("c"));
     let revision = pool.revision();
@@ -43,9 +43,9 @@ fn only_a_newer_credential_or_a_tie_takes_the_place_of_the_one_held() {
         let mut pool = pool_of(&["a"]);
         let mine = credential("mine", held);
         pool.set_credential(&id("a"), mine.clone());
-        let mut walk = Walk::new(Demand::default());
-        walk.next(&mut pool, NOW);
-        walk.failed(&mut pool, &failure(FailureKind::LoginRequired), NOW);
+        let mut failover = Failover::new(Demand::default());
+        failover.next(&mut pool, NOW);
+        failover.failed(&mut pool, &failure(FailureKind::LoginRequired), NOW);
         let theirs = credential("theirs", filed);
         let report = pool.sync(vec![with_credential("a", theirs.clone())], NOW);
         let a = &pool.accounts()[0];
@@ -83,9 +83,9 @@ fn pin_and_sessions_follow_a_record_that_turns_out_to_be_another_s_double() {
     let mut pool = Pool::new(RotationSettings::default());
     pool.sync(vec![account("b"), vague.clone()], NOW);
     pool.pin(&id("vague"));
-    let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-    walk.next(&mut pool, NOW);
-    walk.succeeded(&mut pool, NOW);
+    let mut failover = Failover::new(Demand { session: Some("s".into()), ..Demand::default() });
+    failover.next(&mut pool, NOW);
+    failover.succeeded(&mut pool, NOW);
 
     let report = pool.sync(vec![account("b"), vague, account("full")], NOW);
     assert_eq!((report.added, report.removed), (vec![id("full")], vec![id("vague")]));
@@ -96,9 +96,9 @@ fn pin_and_sessions_follow_a_record_that_turns_out_to_be_another_s_double() {
 #[test]
 fn sessions_of_an_account_that_left_do_not_wait_for_it() {
     let mut pool = pool_of(&["a", "b"]);
-    let mut walk = Walk::new(Demand { session: Some("s".into()), ..Demand::default() });
-    walk.next(&mut pool, NOW);
-    walk.succeeded(&mut pool, NOW);
+    let mut failover = Failover::new(Demand { session: Some("s".into()), ..Demand::default() });
+    failover.next(&mut pool, NOW);
+    failover.succeeded(&mut pool, NOW);
     pool.sync(vec![account("b")], NOW);
     pool.sync(vec![account("a"), account("b")], NOW);
     assert_eq!(pool.session_account("s", NOW), None);
@@ -110,9 +110,9 @@ fn a_double_that_was_cooling_cools_the_one_kept() {
     let vague = Account { id: id("vague"), identity: vague_identity, ..account("full") };
     let mut pool = Pool::new(RotationSettings::default());
     pool.sync(vec![vague.clone()], NOW);
-    let mut walk = Walk::new(Demand::default());
-    walk.next(&mut pool, NOW);
-    walk.failed(&mut pool, &limited(), NOW);
+    let mut failover = Failover::new(Demand::default());
+    failover.next(&mut pool, NOW);
+    failover.failed(&mut pool, &limited(), NOW);
     pool.sync(vec![vague, account("full")], NOW);
     assert_eq!((pool.active(NOW), pool.accounts()[0].state(NOW)), (None, State::Cooling));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::pool::{AccountId, At, Day, History, Tally, TokenCount, TriedOnce, TryOutcome};
+use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, Day, History, Tally, TokenCount};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,17 +61,17 @@ struct Tokens {
 }
 
 impl Line {
-    pub(crate) fn of_try(tried: &TriedOnce) -> Self {
+    pub(crate) fn of_try(tried: &AttemptRecord) -> Self {
         Line::Try(TryLine {
             at: tried.at.millis(),
             account: tried.account.to_string(),
             model: tried.model.clone(),
             outcome: match tried.outcome {
-                TryOutcome::Completed => Outcome::Completed,
-                TryOutcome::Incomplete => Outcome::Incomplete,
-                TryOutcome::Rotated => Outcome::Rotated,
-                TryOutcome::Failed => Outcome::Failed,
-                TryOutcome::Cancelled => Outcome::Cancelled,
+                AttemptResult::Completed => Outcome::Completed,
+                AttemptResult::Incomplete => Outcome::Incomplete,
+                AttemptResult::Rotated => Outcome::Rotated,
+                AttemptResult::Failed => Outcome::Failed,
+                AttemptResult::Cancelled => Outcome::Cancelled,
             },
             reason: tried.reason.clone(),
             tokens: tried.tokens.map(Tokens::from),
@@ -131,18 +131,18 @@ impl Line {
     }
 }
 
-impl From<TryLine> for TriedOnce {
+impl From<TryLine> for AttemptRecord {
     fn from(line: TryLine) -> Self {
-        TriedOnce {
+        AttemptRecord {
             at: At(line.at),
             account: AccountId::new(line.account),
             model: line.model,
             outcome: match line.outcome {
-                Outcome::Completed => TryOutcome::Completed,
-                Outcome::Incomplete => TryOutcome::Incomplete,
-                Outcome::Rotated => TryOutcome::Rotated,
-                Outcome::Failed => TryOutcome::Failed,
-                Outcome::Cancelled => TryOutcome::Cancelled,
+                Outcome::Completed => AttemptResult::Completed,
+                Outcome::Incomplete => AttemptResult::Incomplete,
+                Outcome::Rotated => AttemptResult::Rotated,
+                Outcome::Failed => AttemptResult::Failed,
+                Outcome::Cancelled => AttemptResult::Cancelled,
             },
             reason: line.reason,
             tokens: line.tokens.map(TokenCount::from),

@@ -3,17 +3,17 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::pool::{AccountId, TokenCount, TryOutcome};
+use crate::pool::{AccountId, AttemptResult, TokenCount};
 
 const NOW: At = At(1_800_000_000_000);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn tried(n: i64) -> TriedOnce {
-    TriedOnce {
+fn tried(n: i64) -> AttemptRecord {
+    AttemptRecord {
         at: At(NOW.0 + n),
         account: AccountId::new("acc_ada"),
         model: Some("gpt-6.1-sol".to_owned()),
-        outcome: TryOutcome::Completed,
+        outcome: AttemptResult::Completed,
         reason: None,
         tokens: Some(TokenCount { input: 10, cached: 4, output: 2 }),
         first_event: Some(Duration::from_millis(120)),
@@ -21,9 +21,9 @@ fn tried(n: i64) -> TriedOnce {
     }
 }
 
-fn failed(n: i64) -> TriedOnce {
-    TriedOnce {
-        outcome: TryOutcome::Rotated,
+fn failed(n: i64) -> AttemptRecord {
+    AttemptRecord {
+        outcome: AttemptResult::Rotated,
         reason: Some("usage_limit".to_owned()),
         tokens: None,
         first_event: None,

@@ -5,7 +5,8 @@ use super::saved_usage::SavedUsage;
 use super::shape::{Account, Evidence, Exclusion, LimitRest, Pause, Rest, Session, State};
 use super::{SavedAccount, SavedSession, SavedState};
 use crate::pool::{
-    AccountId, At, Backoff, Certainty, Cooldown, FailureKind, Health, Mark, ModelExclusion, Source, Standing,
+    AccountId, At, Backoff, Certainty, Cooldown, FailureKind, Health, HealthEvidence, HealthStatus,
+    ModelExclusion, Source,
 };
 
 pub(crate) fn from_json(text: &str) -> Result<SavedState, serde_json::Error> {
@@ -57,9 +58,9 @@ impl Account {
     fn new(id: &AccountId, account: &SavedAccount) -> Self {
         let health = &account.health;
         let (needs_login, deactivated) = match &health.standing {
-            Standing::Good => (None, None),
-            Standing::NeedsLogin(mark) => (Some(mark.into()), None),
-            Standing::Deactivated(mark) => (None, Some(mark.into())),
+            HealthStatus::Good => (None, None),
+            HealthStatus::NeedsLogin(mark) => (Some(mark.into()), None),
+            HealthStatus::Deactivated(mark) => (None, Some(mark.into())),
         };
         Account {
             id: id.to_string(),
@@ -101,9 +102,9 @@ impl From<Account> for SavedAccount {
             account.deactivated.and_then(Evidence::mark),
             account.needs_login.and_then(Evidence::mark),
         ) {
-            (Some(mark), _) => Standing::Deactivated(mark),
-            (None, Some(mark)) => Standing::NeedsLogin(mark),
-            (None, None) => Standing::Good,
+            (Some(mark), _) => HealthStatus::Deactivated(mark),
+            (None, Some(mark)) => HealthStatus::NeedsLogin(mark),
+            (None, None) => HealthStatus::Good,
         };
         let limit = |saved: LimitRest| saved.rest.cooldown().map(|cooldown| (saved.limit_id, cooldown));
         let backoff = |saved: Pause| {
@@ -133,8 +134,8 @@ impl From<Account> for SavedAccount {
     }
 }
 
-impl From<&Mark> for Evidence {
-    fn from(mark: &Mark) -> Self {
+impl From<&HealthEvidence> for Evidence {
+    fn from(mark: &HealthEvidence) -> Self {
         Evidence {
             kind: mark.kind.name().to_owned(),
             code: mark.code.clone(),
@@ -146,8 +147,8 @@ impl From<&Mark> for Evidence {
 }
 
 impl Evidence {
-    fn mark(self) -> Option<Mark> {
-        Some(Mark {
+    fn mark(self) -> Option<HealthEvidence> {
+        Some(HealthEvidence {
             kind: FailureKind::from_name(&self.kind)?,
             code: self.code,
             message: self.message,

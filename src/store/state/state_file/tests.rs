@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::pool::{
-    AdditionalLimit, Backoff, Certainty, Cooldown, Credits, FailureKind, Known, Mark, ModelExclusion, Seen,
-    Source, SpendControl, Standing, Usage, UsageSource, Window,
+    AdditionalLimit, Backoff, Certainty, Cooldown, Credits, FailureKind, HealthEvidence, HealthStatus, Known,
+    ModelExclusion, Seen, Source, SpendControl, Usage, UsageSource, Window,
 };
 
 const NOW: At = At(1_700_000_000_000);
@@ -16,8 +16,8 @@ fn bench() -> (tempfile::TempDir, StateFile) {
     (dir, file)
 }
 
-fn mark(kind: FailureKind) -> Mark {
-    Mark {
+fn mark(kind: FailureKind) -> HealthEvidence {
+    HealthEvidence {
         kind,
         code: Some("c".to_owned()),
         message: "m".to_owned(),
@@ -38,7 +38,7 @@ fn full_state() -> SavedState {
     }
     let window = Window { window_minutes: 300, used_percent: 12.5, resets_at: Some(At(7)) };
     let health = Health {
-        standing: Standing::NeedsLogin(mark(FailureKind::LoginRequired)),
+        standing: HealthStatus::NeedsLogin(mark(FailureKind::LoginRequired)),
         cooldown: Some(cooldown(Certainty::Prediction)),
         limit_cooldowns: vec![("codex_bengalfox".to_owned(), cooldown(Certainty::Directive))],
         backoff: Some(Backoff { until: At(8), failures: 3, why: mark(FailureKind::Overloaded) }),
@@ -74,7 +74,7 @@ fn full_state() -> SavedState {
     };
     let first =
         SavedAccount { health, disabled: true, disabled_changed_at: At(13), plan: Some("plus".to_owned()) };
-    let deactivated = Standing::Deactivated(mark(FailureKind::Deactivated));
+    let deactivated = HealthStatus::Deactivated(mark(FailureKind::Deactivated));
     let second = SavedAccount {
         health: Health { standing: deactivated, ..Health::default() },
         ..SavedAccount::default()
@@ -184,7 +184,7 @@ fn what_a_later_version_adds_is_tolerated() {
         until: At(5),
         certainty: Certainty::Guess,
         quoted_reset: None,
-        why: Mark { code: None, ..mark(FailureKind::UsageLimit) },
+        why: HealthEvidence { code: None, ..mark(FailureKind::UsageLimit) },
     };
     let cooling = SavedAccount {
         health: Health { cooldown: Some(cooldown), ..Health::default() },

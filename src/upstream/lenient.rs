@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use crate::pool::At;
 
 /// Members of JSON objects by what they should be. Anything else counts as absent, the empty string too.
-pub(super) trait Loose {
+pub(super) trait Lenient {
     fn text(&self, name: &str) -> Option<&str>;
     /// A finite number, also when spelled as a string.
     fn number(&self, name: &str) -> Option<f64>;
 }
 
-impl Loose for Value {
+impl Lenient for Value {
     fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
     }

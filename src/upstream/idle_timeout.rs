@@ -14,7 +14,7 @@ pub struct Silent;
 
 /// Waits for as long. A process that was suspended (Ctrl-Z) wakes with its time over and with news that no task has read
 /// yet, so what can be had right then counts as well.
-pub async fn unless_silent<F: Future>(idle: Duration, answer: F) -> Result<F::Output, Silent> {
+pub async fn with_idle_timeout<F: Future>(idle: Duration, answer: F) -> Result<F::Output, Silent> {
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout(idle, &mut answer).await {
         return Ok(answer);

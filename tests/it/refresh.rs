@@ -20,7 +20,7 @@ fn reason(account: &multicodex::protocol::Account) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn eight_sidecars_redeem_five_expired_tokens_five_times() {
+async fn eight_sidecars_refresh_five_expired_tokens_five_times() {
     let spacing = Duration::from_millis(40);
     let stage = Stage::with(NAMES.map(expired)).await;
     let sidecars = join_all((0..8).map(|_| async {
@@ -42,7 +42,7 @@ async fn eight_sidecars_redeem_five_expired_tokens_five_times() {
         let entry = entries.iter().find(|entry| entry["email"] == json!(email(name))).expect("an entry");
         assert_eq!(entry["accessToken"], json!(token), "{name}");
     }
-    assert_eq!(NAMES.map(|name| stage.sim.redeems(name)), [1; 5]);
+    assert_eq!(NAMES.map(|name| stage.sim.refreshes(name)), [1; 5]);
     assert_eq!(stage.sim.reused(), 0);
     let sent: Vec<i64> = stage
         .sim
@@ -52,7 +52,7 @@ async fn eight_sidecars_redeem_five_expired_tokens_five_times() {
         .map(|entry| entry.at_ms)
         .collect();
     for pair in sent.windows(2) {
-        assert!(pair[1] - pair[0] >= 40, "the lane rests between redeems: {sent:?}");
+        assert!(pair[1] - pair[0] >= 40, "the lane rests between refreshes: {sent:?}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn transient(behaviour: Behaviour, cause: &str) {
         assert_eq!(account.state, AccountState::Ready, "{behaviour:?}: {account:?}");
     }
     // The second time nothing is sent: it is too early, or not known what became of the first.
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.redeems("bob")), (1, 1), "{behaviour:?}");
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.refreshes("bob")), (1, 1), "{behaviour:?}");
     assert_eq!(stage.sim.reused(), 0);
     let answer = sidecar.refresh(None, false).await;
     assert_eq!(answer.needs_login, 0, "{answer:?}");
@@ -115,7 +115,7 @@ async fn a_token_endpoint_that_is_down_costs_no_login() {
     assert_eq!((refused.code, &refused.data["retryable"]), (-32015, &json!(true)));
     sidecar.token("bob").await.expect("the old one lives");
     sidecar.end().await;
-    // Nothing was sent, so nothing is in doubt: another sidecar redeems when its rest is over.
+    // Nothing was sent, so nothing is in refresh_uncertain: another sidecar refreshes when its rest is over.
     eventually("the rest is over", async || {
         let sidecar = stage.sidecar().await;
         sidecar.token("ada").await.is_ok() && sidecar.account("ada").await.reason.is_none()
@@ -133,14 +133,14 @@ async fn a_slow_token_endpoint_holds_nobody_up_whose_token_lives() {
     let old = sidecar.token("ada").await.expect("the old one lives");
     assert!(started.elapsed() < Duration::from_millis(3500), "{:?}", started.elapsed());
     assert_eq!(json!(old.access_token), stage.read_accounts()["accounts"][0]["accessToken"]);
-    // The redeem goes on without its caller, and is stored.
+    // The refresh goes on without its caller, and is stored.
     eventually("the new token is stored", async || {
         json!(old.access_token) != stage.read_accounts()["accounts"][0]["accessToken"]
     })
     .await;
     let new = sidecar.token("ada").await.expect("a token");
     assert_ne!(old.access_token, new.access_token);
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
 }
 
 #[tokio::test]
@@ -172,12 +172,12 @@ async fn each_terminal_code_marks_exactly_its_own_account() {
             account.reason.is_some_and(|reason| reason.message.contains(code) && reason.since > 0),
             "{code}"
         );
-        // Nobody tries it again: not this sidecar, and not another one.
+        // UnavailableReason tries it again: not this sidecar, and not another one.
         for sidecar in [&sidecar, &other] {
             sidecar.token(name).await.expect_err("refused for good");
             assert_eq!(sidecar.account(name).await.state, *state, "{name}");
         }
-        assert_eq!(stage.sim.redeems(name), 1, "{name}");
+        assert_eq!(stage.sim.refreshes(name), 1, "{name}");
     }
     let last = &names[codes.len()];
     assert_eq!(sidecar.account(last).await.state, AccountState::Ready);
@@ -210,10 +210,10 @@ async fn a_lost_answer_is_told_and_only_the_user_tries_again() {
     let refused = next.token("ada").await.expect_err("not sent");
     assert_eq!(refused.data["cause"], "outcome_unknown");
     assert_eq!(errors(&next.refresh(Some("ada"), false).await), ["outcome_unknown"]);
-    assert_eq!(stage.sim.redeems("ada"), 1);
+    assert_eq!(stage.sim.refreshes("ada"), 1);
     assert_eq!(errors(&next.refresh(Some("ada"), true).await), Vec::<String>::new());
     assert_eq!(next.account("ada").await.reason, None);
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (2, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (2, 0));
 }
 
 fn errors(answer: &RefreshAnswer) -> Vec<String> {
@@ -233,7 +233,7 @@ async fn a_consumed_token_that_comes_back_is_not_sent() {
         assert_eq!(errors(&sidecar.refresh(Some("ada"), force).await), ["login_required"]);
     }
     assert_eq!(sidecar.account("ada").await.state, AccountState::NeedsLogin);
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (1, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (1, 0));
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn a_running_sidecar_outlives_an_old_copy_of_the_file() {
     stage.write_accounts(&old);
     assert!(sidecar.refresh(Some("ada"), true).await.results[0].ok);
     assert_ne!(stage.read_accounts().to_string(), old);
-    assert_eq!((stage.sim.redeems("ada"), stage.sim.reused()), (2, 0));
+    assert_eq!((stage.sim.refreshes("ada"), stage.sim.reused()), (2, 0));
 }
 
 #[tokio::test]
@@ -262,11 +262,11 @@ async fn the_answer_for_another_identity_is_not_stored() {
     assert_eq!(sidecar.account("bob").await.state, AccountState::Ready);
     assert_eq!(stage.read_accounts()["accounts"][0]["accessToken"], before["accounts"][0]["accessToken"]);
     assert_eq!(errors(&sidecar.refresh(Some("ada"), true).await), ["login_required"]);
-    assert_eq!(stage.sim.redeems("ada"), 1);
+    assert_eq!(stage.sim.refreshes("ada"), 1);
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_is_not_redeemed() {
+async fn what_cannot_be_stored_is_not_refreshed() {
     let stage = Stage::with([expired("ada")]).await;
     let good = stage.read_accounts();
     let mut future = good.clone();
@@ -274,17 +274,17 @@ async fn what_cannot_be_stored_is_not_redeemed() {
     let sidecar = stage.sidecar().await;
     for damaged in [future.to_string(), "{\"accounts\": [".to_owned()] {
         stage.write_accounts(&damaged);
-        let refused = sidecar.token("ada").await.expect_err("not redeemed");
+        let refused = sidecar.token("ada").await.expect_err("not refreshed");
         assert_eq!((refused.code, &refused.data["kind"]), (-32016, &json!("storage")), "{refused:?}");
         assert_eq!(std::fs::read_to_string(stage.accounts_file()).expect("text"), damaged);
     }
-    assert_eq!(stage.sim.redeems("ada"), 0);
+    assert_eq!(stage.sim.refreshes("ada"), 0);
     stage.write_accounts(&good.to_string());
     sidecar.token("ada").await.expect("a token");
 }
 
 #[tokio::test]
-async fn three_invalidations_stop_all_redeeming_on_the_host() {
+async fn three_invalidations_stop_all_refreshing_on_the_host() {
     let stage = Stage::with(NAMES.map(expired)).await;
     stage.sim.add_rule(Rule::always(row("refresh_token_invalidated")).on(Route::Token));
     let sidecar = stage.sidecar().await;
@@ -306,10 +306,10 @@ async fn three_invalidations_stop_all_redeeming_on_the_host() {
     let name = NAMES.into_iter().find(|name| email(name) == spared.account.label);
     let other = stage.sidecar().await;
     assert_eq!(errors(&other.refresh(name, true).await), ["token_unavailable"]);
-    assert_eq!(NAMES.map(|name| stage.sim.redeems(name)).iter().sum::<usize>(), 3);
+    assert_eq!(NAMES.map(|name| stage.sim.refreshes(name)).iter().sum::<usize>(), 3);
     let last =
         stage.sim.log().iter().filter(|entry| entry.route == Some(Route::Token)).map(|e| e.at_ms).max();
-    let pause = retry_at - last.expect("a redeem");
+    let pause = retry_at - last.expect("a refresh");
     assert!((599_000..603_000).contains(&pause), "{pause}");
     let paused = async {
         while let Some(warning) = warnings.next().await {
@@ -333,8 +333,10 @@ async fn accounts_that_nobody_uses_are_kept_alive_one_at_a_time() {
     command.env("MULTICODEX_TEST_UPKEEP_MS", "100");
     let sidecar = Sidecar::start(command).await;
     assert_eq!(sidecar.account("ada").await.state, AccountState::Cooling);
-    eventually("both were renewed", async || stage.sim.redeems("ada") == 1 && stage.sim.redeems("bob") == 1)
-        .await;
+    eventually("both were renewed", async || {
+        stage.sim.refreshes("ada") == 1 && stage.sim.refreshes("bob") == 1
+    })
+    .await;
     let sent: Vec<i64> = stage.sim.log().iter().map(|entry| entry.at_ms).collect();
     assert!(sent.len() == 2 && sent[1] - sent[0] >= 90, "one per look: {sent:?}");
     assert_eq!((sidecar.account("ada").await.state, stage.sim.reused()), (AccountState::Cooling, 0));

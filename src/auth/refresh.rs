@@ -1,4 +1,4 @@
-//! Redeeming a refresh token: one request, its outcome told without doubt. The locks, the journal and the writing around
+//! Redeeming a refresh token: one request, its outcome told without refresh_uncertain. The locks, the journal and the writing around
 //! it belong to the caller; nothing is tried twice here, for a second try may burn the account.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 
 use super::jwt::{Claims, claims};
-use super::token_endpoint::{CLIENT_ID, PATH, RedeemError, send};
+use super::token_endpoint::{CLIENT_ID, PATH, TokenRefreshError, send};
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{At, Credential};
 use crate::secret::Secret;
@@ -21,9 +21,9 @@ use crate::secret::Secret;
 /// When neither the answer nor the token says how long it lives: short enough to be asked for again soon.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// What a refresh token was redeemed for.
+/// What a refresh token was refreshed for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Redeemed {
+pub struct RefreshedTokens {
     /// Holds the old refresh token when the answer had none.
     pub credential: Credential,
     /// Of the new access token; e-mail and plan from the id token when it tells more. The caller compares the
@@ -62,23 +62,23 @@ pub(super) type OauthClient = Client<
 >;
 
 /// `POST {auth_base}/oauth/token`, form-encoded, within 30 s. `now` is when it is sent: the expiry counts from there.
-pub async fn redeem(
+pub async fn refresh(
     http: &HttpClient,
     auth_base: &BaseUrl,
-    refresh: &Secret,
+    old: &Secret,
     now: At,
-) -> Result<Redeemed, RedeemError> {
+) -> Result<RefreshedTokens, TokenRefreshError> {
     let client = OauthClient::new(ClientId::new(CLIENT_ID.to_owned()))
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(TokenUrl::from_url(auth_base.join(PATH)));
-    let old = RefreshToken::new(refresh.expose().to_owned());
+    let refresh_token = RefreshToken::new(old.expose().to_owned());
     // The future of a closure that only borrows could not be spawned.
     let transport = |request| {
         let (http, auth_base) = (http.clone(), auth_base.clone());
         async move { send(&http, &auth_base, request).await }
     };
-    let answer = client.exchange_refresh_token(&old).request_async(&transport).await;
-    answer.map(|answer| redeemed(&answer, refresh, now)).map_err(|error| told(error).without(refresh))
+    let answer = client.exchange_refresh_token(&refresh_token).request_async(&transport).await;
+    answer.map(|answer| refreshed(&answer, old, now)).map_err(|error| told(error).without(old))
 }
 
 pub(super) fn issued(answer: &Answer, now: At) -> Issued {
@@ -99,11 +99,11 @@ pub(super) fn issued(answer: &Answer, now: At) -> Issued {
 }
 
 /// What is left of the crate's errors never shows the answer: a parse error of the crate holds the raw body.
-pub(super) fn told(error: RequestTokenError<RedeemError, BasicErrorResponse>) -> RedeemError {
+pub(super) fn told(error: RequestTokenError<TokenRefreshError, BasicErrorResponse>) -> TokenRefreshError {
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            RedeemError::Transient {
+            TokenRefreshError::Transient {
                 status: None,
                 message: "the answer of the token endpoint cannot be read".to_owned(),
                 retry_after: None,
@@ -112,10 +112,10 @@ pub(super) fn told(error: RequestTokenError<RedeemError, BasicErrorResponse>) ->
     }
 }
 
-fn redeemed(answer: &Answer, old: &Secret, now: At) -> Redeemed {
+fn refreshed(answer: &Answer, old: &Secret, now: At) -> RefreshedTokens {
     let Issued { access, refresh, expires_at, claims, .. } = issued(answer, now);
     let refresh = refresh.unwrap_or_else(|| old.clone());
-    Redeemed {
+    RefreshedTokens {
         refresh_replaced: refresh != *old,
         credential: Credential { access, refresh, expires_at },
         claims,

@@ -20,19 +20,19 @@ fn answer(status: &str, more: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-/// Redeems `refresh-1` against a server that answers with these bytes and then closes the connection. Gives the
+/// Sends `refresh-1` against a server that answers with these bytes and then closes the connection. Gives the
 /// requests it got, too.
-async fn redeem_against(answer: &str) -> (Result<Redeemed, RedeemError>, Vec<String>) {
+async fn refresh_against(answer: &str) -> (Result<RefreshedTokens, TokenRefreshError>, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base: BaseUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let (answer, mut requests) = (answer.to_owned(), Vec::new());
     let http = HttpClient::new();
     let refresh = Secret::new("refresh-1");
-    let redeeming = redeem(&http, &base, &refresh, NOW);
-    tokio::pin!(redeeming);
+    let refreshing = super::refresh(&http, &base, &refresh, NOW);
+    tokio::pin!(refreshing);
     let outcome = loop {
         tokio::select! {
-            outcome = &mut redeeming => break outcome,
+            outcome = &mut refreshing => break outcome,
             accepted = listener.accept() => {
                 let (mut socket, _) = accepted.unwrap();
                 let mut request = Vec::new();
@@ -46,7 +46,7 @@ async fn redeem_against(answer: &str) -> (Result<Redeemed, RedeemError>, Vec<Str
                     let _ = socket.read(&mut [0; 64]).await;
                 };
                 let finished = tokio::select! {
-                    outcome = &mut redeeming => Some(outcome),
+                    outcome = &mut refreshing => Some(outcome),
                     () = serve() => None,
                 };
                 requests.push(String::from_utf8(request).unwrap());
@@ -60,17 +60,17 @@ async fn redeem_against(answer: &str) -> (Result<Redeemed, RedeemError>, Vec<Str
 }
 
 #[tokio::test]
-async fn a_token_is_redeemed_with_one_form() {
+async fn a_token_is_refreshed_with_one_form() {
     let access = jwt(json!({"exp": 1, "https://api.openai.com/auth":
         {"chatgpt_account_id": "ws-1", "chatgpt_user_id": "user-1", "chatgpt_plan_type": "plus"}}));
     let id_token = jwt(json!({"email": "a@example.com"}));
     let body = json!({"access_token": access, "refresh_token": "refresh-2", "id_token": id_token,
         "token_type": "Bearer", "expires_in": 864000, "scope": "openid"});
     let (outcome, requests) =
-        redeem_against(&answer("200 OK", "content-type: application/json\r\n", &body.to_string())).await;
+        refresh_against(&answer("200 OK", "content-type: application/json\r\n", &body.to_string())).await;
     assert_eq!(
         outcome.unwrap(),
-        Redeemed {
+        RefreshedTokens {
             credential: Credential {
                 access: Secret::new(access),
                 refresh: Secret::new("refresh-2"),
@@ -97,11 +97,11 @@ async fn a_token_is_redeemed_with_one_form() {
 #[tokio::test]
 async fn what_the_answer_leaves_out_is_made_up_for() {
     let check = async |body: Value, refresh: &str, expires_at: At| {
-        let (outcome, _) = redeem_against(&answer("200 OK", "", &body.to_string())).await;
-        let redeemed = outcome.unwrap();
-        let credential = &redeemed.credential;
+        let (outcome, _) = refresh_against(&answer("200 OK", "", &body.to_string())).await;
+        let refreshed = outcome.unwrap();
+        let credential = &refreshed.credential;
         assert_eq!((credential.refresh.expose(), credential.expires_at), (refresh, expires_at), "{body}");
-        assert_eq!(redeemed.refresh_replaced, refresh != "refresh-1");
+        assert_eq!(refreshed.refresh_replaced, refresh != "refresh-1");
     };
     let exp = jwt(json!({"exp": 1_796_219_000}));
     check(json!({"access_token": exp}), "refresh-1", At::from_secs(1_796_219_000)).await;
@@ -123,14 +123,14 @@ async fn what_the_answer_leaves_out_is_made_up_for() {
 #[tokio::test]
 async fn every_other_outcome_says_what_became_of_the_token() {
     let check = async |answer: &str, expected: &str| {
-        let (outcome, requests) = redeem_against(answer).await;
+        let (outcome, requests) = refresh_against(answer).await;
         let error = outcome.unwrap_err();
         let said = match &error {
-            RedeemError::Terminal { code, status, .. } => format!("terminal {status} {code:?}"),
-            RedeemError::Transient { status, retry_after, .. } => {
+            TokenRefreshError::Terminal { code, status, .. } => format!("terminal {status} {code:?}"),
+            TokenRefreshError::Transient { status, retry_after, .. } => {
                 format!("transient {status:?} {retry_after:?}")
             }
-            RedeemError::OutcomeUnknown { .. } => "unknown".to_owned(),
+            TokenRefreshError::OutcomeUnknown { .. } => "unknown".to_owned(),
         };
         assert_eq!(said, expected, "{answer}");
         assert_eq!(requests.len(), 1, "sent once: {answer}");
@@ -156,8 +156,8 @@ async fn a_token_that_was_not_sent_is_kept() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", taken.local_addr().unwrap()).parse().unwrap();
     drop(taken);
-    let error = redeem(&HttpClient::new(), &base, &Secret::new("refresh-1"), NOW).await.unwrap_err();
-    assert!(matches!(error, RedeemError::Transient { status: None, .. }), "{error:?}");
+    let error = super::refresh(&HttpClient::new(), &base, &Secret::new("refresh-1"), NOW).await.unwrap_err();
+    assert!(matches!(error, TokenRefreshError::Transient { status: None, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn no_kept_connection_is_trusted_with_a_token() {
             socket.write_all(answer.as_bytes()).await.unwrap();
             socket
         };
-        let both = async { tokio::join!(redeem(&http, &base, &refresh, NOW), serve) };
+        let both = async { tokio::join!(super::refresh(&http, &base, &refresh, NOW), serve) };
         let (outcome, socket) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
         assert_eq!(outcome.unwrap().credential.access.expose(), "access-2");
         kept_open.push(socket);
