@@ -1,4 +1,4 @@
-//! Credentials of ChatGPT accounts: what a token says about its owner, refreshing refresh tokens, and logging in. Whether and when
+//! Credentials of ChatGPT accounts: what a token says about its owner, refreshing tokens, and logging in. Whether and when
 //! a token is refreshed, and where the result is kept, is decided elsewhere.
 
 mod fingerprint;

@@ -1,4 +1,4 @@
-//! Redeeming a refresh token: one request, its outcome told without refresh_uncertain. The locks, the journal and the writing around
+//! Redeeming a refresh token: one request, its outcome told without doubt. The locks, the journal and the writing around
 //! it belong to the caller; nothing is tried twice here, for a second try may burn the account.
 
 use std::time::Duration;

@@ -163,7 +163,7 @@ impl Usage {
         Seen { at: self.fetched_at, source: self.source }
     }
 
-    /// ArgKind over every part that `reading` has. Windows of one limit are replaced together, since a plan change
+    /// Takes over every part that `reading` has. Windows of one limit are replaced together, since a plan change
     /// drops some.
     pub fn update(&mut self, reading: UsageReading) {
         self.join(&Usage::from(reading), true);

@@ -57,7 +57,7 @@ impl InFlight {
         if *table.count(class) >= self.max { Err(Refusal::Overloaded) } else { Ok(()) }
     }
 
-    /// ArgKind the place that [`InFlight::room_for`] found.
+    /// Takes the place that [`InFlight::room_for`] found.
     pub fn enter(&self, id: Option<Id<'static>>, class: Class) -> Ticket {
         let (cancel, cancelled) = oneshot::channel();
         let mut table = self.table();

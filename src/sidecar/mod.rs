@@ -36,6 +36,7 @@ pub use login::logins::LoginOptions;
 pub use router::methods;
 
 use self::accounts::persist::StateSaver;
+use self::notify::notifier::Notifier;
 use accounts::settings::Preferences;
 use completion::run::Completions;
 use credentials::pending_writes::PendingWrites;
@@ -45,7 +46,6 @@ use login::logins::Logins;
 use methods::history::HistoryRecorder;
 use methods::initialize::ClientSession;
 use methods::status::StatusNotifier;
-use notify::notifier::Notifier;
 use usage::fetch::UsageFetches;
 use usage::poll::UsagePolls;
 

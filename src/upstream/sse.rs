@@ -60,7 +60,7 @@ impl SseSplitter {
         }
     }
 
-    /// ArgKind the next bytes of the body. Everything fed before must have been pulled: [`next`](Self::next) has
+    /// Takes the next bytes of the body. Everything fed before must have been pulled: [`next`](Self::next) has
     /// returned `None`.
     pub fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty(), "the last chunk was not pulled to its end");

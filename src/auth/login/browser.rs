@@ -50,7 +50,7 @@ pub enum PasteError {
 }
 
 impl BrowserLogin {
-    /// ArgKind a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
+    /// Takes a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
     /// behalf this is.
     pub async fn begin(
         auth_base: &BaseUrl,
@@ -120,7 +120,7 @@ impl Paste {
         (Paste { state, answers }, pasted)
     }
 
-    /// ArgKind a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
+    /// Takes a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
     /// state. Once one was taken the login is about to end, and what comes after makes no difference.
     pub fn submit(&self, input: &str) -> Result<(), PasteError> {
         let answer = self.read(input)?;

@@ -25,7 +25,7 @@ impl PreambleBuffer {
     pub const MAX_BYTES: usize = 64 * 1024;
     pub const MAX_TIME: Duration = Duration::from_secs(10);
 
-    /// ArgKind note of a preamble event of `len` bytes. Once released, always released.
+    /// Takes note of a preamble event of `len` bytes. Once released, always released.
     pub fn offer(&mut self, len: usize, now: At) -> PreambleState {
         self.bytes = self.bytes.saturating_add(len);
         let since = *self.since.get_or_insert(now);

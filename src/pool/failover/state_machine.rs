@@ -5,7 +5,7 @@ use super::failure_policy::{FailureAction, verdict};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
 use crate::pool::{AccountId, At, Demand, Failure, Pool, WhyNotEligible};
 
-/// One completion's way through the pool. PollRecord `next`, do as it says, report what happened, ask again.
+/// One completion's way through the pool. Ask `next`, do as it says, report what happened, ask again.
 #[derive(Clone, Debug)]
 pub struct Failover {
     demand: Demand,

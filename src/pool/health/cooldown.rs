@@ -38,7 +38,7 @@ pub struct Backoff {
 }
 
 impl Cooldown {
-    /// ArgKind over a newer report about the same limit. A guess gives way to anything; better evidence never gives
+    /// Takes over a newer report about the same limit. A guess gives way to anything; better evidence never gives
     /// way to a guess; of two that are equally founded the longer holds, so that a later report never shortens it.
     pub(crate) fn report(&mut self, new: Cooldown, now: At) {
         let seen = self.why.since.max(new.why.since);

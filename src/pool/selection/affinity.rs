@@ -44,7 +44,7 @@ impl Affinity {
         }
     }
 
-    /// ArgKind over what another sidecar noted later. What it noted by a clock that was set back since comes before
+    /// Takes over what another sidecar noted later. What it noted by a clock that was set back since comes before
     /// everything that is known here.
     pub fn absorb(&mut self, other: &Affinity, now: At) {
         for (session, seat) in &other.seats {

@@ -50,7 +50,7 @@ pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Pl
 }
 
 impl Pool {
-    /// ArgKind over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
+    /// Takes over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
     /// or as a new account at the end. Unlike what a file says, it counts however short it lives.
     pub fn sign_in(&mut self, was: Option<&AccountId>, signed_in: Account) {
         let known = was.into_iter().chain([&signed_in.id]).find_map(|id| self.by_id.get(id).copied());

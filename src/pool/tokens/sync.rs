@@ -26,7 +26,7 @@ impl SyncReport {
 }
 
 impl Pool {
-    /// ArgKind over the accounts of the file, matched by id. An account that is known keeps its health and whether it
+    /// Takes over the accounts of the file, matched by id. An account that is known keeps its health and whether it
     /// is disabled, and its credential unless the file's is as new or newer; the others leave the pool. Records of
     /// one identity, or of one refresh token, are folded into one account, which pin and sessions follow.
     pub fn sync(&mut self, loaded: Vec<Account>, now: At) -> SyncReport {

@@ -47,7 +47,7 @@ impl Choices {
         }
     }
 
-    /// ArgKind over what was chosen in another sidecar later than here. What was chosen here and is not noted yet is later
+    /// Takes over what was chosen in another sidecar later than here. What was chosen here and is not noted yet is later
     /// than anything that has been saved.
     pub(crate) fn take_later(&mut self, saved: &SavedState, pool: &mut Pool, now: At) {
         self.note(pool, now);

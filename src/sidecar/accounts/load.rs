@@ -43,7 +43,7 @@ impl Sidecar {
         self.take_state(saved, read);
     }
 
-    /// ArgKind over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
+    /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
     /// beside the first requests; what changed meanwhile is read once it has begun.
     pub async fn run_watch(self: Arc<Self>) {
         let watched = self.watched_files();

@@ -117,7 +117,7 @@ impl Sidecar {
         }
         let sidecar = self.clone();
         self.on_accounts_file(move |file| {
-            // Looked for again, now that reason else has a turn.
+            // Looked for again, now that nobody else has a turn.
             let unsaved = sidecar.unsaved_marks();
             file.change(|document| {
                 for (account, marks) in &unsaved {
@@ -145,7 +145,7 @@ impl Sidecar {
             .collect()
     }
 
-    /// ArgKind in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
+    /// Takes in what others saved, and puts what the pool knows then in its place. Accounts that this pool does not
     /// have stay as they are: they may be in the file of another agent dir.
     fn join_state(&self, saved: &mut SavedState, now: At) {
         self.take_state(saved.clone(), now);

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::view::EXPIRING;
 
-/// While the token at hand still lives, reason waits longer than this for a new one: the token endpoint may be slow,
+/// While the token at hand still lives, nobody waits longer than this for a new one: the token endpoint may be slow,
 /// and whoever holds a lock may be, too.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -206,7 +206,7 @@ impl Sidecar {
 
     fn why_not(&self, login: &LinkedCredential, seen: &SeenLogins) -> Option<WhyNotImported> {
         let why_not = seen.why_not(&fingerprint(login), self.is_consumed(&login.refresh))?;
-        // pi's login is merged and reason is linked: another program wrote the accounts file without the link. RefreshedTokens
+        // pi's login is merged and nobody is linked: another program wrote the accounts file without the link. Refreshed
         // like any other, its token would be burned in pi's file.
         let is_lost = why_not == WhyNotImported::AsLastTime && !self.is_linked() && !self.is_linked_in_file();
         (!is_lost).then_some(why_not)
@@ -252,7 +252,7 @@ impl Sidecar {
         }
     }
 
-    /// pi was logged out, by a file that parses and has no login: its account stays, and belongs to reason else now.
+    /// pi was logged out, by a file that parses and has no login: its account stays, and belongs to nobody else now.
     fn unlink(&self) -> Result<ImportAnswer, StorageError> {
         let linked: Vec<(AccountId, String)> = {
             let pool = self.pool();

@@ -187,7 +187,7 @@ impl Sidecar {
         .await
     }
 
-    /// ArgKind every record of the account out of the file, and the account with its pin out of the pool.
+    /// Takes every record of the account out of the file, and the account with its pin out of the pool.
     fn forget(&self, id: &AccountId) -> Result<(), StorageError> {
         let now = clock::now();
         let _turn = self.file_turn();

@@ -14,7 +14,7 @@ use crate::sidecar::credentials::token::Need;
 use crate::sidecar::usage::fetch::FetchTrigger;
 use crate::sidecar::{Sidecar, error, redact};
 
-/// Accounts that are seen to at the same time. Refresher among them still go one by one.
+/// Accounts that are seen to at the same time. Refreshes among them still go one by one.
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Result<RefreshAnswer, RpcError> {

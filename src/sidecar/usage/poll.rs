@@ -1,4 +1,4 @@
-//! Reads usage while reason asks for it, so that people see fresh numbers and predicted cooldowns end when they may. All
+//! Reads usage while nobody asks for it, so that people see fresh numbers and predicted cooldowns end when they may. All
 //! sidecars of the user take turns by a record in the state dir. No completion waits for any of it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -74,7 +74,7 @@ impl Sidecar {
         });
     }
 
-    /// Whoever asks on a client's behalf leaves a note, so that reason asks again soon.
+    /// Whoever asks on a client's behalf leaves a note, so that nobody asks again soon.
     pub(crate) async fn note_usage_asked(self: &Arc<Self>, id: &AccountId) {
         let id = id.clone();
         self.note(move |asks, _| asks.ask(&id, clock::now())).await;

@@ -27,7 +27,7 @@ pub fn examine(path: &Path) -> Result<PermissionFinding, StorageError> {
     }
 }
 
-/// ArgKind every right from others than the owner, and says what was found before.
+/// Takes every right from others than the owner, and says what was found before.
 pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
     let found = examine(path)?;
     if let PermissionFinding::Wide { mode } = found {

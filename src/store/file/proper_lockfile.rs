@@ -186,7 +186,7 @@ fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
     Ok(PathBuf::from(path))
 }
 
-/// ArgKind a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
+/// Takes a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
 fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     let seen = match mark_of(path) {
         Ok(seen) => seen,

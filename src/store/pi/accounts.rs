@@ -47,7 +47,7 @@ impl AccountsFile {
         &self.path
     }
 
-    /// ArgKind no lock: writers replace the file in one step, and the one that does not is waited for.
+    /// Takes no lock: writers replace the file in one step, and the one that does not is waited for.
     pub fn load(&self) -> Result<Loaded, StorageError> {
         let document = self.read()?.unwrap_or_default();
         Ok(Loaded {

@@ -144,7 +144,7 @@ fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
     priority
 }
 
-/// ArgKind members one by one and remembers which could not be taken.
+/// Takes members one by one and remembers which could not be taken.
 struct Reader<'a> {
     /// Of the object, with a dot behind it; empty for the file itself.
     path: String,

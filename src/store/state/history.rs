@@ -72,7 +72,7 @@ impl HistoryFile {
         Ok(())
     }
 
-    /// ArgKind the lock only when the file is damaged, which is then set aside as `history.jsonl.corrupt-<millis of now>`
+    /// Takes the lock only when the file is damaged, which is then set aside as `history.jsonl.corrupt-<millis of now>`
     /// and begun anew with what could be read of it.
     pub fn load(&self, now: At) -> Result<HistoryReading, StorageError> {
         let content = self.read()?;

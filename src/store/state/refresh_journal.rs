@@ -59,7 +59,7 @@ impl RefreshJournal {
         read(&self.dir.join(FILE_NAME)).map(Option::unwrap_or_default)
     }
 
-    /// What is known now; intents may be under way. ArgKind the lane only to set aside what does not parse: `Locked` when
+    /// What is known now; intents may be under way. Takes the lane only to set aside what does not parse: `Locked` when
     /// somebody refreshes just then, who may be about to write it anew.
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
         match self.look() {

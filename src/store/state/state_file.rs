@@ -62,7 +62,7 @@ impl StateFile {
         &self.path
     }
 
-    /// ArgKind the lock only to set a damaged file aside, as `state.json.corrupt-<millis of now>`.
+    /// Takes the lock only to set a damaged file aside, as `state.json.corrupt-<millis of now>`.
     pub fn load(&self, now: At) -> Result<LoadedState, StorageError> {
         match self.read() {
             Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
