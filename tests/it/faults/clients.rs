@@ -4,8 +4,8 @@ use std::thread;
 
 use serde_json::json;
 
+use super::fault_harness::{Client, FaultHarness};
 use super::matrix::{Case, connection_cases, hangs, row_cases, stream_cases};
-use super::theatre::{Client, Theatre};
 
 /// Long enough for a busy machine to answer what does not hang.
 const IDLE_MS: u64 = 1500;
@@ -30,37 +30,37 @@ fn a_client_that_stalls_sees_the_same() {
 #[test]
 fn a_client_that_cancels_gets_one_terminal_and_costs_no_account_anything() {
     let cases = [connection_cases(), stream_cases(16, 2)].concat();
-    let mut theatre = theatre(&cases);
+    let mut harness = harness(&cases);
     for (at, case) in cases.iter().enumerate() {
-        let seen = theatre.play(&name(at), &case.fault, json!({}), Client::Cancels);
+        let seen = harness.play(&name(at), &case.fault, json!({}), Client::Cancels);
         let cancelled = ["cancelled | ready | 1+0", "cancelled | ready | 0+0"].contains(&seen.as_str());
         // The end may have been faster, but for a case that hangs before it.
         let endless = hangs(case) && !case.expected.starts_with("done");
         let too_late = !endless && (seen == case.expected || seen.contains("cancelled"));
         assert!(cancelled || too_late, "{}: {seen}, or {}", case.name, case.expected);
     }
-    theatre.end();
+    harness.end();
 }
 
 /// One after the other, with one sidecar.
 fn play_all(cases: &[Case], client: Client) {
-    let mut theatre = theatre(cases);
+    let mut harness = harness(cases);
     let seen: Vec<(String, String)> = cases
         .iter()
         .enumerate()
-        .map(|(at, case)| (case.name.clone(), theatre.play(&name(at), &case.fault, json!({}), client)))
+        .map(|(at, case)| (case.name.clone(), harness.play(&name(at), &case.fault, json!({}), client)))
         .collect();
     compare(cases, &seen);
-    theatre.end();
+    harness.end();
 }
 
 /// All at once, each with a sidecar of its own, because each takes as long as a time-out.
 fn play_each(cases: &[Case], client: Client) {
     let seen = thread::scope(|scope| {
         let play = |case: &Case| {
-            let mut theatre = Theatre::of(["ada"]);
-            let seen = theatre.play("ada", &case.fault, json!({"idleTimeoutMs": IDLE_MS}), client);
-            theatre.end();
+            let mut harness = FaultHarness::of(["ada"]);
+            let seen = harness.play("ada", &case.fault, json!({"idleTimeoutMs": IDLE_MS}), client);
+            harness.end();
             (case.name.clone(), seen)
         };
         let running: Vec<_> = cases.iter().map(|case| scope.spawn(move || play(case))).collect();
@@ -76,9 +76,9 @@ fn compare(cases: &[Case], seen: &[(String, String)]) {
     assert!(differ.is_empty(), "(seen, expected): {differ:#?}");
 }
 
-fn theatre(cases: &[Case]) -> Theatre {
+fn harness(cases: &[Case]) -> FaultHarness {
     let names: Vec<String> = (0..cases.len()).map(name).collect();
-    Theatre::of(names.iter().map(String::as_str))
+    FaultHarness::of(names.iter().map(String::as_str))
 }
 
 fn name(at: usize) -> String {

@@ -9,9 +9,9 @@ use multicodex::sim::{Behaviour, Pace, Rule, SimAccount, StreamPlan};
 use serde_json::{Value, json};
 
 use super::complete;
-use crate::peer::Peer;
-use crate::skipped;
-use crate::world::World;
+use crate::env::RawClient;
+use crate::env::TestEnv;
+use crate::env::skip;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -25,26 +25,27 @@ fn libfaketime() -> Option<&'static Path> {
         roots.chain(beside).map(|dir| dir.join("faketime/libfaketimeMT.so.1")).find(|path| path.exists())
     });
     if found.is_none() {
-        skipped::for_want_of("libfaketime");
+        skip::skip_unless("libfaketime");
     }
     found.as_deref()
 }
 
 /// A sidecar with a clock of its own.
 struct Set {
-    peer: Peer,
+    peer: RawClient,
     clock: PathBuf,
 }
 
 impl Set {
-    fn spawn(world: &World) -> Option<Set> {
+    fn spawn(env: &TestEnv) -> Option<Set> {
         let library = libfaketime()?;
-        let clock = world.accounts_file().with_file_name("clock");
+        let clock = env.accounts_file().with_file_name("clock");
         fs::write(&clock, "+0").expect("writable");
-        let mut command = world.command();
+        let mut command = env.command(&["serve"]);
         command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
         command.envs([("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
-        let peer = Peer::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"]);
+        let peer =
+            RawClient::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"]);
         Some(Set { peer, clock })
     }
 
@@ -85,10 +86,10 @@ fn is_about(seconds: i64, expected: i64) -> bool {
 
 #[test]
 fn a_limit_is_over_when_the_clock_says_so_and_does_not_outlast_a_clock_that_is_set_back() {
-    let world = World::new([SimAccount::named("ada")]);
-    let Some(mut set) = Set::spawn(&world) else { return };
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let Some(mut set) = Set::spawn(&env) else { return };
     let limit = || Rule::next(1, Behaviour::usage_limit_for(HOUR));
-    world.sim().add_rule(limit());
+    env.sim().add_rule(limit());
     set.complete().expect_err("a limit");
     set.warns_of("no_available_account");
     assert_eq!(set.account()["state"], "cooling");
@@ -97,7 +98,7 @@ fn a_limit_is_over_when_the_clock_says_so_and_does_not_outlast_a_clock_that_is_s
     assert_eq!(set.account()["state"], "ready");
     set.complete().expect("the hour is over, by this clock");
     set.warns_of("clock_skew");
-    world.sim().add_rule(limit());
+    env.sim().add_rule(limit());
     set.complete().expect_err("a limit");
     set.warns_of("no_available_account");
     assert!(is_about(set.cooldown(), 3 * HOUR));
@@ -105,26 +106,26 @@ fn a_limit_is_over_when_the_clock_says_so_and_does_not_outlast_a_clock_that_is_s
     // Set right again, it cools for the hour that it was told, and not for three.
     set.set(0);
     assert!(is_about(set.cooldown(), HOUR));
-    let asked = world.sim().posts("ada");
+    let asked = env.sim().posts("ada");
     set.complete().expect_err("it cools");
     set.warns_of("no_available_account");
-    assert_eq!(world.sim().posts("ada"), asked);
+    assert_eq!(env.sim().posts("ada"), asked);
     // Nor does the next one, by what this one has stored.
     drop(set);
-    let mut set = Set::spawn(&world).expect("as before");
+    let mut set = Set::spawn(&env).expect("as before");
     assert!(is_about(set.cooldown(), HOUR));
     set.set(HOUR + 1);
     set.complete().expect("the hour is over");
     set.warns_of("clock_skew");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (0, 0));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (0, 0));
 }
 
 #[test]
 fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
-    let world = World::new([SimAccount::named("ada")]);
-    let Some(mut set) = Set::spawn(&world) else { return };
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let Some(mut set) = Set::spawn(&env) else { return };
     set.complete().expect("its token lives");
-    assert_eq!(world.sim().refreshes("ada"), 0);
+    assert_eq!(env.sim().refreshes("ada"), 0);
 
     // By this clock the token has expired. The new one counts from now, whatever date is written in it.
     set.set(30 * DAY);
@@ -132,27 +133,27 @@ fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
         set.complete().expect("renewed first");
     }
     set.warns_of("clock_skew");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 
     // The journal's times lie in the future now. Neither they nor the long life that the token seems to have stand in the
     // way when upstream refuses it.
     set.set(0);
     set.complete().expect("its token lives");
-    assert_eq!(world.sim().refreshes("ada"), 1);
-    world.sim().revoke_access("ada");
+    assert_eq!(env.sim().refreshes("ada"), 1);
+    env.sim().revoke_access("ada");
     set.complete().expect("renewed when it was refused");
     let token =
         set.peer.call("refresh", json!({"account": "ada@example.com", "force": true})).expect("results");
     assert_eq!(token["results"][0]["ok"], true, "{token}");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (3, 0));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (3, 0));
 }
 
 #[test]
 fn a_stream_neither_ends_early_nor_hangs_because_the_clock_is_set() {
     let slow = StreamPlan { pace: Pace { first_ms: 0, each_ms: 20 }, ..StreamPlan::deltas(20, 4) };
-    let world = World::new([SimAccount::named("ada")]);
-    world.sim().set_behaviour("ada", Behaviour::Stream(slow));
-    let Some(mut set) = Set::spawn(&world) else { return };
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    env.sim().set_behaviour("ada", Behaviour::Stream(slow));
+    let Some(mut set) = Set::spawn(&env) else { return };
     for ahead in [DAY, -DAY] {
         let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "idleTimeoutMs": 5_000, "deadlineMs": 15_000});
         set.peer.call("complete", params).expect("a subscription");

@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::complete;
-use crate::import::{auth_file, auth_json};
-use crate::peer::Peer;
-use crate::skipped;
-use crate::world::{World, eventually};
+use crate::env::RawClient;
+use crate::env::skip;
+use crate::env::{TestEnv, eventually_blocking};
+use crate::import::pi_and_codex::{auth_file, auth_json};
 
 const ADA: &str = "ada@example.com";
 
@@ -21,12 +21,12 @@ const ADA: &str = "ada@example.com";
 struct FailingDisk(Child);
 
 impl FailingDisk {
-    fn begin(sidecar: &Peer, calls: &str) -> FailingDisk {
+    fn begin(sidecar: &RawClient, calls: &str) -> FailingDisk {
         FailingDisk::of(sidecar, calls, "EIO", &[])
     }
 
     /// Only what is done to `paths`, or to any file when there are none.
-    fn of(sidecar: &Peer, calls: &str, error: &str, paths: &[&Path]) -> FailingDisk {
+    fn of(sidecar: &RawClient, calls: &str, error: &str, paths: &[&Path]) -> FailingDisk {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-o", "/dev/null", "-p", &sidecar.pid().to_string()]);
         strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
@@ -35,7 +35,7 @@ impl FailingDisk {
         }
         let child = strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let disk = FailingDisk(child.expect("it was tried before"));
-        eventually("strace has taken hold", || traced(sidecar.pid()));
+        eventually_blocking("strace has taken hold", || traced(sidecar.pid()));
         disk
     }
 }
@@ -51,7 +51,7 @@ fn strace_is_here() -> bool {
     other.kill().expect("our own");
     other.wait().expect("our own");
     if !here {
-        skipped::for_want_of("strace that may trace");
+        skip::skip_unless("strace that may trace");
     }
     here
 }
@@ -73,10 +73,10 @@ fn traced(pid: u32) -> bool {
     tracers.all(|status| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0")))
 }
 
-fn spawn(world: &World) -> Peer {
-    let mut command = world.command();
+fn spawn(env: &TestEnv) -> RawClient {
+    let mut command = env.command(&["serve"]);
     command.env("MULTICODEX_TEST_UPKEEP_MS", "100");
-    Peer::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"])
+    RawClient::initialized(command, &["accounts/changed", "status/changed", "refresh/progress"])
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn what_could_not_be_kept_is_not_refreshed_and_is_once_the_disk_works() {
         return;
     }
     for calls in ["fsync", "?rename,renameat,renameat2"] {
-        let world = World::new([SimAccount::named("ada"), SimAccount::named("bob")]);
-        let mut peer = spawn(&world);
+        let env = TestEnv::new([SimAccount::named("ada"), SimAccount::named("bob")]);
+        let mut peer = spawn(&env);
         peer.ignore("warning");
-        let before = fs::read(world.accounts_file()).expect("readable");
+        let before = fs::read(env.accounts_file()).expect("readable");
         let disk = FailingDisk::begin(&peer, calls);
         let error =
             peer.call("accounts/label", json!({"account": ADA, "label": "x"})).expect_err("not stored");
@@ -96,14 +96,16 @@ fn what_could_not_be_kept_is_not_refreshed_and_is_once_the_disk_works() {
         let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
         assert_eq!(answer["results"][0]["error"]["kind"], "storage", "{calls}: {answer}");
         complete(&mut peer).expect("completions go on");
-        assert_eq!(world.sim().refreshes("ada"), 0, "{calls}");
-        assert_eq!(fs::read(world.accounts_file()).expect("readable"), before, "{calls}");
+        assert_eq!(env.sim().refreshes("ada"), 0, "{calls}");
+        assert_eq!(fs::read(env.accounts_file()).expect("readable"), before, "{calls}");
         drop(disk);
         let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
         assert_eq!(answer["results"][0]["ok"], true, "{calls}: {answer}");
-        assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0), "{calls}");
+        assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0), "{calls}");
         // What was learned meanwhile may just be written.
-        eventually("nothing is left behind", || world.files().iter().all(|name| !name.ends_with(".tmp")));
+        eventually_blocking("nothing is left behind", || {
+            env.files().iter().all(|name| !name.ends_with(".tmp"))
+        });
     }
 }
 
@@ -112,14 +114,14 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     if !strace_is_here() {
         return;
     }
-    let world = World::new([]);
-    let login = world.sim().add_account(SimAccount::named("ada").with_first_token_for(-60));
-    fs::write(auth_file(&world), auth_json(&login)).expect("written");
-    let mut peer = spawn(&world);
+    let env = TestEnv::new([]);
+    let login = env.sim().add_account(SimAccount::named("ada").with_first_token_for(-60));
+    fs::write(auth_file(&env), auth_json(&login)).expect("written");
+    let mut peer = spawn(&env);
     // Its expired token is renewed by upkeep, if nothing else asks for it first.
-    world.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(5000));
+    env.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(5000));
     let token = peer.request("accounts/token", json!({"account": ADA}));
-    eventually("the token is on its way", || world.sim().refreshes("ada") > 0);
+    eventually_blocking("the token is on its way", || env.sim().refreshes("ada") > 0);
     let disk = FailingDisk::begin(&peer, "fsync");
     let token = peer.expect_response(token).expect("the new token")["accessToken"].take();
     let mut untold = vec!["could not be written to pi's auth.json", "lives in memory only"];
@@ -131,17 +133,17 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     complete(&mut peer).expect("the new token serves");
     let lacking = || {
         let token = token.as_str().expect("text");
-        [auth_file(&world), world.accounts_file()]
+        [auth_file(&env), env.accounts_file()]
             .into_iter()
             .filter(|file| !fs::read_to_string(file).expect("readable").contains(token))
             .count()
     };
     assert_eq!(lacking(), 2);
     drop(disk);
-    eventually("it was tried again", || lacking() == 0);
+    eventually_blocking("it was tried again", || lacking() == 0);
     drop(peer);
-    complete(&mut spawn(&world)).expect("after a restart, too");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
+    complete(&mut spawn(&env)).expect("after a restart, too");
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 }
 
 /// As on some drives in the network.
@@ -150,13 +152,13 @@ fn a_file_system_that_syncs_no_directories_takes_everything_all_the_same() {
     if !strace_is_here() {
         return;
     }
-    let world = World::new([SimAccount::named("ada")]);
-    let mut peer = spawn(&world);
-    let agent_dir = world.accounts_file().parent().map(Path::to_owned).expect("a folder");
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let mut peer = spawn(&env);
+    let agent_dir = env.accounts_file().parent().map(Path::to_owned).expect("a folder");
     let _disk = FailingDisk::of(&peer, "fsync", "EINVAL", &[&agent_dir, &agent_dir.join("state")]);
     let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
     assert_eq!(answer["results"][0]["ok"], true, "{answer}");
     peer.call("accounts/label", json!({"account": ADA, "label": "x"})).expect("stored");
-    assert!(fs::read_to_string(world.accounts_file()).expect("readable").contains(r#""email": "x""#));
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
+    assert!(fs::read_to_string(env.accounts_file()).expect("readable").contains(r#""email": "x""#));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 }

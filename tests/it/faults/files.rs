@@ -10,23 +10,23 @@ use multicodex::sim::SimAccount;
 use serde_json::json;
 
 use super::complete;
-use crate::peer::Peer;
-use crate::world::World;
+use crate::env::RawClient;
+use crate::env::TestEnv;
 
 const TOKEN_OF_ADA: &str = "ada@example.com";
 
 /// Ada's token has expired, and bob's lives.
-fn world() -> World {
-    World::new([SimAccount::named("ada").with_first_token_for(-60), SimAccount::named("bob")])
+fn env() -> TestEnv {
+    TestEnv::new([SimAccount::named("ada").with_first_token_for(-60), SimAccount::named("bob")])
 }
 
-fn folder(world: &World) -> PathBuf {
-    world.accounts_file().parent().expect("a folder").to_owned()
+fn folder(env: &TestEnv) -> PathBuf {
+    env.accounts_file().parent().expect("a folder").to_owned()
 }
 
 /// The sidecar without the right to pass over permissions, which only root has.
-fn bound_by_permissions(world: &World) -> Command {
-    let served = world.command();
+fn bound_by_permissions(env: &TestEnv) -> Command {
+    let served = env.command(&["serve"]);
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-dac_override,-dac_read_search,-fowner"]);
     command.arg(served.get_program()).args(served.get_args());
@@ -37,8 +37,8 @@ fn bound_by_permissions(world: &World) -> Command {
     }
 }
 
-fn spawn(command: Command) -> Peer {
-    Peer::initialized(command, &["warning", "accounts/changed", "status/changed", "refresh/progress"])
+fn spawn(command: Command) -> RawClient {
+    RawClient::initialized(command, &["warning", "accounts/changed", "status/changed", "refresh/progress"])
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -46,66 +46,66 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 /// Bob answers, ada's token is not refreshed because the result could not be kept, and nothing is harmed.
-fn lives_without_writing(world: &World, peer: &mut Peer) {
+fn lives_without_writing(env: &TestEnv, peer: &mut RawClient) {
     let error = peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect_err("not refreshed");
     assert_eq!(error["data"]["kind"], "storage", "{error}");
     let answer = complete(peer).expect("bob answers");
     assert!(answer["response"]["status"] == "completed", "{answer}");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().posts("bob")), (0, 1));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().posts("bob")), (0, 1));
 }
 
 /// What could not be done before is done now.
-fn recovers(world: &World, peer: &mut Peer) {
+fn recovers(env: &TestEnv, peer: &mut RawClient) {
     peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect("refreshed");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0));
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 }
 
 #[test]
 fn a_read_only_agent_folder_costs_only_what_must_be_written() {
-    let world = world();
-    let before = fs::read(world.accounts_file()).expect("readable");
-    let mut peer = spawn(bound_by_permissions(&world));
-    set_mode(&folder(&world), 0o555);
-    lives_without_writing(&world, &mut peer);
-    assert_eq!(fs::read(world.accounts_file()).expect("readable"), before);
-    set_mode(&folder(&world), 0o700);
-    recovers(&world, &mut peer);
+    let env = env();
+    let before = fs::read(env.accounts_file()).expect("readable");
+    let mut peer = spawn(bound_by_permissions(&env));
+    set_mode(&folder(&env), 0o555);
+    lives_without_writing(&env, &mut peer);
+    assert_eq!(fs::read(env.accounts_file()).expect("readable"), before);
+    set_mode(&folder(&env), 0o700);
+    recovers(&env, &mut peer);
 }
 
 #[test]
 fn a_read_only_state_folder_costs_only_what_must_be_written() {
-    let world = world();
-    let mut peer = spawn(bound_by_permissions(&world));
-    let state = folder(&world).join("state");
+    let env = env();
+    let mut peer = spawn(bound_by_permissions(&env));
+    let state = folder(&env).join("state");
     complete(&mut peer).expect("bob answers");
-    world.sim().reset();
+    env.sim().reset();
     for entry in fs::read_dir(&state).expect("the state folder") {
         set_mode(&entry.expect("an entry").path(), 0o400);
     }
     set_mode(&state, 0o500);
-    lives_without_writing(&world, &mut peer);
+    lives_without_writing(&env, &mut peer);
     set_mode(&state, 0o700);
     for entry in fs::read_dir(&state).expect("the state folder") {
         set_mode(&entry.expect("an entry").path(), 0o600);
     }
-    recovers(&world, &mut peer);
+    recovers(&env, &mut peer);
 }
 
 #[test]
 fn accounts_that_may_not_be_read_are_not_taken_for_none() {
     for broken in ["permission denied", "EIO"] {
-        let world = world();
-        let kept = folder(&world).join("kept");
-        let mut peer = spawn(bound_by_permissions(&world));
+        let env = env();
+        let kept = folder(&env).join("kept");
+        let mut peer = spawn(bound_by_permissions(&env));
         match broken {
             "EIO" => {
                 // In one step: a file that is missing for a moment is one without accounts.
-                fs::hard_link(world.accounts_file(), &kept).expect("kept");
-                let unreadable = folder(&world).join("unreadable");
+                fs::hard_link(env.accounts_file(), &kept).expect("kept");
+                let unreadable = folder(&env).join("unreadable");
                 symlink("/proc/self/mem", &unreadable).expect("a link");
-                fs::rename(unreadable, world.accounts_file()).expect("moved");
+                fs::rename(unreadable, env.accounts_file()).expect("moved");
             }
-            _ => set_mode(&world.accounts_file(), 0o000),
+            _ => set_mode(&env.accounts_file(), 0o000),
         }
         let warning = peer.expect_notification("warning");
         assert_eq!(warning["kind"], "corrupt_file", "{broken}: {warning}");
@@ -116,40 +116,40 @@ fn accounts_that_may_not_be_read_are_not_taken_for_none() {
         assert_eq!(error.expect_err("cannot be stored")["data"]["kind"], "storage", "{broken}");
         drop(peer);
         // Nor by one that starts now.
-        let mut peer = spawn(bound_by_permissions(&world));
+        let mut peer = spawn(bound_by_permissions(&env));
         assert_eq!(peer.call("accounts", json!({})).expect("a list")["accounts"], json!([]), "{broken}");
         match broken {
-            "EIO" => fs::rename(&kept, world.accounts_file()).expect("moved"),
-            _ => set_mode(&world.accounts_file(), 0o600),
+            "EIO" => fs::rename(&kept, env.accounts_file()).expect("moved"),
+            _ => set_mode(&env.accounts_file(), 0o600),
         }
         while peer.call("accounts", json!({})).expect("a list")["accounts"] == json!([]) {
             peer.expect_notification("accounts/changed");
         }
-        recovers(&world, &mut peer);
+        recovers(&env, &mut peer);
     }
 }
 
 #[test]
 fn a_folder_that_goes_away_is_made_again_when_there_is_something_to_keep() {
-    let world = world();
-    let mut peer = spawn(world.command());
+    let env = env();
+    let mut peer = spawn(env.command(&["serve"]));
     complete(&mut peer).expect("bob answers, or ada");
-    let (state, refreshed) = (folder(&world).join("state"), world.sim().refreshes("ada"));
+    let (state, refreshed) = (folder(&env).join("state"), env.sim().refreshes("ada"));
     fs::remove_dir_all(&state).expect("our own");
     peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect("kept all the same");
     assert_eq!(fs::metadata(&state).expect("there again").permissions().mode() & 0o777, 0o700);
     assert!(state.join("state.json").exists());
-    assert!(world.sim().refreshes("ada") == refreshed && world.sim().reused() == 0);
+    assert!(env.sim().refreshes("ada") == refreshed && env.sim().reused() == 0);
 }
 
 #[test]
 fn a_full_disk_costs_only_what_must_be_written() {
-    let world = world();
-    let Some(disk) = SmallDisk::at(&folder(&world).join("state")) else { return };
-    let mut peer = spawn(world.command());
+    let env = env();
+    let Some(disk) = SmallDisk::at(&folder(&env).join("state")) else { return };
+    let mut peer = spawn(env.command(&["serve"]));
     complete(&mut peer).expect("an answer");
-    let refreshed = world.sim().refreshes("ada");
-    world.sim().reset();
+    let refreshed = env.sim().refreshes("ada");
+    env.sim().reset();
     disk.fill();
     // Whatever happens to ada, bob's choice cannot be kept, and that is said.
     let refused = peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect_err("no room");
@@ -158,20 +158,20 @@ fn a_full_disk_costs_only_what_must_be_written() {
     complete(&mut peer).expect("completions go on");
     let error = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
     assert_eq!(error["results"][0]["error"]["kind"], "storage", "{error}");
-    assert_eq!(world.sim().refreshes("ada"), 0, "what cannot be kept is not refreshed");
+    assert_eq!(env.sim().refreshes("ada"), 0, "what cannot be kept is not refreshed");
     disk.empty();
     let done = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
     assert_eq!(done["results"][0]["ok"], true, "{done}");
-    assert_eq!((world.sim().refreshes("ada"), world.sim().reused()), (1, 0), "after {refreshed}");
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0), "after {refreshed}");
     drop(peer);
 }
 
 #[test]
 fn attempts_that_a_full_disk_took_in_part_are_counted_once() {
-    let world = world();
-    let Some(disk) = SmallDisk::at(&folder(&world).join("state")) else { return };
-    let mut peer = spawn(world.command());
-    let attempts = |peer: &mut Peer| {
+    let env = env();
+    let Some(disk) = SmallDisk::at(&folder(&env).join("state")) else { return };
+    let mut peer = spawn(env.command(&["serve"]));
+    let attempts = |peer: &mut RawClient| {
         let history = peer.call("history", json!({"limit": 1000})).expect("a history");
         history["attempts"].as_array().map(Vec::len)
     };
@@ -191,8 +191,8 @@ fn attempts_that_a_full_disk_took_in_part_are_counted_once() {
 /// What is too large is not read again, so that nothing could be kept any more.
 #[test]
 fn names_of_any_length_do_not_fill_the_state_dir() {
-    let world = world();
-    let mut peer = spawn(world.command());
+    let env = env();
+    let mut peer = spawn(env.command(&["serve"]));
     let long = "x".repeat(1 << 20);
     let ask = |model: &str| json!({"request": {"model": model, "input": []}, "sessionId": long});
     let refused = peer.call("complete/collect", ask(&long)).expect_err("no model is called that");
@@ -203,25 +203,25 @@ fn names_of_any_length_do_not_fill_the_state_dir() {
     assert_eq!(rotation["order"][0]["reasons"][0], "served this session last");
     peer.call("status", json!({"sessionId": long})).expect("a footer");
     drop(peer);
-    let state = fs::metadata(folder(&world).join("state/state.json")).expect("saved");
+    let state = fs::metadata(folder(&env).join("state/state.json")).expect("saved");
     assert!(state.len() < 64 << 10, "{} bytes", state.len());
 }
 
 /// As an earlier version kept them.
 #[test]
 fn a_session_that_was_saved_by_its_whole_name_stays_where_it_is() {
-    let world = world();
+    let env = env();
     let long = "x".repeat(1 << 10);
-    let mut peer = spawn(world.command());
+    let mut peer = spawn(env.command(&["serve"]));
     let ask = json!({"request": {"model": "gpt-6.1-sol", "input": []}, "sessionId": long});
     let answer = peer.call("complete/collect", ask).expect("an answer");
     drop(peer);
-    let path = folder(&world).join("state/state.json");
+    let path = folder(&env).join("state/state.json");
     let mut state: serde_json::Value =
         serde_json::from_slice(&fs::read(&path).expect("saved")).expect("JSON");
     state["sessions"][0]["session"] = json!(long);
     fs::write(&path, state.to_string()).expect("written");
-    let mut peer = spawn(world.command());
+    let mut peer = spawn(env.command(&["serve"]));
     let rotation = peer.call("rotation", json!({"sessionId": long})).expect("an order");
     assert_eq!(rotation["order"][0]["account"], answer["account"]);
     assert_eq!(rotation["order"][0]["reasons"][0], "served this session last");

@@ -4,16 +4,16 @@
 mod clients;
 mod clock;
 mod failing_disk;
+mod fault_harness;
 mod files;
 mod matrix;
 mod process;
 mod resources;
-mod theatre;
 
 use serde_json::{Value, json};
 
-use crate::peer::Peer;
+use crate::env::RawClient;
 
-fn complete(peer: &mut Peer) -> Result<Value, Value> {
+fn complete(peer: &mut RawClient) -> Result<Value, Value> {
     peer.call("complete/collect", json!({"request": {"model": "gpt-6.1-sol", "input": []}}))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::peer::DEADLINE;
+use crate::env::DEADLINE;
 
 /// Connections that are kept for the next request.
 const KEPT_DESCRIPTORS: usize = 3;

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{command, completed, get, kind, peer, redirect};
-use crate::peer::{Framing, Peer};
-use crate::world::World;
+use crate::env::TestEnv;
+use crate::env::{Framing, RawClient};
 
 #[test]
 fn logins_end_each_for_itself() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    let mut peer = peer(&world);
-    let start = |peer: &mut Peer| peer.call("login", json!({})).expect("a login");
+    let env = TestEnv::new([]);
+    env.sim().add_account(SimAccount::named("ada"));
+    let mut peer = peer(&env);
+    let start = |peer: &mut RawClient| peer.call("login", json!({})).expect("a login");
     let (first, second, third) = (start(&mut peer), start(&mut peer), start(&mut peer));
     let id = |started: &Value| json!({"loginId": started["loginId"]});
     let waits = [&first, &second].map(|started| peer.request("login/wait", id(started)));
@@ -34,10 +34,10 @@ fn logins_end_each_for_itself() {
     assert_eq!(kind(&peer.call("login", json!({"label": "  "})).expect_err("blank")).0, -32602);
 
     // The one whose wait was given up goes on, and so does the other.
-    get(redirect(&world, &third, "ada").as_str());
+    get(redirect(&env, &third, "ada").as_str());
     assert_eq!(completed(&mut peer)["loginId"], third["loginId"]);
-    world.sim().add_account(SimAccount::named("bob"));
-    get(redirect(&world, &second, "bob").as_str());
+    env.sim().add_account(SimAccount::named("bob"));
+    get(redirect(&env, &second, "bob").as_str());
     let account = peer.expect_response(waits[1]).expect("an account");
     assert_eq!(account["account"]["label"], "bob@example.com");
     assert_eq!(completed(&mut peer)["ok"], true);
@@ -45,8 +45,8 @@ fn logins_end_each_for_itself() {
 
 #[test]
 fn logins_that_are_begun_at_once_are_bounded_as_others_are() {
-    let world = World::new([]);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([]);
+    let mut peer = peer(&env);
     peer.ignore("login/completed");
     let batch: Vec<Value> = (1000..1040).map(|id| json!({"id": id, "method": "login"})).collect();
     peer.send(&json!(batch));
@@ -67,11 +67,11 @@ fn logins_that_are_begun_at_once_are_bounded_as_others_are() {
 
 #[test]
 fn a_login_that_nobody_finishes_expires() {
-    let world = World::new([]);
-    world.sim().set_device_interval(1);
-    let mut command = command(&world);
+    let env = TestEnv::new([]);
+    env.sim().set_device_interval(1);
+    let mut command = command(&env);
     command.env("MULTICODEX_TEST_LOGIN_LIVES_MS", "200");
-    let mut peer = Peer::spawn(command, Framing::Lines);
+    let mut peer = RawClient::spawn(command, Framing::Lines);
     peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("a handshake");
     for flow in ["browser", "device"] {
         let started = peer.call("login", json!({"flow": flow})).expect("a login");
@@ -83,10 +83,10 @@ fn a_login_that_nobody_finishes_expires() {
 
 #[test]
 fn an_exchange_that_fails_stores_nothing() {
-    let world = World::new([SimAccount::named("ada")]);
-    world.sim().add_account(SimAccount::named("bob"));
-    let mut peer = peer(&world);
-    let before = fs::read(world.accounts_file()).expect("a file");
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    env.sim().add_account(SimAccount::named("bob"));
+    let mut peer = peer(&env);
+    let before = fs::read(env.accounts_file()).expect("a file");
     let row = |name: &str| Behaviour::row(name).expect("a row");
     let html = Behaviour::Answer(Answer::json(200, json!("<html>")));
     for (fault, status) in [
@@ -97,9 +97,9 @@ fn an_exchange_that_fails_stores_nothing() {
         (row("invalid_grant"), json!(400)),
         (Behaviour::Cut, Value::Null),
     ] {
-        world.sim().add_rule(Rule::next(1, fault.clone()).on(Route::Token));
+        env.sim().add_rule(Rule::next(1, fault.clone()).on(Route::Token));
         let started = peer.call("login", json!({})).expect("a login");
-        let (_, page) = get(redirect(&world, &started, "bob").as_str());
+        let (_, page) = get(redirect(&env, &started, "bob").as_str());
         assert!(page.contains("The login failed"), "{fault:?}: {page}");
         let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("it failed");
         assert_eq!(
@@ -112,21 +112,21 @@ fn an_exchange_that_fails_stores_nothing() {
     // A file that cannot be written is told as what it is, and left alone.
     let started = peer.call("login", json!({})).expect("a login");
     peer.ignore("warning");
-    fs::write(world.accounts_file(), "{broken").expect("our own file");
+    fs::write(env.accounts_file(), "{broken").expect("our own file");
     let error = peer.call("login", json!({})).expect_err("it could not be stored");
     assert_eq!(kind(&error), (-32016, "storage"));
-    get(redirect(&world, &started, "bob").as_str());
+    get(redirect(&env, &started, "bob").as_str());
     let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("not stored");
     assert_eq!(kind(&error), (-32016, "storage"));
     assert_eq!(completed(&mut peer)["error"]["kind"], "storage");
-    assert_eq!(fs::read(world.accounts_file()).expect("a file"), b"{broken");
-    fs::write(world.accounts_file(), before).expect("our own file");
+    assert_eq!(fs::read(env.accounts_file()).expect("a file"), b"{broken");
+    fs::write(env.accounts_file(), before).expect("our own file");
 }
 
 #[test]
 fn the_end_of_the_process_ends_the_logins() {
-    let world = World::new([]);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([]);
+    let mut peer = peer(&env);
     let started = peer.call("login", json!({})).expect("a login");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
     let port = redirect_port(&started);

@@ -3,7 +3,7 @@
 
 mod endings;
 mod pi;
-mod surroundings;
+mod process_env;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,18 +15,18 @@ use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::peer::{DEADLINE, Framing, Peer};
-use crate::world::{World, eventually};
+use crate::env::{DEADLINE, Framing, RawClient};
+use crate::env::{TestEnv, eventually_blocking};
 
-/// A world whose callbacks may listen anywhere, so that tests do not get into each other's way.
-pub fn command(world: &World) -> Command {
-    let mut command = world.command();
+/// A env whose callbacks may listen anywhere, so that tests do not get into each other's way.
+pub fn command(env: &TestEnv) -> Command {
+    let mut command = env.command(&["serve"]);
     command.env("MULTICODEX_TEST_CALLBACK_PORTS", "0");
     command
 }
 
-fn peer(world: &World) -> Peer {
-    let mut peer = Peer::spawn(command(world), Framing::Lines);
+fn peer(env: &TestEnv) -> RawClient {
+    let mut peer = RawClient::spawn(command(env), Framing::Lines);
     peer.ignore("accounts/changed");
     peer.call(
         "initialize",
@@ -37,8 +37,8 @@ fn peer(world: &World) -> Peer {
 }
 
 /// The browser follows the login's address as this account, up to the redirect; that address is given.
-pub fn redirect(world: &World, started: &Value, name: &str) -> Url {
-    world.sim().set_visitor(Some(name));
+pub fn redirect(env: &TestEnv, started: &Value, name: &str) -> Url {
+    env.sim().set_visitor(Some(name));
     let (status, answer) = get(started["url"].as_str().expect("an address"));
     assert_eq!(status, 302, "{answer}");
     let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).expect("a redirect");
@@ -59,8 +59,8 @@ pub fn get(url: &str) -> (u16, String) {
     (answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status"), answer)
 }
 
-fn file(world: &World) -> Value {
-    let text = fs::read_to_string(world.accounts_file()).expect("an accounts file");
+fn file(env: &TestEnv) -> Value {
+    let text = fs::read_to_string(env.accounts_file()).expect("an accounts file");
     serde_json::from_str(&text).expect("it parses")
 }
 
@@ -77,20 +77,20 @@ fn kind(error: &Value) -> (i64, &str) {
     (error["code"].as_i64().expect("a code"), error["data"]["kind"].as_str().expect("a kind"))
 }
 
-fn completed(peer: &mut Peer) -> Value {
+fn completed(peer: &mut RawClient) -> Value {
     peer.expect_notification("login/completed")
 }
 
 #[test]
 fn a_browser_comes_back_and_a_new_account_is_there() {
-    let world = World::new([SimAccount::named("ada")]);
-    world.sim().add_account(SimAccount::named("bob"));
-    let mut peer = peer(&world);
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    env.sim().add_account(SimAccount::named("bob"));
+    let mut peer = peer(&env);
     let started = peer.call("login", json!({})).expect("a login");
     assert_eq!((&started["flow"], started.get("userCode")), (&json!("browser"), None));
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
 
-    let callback = redirect(&world, &started, "bob");
+    let callback = redirect(&env, &started, "bob");
     let port = callback.port().expect("a port");
     assert_eq!(get(&format!("http://127.0.0.1:{port}/")).0, 404);
     assert_eq!(get(&format!("http://127.0.0.1:{port}/auth/callback?code=x&state=y")).0, 400);
@@ -110,30 +110,30 @@ fn a_browser_comes_back_and_a_new_account_is_there() {
     assert_eq!(again["account"]["id"], account["id"]);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the port is still open");
 
-    let file = file(&world);
+    let file = file(&env);
     assert_eq!(file["accounts"][0]["email"], "ada@example.com");
     assert_eq!(file["accounts"][1]["email"], "bob@example.com");
     assert_eq!(file["accounts"][1]["accountId"], "ws-bob");
-    let mode = fs::metadata(world.accounts_file()).expect("a file").permissions().mode();
+    let mode = fs::metadata(env.accounts_file()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // It is an account like any other: upstream takes its token, also after a restart.
     let used = json!({"account": "bob@example.com", "request": {"model": "gpt-6.1-sol", "input": []}});
     let answer = peer.call("complete/collect", used.clone()).expect("a completion");
     assert_eq!(answer["account"], account["id"]);
     drop(peer);
-    let mut restarted = world.peer();
+    let mut restarted = env.raw_client();
     assert_eq!(restarted.call("complete/collect", used).expect("a completion")["account"], account["id"]);
-    assert_eq!(world.sim().requests("bob", Route::Token), 1);
+    assert_eq!(env.sim().requests("bob", Route::Token), 1);
 }
 
 #[test]
 fn whatever_is_pasted_is_taken_and_a_mistake_can_be_mended() {
-    let world = World::new([]);
+    let env = TestEnv::new([]);
     for (nth, name) in ["ada", "bob", "cleo"].into_iter().enumerate() {
-        world.sim().add_account(SimAccount::named(name));
-        let mut peer = peer(&world);
+        env.sim().add_account(SimAccount::named(name));
+        let mut peer = peer(&env);
         let started = peer.call("login", json!({})).expect("a login");
-        let redirect = redirect(&world, &started, name);
+        let redirect = redirect(&env, &started, name);
         let member = |name: &str| redirect.query_pairs().find(|(key, _)| key == name).expect("a member").1;
         let input = match nth {
             0 => redirect.to_string(),
@@ -153,15 +153,15 @@ fn whatever_is_pasted_is_taken_and_a_mistake_can_be_mended() {
         let late = peer.call("login/submit", submit("too late")).expect("the same account");
         assert_eq!(late["account"]["id"], account["id"]);
     }
-    assert_eq!(file(&world)["accounts"].as_array().map(Vec::len), Some(3));
+    assert_eq!(file(&env)["accounts"].as_array().map(Vec::len), Some(3));
 }
 
 #[test]
 fn a_device_login_waits_for_its_code_to_be_granted() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    world.sim().set_device_interval(1);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([]);
+    env.sim().add_account(SimAccount::named("ada"));
+    env.sim().set_device_interval(1);
+    let mut peer = peer(&env);
     let started = peer.call("login", json!({"flow": "device", "label": "work"})).expect("a login");
     let (url, code) = (started["url"].as_str(), started["userCode"].as_str().expect("a code"));
     assert!(url.is_some_and(|url| url.ends_with("/codex/device")), "{url:?}");
@@ -169,10 +169,10 @@ fn a_device_login_waits_for_its_code_to_be_granted() {
     let submit = json!({"loginId": started["loginId"], "input": "ac_1"});
     assert_eq!(kind(&peer.call("login/submit", submit).expect_err("no paste")).0, -32602);
     let wait = peer.request("login/wait", id);
-    eventually("the code was asked about", || {
-        world.sim().log().iter().any(|logged| logged.route == Some(Route::DevicePoll))
+    eventually_blocking("the code was asked about", || {
+        env.sim().log().iter().any(|logged| logged.route == Some(Route::DevicePoll))
     });
-    assert!(world.sim().grant_device(code, "ada"));
+    assert!(env.sim().grant_device(code, "ada"));
     let account = peer.expect_response(wait).expect("an account")["account"].take();
     assert_eq!((&account["label"], &account["email"]), (&json!("work"), &json!("ada@example.com")));
     assert_eq!(completed(&mut peer)["account"], account["id"]);
@@ -180,15 +180,15 @@ fn a_device_login_waits_for_its_code_to_be_granted() {
 
 #[test]
 fn a_device_login_fails_with_the_server_s_reason() {
-    let world = World::new([]);
-    world.sim().set_device_interval(1);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([]);
+    env.sim().set_device_interval(1);
+    let mut peer = peer(&env);
     let row = |name: &str| Behaviour::row(name).expect("a row");
-    world.sim().add_rule(Rule::next(1, row("device_off")).on(Route::DeviceCode));
+    env.sim().add_rule(Rule::next(1, row("device_off")).on(Route::DeviceCode));
     let error = peer.call("login", json!({"flow": "device"})).expect_err("not offered");
     assert_eq!(kind(&error), (-32014, "login_failed"));
     for (fault, expected) in [("device_expired", "login_expired"), ("device_denied", "login_failed")] {
-        world.sim().add_rule(Rule::next(1, row(fault)).on(Route::DevicePoll));
+        env.sim().add_rule(Rule::next(1, row(fault)).on(Route::DevicePoll));
         let started = peer.call("login", json!({"flow": "device"})).expect("a login");
         let error = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect_err("it failed");
         assert_eq!(kind(&error), (-32014, expected), "{fault}");
@@ -198,24 +198,24 @@ fn a_device_login_fails_with_the_server_s_reason() {
 }
 
 /// Until the first account in the file is marked as in need of a login.
-fn until_marked(world: &World) {
-    eventually("it is marked", || file(world)["accounts"][0]["needsReauth"] == true);
+fn until_marked(env: &TestEnv) {
+    eventually_blocking("it is marked", || file(env)["accounts"][0]["needsReauth"] == true);
 }
 
 #[test]
 fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     let mut dead = SimAccount::named("ada");
     dead.first_expires_in = Some(-60);
-    let world = World::new([dead, SimAccount::named("bob")]);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([dead, SimAccount::named("bob")]);
+    let mut peer = peer(&env);
     peer.ignore("warning");
     let ada = peer.call("accounts/label", json!({"account": "ada@example.com", "label": "mine"}));
     let ada = ada.expect("an account")["account"]["id"].clone();
     let refused = Behaviour::row("refresh_token_reused").expect("a row");
-    world.sim().add_rule(Rule::next(1, refused).of("ada").on(Route::Token));
+    env.sim().add_rule(Rule::next(1, refused).of("ada").on(Route::Token));
     let used = json!({"account": "mine", "request": {"model": "gpt-6.1-sol", "input": []}});
     peer.call("complete/collect", used.clone()).expect_err("the login is dead");
-    let state = |peer: &mut Peer| {
+    let state = |peer: &mut RawClient| {
         let list = peer.call("accounts", json!({})).expect("accounts");
         list["accounts"][0]["state"].as_str().map(str::to_owned)
     };
@@ -224,19 +224,19 @@ fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     // Someone else than was asked for.
     let started = peer.call("reauth", json!({"account": "mine"})).expect("a login");
     // Written a moment after it was found out, and not by what follows.
-    until_marked(&world);
-    let before = fs::read(world.accounts_file()).expect("a file");
+    until_marked(&env);
+    let before = fs::read(env.accounts_file()).expect("a file");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
-    let (status, page) = get(redirect(&world, &started, "bob").as_str());
+    let (status, page) = get(redirect(&env, &started, "bob").as_str());
     assert!(status == 200 && page.contains("The login failed"), "{page}");
     let error = peer.expect_response(wait).expect_err("another identity");
     assert_eq!(kind(&error), (-32014, "identity_mismatch"));
     assert_eq!((&error["data"]["account"], completed(&mut peer)["ok"].take()), (&ada, json!(false)));
-    assert_eq!(fs::read(world.accounts_file()).expect("a file"), before, "something was stored");
+    assert_eq!(fs::read(env.accounts_file()).expect("a file"), before, "something was stored");
 
     let started = peer.call("reauth", json!({"account": "mine"})).expect("a login");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
-    get(redirect(&world, &started, "ada").as_str());
+    get(redirect(&env, &started, "ada").as_str());
     let account = peer.expect_response(wait).expect("an account")["account"].take();
     assert_eq!(
         (&account["id"], &account["label"], &account["state"]),
@@ -248,27 +248,27 @@ fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     // `login` finds the account, too, and keeps the label it has.
     peer.call("accounts/use", json!({"account": "mine"})).expect("pinned");
     let started = peer.call("login", json!({"label": "other"})).expect("a login");
-    get(redirect(&world, &started, "ada").as_str());
+    get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["account"], ada);
     let list = peer.call("accounts", json!({})).expect("accounts");
     assert_eq!((labels(&list), &list["pinned"]), (vec!["mine", "bob@example.com"], &ada));
     // Without a name it is the active one that is renewed.
     let started = peer.call("reauth", json!({})).expect("a login");
-    get(redirect(&world, &started, "ada").as_str());
+    get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["account"], ada);
-    assert!(file(&world)["accounts"][0].get("needsReauth").is_none());
+    assert!(file(&env)["accounts"][0].get("needsReauth").is_none());
 }
 
 #[test]
 fn one_e_mail_in_two_workspaces_is_two_accounts() {
-    let world = World::new([SimAccount::named("ada")]);
+    let env = TestEnv::new([SimAccount::named("ada")]);
     let mut other = SimAccount::named("ada-at-work");
     other.email = "ada@example.com".to_owned();
     other.workspace_id = "ws-work-0001".to_owned();
-    world.sim().add_account(other);
-    let mut peer = peer(&world);
+    env.sim().add_account(other);
+    let mut peer = peer(&env);
     let started = peer.call("login", json!({})).expect("a login");
-    get(redirect(&world, &started, "ada-at-work").as_str());
+    get(redirect(&env, &started, "ada-at-work").as_str());
     assert_eq!(completed(&mut peer)["ok"], true);
     let list = peer.call("accounts", json!({})).expect("accounts");
     assert_eq!(labels(&list), ["ada@example.com", "ada@example.com [ws-work-]"]);
@@ -278,16 +278,16 @@ fn one_e_mail_in_two_workspaces_is_two_accounts() {
 
 #[test]
 fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
+    let env = TestEnv::new([]);
+    env.sim().add_account(SimAccount::named("ada"));
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let mut command = world.command();
+    let mut command = env.command(&["serve"]);
     command.env("MULTICODEX_TEST_CALLBACK_PORTS", port).args(["--max-requests", "1"]);
-    let mut peer = Peer::spawn(command, Framing::Lines);
+    let mut peer = RawClient::spawn(command, Framing::Lines);
     let started = peer.call("login", json!({})).expect("a login");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
-    let callback = redirect(&world, &started, "ada");
+    let callback = redirect(&env, &started, "ada");
     assert_eq!(callback.port(), Some(1455));
     let submit = json!({"loginId": started["loginId"], "input": callback.as_str()});
     let submitted = peer.call("login/submit", submit).expect("an account");
@@ -298,18 +298,18 @@ fn taken_ports_leave_pasting_and_waits_count_towards_no_limit() {
 fn a_refresh_under_way_does_not_take_the_place_of_a_login() {
     let mut expired = SimAccount::named("ada");
     expired.first_expires_in = Some(-60);
-    let world = World::new([expired]);
+    let env = TestEnv::new([expired]);
     let slow = Rule::next(1, Behaviour::Normal).of("ada").on(Route::Token).delayed(800);
-    world.sim().add_rule(slow);
-    let mut peer = peer(&world);
+    env.sim().add_rule(slow);
+    let mut peer = peer(&env);
     let refreshing = peer.request("accounts/use", json!({"account": "ada@example.com"}));
-    eventually("it is being refreshed", || world.sim().refreshes("ada") > 0);
+    eventually_blocking("it is being refreshed", || env.sim().refreshes("ada") > 0);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
-    get(redirect(&world, &started, "ada").as_str());
+    get(redirect(&env, &started, "ada").as_str());
     peer.expect_response(refreshing).expect("refreshed");
     assert_eq!(completed(&mut peer)["ok"], true);
     // The first was in the file, the second is the login's, the third was refreshed after it and stored before it.
-    assert_eq!(file(&world)["accounts"][0]["refreshToken"], "rt_sim_ada_2");
+    assert_eq!(file(&env)["accounts"][0]["refreshToken"], "rt_sim_ada_2");
     peer.call("accounts/use", json!({"account": "ada@example.com"})).expect("it is good");
-    assert_eq!(world.sim().refreshes("ada"), 2);
+    assert_eq!(env.sim().refreshes("ada"), 2);
 }

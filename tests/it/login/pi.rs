@@ -10,36 +10,36 @@ use multicodex::store::{LockDirectory, LockGuard};
 use serde_json::{Value, json};
 
 use super::{command, completed, file, get, kind, labels, peer, redirect};
-use crate::import::{auth_file, auth_json};
-use crate::peer::{Framing, Peer};
-use crate::world::{World, eventually};
+use crate::env::{Framing, RawClient};
+use crate::env::{TestEnv, eventually_blocking};
+use crate::import::pi_and_codex::{auth_file, auth_json};
 
 /// Bob in the accounts file, and pi logged in as ada, whose token is said to live that long from now on.
-fn with_pi(lives_ms: i64) -> World {
-    let world = World::new([SimAccount::named("bob")]);
-    let mut login = world.sim().add_account(SimAccount::named("ada"));
+fn with_pi(lives_ms: i64) -> TestEnv {
+    let env = TestEnv::new([SimAccount::named("bob")]);
+    let mut login = env.sim().add_account(SimAccount::named("ada"));
     login.expires_at += lives_ms;
-    fs::write(auth_file(&world), auth_json(&login)).expect("written");
-    world
+    fs::write(auth_file(&env), auth_json(&login)).expect("written");
+    env
 }
 
-fn of_pi(world: &World) -> Value {
-    let text = fs::read_to_string(auth_file(world)).expect("auth.json is there");
+fn of_pi(env: &TestEnv) -> Value {
+    let text = fs::read_to_string(auth_file(env)).expect("auth.json is there");
     serde_json::from_str(&text).expect("auth.json is never torn")
 }
 
-fn state_file(world: &World, name: &str) -> PathBuf {
-    world.accounts_file().with_file_name("state").join(name)
+fn state_file(env: &TestEnv, name: &str) -> PathBuf {
+    env.accounts_file().with_file_name("state").join(name)
 }
 
-fn exchanged(world: &World) -> usize {
-    world.sim().log().iter().filter(|logged| logged.route == Some(Route::Token)).count()
+fn exchanged(env: &TestEnv) -> usize {
+    env.sim().log().iter().filter(|logged| logged.route == Some(Route::Token)).count()
 }
 
 /// The accounts file and pi's have the same credential of ada, which is linked, and everything else is as it was.
 #[track_caller]
-fn check_both_have_it(world: &World, before: &Value) {
-    let (accounts, mut pi) = (file(world), of_pi(world));
+fn check_both_have_it(env: &TestEnv, before: &Value) {
+    let (accounts, mut pi) = (file(env), of_pi(env));
     let entry = &accounts["accounts"][1];
     assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(2), "{accounts}");
     assert_eq!(entry["importSource"], "pi-openai-codex");
@@ -58,26 +58,26 @@ fn pi_gets_the_login_too_and_nothing_is_merged_after_it() {
     // Also over a token that would have lived for longer: a person logs in because it is no good.
     for lives_ms in [0, 100 * 86_400_000] {
         for method in ["reauth", "login"] {
-            let world = with_pi(lives_ms);
-            let mut peer = Peer::spawn(command(&world), Framing::Lines);
+            let env = with_pi(lives_ms);
+            let mut peer = RawClient::spawn(command(&env), Framing::Lines);
             peer.call("initialize", json!({"optOutNotifications": ["status/changed"]})).expect("a handshake");
             let mine = json!({"account": "ada@example.com", "label": "mine"});
             peer.call("accounts/label", mine).expect("renamed");
             let renamed = peer.expect_notification("accounts/changed")["reason"].take();
-            let before = of_pi(&world);
-            let merged_before = fs::read(state_file(&world, "imports.json")).expect("merged at start");
+            let before = of_pi(&env);
+            let merged_before = fs::read(state_file(&env, "imports.json")).expect("merged at start");
 
             let params = if method == "reauth" { json!({"account": "mine"}) } else { json!({}) };
             let started = peer.call(method, params).expect("a login");
-            get(redirect(&world, &started, "ada").as_str());
+            get(redirect(&env, &started, "ada").as_str());
             let told = completed(&mut peer);
             assert_eq!(told["ok"], true, "{told}");
-            check_both_have_it(&world, &before);
-            assert!(!auth_file(&world).with_file_name("auth.json.lock").exists());
+            check_both_have_it(&env, &before);
+            assert!(!auth_file(&env).with_file_name("auth.json.lock").exists());
             assert_eq!(peer.expect_notification("accounts/changed")["reason"], "login");
 
-            eventually("the watcher looks at what was written", || {
-                fs::read(state_file(&world, "imports.json")).expect("there") != merged_before
+            eventually_blocking("the watcher looks at what was written", || {
+                fs::read(state_file(&env, "imports.json")).expect("there") != merged_before
             });
             let import = peer.call("accounts/import", json!({})).expect("an import");
             let nothing =
@@ -96,41 +96,41 @@ fn pi_gets_the_login_too_and_nothing_is_merged_after_it() {
             peer.ignore("accounts/changed");
             let used = json!({"account": "hers", "request": {"model": "gpt-6.1-sol", "input": []}});
             peer.call("complete/collect", used).expect("a completion");
-            assert_eq!((exchanged(&world), world.sim().reused()), (1, 0), "more than the code was sent");
+            assert_eq!((exchanged(&env), env.sim().reused()), (1, 0), "more than the code was sent");
         }
     }
 }
 
 #[test]
 fn a_login_that_pi_could_not_get_is_not_begun() {
-    let world = with_pi(0);
-    let mut peer = peer(&world);
+    let env = with_pi(0);
+    let mut peer = peer(&env);
     peer.ignore("warning");
-    let before = (file(&world), of_pi(&world));
+    let before = (file(&env), of_pi(&env));
     let reauth = json!({"account": "ada@example.com"});
-    let held = LockDirectory::acquire(&auth_file(&world), Duration::ZERO).expect("free");
+    let held = LockDirectory::acquire(&auth_file(&env), Duration::ZERO).expect("free");
     let error = peer.call("reauth", reauth.clone()).expect_err("pi is busy");
     assert_eq!((kind(&error), &error["data"]["retryable"]), ((-32016, "storage"), &json!(true)));
     drop(held);
-    let text = fs::read(auth_file(&world)).expect("there");
-    fs::write(auth_file(&world), r#"{"openai-codex": {"type":"#).expect("written");
+    let text = fs::read(auth_file(&env)).expect("there");
+    fs::write(auth_file(&env), r#"{"openai-codex": {"type":"#).expect("written");
     let error = peer.call("reauth", reauth.clone()).expect_err("it does not parse");
     assert_eq!((kind(&error), &error["data"]["retryable"]), ((-32016, "storage"), &json!(false)));
     assert!(error["message"].as_str().is_some_and(|message| message.contains("auth.json")), "{error}");
-    fs::write(auth_file(&world), text).expect("written");
+    fs::write(auth_file(&env), text).expect("written");
     peer.call("reauth", reauth).expect("a login");
-    assert_eq!((file(&world), of_pi(&world)), before);
+    assert_eq!((file(&env), of_pi(&env)), before);
 }
 
 #[test]
 fn a_login_that_pi_cannot_get_any_more_is_stored_all_the_same_and_told() {
-    let world = with_pi(-60_000);
-    let mut peer = peer(&world);
-    let (before, whole) = (file(&world), fs::read(auth_file(&world)).expect("there"));
+    let env = with_pi(-60_000);
+    let mut peer = peer(&env);
+    let (before, whole) = (file(&env), fs::read(auth_file(&env)).expect("there"));
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
     let torn = r#"{"openai-codex": {"type":"#;
-    fs::write(auth_file(&world), torn).expect("written");
-    get(redirect(&world, &started, "ada").as_str());
+    fs::write(auth_file(&env), torn).expect("written");
+    get(redirect(&env, &started, "ada").as_str());
     loop {
         let warning = peer.expect_notification("warning");
         let message = warning["message"].as_str().expect("a message");
@@ -141,103 +141,105 @@ fn a_login_that_pi_cannot_get_any_more_is_stored_all_the_same_and_told() {
         }
     }
     assert_eq!(completed(&mut peer)["ok"], true);
-    let entry = &file(&world)["accounts"][1];
+    let entry = &file(&env)["accounts"][1];
     assert_ne!(entry["refreshToken"], before["accounts"][1]["refreshToken"]);
     assert_eq!(entry["importSource"], "pi-openai-codex");
-    assert_eq!(fs::read_to_string(auth_file(&world)).expect("there"), torn);
+    assert_eq!(fs::read_to_string(auth_file(&env)).expect("there"), torn);
     peer.ignore("warning");
     peer.ignore("refresh/progress");
     // Whole again, with the login of before: the hint helps.
-    fs::write(auth_file(&world), whole).expect("written");
+    fs::write(auth_file(&env), whole).expect("written");
     let hinted = json!({"account": "ada@example.com", "force": true});
     let answer = peer.call("refresh", hinted).expect("refreshed");
     assert_eq!(answer["results"][0]["ok"], true, "{answer}");
-    assert_eq!(file(&world)["accounts"][1]["refreshToken"], of_pi(&world)["openai-codex"]["refresh"]);
+    assert_eq!(file(&env)["accounts"][1]["refreshToken"], of_pi(&env)["openai-codex"]["refresh"]);
 }
 
 #[test]
 fn a_login_that_pi_could_not_get_reaches_it_later_and_takes_the_place_of_no_newer_one() {
     for newer in [false, true] {
-        let world = with_pi(-60_000);
-        let mut command = command(&world);
+        let env = with_pi(-60_000);
+        let mut command = command(&env);
         command.env("MULTICODEX_TEST_UPKEEP_MS", "50");
         let ignored = ["warning", "accounts/changed", "status/changed", "refresh/progress"];
-        let mut peer = Peer::initialized(command, &ignored);
-        let before = of_pi(&world);
+        let mut peer = RawClient::initialized(command, &ignored);
+        let before = of_pi(&env);
         let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
-        fs::write(auth_file(&world), r#"{"openai-codex": {"type":"#).expect("written");
-        get(redirect(&world, &started, "ada").as_str());
+        fs::write(auth_file(&env), r#"{"openai-codex": {"type":"#).expect("written");
+        get(redirect(&env, &started, "ada").as_str());
         assert_eq!(completed(&mut peer)["ok"], true);
         if newer {
-            let login = world.sim().sign_in("ada").expect("known");
-            fs::write(auth_file(&world), auth_json(&login)).expect("written");
+            let login = env.sim().sign_in("ada").expect("known");
+            fs::write(auth_file(&env), auth_json(&login)).expect("written");
             let token = json!(login.access_token);
-            eventually("pi's own login is used", || file(&world)["accounts"][1]["accessToken"] == token);
-            assert_eq!(of_pi(&world)["openai-codex"]["access"], token);
+            eventually_blocking("pi's own login is used", || {
+                file(&env)["accounts"][1]["accessToken"] == token
+            });
+            assert_eq!(of_pi(&env)["openai-codex"]["access"], token);
         } else {
-            fs::write(auth_file(&world), before.to_string()).expect("written");
-            let stored = file(&world)["accounts"][1]["refreshToken"].clone();
-            eventually("pi has it", || of_pi(&world)["openai-codex"]["refresh"] == stored);
+            fs::write(auth_file(&env), before.to_string()).expect("written");
+            let stored = file(&env)["accounts"][1]["refreshToken"].clone();
+            eventually_blocking("pi has it", || of_pi(&env)["openai-codex"]["refresh"] == stored);
         }
-        check_both_have_it(&world, &before);
+        check_both_have_it(&env, &before);
     }
 }
 
 #[test]
 fn an_accounts_file_that_cannot_be_written_leaves_pi_s_as_it_was() {
-    let world = with_pi(0);
-    let mut peer = peer(&world);
+    let env = with_pi(0);
+    let mut peer = peer(&env);
     peer.ignore("warning");
-    let before = of_pi(&world);
+    let before = of_pi(&env);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
-    fs::write(world.accounts_file(), "{broken").expect("our own file");
-    get(redirect(&world, &started, "ada").as_str());
+    fs::write(env.accounts_file(), "{broken").expect("our own file");
+    get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["error"]["kind"], "storage");
-    assert_eq!(of_pi(&world), before);
-    assert_eq!(fs::read_to_string(world.accounts_file()).expect("there"), "{broken");
+    assert_eq!(of_pi(&env), before);
+    assert_eq!(fs::read_to_string(env.accounts_file()).expect("there"), "{broken");
 }
 
 #[test]
 fn someone_else_s_login_is_refused_and_one_that_pi_got_meanwhile_stays() {
-    let world = with_pi(0);
-    let mut peer = peer(&world);
-    let before = (file(&world), of_pi(&world));
+    let env = with_pi(0);
+    let mut peer = peer(&env);
+    let before = (file(&env), of_pi(&env));
     let reauth = json!({"account": "ada@example.com"});
     let started = peer.call("reauth", reauth.clone()).expect("a login");
-    get(redirect(&world, &started, "bob").as_str());
+    get(redirect(&env, &started, "bob").as_str());
     assert_eq!(completed(&mut peer)["error"]["kind"], "identity_mismatch");
-    assert_eq!((file(&world), of_pi(&world)), before);
+    assert_eq!((file(&env), of_pi(&env)), before);
 
     // Whoever merges waits for this one, so that pi's new login is news to the one who stores ours.
-    let blind = LockGuard::acquire(&state_file(&world, "imports.json.lock"), Duration::ZERO).expect("free");
+    let blind = LockGuard::acquire(&state_file(&env, "imports.json.lock"), Duration::ZERO).expect("free");
     let started = peer.call("reauth", reauth).expect("a login");
-    let cleo = world.sim().add_account(SimAccount::named("cleo"));
-    fs::write(auth_file(&world), auth_json(&cleo)).expect("written");
-    get(redirect(&world, &started, "ada").as_str());
+    let cleo = env.sim().add_account(SimAccount::named("cleo"));
+    fs::write(auth_file(&env), auth_json(&cleo)).expect("written");
+    get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["ok"], true);
-    assert_eq!(of_pi(&world)["openai-codex"]["access"], cleo.access_token);
-    assert_ne!(file(&world)["accounts"][1]["refreshToken"], before.0["accounts"][1]["refreshToken"]);
+    assert_eq!(of_pi(&env)["openai-codex"]["access"], cleo.access_token);
+    assert_ne!(file(&env)["accounts"][1]["refreshToken"], before.0["accounts"][1]["refreshToken"]);
     drop(blind);
 }
 
 #[test]
 fn an_account_that_becomes_pi_s_while_its_login_is_stored_is_pi_s() {
-    let world = World::new([SimAccount::named("bob"), SimAccount::named("ada")]);
-    let mut peer = peer(&world);
+    let env = TestEnv::new([SimAccount::named("bob"), SimAccount::named("ada")]);
+    let mut peer = peer(&env);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
     // The login waits for whoever refreshes, and pi logs in meanwhile.
-    let lane = LockGuard::acquire(&state_file(&world, "redeem.lock"), Duration::ZERO).expect("free");
-    let callback = redirect(&world, &started, "ada");
+    let lane = LockGuard::acquire(&state_file(&env, "redeem.lock"), Duration::ZERO).expect("free");
+    let callback = redirect(&env, &started, "ada");
     let browser = std::thread::spawn(move || get(callback.as_str()));
-    eventually("the code is exchanged", || exchanged(&world) == 1);
-    let login = world.sim().sign_in("ada").expect("known");
-    fs::write(auth_file(&world), auth_json(&login)).expect("written");
-    eventually("pi's login is merged", || {
-        file(&world)["accounts"][1]["accessToken"] == login.access_token.as_str()
+    eventually_blocking("the code is exchanged", || exchanged(&env) == 1);
+    let login = env.sim().sign_in("ada").expect("known");
+    fs::write(auth_file(&env), auth_json(&login)).expect("written");
+    eventually_blocking("pi's login is merged", || {
+        file(&env)["accounts"][1]["accessToken"] == login.access_token.as_str()
     });
-    let before = of_pi(&world);
+    let before = of_pi(&env);
     drop(lane);
     assert_eq!(completed(&mut peer)["ok"], true);
-    check_both_have_it(&world, &before);
+    check_both_have_it(&env, &before);
     browser.join().expect("the page came");
 }

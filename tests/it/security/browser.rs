@@ -8,16 +8,16 @@ use multicodex::sim::SimAccount;
 use serde_json::json;
 use url::Url;
 
-use crate::peer::{DEADLINE, Framing, Peer};
-use crate::world::World;
+use crate::env::TestEnv;
+use crate::env::{DEADLINE, Framing, RawClient};
 
 #[test]
 fn no_page_can_end_a_login_read_its_answer_or_learn_its_state() {
-    let world = World::new([]);
-    world.sim().add_account(SimAccount::named("ada"));
-    let mut command = world.command();
+    let env = TestEnv::new([]);
+    env.sim().add_account(SimAccount::named("ada"));
+    let mut command = env.command(&["serve"]);
     command.env("MULTICODEX_TEST_CALLBACK_PORTS", "0");
-    let mut peer = Peer::spawn(command, Framing::Lines);
+    let mut peer = RawClient::spawn(command, Framing::Lines);
     let started = peer.call("login", json!({})).expect("a login");
     let url = Url::parse(started["url"].as_str().expect("an address")).expect("an address");
     let member =
@@ -48,7 +48,7 @@ fn no_page_can_end_a_login_read_its_answer_or_learn_its_state() {
         (0..40).map(|_| TcpStream::connect(("127.0.0.1", port)).expect("accepted")).collect();
     drop(idle);
 
-    let code = crate::login::redirect(&world, &started, "ada");
+    let code = crate::login::redirect(&env, &started, "ada");
     let target = &code[url::Position::BeforePath..];
     let answer = ask(port, &format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

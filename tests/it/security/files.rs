@@ -8,23 +8,23 @@ use std::process::Command;
 use multicodex::sim::SimAccount;
 use serde_json::json;
 
-use crate::peer::{Framing, Peer};
-use crate::world::World;
+use crate::env::TestEnv;
+use crate::env::{Framing, RawClient};
 
 #[test]
 fn whatever_is_made_is_for_its_owner_only_whatever_the_umask() {
-    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
-    let log = world.accounts_file().with_file_name("the.log");
-    let served = world.command();
+    let env = TestEnv::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    let log = env.accounts_file().with_file_name("the.log");
+    let served = env.command(&["serve"]);
     let mut command = Command::new("sh");
     command.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(served.get_program()).args(served.get_args());
     command.env_clear().envs(served.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.args(["--log", "trace", "--log-file"]).arg(&log);
-    let mut peer = Peer::spawn(command, Framing::Lines);
+    let mut peer = RawClient::spawn(command, Framing::Lines);
     peer.call("accounts/token", json!({"account": "ada@example.com"})).expect("a token");
     peer.call("accounts/disable", json!({"account": "ada@example.com"})).expect("disabled");
     drop(peer);
-    let agent_dir = world.accounts_file().parent().expect("a folder").to_owned();
+    let agent_dir = env.accounts_file().parent().expect("a folder").to_owned();
     let made = below(&agent_dir);
     for name in ["the.log", "state", "state.json", "redeems.json", "redeem.lock"] {
         assert!(made.iter().any(|path| path.ends_with(name)), "{name} was not made: {made:?}");
@@ -37,11 +37,11 @@ fn whatever_is_made_is_for_its_owner_only_whatever_the_umask() {
 
 #[test]
 fn a_folder_that_others_may_write_to_is_told() {
-    let world = World::new([SimAccount::named("ada")]);
-    let dir = world.accounts_file().parent().expect("a folder").to_owned();
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let dir = env.accounts_file().parent().expect("a folder").to_owned();
     for (mode, told) in [(0o777, true), (0o755, false), (0o720, true)] {
         fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("our own");
-        let mut peer = world.peer();
+        let mut peer = env.raw_client();
         peer.ignore("accounts/changed");
         peer.call("initialize", json!({})).expect("a handshake");
         if told {
@@ -56,14 +56,14 @@ fn a_folder_that_others_may_write_to_is_told() {
 
 #[test]
 fn a_pipe_or_a_device_in_place_of_a_file_holds_nothing_up() {
-    let world = World::new([SimAccount::named("ada")]);
-    let dir = world.accounts_file().parent().expect("a folder").to_owned();
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let dir = env.accounts_file().parent().expect("a folder").to_owned();
     for file in ["auth.json", "settings.json", "pipe"] {
         assert!(Command::new("mkfifo").arg(dir.join(file)).status().expect("mkfifo").success());
     }
-    fs::remove_file(world.accounts_file()).expect("our own");
-    symlink("/dev/zero", world.accounts_file()).expect("a link");
-    let mut peer = world.peer();
+    fs::remove_file(env.accounts_file()).expect("our own");
+    symlink("/dev/zero", env.accounts_file()).expect("a link");
+    let mut peer = env.raw_client();
     peer.ignore("warning");
     peer.ignore("accounts/changed");
     peer.call("initialize", json!({})).expect("a handshake");
@@ -74,19 +74,19 @@ fn a_pipe_or_a_device_in_place_of_a_file_holds_nothing_up() {
         assert_eq!(error["data"]["kind"], "storage", "{error}");
     }
     drop(peer);
-    assert_eq!(fs::read_link(world.accounts_file()).expect("a link"), Path::new("/dev/zero"));
+    assert_eq!(fs::read_link(env.accounts_file()).expect("a link"), Path::new("/dev/zero"));
 }
 
 #[test]
 fn a_link_to_another_file_does_not_get_that_file_overwritten() {
-    let world = World::new([SimAccount::named("ada").with_first_token_for(-60)]);
-    let dir = world.accounts_file().parent().expect("a folder").to_owned();
+    let env = TestEnv::new([SimAccount::named("ada").with_first_token_for(-60)]);
+    let dir = env.accounts_file().parent().expect("a folder").to_owned();
     let precious = dir.join("precious");
     fs::write(&precious, "not JSON, and not ours").expect("writable");
-    let whole = fs::read(world.accounts_file()).expect("accounts");
-    fs::remove_file(world.accounts_file()).expect("our own");
-    symlink(&precious, world.accounts_file()).expect("a link");
-    let mut peer = world.peer();
+    let whole = fs::read(env.accounts_file()).expect("accounts");
+    fs::remove_file(env.accounts_file()).expect("our own");
+    symlink(&precious, env.accounts_file()).expect("a link");
+    let mut peer = env.raw_client();
     peer.ignore("warning");
     peer.ignore("accounts/changed");
     peer.call("accounts", json!({})).expect("a list");
@@ -99,7 +99,7 @@ fn a_link_to_another_file_does_not_get_that_file_overwritten() {
     // A lock or a temporary file at a name that could be guessed follows no link either: the state folder is private.
     let state = fs::metadata(dir.join("state")).expect("there").permissions().mode() & 0o777;
     assert_eq!(state, 0o700);
-    fs::write(world.accounts_file(), whole).expect("through the link");
+    fs::write(env.accounts_file(), whole).expect("through the link");
 }
 
 /// Everything in a folder, but what the test itself made.

@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use multicodex::sim::SimAccount;
 use serde_json::{Value, json};
 
-use crate::peer::{Framing, Peer};
-use crate::world::World;
+use crate::env::TestEnv;
+use crate::env::{Framing, RawClient};
 
 /// Generous for a debug build; each of the answers would take gigabytes.
 const MAX_MEMORY_KB: u64 = 128 << 10;
@@ -50,7 +50,9 @@ fn no_answer_without_end_fills_the_memory() {
 }
 
 /// A sidecar whose upstream answers every request by this. It is gone when the test is.
-fn against(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> (World, Peer) {
+fn against(
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> (TestEnv, RawClient) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
@@ -60,14 +62,14 @@ fn against(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync 
             let _ = stream.read(&mut head).and_then(|_| answer(&mut stream));
         }
     });
-    let world = World::new([SimAccount::named("ada")]);
-    let mut command = world.command();
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let mut command = env.command(&["serve"]);
     command.args(["--upstream-url", &format!("http://127.0.0.1:{port}")]);
-    let peer = Peer::spawn(command, Framing::Lines);
-    (world, peer)
+    let peer = RawClient::spawn(command, Framing::Lines);
+    (env, peer)
 }
 
-fn answer(peer: &mut Peer) -> Value {
+fn answer(peer: &mut RawClient) -> Value {
     let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
     peer.call("complete/collect", params).expect_err("no completion")
 }

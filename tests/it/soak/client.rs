@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::gauge::Gauge;
 use super::tally::Tally;
 use super::{Day, LASTING, NAMES};
-use crate::stage::{Sidecar, Stage, email};
+use crate::env::{Sidecar, TestEnv, email};
 
 /// Nothing takes longer unless it was forgotten: idle upstreams are given up after a second, and six may be tried twice.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,9 +29,9 @@ struct Visit {
     tally: Arc<Tally>,
 }
 
-pub async fn live(day: Day, index: usize, stage: Arc<Stage>, tally: Arc<Tally>, gauge: Arc<Gauge>) {
+pub async fn live(day: Day, index: usize, env: Arc<TestEnv>, tally: Arc<Tally>, gauge: Arc<Gauge>) {
     let random = day.random(100 + index as u64);
-    let mut visit = Visit { sidecar: stage.sidecar().await, random, tally };
+    let mut visit = Visit { sidecar: env.sidecar().await, random, tally };
     let mut leaves_at = visit.leaves_at(day);
     let mut looked = 0;
     while !day.is_over() {
@@ -46,9 +46,9 @@ pub async fn live(day: Day, index: usize, stage: Arc<Stage>, tally: Arc<Tally>, 
             if visit.random.u8(..4) == 0 {
                 visit.tally.restarted();
                 visit.sidecar.end().await;
-                visit.sidecar = stage.sidecar().await;
+                visit.sidecar = env.sidecar().await;
             } else {
-                visit = visit.killed(&stage).await;
+                visit = visit.killed(&env).await;
             }
         }
         sleep(Duration::from_millis(visit.random.u64(..40))).await;
@@ -150,7 +150,7 @@ impl Visit {
     }
 
     /// SIGKILL while a completion and a renewal are under way; the next sidecar finds what this one left.
-    async fn killed(mut self, stage: &Stage) -> Visit {
+    async fn killed(mut self, env: &TestEnv) -> Visit {
         let params = self.completion();
         let name = NAMES[self.random.usize(..NAMES.len())];
         let moment = Duration::from_millis(self.random.u64(..60));
@@ -162,6 +162,6 @@ impl Visit {
         }
         self.tally.killed();
         drop(self.sidecar);
-        Visit { sidecar: stage.sidecar().await, random: self.random, tally: self.tally }
+        Visit { sidecar: env.sidecar().await, random: self.random, tally: self.tally }
     }
 }

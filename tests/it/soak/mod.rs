@@ -9,10 +9,10 @@
 //! ```
 
 mod client;
+mod fault_injection;
 mod gauge;
 mod others;
 mod tally;
-mod weather;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::stage::{Stage, email};
+use crate::env::{TestEnv, email};
 
 const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dora", "emil"];
 /// The one that is logged in in pi, too.
@@ -71,18 +71,18 @@ async fn a_day_of_eight_sidecars_loses_nothing_and_burns_nothing() {
     let day = Day::from_environment();
     eprintln!("{} s, MULTICODEX_SOAK_SEED={}", day.seconds, day.seed);
     let accounts = NAMES.map(|name| SimAccount { expires_in: 300 + TOKEN_USE, ..SimAccount::named(name) });
-    let stage = Arc::new(Stage::unlogged(accounts).await);
-    others::log_in_to_pi(&stage);
+    let env = Arc::new(TestEnv::unlogged(accounts));
+    others::log_in_to_pi(&env);
     let tally = Arc::new(tally::Tally::default());
     let gauge = Arc::new(gauge::Gauge::default());
 
     let mut parts = JoinSet::new();
-    parts.spawn(weather::faults(day, stage.clone()));
-    parts.spawn(weather::windows(day, stage.clone()));
-    parts.spawn(others::pi(day, stage.clone(), tally.clone()));
-    parts.spawn(others::user(day, stage.clone()));
+    parts.spawn(fault_injection::faults(day, env.clone()));
+    parts.spawn(fault_injection::windows(day, env.clone()));
+    parts.spawn(others::pi(day, env.clone(), tally.clone()));
+    parts.spawn(others::user(day, env.clone()));
     for index in 0..SIDECARS {
-        parts.spawn(client::live(day, index, stage.clone(), tally.clone(), gauge.clone()));
+        parts.spawn(client::live(day, index, env.clone(), tally.clone(), gauge.clone()));
     }
     while let Some(ended) = parts.join_next().await {
         ended.expect("no part of the day panics");
@@ -95,27 +95,27 @@ async fn a_day_of_eight_sidecars_loses_nothing_and_burns_nothing() {
     }
     tally.check();
     gauge.check();
-    check_the_files(&stage);
+    check_the_files(&env);
     // A killed sidecar takes an answer with it, and pi then sends a token that is consumed; nobody else ever does.
-    assert_eq!(u64::from(stage.sim.reused()), tally.refused_to_pi());
+    assert_eq!(u64::from(env.sim().reused()), tally.refused_to_pi());
     assert!(tally.refused_to_pi() <= tally.kills(), "{tally}");
-    check_that_all_accounts_still_work(&stage).await;
+    check_that_all_accounts_still_work(&env).await;
 }
 
-fn check_the_files(stage: &Stage) {
-    let accounts = stage.read_accounts();
+fn check_the_files(env: &TestEnv) {
+    let accounts = env.read_accounts();
     let labels: Vec<_> =
         accounts["accounts"].as_array().expect("a list").iter().map(|entry| &entry["email"]).collect();
     assert_eq!(labels, NAMES.map(|name| json!(email(name))).iter().collect::<Vec<_>>());
-    let auth = others::auth_file(stage);
+    let auth = others::auth_file(env);
     assert_eq!(auth["anthropic"], json!({ "type": "api_key", "key": "kept" }));
-    assert!(!stage.auth_file().with_file_name("auth.json.lock").exists(), "pi's lock is free");
+    assert!(!env.auth_file().with_file_name("auth.json.lock").exists(), "pi's lock is free");
 }
 
 /// But for those of which it was told that a login is needed: the answer to their last token request is lost.
-async fn check_that_all_accounts_still_work(stage: &Stage) {
-    weather::clear(stage);
-    let sidecar = stage.sidecar().await;
+async fn check_that_all_accounts_still_work(env: &TestEnv) {
+    fault_injection::clear(env);
+    let sidecar = env.sidecar().await;
     let accounts = sidecar.accounts().await;
     let tokens = join_all(NAMES.map(|name| sidecar.token(name))).await;
     for ((account, name), token) in accounts.iter().zip(NAMES).zip(tokens) {

@@ -19,31 +19,31 @@ use tokio::time::sleep;
 
 use super::tally::Tally;
 use super::{Day, LINKED};
-use crate::stage::{Stage, email};
+use crate::env::{TestEnv, email};
 
-pub fn log_in_to_pi(stage: &Stage) {
-    let login = stage.sim.sign_in(LINKED).expect("it is known");
+pub fn log_in_to_pi(env: &TestEnv) {
+    let login = env.sim().sign_in(LINKED).expect("it is known");
     let file = json!({ "anthropic": { "type": "api_key", "key": "kept" }, "openai-codex": entry(&login) });
-    write_in_place(&stage.auth_file(), &file);
+    write_in_place(&env.auth_file(), &file);
 }
 
-pub fn auth_file(stage: &Stage) -> Value {
-    let text = fs::read_to_string(stage.auth_file()).expect("auth.json is there");
+pub fn auth_file(env: &TestEnv) -> Value {
+    let text = fs::read_to_string(env.auth_file()).expect("auth.json is there");
     serde_json::from_str(&text).expect("whoever holds pi's lock finds a whole file")
 }
 
 /// Looks in every second or so, and renews its token when it has little left, all under its lock, as pi does.
-pub async fn pi(day: Day, stage: Arc<Stage>, tally: Arc<Tally>) {
+pub async fn pi(day: Day, env: Arc<TestEnv>, tally: Arc<Tally>) {
     let mut random = day.random(3);
     let http = HttpClient::new();
-    let auth_url = stage.auth_url().parse().expect("a base");
+    let auth_url = env.auth_url().parse().expect("a base");
     while !day.is_over() {
         sleep(Duration::from_millis(random.u64(300..2000))).await;
-        let path = stage.auth_file();
+        let path = env.auth_file();
         let lock =
             tokio::task::spawn_blocking(move || LockDirectory::acquire(&path, Duration::from_secs(60)));
         let lock = lock.await.expect("it does not panic").expect("the lock comes free");
-        let mut file = auth_file(&stage);
+        let mut file = auth_file(&env);
         let count = file["pi"]["count"].as_u64().unwrap_or_default();
         file["pi"] = json!({ "count": count + 1 });
         let expires = file["openai-codex"]["expires"].as_i64().expect("a login");
@@ -59,20 +59,20 @@ pub async fn pi(day: Day, stage: Arc<Stage>, tally: Arc<Tally>) {
                 }
                 Err(TokenRefreshError::Terminal { .. }) => {
                     tally.pi_was_refused();
-                    file["openai-codex"] = entry(&stage.sim.sign_in(LINKED).expect("it is known"));
+                    file["openai-codex"] = entry(&env.sim().sign_in(LINKED).expect("it is known"));
                 }
                 Err(TokenRefreshError::Transient { .. } | TokenRefreshError::OutcomeUnknown { .. }) => {}
             }
         }
         assert!(lock.is_still_ours(), "nobody takes pi's lock from it");
-        write_in_place(&stage.auth_file(), &file);
+        write_in_place(&env.auth_file(), &file);
     }
 }
 
 /// Logs in again where an answer was lost with a killed sidecar, as the account's state says.
-pub async fn user(day: Day, stage: Arc<Stage>) {
-    let sidecar = stage.sidecar().await;
-    let file = AccountsFile::new(stage.accounts_file(), &stage.state_dir());
+pub async fn user(day: Day, env: Arc<TestEnv>) {
+    let sidecar = env.sidecar().await;
+    let file = AccountsFile::new(env.accounts_file(), &env.state_dir());
     while !day.is_over() {
         sleep(Duration::from_millis(500)).await;
         for account in sidecar.accounts().await {
@@ -81,7 +81,7 @@ pub async fn user(day: Day, stage: Arc<Stage>) {
                 continue;
             }
             let name = account.label.split('@').next().expect("a label");
-            let login = stage.sim.sign_in(name).expect("it is known");
+            let login = env.sim().sign_in(name).expect("it is known");
             let credential = Credential {
                 access: Secret::new(login.access_token),
                 refresh: Secret::new(login.refresh_token),

@@ -1,0 +1,38 @@
+//! Mistakes on the command line: said on stderr, exit code 2, and nothing on stdout.
+
+use std::process::Stdio;
+
+use crate::env::command;
+
+#[test]
+fn mistakes_are_named_on_stderr_and_end_with_2() {
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("a file");
+    std::fs::write(&file, "").expect("writable");
+    let file = file.to_str().expect("UTF-8");
+    let check = |args: &[&str], said: &str| {
+        let output = command(args).env("HOME", home.path()).stdin(Stdio::null()).output().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        assert!(stderr.contains(said), "{args:?}: {stderr}");
+    };
+    check(&["--verbose"], "unknown option --verbose");
+    check(&["serve", "--port", "1"], "unknown option --port");
+    check(&["--agent-dir", file], "is not a directory");
+    check(&["--agent-dir", &format!("{file}/below")], "cannot be used");
+    check(&["--agent-dir", ""], "--agent-dir: a path is needed");
+    check(&["--state-dir="], "--state-dir: a path is needed");
+    check(&["import", "--path", ""], "--path: a path is needed");
+    check(&["simulate", "--agent-dir", ""], "--agent-dir: a path is needed");
+    check(&["--state-dir", file], "is not a directory; --state-dir names another");
+    check(&["--max-requests", "0"], "--max-requests: must be at least 1");
+    check(&["--max-message-bytes", "-1"], "--max-message-bytes: \"-1\" is not a number that fits");
+    check(&["--log", "loud=quiet"], "--log:");
+    check(&["--log", "multicodex=warn,wran"], "--log: \"wran\" is no level");
+    check(&["--log-format", "xml"], "neither text nor json");
+    check(&["--upstream-url", "http://example.com"], "--upstream-url: only https://");
+    check(&["serve", "again"], "unexpected argument");
+    check(&["bench", "--only", "all"], "--only: \"all\" is none of spawn, memory");
+    check(&["reserve"], "unknown subcommand \"reserve\"");
+}

@@ -1,0 +1,5 @@
+//! Completions through the real binary.
+
+pub mod network;
+pub mod streaming;
+pub mod waiting;

@@ -1,0 +1,3 @@
+//! Logins of other programs.
+
+pub mod pi_and_codex;

@@ -1,0 +1,4 @@
+//! The simulator by itself.
+
+pub mod bench;
+pub mod simulator;

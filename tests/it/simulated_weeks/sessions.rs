@@ -1,0 +1,87 @@
+//! Twenty sessions: when they work, how their context grows, and where their prompt cache lies.
+
+use std::collections::HashMap;
+
+use multicodex::pool::AccountId;
+
+use super::rng::{DAY, HOUR, MINUTE, Rng};
+
+/// A prompt cache that nobody used for so long is gone, whoever serves.
+const CACHE_LIVES: i64 = HOUR;
+/// Thousands of tokens; beyond them the agent compacts.
+const LONGEST_CONTEXT: i64 = 160;
+
+#[derive(Debug)]
+pub struct Session {
+    pub name: String,
+    /// Its own, so that what it does depends as little as can be on who serves it.
+    pub dice: Rng,
+    /// Each from when to when.
+    bursts: Vec<(i64, i64)>,
+    context: i64,
+    /// By account: how much of the context its cache holds, and since when.
+    caches: HashMap<AccountId, (i64, i64)>,
+    pub last: Option<AccountId>,
+}
+
+/// One turn, as it is paid for. In thousands of tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Bill {
+    pub cost: i64,
+    pub context: i64,
+    /// What the account that served last still had in its cache and this one has not.
+    pub cache_lost: i64,
+}
+
+/// Sixteen that work in office hours, and four that run through nights and the week-end.
+pub fn twenty(dice: &mut Rng) -> Vec<Session> {
+    let session = |nth: i64| {
+        let mut bursts = Vec::new();
+        for day in 0..7 {
+            let by_night = nth >= 16;
+            if day >= 5 && !by_night {
+                continue;
+            }
+            let (first, last) = if by_night { (0, 22) } else { (8, 18) };
+            for _ in 0..3 {
+                let from = day * DAY + dice.between(first * HOUR, last * HOUR);
+                bursts.push((from, from + dice.between(20 * MINUTE, 100 * MINUTE)));
+            }
+        }
+        bursts.sort_unstable();
+        let dice = Rng(dice.between(0, i64::MAX).unsigned_abs());
+        Session { name: format!("s{nth}"), dice, bursts, context: 12, caches: HashMap::new(), last: None }
+    };
+    (0..20).map(session).collect()
+}
+
+impl Session {
+    /// When it has work again: now within a burst, else when the next begins.
+    pub fn works_from(&self, now: i64) -> Option<i64> {
+        self.bursts.iter().find(|(_, to)| now < *to).map(|(from, _)| now.max(*from))
+    }
+
+    /// What the next turn costs on this account: a tenth for what its cache holds.
+    pub fn bill(&mut self, account: &AccountId, now: i64) -> Bill {
+        let output = self.dice.between(1, 3);
+        let cached = |account: &AccountId| {
+            let held = self.caches.get(account).filter(|(_, at)| now - at < CACHE_LIVES);
+            held.map_or(0, |(context, _)| (*context).min(self.context))
+        };
+        let here = cached(account);
+        let cache_lost = self.last.as_ref().map_or(0, |last| cached(last) - here).max(0);
+        Bill { cost: (self.context - here) + here / 10 + 5 * output, context: self.context, cache_lost }
+    }
+
+    /// The turn was answered.
+    pub fn goes_on(&mut self, account: &AccountId, now: i64) {
+        self.caches.insert(account.clone(), (self.context, now));
+        self.last = Some(account.clone());
+        self.context += self.dice.between(1, 6);
+        if self.context > LONGEST_CONTEXT {
+            self.context = 20;
+            // A compacted context is a new prompt.
+            self.caches.clear();
+        }
+    }
+}
