@@ -16,8 +16,6 @@ fn main() -> ExitCode {
         #[cfg(feature = "sim")]
         Ok(Command::Demo) => cli::demo(),
         #[cfg(feature = "sim")]
-        Ok(Command::Bench(options)) => cli::bench(&options),
-        #[cfg(feature = "sim")]
         Ok(Command::Simulate(options)) => cli::simulate(options),
         Err(error) => Err(error.to_string()),
     };

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::protocol::{
     Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize, InitializeParams,
 };
-use crate::sim::{Behaviour, Sim, SimAccount, SimConfig};
+use crate::sim::{Behaviour, Sim, SimAccount, SimConfig, write_accounts};
 
 /// Runs the demonstration; fails when the story does not come out as it should.
 pub fn demo() -> Result<ExitCode, String> {
@@ -39,7 +39,7 @@ async fn story() -> Result<(), Fault> {
     }
     handle.set_behaviour("ada", Behaviour::usage_limit());
     let dir = tempfile::tempdir()?;
-    super::write_accounts(dir.path(), &crate::sim::accounts_json(&accounts))?;
+    write_accounts(dir.path(), &accounts)?;
 
     paint.say("1. The sidecar starts over pipes, on a codex-accounts.json with three accounts.")?;
     let client = Client::spawn(sidecar(&sim, dir.path())?)?;

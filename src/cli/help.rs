@@ -14,7 +14,6 @@ Usage: multicodex [serve] [options]     speak the protocol on stdin and stdout
        multicodex stats [account]       sums by account and by day
        multicodex demo                  watch a completion rotate between simulated accounts
        multicodex simulate [options]    run the simulated ChatGPT backend on loopback
-       multicodex bench [options]       measure what the sidecar costs beside direct requests
 
 Options of serve (each also an environment variable):
   --agent-dir DIR          PI_CODING_AGENT_DIR           default ~/.pi/agent
@@ -47,23 +46,6 @@ Options of simulate:
   --accounts N             default 3
   --agent-dir DIR          also write a codex-accounts.json with these accounts there
 
-Options of bench:
-  --quick                  everything briefly; budgets are judged with slack
-  --json                   figures for programs
-  --svg FILE               also draw them
-  --only PART              one of spawn, memory, requests, first-delta, streams, failover, watching, growth
-
   -h, --help     this text
   -V, --version  the version
 ";
-
-#[cfg(all(test, feature = "sim"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_part_that_bench_measures_alone_is_named() {
-        let parts: Vec<_> = crate::cli::bench::parts().collect();
-        assert!(HELP.contains(&format!("one of {}\n", parts.join(", "))), "{parts:?}");
-    }
-}

@@ -2,8 +2,6 @@
 
 mod ask;
 #[cfg(feature = "sim")]
-mod bench;
-#[cfg(feature = "sim")]
 mod demo;
 mod help;
 mod interrupted;
@@ -23,8 +21,6 @@ pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, U
 pub use serve::serve;
 
 #[cfg(feature = "sim")]
-pub use bench::{BenchOptions, bench};
-#[cfg(feature = "sim")]
 pub use demo::demo;
 
 /// `--help`
@@ -42,15 +38,6 @@ pub fn version() -> Result<ExitCode, String> {
 pub fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
     let simulating = async { crate::sim::simulate(options).await.map_err(|error| error.to_string()) };
     runtime::on_a_runtime(simulating).map(|()| ExitCode::SUCCESS)
-}
-
-/// A `codex-accounts.json` for its owner alone, as the sidecar wants it.
-#[cfg(feature = "sim")]
-fn write_accounts(dir: &std::path::Path, json: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let path = dir.join("codex-accounts.json");
-    std::fs::write(&path, json)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
 }
 
 /// A mistake in how the command was called or in where it was told to work: a message on stderr, exit code 2.

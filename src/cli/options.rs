@@ -35,8 +35,6 @@ const HISTORY_FLAGS: &[&str] = &["limit"];
 const STATS_FLAGS: &[&str] = &["days"];
 const IMPORT_FLAGS: &[&str] = &["from", "path"];
 #[cfg(feature = "sim")]
-const BENCH_FLAGS: &[&str] = &["svg", "only"];
-#[cfg(feature = "sim")]
 const SIMULATE_FLAGS: &[&str] = &["port", "accounts", "agent-dir"];
 
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
@@ -51,8 +49,6 @@ pub enum Command {
     Ask(Box<ServeOptions>, Asked),
     Help,
     Version,
-    #[cfg(feature = "sim")]
-    Bench(super::bench::BenchOptions),
     #[cfg(feature = "sim")]
     Demo,
     #[cfg(feature = "sim")]
@@ -113,7 +109,7 @@ pub fn parse(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
-            Arg::Long(name @ ("json" | "force" | "quick" | "online" | "device" | "no-open")) => {
+            Arg::Long(name @ ("json" | "force" | "online" | "device" | "no-open")) => {
                 flags.switches.push(name.to_owned())
             }
             Arg::Long(name) => {
@@ -148,8 +144,6 @@ pub fn parse(
             serve(&flags, env).map(|options| Command::Serve(Box::new(options)))
         }
         Some("login") => login(&mut flags, env).map(|command| Command::Login(Box::new(command))),
-        #[cfg(feature = "sim")]
-        Some("bench") => bench(&mut flags).map(Command::Bench),
         #[cfg(feature = "sim")]
         Some("demo") => flags.only(&[]).map(|()| Command::Demo),
         #[cfg(feature = "sim")]
@@ -197,7 +191,7 @@ fn asked(
 /// Whether any subcommand has an option of this name that takes a value.
 fn is_known(name: &str) -> bool {
     #[cfg(feature = "sim")]
-    if SIMULATE_FLAGS.contains(&name) || BENCH_FLAGS.contains(&name) {
+    if SIMULATE_FLAGS.contains(&name) {
         return true;
     }
     [LOGIN_FLAGS, IMPORT_FLAGS, HISTORY_FLAGS, STATS_FLAGS, SERVE_FLAGS]
@@ -302,25 +296,6 @@ fn login(flags: &mut Flags, env: Environment<'_>) -> Result<LoginCommand, UsageE
     flags.only(&[SERVE_FLAGS, LOGIN_FLAGS].concat())?;
     let label = flags.get("label").map(|label| label.to_string_lossy().into_owned());
     Ok(LoginCommand { sidecar: serve(flags, env)?, label, device, open })
-}
-
-#[cfg(feature = "sim")]
-fn bench(flags: &mut Flags) -> Result<super::bench::BenchOptions, UsageError> {
-    let part = |given: OsString| {
-        let known = super::bench::parts().find(|part| given == *part);
-        known.ok_or_else(|| {
-            let parts: Vec<_> = super::bench::parts().collect();
-            UsageError(format!("--only: \"{}\" is none of {}", given.to_string_lossy(), parts.join(", ")))
-        })
-    };
-    let (json, quick) = (flags.switch("json"), flags.switch("quick"));
-    flags.only(BENCH_FLAGS)?;
-    Ok(super::bench::BenchOptions {
-        json,
-        quick,
-        svg: flags.path("svg")?,
-        only: flags.get("only").map(part).transpose()?,
-    })
 }
 
 #[cfg(feature = "sim")]

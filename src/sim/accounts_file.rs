@@ -1,8 +1,19 @@
 //! `codex-accounts.json` in the shape of pi-multicodex 2.3, with the simulator's accounts.
 
+use std::io;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::account::SimLogin;
+
+/// Writes a `codex-accounts.json` with these logins into `dir`, readable by its owner alone as the sidecar wants it.
+pub fn write_accounts(dir: &Path, logins: &[SimLogin]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.join("codex-accounts.json");
+    std::fs::write(&path, accounts_json(logins))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+}
 
 /// The first account is the active one.
 pub fn accounts_json(logins: &[SimLogin]) -> String {

@@ -38,7 +38,7 @@ mod tokens;
 mod wham;
 
 pub use account::{SimAccount, SimCredits, SimLimit, SimLogin, SimUsage, SimWindow};
-pub use accounts_file::accounts_json;
+pub use accounts_file::{accounts_json, write_accounts};
 pub use answer::Answer;
 pub use behaviour::{Behaviour, Break, Issue};
 pub use command::{SimulateOptions, simulate};

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod accounts;
+mod bench_report;
 mod cli;
 mod clients;
 mod completion;

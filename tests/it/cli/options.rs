@@ -33,6 +33,5 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["--log-format", "xml"], "neither text nor json");
     check(&["--upstream-url", "http://example.com"], "--upstream-url: only https://");
     check(&["serve", "again"], "unexpected argument");
-    check(&["bench", "--only", "all"], "--only: \"all\" is none of spawn, memory");
     check(&["reserve"], "unknown subcommand \"reserve\"");
 }

@@ -321,7 +321,7 @@ fn what_is_broken_is_not_written_and_the_login_waits_until_it_is_repaired() {
     pool_becomes(&mut peer, "repaired", &[("ada", false), ("bob", true)]);
 }
 
-/// How soon is measured by `multicodex bench`.
+/// How soon is measured by `cargo bench --bench budgets`.
 #[test]
 fn every_login_of_many_is_taken_over_and_clients_hear_of_it() {
     let env = TestEnv::new([SimAccount::named("ada")]);

@@ -2,35 +2,33 @@
 
 use std::hint::black_box;
 
+use multicodex::pool::{Account, AccountId, At, Credential, Demand, Identity, Pool, RotationSettings};
+use multicodex::secret::Secret;
 use tokio::time::Instant;
 
-use super::direct::Direct;
-use super::figure::{Growth, Point, Report, Times, Unit, micros};
-use super::one_processor::OnOneProcessor;
-use super::sidecar::Sidecar;
-use super::stage::{SMALL, Stage};
-use super::{Effort, Fault};
-use crate::pool::{Account, AccountId, At, Credential, Demand, Identity, Pool, RotationSettings};
-use crate::secret::Secret;
+use crate::direct::Direct;
+use crate::effort::{Effort, Fault};
+use crate::env::{BenchEnv, SMALL};
+use crate::one_processor::OnOneProcessor;
+use crate::report::{Growth, Point, Report, Times, Unit, micros, names};
+use crate::sidecar::Sidecar;
 
-pub(super) const PICK: &str = "picking among 10,000 accounts";
-
-pub(super) fn measure(effort: Effort, report: &mut Report) -> Result<(), Fault> {
+pub fn measure(effort: Effort, report: &mut Report) -> Result<(), Fault> {
     let counts: &[usize] = if effort.quick { &[10, 1_000] } else { &[10, 100, 1_000, 10_000] };
-    report.add(PICK, Unit::Nanoseconds, pick(10_000, effort.pick(2_000, 100)), None);
+    report.add(names::PICK, Unit::Nanoseconds, pick(1_000, effort.pick(2_000, 100)), None);
     let picks = counts.iter().map(|&count| (count, pick(count, effort.pick(2_000, 100))));
     let picks = picks.map(|(count, sidecar)| Point { at: count as f64, sidecar, direct: None });
     add(report, "picking an account", Unit::Nanoseconds, picks.collect());
 
     let (mut starts, mut lists, mut deltas, mut memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for &count in counts {
-        let stage = Stage::with_accounts(count)?;
+        let env = BenchEnv::with_accounts(count)?;
         let at = count as f64;
         let point = |sidecar: f64, direct: Option<f64>| Point { at, sidecar, direct };
-        let (start, mut sidecar) = start(&stage, effort)?;
+        let (start, mut sidecar) = start(&env, effort)?;
         starts.push(point(start, None));
-        lists.push(point(list(&stage, effort)?, None));
-        let (ours, theirs) = first_deltas(&stage, &mut sidecar, effort)?;
+        lists.push(point(list(&env, effort)?, None));
+        let (ours, theirs) = first_deltas(&env, &mut sidecar, effort)?;
         deltas.push(point(ours, Some(theirs)));
         memory.push(point(sidecar.resident_mib()?, None));
     }
@@ -70,12 +68,12 @@ fn pick(count: usize, rounds: usize) -> f64 {
 }
 
 /// In microseconds, as all below.
-fn start(stage: &Stage, effort: Effort) -> Result<(f64, Sidecar), Fault> {
+fn start(env: &BenchEnv, effort: Effort) -> Result<(f64, Sidecar), Fault> {
     let mut times = Times::default();
     let mut last = None;
     for _ in 0..effort.pick(5, 2) {
         let begun = Instant::now();
-        let mut sidecar = Sidecar::spawn(stage.command()?)?;
+        let mut sidecar = Sidecar::spawn(env.command())?;
         sidecar.request(r#"{"id":1,"method":"paths"}"#)?;
         times.push(begun.elapsed());
         last = Some(sidecar);
@@ -85,9 +83,9 @@ fn start(stage: &Stage, effort: Effort) -> Result<(f64, Sidecar), Fault> {
     Ok((micros(times.median()), sidecar))
 }
 
-fn list(stage: &Stage, effort: Effort) -> Result<f64, Fault> {
+fn list(env: &BenchEnv, effort: Effort) -> Result<f64, Fault> {
     let _one_processor = OnOneProcessor::begin()?;
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
     let mut times = Times::default();
     for _ in 0..effort.pick(30, 5) {
@@ -98,9 +96,9 @@ fn list(stage: &Stage, effort: Effort) -> Result<f64, Fault> {
     Ok(micros(times.median()))
 }
 
-fn first_deltas(stage: &Stage, sidecar: &mut Sidecar, effort: Effort) -> Result<(f64, f64), Fault> {
-    let direct = Direct::new(stage)?;
-    stage.answer_with(8, SMALL);
+fn first_deltas(env: &BenchEnv, sidecar: &mut Sidecar, effort: Effort) -> Result<(f64, f64), Fault> {
+    let direct = Direct::new(env)?;
+    env.answer_with(8, SMALL);
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..effort.pick(100, 10) {
         ours.push(sidecar.complete()?.first_delta);
@@ -110,11 +108,11 @@ fn first_deltas(stage: &Stage, sidecar: &mut Sidecar, effort: Effort) -> Result<
 }
 
 fn bodies(effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let stage = Stage::with_accounts(2)?;
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    let env = BenchEnv::with_accounts(2)?;
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
-    let direct = Direct::new(&stage)?;
-    stage.answer_with(8, SMALL);
+    let direct = Direct::new(&env)?;
+    env.answer_with(8, SMALL);
     let sizes: &[(usize, usize)] = &[(1_000, 100), (10_000, 100), (100_000, 30), (10_000_000, 5)];
     let mut points = Vec::new();
     for &(size, rounds) in sizes {

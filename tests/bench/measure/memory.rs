@@ -1,30 +1,27 @@
 //! Resident memory: idle, with many streams open, and after many completions.
+use multicodex::sim::{After, Behaviour, Break, FaultKind, StreamPlan};
 
-use super::figure::{Report, Unit};
-use super::sidecar::Sidecar;
-use super::stage::{BODY, SMALL, Stage};
-use super::{Effort, Fault};
-use crate::sim::{After, Behaviour, Break, FaultKind, StreamPlan};
-
-pub(super) const IDLE: &str = "resident, idle after initialize (https upstream)";
-pub(super) const STREAMING: &str = "resident with 256 streams open";
+use crate::effort::{Effort, Fault};
+use crate::env::{BODY, BenchEnv, SMALL};
+use crate::report::{Report, Unit, names};
+use crate::sidecar::Sidecar;
 
 const STREAMS: usize = 256;
 const AT_ONCE: usize = 32;
 
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let idle = idle(stage)?;
-    report.add(IDLE, Unit::Mebibytes, idle, None);
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let idle = idle(env)?;
+    report.add(names::IDLE, Unit::Mebibytes, idle, None);
 
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
     let stalled = StreamPlan::deltas(8, SMALL).with_fault(After::Output(4), FaultKind::Break(Break::Hang));
-    stage.behave(Behaviour::Stream(stalled));
+    env.behave(Behaviour::Stream(stalled));
     let open = sidecar.open_streams(STREAMS)?;
-    report.add(STREAMING, Unit::Mebibytes, sidecar.resident_mib()?, None);
+    report.add(names::STREAMING, Unit::Mebibytes, sidecar.resident_mib()?, None);
     sidecar.cancel_all(&open)?;
 
-    stage.answer_with(8, SMALL);
+    env.answer_with(8, SMALL);
     let completions = effort.pick(10_000, 500);
     let before = sidecar.resident_mib()?;
     for _ in 0..completions / AT_ONCE {
@@ -41,8 +38,8 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
 }
 
 /// With an upstream that is never spoken to, but would be over TLS: its certificates are loaded by then.
-fn idle(stage: &Stage) -> Result<f64, Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command_to("https://127.0.0.1:9/backend-api")?)?;
+fn idle(env: &BenchEnv) -> Result<f64, Fault> {
+    let mut sidecar = Sidecar::spawn(env.command_to("https://127.0.0.1:9/backend-api"))?;
     sidecar.initialize()?;
     sidecar.request(r#"{"id":2,"method":"accounts"}"#)?;
     settled(&sidecar)

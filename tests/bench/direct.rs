@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use multicodex::clock;
+use multicodex::http::{BaseUrl, HttpClient};
+use multicodex::secret::Secret;
+use multicodex::upstream::{Answer, Asked, Bearer, EventMeaning, ResponsesRequest, Upstream, prepare};
 use serde_json::value::RawValue;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Fault;
-use super::sidecar::Streamed;
-use super::stage::{BODY, Stage};
-use crate::clock;
-use crate::http::{BaseUrl, HttpClient};
-use crate::secret::Secret;
-use crate::upstream::{Answer, Asked, Bearer, EventMeaning, ResponsesRequest, Upstream, prepare};
+use crate::effort::Fault;
+use crate::env::{BODY, BenchEnv};
+use crate::sidecar::Streamed;
 
 const IDLE: Duration = Duration::from_secs(30);
 const DELTA: &[u8] = br#"{"type":"response.output_text.delta""#;
 
-pub(super) struct Direct {
+pub struct Direct {
     runtime: Runtime,
     account: Account,
 }
@@ -32,9 +32,9 @@ struct Account {
 }
 
 impl Direct {
-    pub(super) fn new(stage: &Stage) -> Result<Self, Fault> {
-        let login = stage.logins.first().ok_or("no account")?;
-        let base: BaseUrl = stage.backend.upstream_url.parse()?;
+    pub fn new(env: &BenchEnv) -> Result<Self, Fault> {
+        let login = env.logins.first().ok_or("no account")?;
+        let base: BaseUrl = env.backend.upstream_url.parse()?;
         let account = Account {
             upstream: Upstream::new(HttpClient::new(), base),
             token: Secret::new(login.access_token.clone()),
@@ -44,12 +44,12 @@ impl Direct {
         Ok(Direct { runtime, account })
     }
 
-    pub(super) fn complete(&self) -> Result<Streamed, Fault> {
+    pub fn complete(&self) -> Result<Streamed, Fault> {
         self.runtime.block_on(self.account.complete(BODY, Instant::now()))
     }
 
     /// So many completions at once.
-    pub(super) fn complete_at_once(&self, count: usize, body: &str) -> Result<Vec<Streamed>, Fault> {
+    pub fn complete_at_once(&self, count: usize, body: &str) -> Result<Vec<Streamed>, Fault> {
         self.runtime.block_on(async {
             let mut running = JoinSet::new();
             let begun = Instant::now();
@@ -68,7 +68,7 @@ impl Direct {
     }
 
     /// A request that meets a limit.
-    pub(super) fn refused(&self) -> Result<(), Fault> {
+    pub fn refused(&self) -> Result<(), Fault> {
         match self.runtime.block_on(self.account.ask(BODY))? {
             Answer::Refused { .. } => Ok(()),
             Answer::Stream { .. } => Err("not refused".into()),

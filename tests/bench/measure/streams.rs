@@ -4,29 +4,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::direct::Direct;
-use super::figure::{Growth, Point, Report, Times, Unit};
-use super::sidecar::{Sidecar, own_cpu_time};
-use super::stage::{BODY, SMALL, Stage};
-use super::{Effort, Fault};
-
-pub(super) const SMALL_EVENTS: &str = "events/s of a stream of 50,000 small events";
+use crate::direct::Direct;
+use crate::effort::{Effort, Fault};
+use crate::env::{BODY, BenchEnv, SMALL};
+use crate::report::{Growth, Point, Report, Times, Unit, names};
+use crate::sidecar::{Sidecar, Streamed, own_cpu_time};
 
 const AT_ONCE: usize = 32;
 const LARGE: usize = 4096;
 
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
-    let direct = Direct::new(stage)?;
-    completions(stage, effort, report, &mut sidecar, &direct)?;
+    let direct = Direct::new(env)?;
+    completions(env, effort, report, &mut sidecar, &direct)?;
     let mut long = |deltas: usize, size: usize, rounds: usize| {
-        stage.answer_with(deltas, size);
+        env.answer_with(deltas, size);
         Long::measure(&mut sidecar, &direct, effort.pick(rounds, 1))
     };
 
     let small = long(effort.pick(50_000, 10_000), SMALL, 15)?;
-    report.add(SMALL_EVENTS, Unit::PerSecond, small.ours.rate(), Some(small.theirs.rate()));
+    report.add(names::SMALL_EVENTS, Unit::PerSecond, small.ours.rate(), Some(small.theirs.rate()));
     let cpu = [small.ours.cpu_per_event(), small.theirs.cpu_per_event()];
     report.add(
         "processor time for a small event / in the direct client",
@@ -64,13 +62,13 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
 }
 
 fn completions(
-    stage: &Stage,
+    env: &BenchEnv,
     effort: Effort,
     report: &mut Report,
     sidecar: &mut Sidecar,
     direct: &Direct,
 ) -> Result<(), Fault> {
-    stage.answer_with(8, SMALL);
+    env.answer_with(8, SMALL);
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..effort.pick(60, 5) {
         let begun = Instant::now();
@@ -122,7 +120,7 @@ impl Long {
 }
 
 impl Way {
-    fn add(&mut self, total: Duration, cpu: Duration, streamed: &super::sidecar::Streamed) {
+    fn add(&mut self, total: Duration, cpu: Duration, streamed: &Streamed) {
         self.times.push(total);
         self.cpu += cpu;
         self.events = f64::from(streamed.events);

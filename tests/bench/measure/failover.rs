@@ -1,22 +1,20 @@
 //! A completion that meets a usage limit on its first account, beside the two requests that this takes at the least.
 
+use multicodex::sim::{Behaviour, Rule};
 use tokio::time::Instant;
 
-use super::direct::Direct;
-use super::figure::{Report, Times};
-use super::sidecar::Sidecar;
-use super::stage::{SMALL, Stage};
-use super::{Effort, Fault};
-use crate::sim::{Behaviour, Rule};
+use crate::direct::Direct;
+use crate::effort::{Effort, Fault};
+use crate::env::{BenchEnv, SMALL};
+use crate::report::{Report, Times, names};
+use crate::sidecar::Sidecar;
 
-pub(super) const AFTER_A_LIMIT: &str = "first delta after a usage limit / two direct requests";
-
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
-    let direct = Direct::new(stage)?;
-    stage.answer_with(8, SMALL);
-    let limit_once = || stage.handle().add_rule(Rule::next(1, Behaviour::usage_limit()));
+    let direct = Direct::new(env)?;
+    env.answer_with(8, SMALL);
+    let limit_once = || env.handle().add_rule(Rule::next(1, Behaviour::usage_limit()));
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..effort.pick(200, 10) {
         sidecar.request(r#"{"id":3,"method":"reset","params":{"scope":"quota"}}"#)?;
@@ -32,6 +30,6 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
         let refused = begun.elapsed();
         theirs.push(refused + direct.complete()?.first_delta);
     }
-    report.add_times(AFTER_A_LIMIT, ours.median(), Some(theirs.median()));
+    report.add_times(names::AFTER_A_LIMIT, ours.median(), Some(theirs.median()));
     Ok(())
 }

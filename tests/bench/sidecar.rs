@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-use super::Fault;
-use super::stage::BODY;
+use crate::effort::Fault;
+use crate::env::BODY;
 
-pub(super) struct Sidecar {
+pub struct Sidecar {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -22,7 +22,7 @@ pub(super) struct Sidecar {
 
 /// What one completion took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Streamed {
+pub struct Streamed {
     pub first_delta: Duration,
     pub total: Duration,
     pub events: u32,
@@ -43,7 +43,7 @@ enum Line {
 }
 
 impl Sidecar {
-    pub(super) fn spawn(mut command: Command) -> Result<Self, Fault> {
+    pub fn spawn(mut command: Command) -> Result<Self, Fault> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Ok(Sidecar {
@@ -56,21 +56,21 @@ impl Sidecar {
         }
     }
 
-    pub(super) fn initialize(&mut self) -> Result<(), Fault> {
+    pub fn initialize(&mut self) -> Result<(), Fault> {
         self.request(r#"{"id":1,"method":"initialize"}"#).map(drop)
     }
 
-    pub(super) fn send(&mut self, text: &str) -> Result<(), Fault> {
+    pub fn send(&mut self, text: &str) -> Result<(), Fault> {
         Ok(self.input.write_all(text.as_bytes())?)
     }
 
     /// Sends a request, and gives the answer; what else comes is passed over.
-    pub(super) fn request(&mut self, line: &str) -> Result<&[u8], Fault> {
+    pub fn request(&mut self, line: &str) -> Result<&[u8], Fault> {
         self.send(&format!("{line}\n"))?;
         self.next_answer()
     }
 
-    pub(super) fn next_answer(&mut self) -> Result<&[u8], Fault> {
+    pub fn next_answer(&mut self) -> Result<&[u8], Fault> {
         loop {
             self.read()?;
             if self.line.starts_with(ANSWER) {
@@ -80,7 +80,7 @@ impl Sidecar {
     }
 
     /// Waits for this notification.
-    pub(super) fn notification(&mut self, method: &str) -> Result<(), Fault> {
+    pub fn notification(&mut self, method: &str) -> Result<(), Fault> {
         let wanted = format!(r#"{{"jsonrpc":"2.0","method":"{method}""#);
         loop {
             self.read()?;
@@ -90,13 +90,13 @@ impl Sidecar {
         }
     }
 
-    pub(super) fn complete(&mut self) -> Result<Streamed, Fault> {
+    pub fn complete(&mut self) -> Result<Streamed, Fault> {
         let all = self.complete_at_once(1, BODY)?;
         all.into_iter().next().ok_or_else(|| "no completion".into())
     }
 
     /// So many completions, asked for in one write.
-    pub(super) fn complete_at_once(&mut self, count: usize, body: &str) -> Result<Vec<Streamed>, Fault> {
+    pub fn complete_at_once(&mut self, count: usize, body: &str) -> Result<Vec<Streamed>, Fault> {
         let begun = self.ask(count, body)?;
         let mut streamed = vec![Streamed::default(); count];
         let mut of = HashMap::new();
@@ -137,7 +137,7 @@ impl Sidecar {
     }
 
     /// Opens so many streams and waits for the first delta of each. Gives their subscriptions.
-    pub(super) fn open_streams(&mut self, count: usize) -> Result<Vec<String>, Fault> {
+    pub fn open_streams(&mut self, count: usize) -> Result<Vec<String>, Fault> {
         self.ask(count, BODY)?;
         let mut seen = HashSet::new();
         while seen.len() < count {
@@ -155,7 +155,7 @@ impl Sidecar {
     }
 
     /// Cancels these streams and waits for the end of each.
-    pub(super) fn cancel_all(&mut self, subscriptions: &[String]) -> Result<(), Fault> {
+    pub fn cancel_all(&mut self, subscriptions: &[String]) -> Result<(), Fault> {
         for subscription in subscriptions {
             self.send(&format!(
                 "{{\"id\":7,\"method\":\"complete/cancel\",\"params\":[\"{subscription}\"]}}\n"
@@ -209,7 +209,7 @@ impl Sidecar {
         }
     }
 
-    pub(super) fn resident_mib(&self) -> Result<f64, Fault> {
+    pub fn resident_mib(&self) -> Result<f64, Fault> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
         let kib: f64 = line.split_whitespace().nth(1).ok_or("no figure")?.parse()?;
@@ -217,19 +217,19 @@ impl Sidecar {
     }
 
     /// What its threads have used so far.
-    pub(super) fn cpu_time(&self) -> Result<Duration, Fault> {
+    pub fn cpu_time(&self) -> Result<Duration, Fault> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
         tasks.flatten().map(|task| on_cpu(&task.path().join("schedstat"))).sum()
     }
 }
 
 /// The time that the threads of this process have used so far: those of the client and of the simulator.
-pub(super) fn own_process_cpu_time() -> Result<Duration, Fault> {
+pub fn own_process_cpu_time() -> Result<Duration, Fault> {
     Ok(clock_gettime(ClockId::ProcessCPUTime).try_into()?)
 }
 
 /// The time that this thread has used so far.
-pub(super) fn own_cpu_time() -> Result<Duration, Fault> {
+pub fn own_cpu_time() -> Result<Duration, Fault> {
     Ok(clock_gettime(ClockId::ThreadCPUTime).try_into()?)
 }
 

@@ -7,17 +7,17 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher};
 use tokio::time::Instant;
 
-use super::figure::{Report, Times};
-use super::sidecar::Sidecar;
-use super::stage::Stage;
-use super::{Effort, Fault};
+use crate::effort::{Effort, Fault};
+use crate::env::BenchEnv;
+use crate::report::{Report, Times};
+use crate::sidecar::Sidecar;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
-    let file = stage.dir().join("codex-accounts.json");
+    let file = env.dir().join("codex-accounts.json");
     let (send, noticed) = mpsc::channel();
     let watched = file.clone();
     let mut bare = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -26,7 +26,7 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
             let _ = send.send(Instant::now());
         }
     })?;
-    bare.watch(stage.dir(), RecursiveMode::NonRecursive)?;
+    bare.watch(env.dir(), RecursiveMode::NonRecursive)?;
 
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..effort.pick(40, 4) {
@@ -36,7 +36,7 @@ pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Res
         let mut accounts: serde_json::Value = serde_json::from_str(&text)?;
         let expires_at = accounts["accounts"][0]["expiresAt"].as_i64().ok_or("no expiry")?;
         accounts["accounts"][0]["expiresAt"] = (expires_at + 1000).into();
-        let new = tempfile::NamedTempFile::new_in(stage.dir())?;
+        let new = tempfile::NamedTempFile::new_in(env.dir())?;
         fs::write(new.path(), accounts.to_string())?;
         // What was said meanwhile comes before the answer.
         sidecar.request(r#"{"id":4,"method":"paths"}"#)?;

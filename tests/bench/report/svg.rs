@@ -1,7 +1,9 @@
 //! The figures as a drawing: what was measured, beside the direct way, and how it grows. Pure: a report in, SVG out.
 
+use super::Report;
 use super::budget::{Budget, Verdict};
-use super::figure::{Figure, Growth, Point, Report, Unit};
+use super::figure::{Figure, Growth, Point};
+use super::unit::Unit;
 
 const WIDTH: f64 = 860.0;
 const ROW: f64 = 22.0;
@@ -10,10 +12,10 @@ const PANEL: (f64, f64) = (270.0, 190.0);
 
 const OURS: &str = "#2f6fde";
 const DIRECT: &str = "#9aa0a6";
-const MISSED: &str = "#d9480f";
+pub const MISSED: &str = "#d9480f";
 const INK: &str = "#57606a";
 
-pub(super) fn draw(report: &Report) -> String {
+pub fn draw(report: &Report) -> String {
     let bars: Vec<&Figure> = report.figures.iter().filter(|figure| figure.ratio.is_some()).collect();
     let bars_height = 60.0 + ROW * bars.len() as f64;
     let rows = report.growths.len().div_ceil(3) as f64;
@@ -35,7 +37,7 @@ pub(super) fn draw(report: &Report) -> String {
 fn ratios(bars: &[&Figure]) -> String {
     const SPAN: f64 = 3.5;
     let x = |ratio: f64| {
-        LABELS + (WIDTH - LABELS - 60.0) * ((libm::log2(ratio).clamp(-SPAN, SPAN) + SPAN) / (2.0 * SPAN))
+        LABELS + (WIDTH - LABELS - 60.0) * ((f64::log2(ratio).clamp(-SPAN, SPAN) + SPAN) / (2.0 * SPAN))
     };
     let mut svg = text(
         10.0,
@@ -117,7 +119,7 @@ fn panel(growth: &Growth, left: f64, top: f64) -> String {
 }
 
 /// The powers of ten around the values.
-fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let positive = values.filter(|value| *value > 0.0);
     let (low, high) =
         positive.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), value| (low.min(value), high.max(value)));
@@ -125,12 +127,12 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
         return (1.0, 10.0);
     }
     let (low, high) =
-        (10_f64.powi(libm::log10(low).floor() as i32), 10_f64.powi(libm::log10(high).ceil() as i32));
+        (10_f64.powi(f64::log10(low).floor() as i32), 10_f64.powi(f64::log10(high).ceil() as i32));
     (low, if high > low { high } else { low * 10.0 })
 }
 
 fn share(value: f64, low: f64, high: f64) -> f64 {
-    libm::log10(value / low) / libm::log10(high / low)
+    f64::log10(value / low) / f64::log10(high / low)
 }
 
 fn short(value: f64, unit: Unit) -> String {
@@ -166,46 +168,4 @@ fn line(from: (f64, f64), to: (f64, f64), colour: &str, width: f64) -> String {
         "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n",
         from.0, from.1, to.0, to.1
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_are_powers_of_ten() {
-        let check = |values: &[f64], expected: (f64, f64)| {
-            let (low, high) = bounds(values.iter().copied());
-            assert!(
-                (low / expected.0 - 1.0).abs() < 1e-9 && (high / expected.1 - 1.0).abs() < 1e-9,
-                "{values:?}: {low} {high}"
-            );
-        };
-        check(&[3.0, 450.0], (1.0, 1000.0));
-        check(&[10.0], (10.0, 100.0));
-        check(&[0.02, 0.5], (0.01, 1.0));
-        check(&[], (1.0, 10.0));
-        check(&[0.0], (1.0, 10.0));
-    }
-
-    #[test]
-    fn a_figure_is_a_bar_and_a_budget_a_mark() {
-        let mut report = Report::new(false, false);
-        report.add(super::super::requests::PING, Unit::PerSecond, 50.0, Some(100.0));
-        report.add_growth(Growth {
-            name: "picking",
-            along: "accounts",
-            unit: Unit::Nanoseconds,
-            points: vec![
-                Point { at: 10.0, sidecar: 100.0, direct: None },
-                Point { at: 1000.0, sidecar: 9000.0, direct: None },
-            ],
-        });
-        let svg = draw(&report);
-        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-        assert_eq!(svg.matches("<rect").count(), 1, "one bar");
-        assert_eq!(svg.matches(MISSED).count(), 1, "half is less than the budget");
-        assert_eq!(svg.matches("<polyline").count(), 2);
-        assert!(svg.contains("picking by accounts") && !svg.contains("NaN"));
-    }
 }

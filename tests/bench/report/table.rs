@@ -1,13 +1,13 @@
 //! The figures for people, one line each.
 
 use super::budget::Verdict;
-use super::figure::{Figure, Growth, Report};
+use super::figure::{Figure, Growth};
 
-pub(super) fn head() -> String {
+pub fn head() -> String {
     format!("{:<58} {:>12} {:>12} {:>7}  {}\n", "", "sidecar", "directly", "ratio", "budget")
 }
 
-pub(super) fn row(figure: &Figure) -> String {
+pub fn row(figure: &Figure) -> String {
     let direct = figure.direct.map(|direct| figure.unit.show(direct)).unwrap_or_default();
     let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
     let budget = match (figure.budget, figure.verdict) {
@@ -24,7 +24,7 @@ pub(super) fn row(figure: &Figure) -> String {
     format!("{}\n", line.trim_end())
 }
 
-pub(super) fn growth(growth: &Growth) -> String {
+pub fn growth(growth: &Growth) -> String {
     let mut text = format!("{} by {}\n", growth.name, growth.along);
     for point in &growth.points {
         let direct = point.direct.map(|direct| growth.unit.show(direct)).unwrap_or_default();
@@ -35,8 +35,8 @@ pub(super) fn growth(growth: &Growth) -> String {
     text
 }
 
-pub(super) fn foot(report: &Report) -> String {
-    let missed = report.figures.iter().filter(|figure| figure.verdict == Some(Verdict::Missed)).count();
-    let judged = report.figures.iter().filter(|figure| figure.verdict.is_some()).count();
+pub fn foot(figures: &[Figure]) -> String {
+    let missed = figures.iter().filter(|figure| figure.verdict == Some(Verdict::Missed)).count();
+    let judged = figures.iter().filter(|figure| figure.verdict.is_some()).count();
     format!("{} of {judged} budgets met\n", judged - missed)
 }

@@ -3,32 +3,29 @@
 
 use tokio::time::Instant;
 
-use super::echo::{Echo, EchoProgram};
-use super::figure::{Report, Times, Unit};
-use super::one_processor::OnOneProcessor;
-use super::sidecar::Sidecar;
-use super::stage::Stage;
-use super::{Effort, Fault};
-
-pub(super) const PING: &str = "a call that answers `false`, one at a time / blocking echo";
-pub(super) const ACCOUNTS: &str = "`accounts` of 10 accounts, one at a time / blocking echo";
+use crate::echo::{Echo, EchoProgram};
+use crate::effort::{Effort, Fault};
+use crate::env::BenchEnv;
+use crate::one_processor::OnOneProcessor;
+use crate::report::{Report, Times, Unit, names};
+use crate::sidecar::Sidecar;
 
 /// Answered at once and in a few bytes: there is no such completion.
 const NOTHING: &str = r#"{"id":2,"method":"complete/cancel","params":["c0"]}"#;
 const LIST: &str = r#"{"id":2,"method":"accounts"}"#;
 const PIPELINED: usize = 64;
 
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let program = EchoProgram::new(stage.dir())?;
-    for (request, name, rounds) in [(NOTHING, PING, 20_000), (LIST, ACCOUNTS, 10_000)] {
-        one_at_a_time(stage, &program, request, name, effort.pick(rounds, 500), report)?;
-        pipelined(stage, &program, request, effort.pick(rounds, 640), report)?;
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let program = EchoProgram::new(env.dir())?;
+    for (request, name, rounds) in [(NOTHING, names::PING, 20_000), (LIST, names::ACCOUNTS, 10_000)] {
+        one_at_a_time(env, &program, request, name, effort.pick(rounds, 500), report)?;
+        pipelined(env, &program, request, effort.pick(rounds, 640), report)?;
     }
     Ok(())
 }
 
 fn one_at_a_time(
-    stage: &Stage,
+    env: &BenchEnv,
     program: &EchoProgram,
     request: &str,
     name: &str,
@@ -36,7 +33,7 @@ fn one_at_a_time(
     report: &mut Report,
 ) -> Result<(), Fault> {
     let _taking_turns = OnOneProcessor::begin()?;
-    let (mut sidecar, mut echo, _) = side_by_side(stage, program, request)?;
+    let (mut sidecar, mut echo, _) = side_by_side(env, program, request)?;
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     // In turns of a hundred, so that both live through the same noise.
     for _ in 0..rounds / 100 {
@@ -57,13 +54,13 @@ fn one_at_a_time(
 }
 
 fn pipelined(
-    stage: &Stage,
+    env: &BenchEnv,
     program: &EchoProgram,
     request: &str,
     rounds: usize,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let (mut sidecar, mut echo, answer_bytes) = side_by_side(stage, program, request)?;
+    let (mut sidecar, mut echo, answer_bytes) = side_by_side(env, program, request)?;
     let requests = format!("{request}\n").repeat(PIPELINED);
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..rounds / PIPELINED {
@@ -85,11 +82,11 @@ fn pipelined(
 
 /// A sidecar, a loop that answers this request as it does, and how long that answer is.
 fn side_by_side(
-    stage: &Stage,
+    env: &BenchEnv,
     program: &EchoProgram,
     request: &str,
 ) -> Result<(Sidecar, Echo, usize), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
     let answer = sidecar.request(request)?.to_vec();
     let echo = program.start(request, &answer)?;

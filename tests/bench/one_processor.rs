@@ -4,18 +4,18 @@
 #[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::Fault;
+use crate::effort::Fault;
 
 /// Keeps this thread, and the children it starts meanwhile, on one processor until it is dropped.
 #[derive(Debug)]
-pub(super) struct OnOneProcessor {
+pub struct OnOneProcessor {
     #[cfg(target_os = "linux")]
     before: CpuSet,
 }
 
 impl OnOneProcessor {
     #[cfg(target_os = "linux")]
-    pub(super) fn begin() -> Result<Self, Fault> {
+    pub fn begin() -> Result<Self, Fault> {
         let before = sched_getaffinity(None)?;
         let mut one = CpuSet::new();
         one.set((0..CpuSet::MAX_CPU).rev().find(|cpu| before.is_set(*cpu)).ok_or("no processor")?);
@@ -24,7 +24,7 @@ impl OnOneProcessor {
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn begin() -> Result<Self, Fault> {
+    pub fn begin() -> Result<Self, Fault> {
         Ok(OnOneProcessor {})
     }
 }

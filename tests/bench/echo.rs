@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::Fault;
+use crate::effort::Fault;
 
 const SOURCE: &str = r#"
 use std::io::{BufRead, Write};
@@ -25,12 +25,12 @@ fn main() -> std::io::Result<()> {
 
 /// How to start the program.
 #[derive(Debug)]
-pub(super) struct EchoProgram {
+pub struct EchoProgram {
     dir: PathBuf,
     compiled: Option<PathBuf>,
 }
 
-pub(super) struct Echo {
+pub struct Echo {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -40,7 +40,7 @@ pub(super) struct Echo {
 }
 
 impl EchoProgram {
-    pub(super) fn new(dir: &Path) -> Result<Self, Fault> {
+    pub fn new(dir: &Path) -> Result<Self, Fault> {
         let (source, program) = (dir.join("echo.rs"), dir.join("echo"));
         fs::write(&source, SOURCE)?;
         let mut rustc = Command::new("rustc");
@@ -50,7 +50,7 @@ impl EchoProgram {
     }
 
     /// Answers each line with `answer`, whose end is a line's end.
-    pub(super) fn start(&self, request: &str, answer: &[u8]) -> Result<Echo, Fault> {
+    pub fn start(&self, request: &str, answer: &[u8]) -> Result<Echo, Fault> {
         let (mut command, request) = match &self.compiled {
             Some(program) => {
                 let file = self.dir.join("answer");
@@ -73,7 +73,7 @@ impl EchoProgram {
 }
 
 impl Echo {
-    pub(super) fn round_trip(&mut self) -> Result<(), Fault> {
+    pub fn round_trip(&mut self) -> Result<(), Fault> {
         self.input.write_all(&self.request)?;
         self.line.clear();
         match self.output.read_until(b'\n', &mut self.line)? {
@@ -83,7 +83,7 @@ impl Echo {
     }
 
     /// So many requests in one write, then their answers.
-    pub(super) fn round_trips(&mut self, count: usize) -> Result<(), Fault> {
+    pub fn round_trips(&mut self, count: usize) -> Result<(), Fault> {
         self.input.write_all(&self.request.repeat(count))?;
         for _ in 0..count {
             self.line.clear();

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::direct::Direct;
-use super::figure::{Report, Times, Unit, micros};
-use super::sidecar::{Sidecar, own_process_cpu_time};
-use super::stage::{BODY, SMALL, Stage};
-use super::{Effort, Fault};
+use crate::direct::Direct;
+use crate::effort::{Effort, Fault};
+use crate::env::{BODY, BenchEnv, SMALL};
+use crate::report::{Report, Times, Unit, micros};
+use crate::sidecar::{Sidecar, own_process_cpu_time};
 
-pub(super) fn measure(stage: &Stage, effort: Effort, report: &mut Report) -> Result<(), Fault> {
-    let mut sidecar = Sidecar::spawn(stage.command()?)?;
+pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<(), Fault> {
+    let mut sidecar = Sidecar::spawn(env.command())?;
     sidecar.initialize()?;
-    let direct = Direct::new(stage)?;
-    stage.answer_with(8, SMALL);
+    let direct = Direct::new(env)?;
+    env.answer_with(8, SMALL);
     for (streams, rounds) in [(1, 400), (8, 100), (32, 50), (256, 20)] {
         // Connections are made before they are timed.
         sidecar.complete_at_once(streams, BODY)?;
