@@ -1,5 +1,6 @@
 //! Plays the scripts of `tests/scripts`.
 
+pub mod notation;
 pub mod pattern;
 pub mod play;
 pub mod script;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use multicodex::sim::{RequestEnd, Route, Rule, SimAccount, SimUsage, When};
 use serde_json::{Value, json};
 
+use crate::scripts::notation::normalized;
 use crate::scripts::pattern::Pattern;
 
 #[derive(Debug)]
@@ -90,7 +91,8 @@ impl Script {
     pub fn parse(name: String, text: &str) -> Result<Self, String> {
         let mut steps = Vec::new();
         for (number, line) in joined(text) {
-            let step = step(&line).map_err(|error| format!("{name}:{number}: {error}\n    {line}"))?;
+            let step =
+                step(&normalized(&line)).map_err(|error| format!("{name}:{number}: {error}\n    {line}"))?;
             steps.push((number, step));
         }
         Ok(Script { name, steps })
