@@ -1,8 +1,7 @@
-//! What people see of thirty accounts on a terminal of 80 columns, as committed in `tests/data/screens`. Whoever changes
-//! a screen looks at it: `UPDATE_SCREENS=1 cargo test --test it screens`.
+//! What people see of thirty accounts on a terminal of 80 columns, as committed in `tests/data/screens`. After a change
+//! look at each new screen: `INSTA_UPDATE=always cargo test --test it screens`, then `git diff`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use multicodex::protocol::{
     Account, AccountTally, Affinity, Attempt, AttemptOutcome, Check, CheckId, CheckStatus, DayTally,
@@ -174,27 +173,27 @@ fn ranking() -> Rotation {
 }
 
 #[test]
-fn accounts_fit() {
+fn accounts_screen_fits() {
     check("accounts", |look| screen::accounts(&accounts(), NOW, look));
 }
 
 #[test]
-fn history_fits() {
+fn history_screen_fits() {
     check("history", |look| screen::history(&attempts(), &accounts(), NOW, look));
 }
 
 #[test]
-fn stats_fit() {
+fn stats_screen_fits() {
     check("stats", |look| screen::stats(&attempts(), &accounts(), NOW, look));
 }
 
 #[test]
-fn verify_fits() {
+fn verify_screen_fits() {
     check("verify", |look| screen::verify(&checks(), look));
 }
 
 #[test]
-fn rotation_fits() {
+fn rotation_screen_fits() {
     check("rotation", |look| screen::rotation(&ranking(), look));
 }
 
@@ -212,25 +211,15 @@ fn check(name: &str, draw: impl Fn(&Look) -> String) {
     for narrow in 1..WIDTH {
         draw(&Look { width: Some(narrow), colour: false });
     }
-    let path = screens().join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_SCREENS").is_some() {
-        fs::create_dir_all(screens()).expect("made");
-        fs::write(&path, &plain).expect("written");
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == plain,
-        "{} differs; look at it after UPDATE_SCREENS=1 cargo test --test it screens\n{plain}",
-        path.display()
-    );
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/screens"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, plain));
 }
 
 fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |plain, part| plain + part.split_once('m').expect("a colour").1)
-}
-
-fn screens() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/screens")
 }
