@@ -9,7 +9,7 @@
 //! - [`upstream`] and [`auth`]: ChatGPT's responses, usage and token endpoints, over the one client in [`http`].
 //! - [`store`] and [`watch`]: the files shared with others, and who changed them.
 //! - [`sidecar`]: the methods; asks the pool, does the I/O, tells the pool.
-//! - [`screen`]: answers as text for people, for the command line and for `command`.
+//! - [`render`]: answers as text for people, for the command line and for `command`.
 //! - [`cli`]: flags, logs, signals. [`client`] and [`sim`] (feature `sim`) are the Rust client and the simulated
 //!   backend that `multicodex demo` and the tests use.
 //!
@@ -30,8 +30,8 @@ pub mod fuzz;
 pub mod http;
 pub mod pool;
 pub mod protocol;
+pub mod render;
 pub mod rpc;
-pub mod screen;
 pub mod secret;
 pub mod sidecar;
 #[cfg(feature = "sim")]

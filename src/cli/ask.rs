@@ -23,8 +23,8 @@ use crate::protocol::{
     ImportAnswer, ImportParams, ImportSource, Method, Refresh, RefreshAnswer, RefreshParams, TokenParams,
     Verify, VerifyParams, Warning, WarningKind,
 };
-use crate::screen::clean;
-use crate::screen::{self, Look};
+use crate::render::clean;
+use crate::render::{self, Look};
 use crate::sidecar::{self, Sidecar, Start};
 
 /// What is asked, and how the answer is to look.
@@ -95,7 +95,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&list).await?
             } else {
-                print(screen::accounts(&list.accounts, now, look)).await?
+                print(render::accounts(&list.accounts, now, look)).await?
             }
         }
         Asked::Refresh { account, force, json } => {
@@ -133,7 +133,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
             if *json {
                 print_json(&answer).await?
             } else {
-                print(screen::verify(&answer, look)).await?
+                print(render::verify(&answer, look)).await?
             }
             if answer.status == CheckStatus::Fail {
                 return Ok(ExitCode::FAILURE);
@@ -146,7 +146,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
                 print_json(&answer).await?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print(screen::history(&answer, &list.accounts, now, look)).await?
+                print(render::history(&answer, &list.accounts, now, look)).await?
             }
         }
         Asked::Stats { account, days, json } => {
@@ -156,7 +156,7 @@ async fn tell(methods: &Methods, asked: &Asked) -> Result<ExitCode, String> {
                 print_json(&answer).await?
             } else {
                 let list = call::<Accounts>(methods, &AccountsParams::default()).await?;
-                print(screen::stats(&answer, &list.accounts, now, look)).await?
+                print(render::stats(&answer, &list.accounts, now, look)).await?
             }
         }
     }
@@ -227,7 +227,7 @@ async fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(
 
 async fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
     let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
-    let mut said = screen::accounts(&accounts, clock::now().millis(), look);
+    let mut said = render::accounts(&accounts, clock::now().millis(), look);
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
         said.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));

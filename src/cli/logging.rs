@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::options::{LogFormat, ServeOptions};
-use crate::screen::clean;
+use crate::render::clean;
 use crate::store::open_log;
 
 /// Whoever sees what is logged when the user chose neither a level nor a place nor a format.

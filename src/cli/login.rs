@@ -18,7 +18,7 @@ use crate::protocol::{
     Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
     LoginSubmitParams, LoginWait,
 };
-use crate::screen::clean;
+use crate::render::clean;
 use crate::sidecar::{self, Sidecar};
 
 /// Exit code 0 when an account was logged in, 1 when the login failed, 130 when it was interrupted.

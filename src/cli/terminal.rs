@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdout};
 
 use rustix::termios::tcgetwinsize;
 
-use crate::screen::Look;
+use crate::render::Look;
 
 /// Of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 80;

@@ -20,7 +20,7 @@ use crate::protocol::{
     FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams, RefreshParams,
     ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
 };
-use crate::screen::{self, Look, clean};
+use crate::render::{self, Look, clean};
 use crate::sidecar::login::handlers;
 use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
 use crate::sidecar::{Sidecar, verify, view};
@@ -66,7 +66,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
         Line::Accounts => {
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &screen::accounts(&accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::accounts(&accounts, clock::now().millis(), look))
         }
         Line::Use(account) => {
             let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
@@ -78,7 +78,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             let params = RefreshParams { account, force: None };
             let answer = refresh::refresh(sidecar.clone(), params).await?;
             let all: Vec<Account> = answer.results.iter().map(|result| result.account.clone()).collect();
-            let mut text = screen::accounts(&all, clock::now().millis(), look);
+            let mut text = render::accounts(&all, clock::now().millis(), look);
             let mut level = CommandLevel::Info;
             for result in &answer.results {
                 if let Some(error) = &result.error {
@@ -112,7 +112,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 rotation::set(sidecar.clone(), change).await?
             };
             let mut lines = members(&shown_now.settings)?;
-            lines.extend(screen::rotation(&shown_now, look).lines().map(str::to_owned));
+            lines.extend(render::rotation(&shown_now, look).lines().map(str::to_owned));
             said(CommandLevel::Info, lines)
         }
         Line::Verify { online } => {
@@ -123,7 +123,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 CheckStatus::Warn => CommandLevel::Warning,
                 CheckStatus::Fail => CommandLevel::Error,
             };
-            shown(level, &screen::verify(&answer, look))
+            shown(level, &render::verify(&answer, look))
         }
         Line::Path => said(CommandLevel::Info, sidecar.path_lines()),
         Line::Reset(scope) => {
@@ -140,13 +140,13 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &screen::history(&answer, &accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::history(&answer, &accounts, clock::now().millis(), look))
         }
         Line::Stats => {
             let params = HistoryParams { limit: Some(0), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &screen::stats(&answer, &accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::stats(&answer, &accounts, clock::now().millis(), look))
         }
     })
 }
@@ -163,7 +163,7 @@ impl Sidecar {
         let now = clock::now();
         if let Some(selector) = account {
             let account = self.account_view(&self.find(&selector)?, now)?;
-            return Ok(shown(CommandLevel::Info, &screen::account(&account, now.millis())));
+            return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis())));
         }
         let accounts = self.listed();
         let active = accounts.iter().find(|account| account.active);
@@ -171,7 +171,7 @@ impl Sidecar {
         let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();
         let used = active.map_or_else(|| "none".to_owned(), |account| account.label.clone());
         let head = format!("active: {used}; {ready} of {} ready\n", accounts.len());
-        Ok(shown(level, &(head + &screen::accounts(&accounts, now.millis(), &Look::PLAIN))))
+        Ok(shown(level, &(head + &render::accounts(&accounts, now.millis(), &Look::PLAIN))))
     }
 
     fn path_lines(&self) -> Vec<String> {
@@ -209,7 +209,7 @@ fn used_now(used: &Account, others_answer: bool) -> CommandAnswer {
     if used.state != AccountState::Cooling || left <= 0 {
         return said(CommandLevel::Info, [format!("now using {}", used.label)]);
     }
-    let back = screen::duration(left);
+    let back = render::duration(left);
     let lines = [
         format!("{} is pinned, but back in {back} only", used.label),
         format!("until then {} account answers", if others_answer { "another" } else { "no" }),

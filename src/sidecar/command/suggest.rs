@@ -5,7 +5,7 @@ use super::line::after_the_name;
 use super::settings::{self, SWITCH, Setting, Values};
 use super::words::{Word, quoted, words};
 use crate::protocol::{Account, AccountState, Suggestion};
-use crate::screen::clean;
+use crate::render::clean;
 
 /// Fits for what is typed of the last word; all of them when that is nothing.
 pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {

@@ -9,7 +9,7 @@ use crate::protocol::{
     AccountAnswer, AccountParams, AccountsParams, ChangeReason, LabelParams, Removed, RpcError, TokenAnswer,
     TokenParams,
 };
-use crate::screen::clean;
+use crate::render::clean;
 use crate::sidecar::accounts::load::labels_of;
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::credentials::token::{Need, Token};

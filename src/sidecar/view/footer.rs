@@ -2,7 +2,7 @@
 
 use crate::pool::{self, At};
 use crate::protocol;
-use crate::screen::clean;
+use crate::render::clean;
 
 pub(crate) fn status(footer: &pool::Footer, now: At) -> protocol::Status {
     protocol::Status {

@@ -7,7 +7,7 @@ use multicodex::protocol::{
     Account, AccountTally, Affinity, Attempt, AttemptOutcome, Check, CheckId, CheckStatus, DayTally,
     HistoryAnswer, RankedAccount, Rotation, RotationSettings, Strategy, Tally, TokenCount, VerifyAnswer,
 };
-use multicodex::screen::{self, Look};
+use multicodex::render::{self, Look};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthChar;
 
@@ -174,27 +174,27 @@ fn ranking() -> Rotation {
 
 #[test]
 fn accounts_screen_fits() {
-    check("accounts", |look| screen::accounts(&accounts(), NOW, look));
+    check("accounts", |look| render::accounts(&accounts(), NOW, look));
 }
 
 #[test]
 fn history_screen_fits() {
-    check("history", |look| screen::history(&attempts(), &accounts(), NOW, look));
+    check("history", |look| render::history(&attempts(), &accounts(), NOW, look));
 }
 
 #[test]
 fn stats_screen_fits() {
-    check("stats", |look| screen::stats(&attempts(), &accounts(), NOW, look));
+    check("stats", |look| render::stats(&attempts(), &accounts(), NOW, look));
 }
 
 #[test]
 fn verify_screen_fits() {
-    check("verify", |look| screen::verify(&checks(), look));
+    check("verify", |look| render::verify(&checks(), look));
 }
 
 #[test]
 fn rotation_screen_fits() {
-    check("rotation", |look| screen::rotation(&ranking(), look));
+    check("rotation", |look| render::rotation(&ranking(), look));
 }
 
 fn check(name: &str, draw: impl Fn(&Look) -> String) {
