@@ -1,47 +1,106 @@
-//! The command line: options in, exit code out. The only place that prints.
+//! The command line: arguments in, exit code out. The only place that prints.
 
-mod ask;
+pub mod args;
+mod commands;
 #[cfg(feature = "sim")]
 mod demo;
-mod help;
+mod directories;
 mod interrupted;
 mod logging;
-mod login;
+mod one_shot;
 mod options;
 mod print;
+mod progress;
 mod runtime;
 mod serve;
+mod start;
 mod terminal;
 
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
-pub use ask::{Asked, ask};
-pub use login::login;
-pub use options::{Command, Environment, LogFormat, LoginCommand, ServeOptions, UsageError, parse};
-pub use serve::serve;
+use clap::CommandFactory;
 
-#[cfg(feature = "sim")]
-pub use demo::demo;
+use self::args::{Cli, Command, parse};
+use self::commands::{accounts, complete, credentials, generate, login, reports, settings};
+use self::options::ServeOptions;
 
-/// `--help`
-pub fn help() -> Result<ExitCode, String> {
-    print::print(help::HELP).map(|()| ExitCode::SUCCESS)
+/// A mistake in how the command was called, or in where it was told to work.
+const MISTAKE: u8 = 2;
+
+/// Runs what the arguments ask for. Returns the exit code: 0, 1 when what was asked for failed, 2 after a mistake on the
+/// command line, 130 after an interrupt.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(args) {
+        Ok(cli) => dispatch(cli).unwrap_or_else(|message| refuse(&message)),
+        Err(error) if error.use_stderr() => {
+            refuse(error.render().to_string().trim_end().trim_start_matches("error: "))
+        }
+        Err(error) => match print::print(&error.render().to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => refuse(&message),
+        },
+    }
 }
 
-/// `--version`
-pub fn version() -> Result<ExitCode, String> {
-    print::print(&format!("multicodex {}\n", env!("CARGO_PKG_VERSION"))).map(|()| ExitCode::SUCCESS)
+fn dispatch(cli: Cli) -> Result<ExitCode, String> {
+    let options = || {
+        ServeOptions::resolve(&cli.sidecar, &|name| std::env::var_os(name)).map_err(|error| error.to_string())
+    };
+    match cli.command {
+        None if stdin().is_terminal() => {
+            print::print(&Cli::command().render_long_help().to_string()).map(|()| ExitCode::SUCCESS)
+        }
+        None | Some(Command::Serve) => serve::serve(options()?),
+        Some(Command::Accounts { output }) => accounts::list(options()?, output.json),
+        Some(Command::Show { account }) => accounts::show(options()?, account),
+        Some(Command::Use { account, clear }) => accounts::pin(options()?, account, clear),
+        Some(Command::Disable { account }) => accounts::disable(options()?, account),
+        Some(Command::Enable { account }) => accounts::enable(options()?, account),
+        Some(Command::Label { account, label }) => accounts::label(options()?, account, label),
+        Some(Command::Remove { account, yes }) => accounts::remove(options()?, account, yes),
+        Some(Command::Login { label, login }) => login::login(options()?, label, login),
+        Some(Command::Reauth { account, login }) => login::reauth(options()?, account, login),
+        Some(Command::Refresh { account, force, output }) => {
+            credentials::refresh(options()?, account, force, output.json)
+        }
+        Some(Command::Token { account }) => credentials::token(options()?, account),
+        Some(Command::Import { from, path, output }) => {
+            credentials::import(options()?, from.into(), path, output.json)
+        }
+        Some(Command::Verify { online, output }) => reports::verify(options()?, online, output.json),
+        Some(Command::Status { output }) => reports::status(options()?, output.json),
+        Some(Command::Rotation { change }) => settings::rotation(options()?, &change),
+        Some(Command::Footer { change }) => settings::footer(options()?, &change),
+        Some(Command::Reset { scope }) => settings::reset(options()?, scope.into()),
+        Some(Command::History { account, limit, output }) => {
+            reports::history(options()?, account, limit, output.json)
+        }
+        Some(Command::Stats { account, days, output }) => {
+            reports::stats(options()?, account, days, output.json)
+        }
+        Some(Command::Paths { output }) => reports::paths(options()?, output.json),
+        Some(Command::Complete(args)) => complete::complete(options()?, args),
+        Some(Command::Completions { shell }) => generate::completions(shell),
+        Some(Command::Man { dir }) => generate::man(dir.as_deref()),
+        #[cfg(feature = "sim")]
+        Some(Command::Demo) => demo::demo(),
+        #[cfg(feature = "sim")]
+        Some(Command::Simulate { port, accounts }) => {
+            simulate(crate::sim::SimulateOptions { port, accounts, agent_dir: cli.sidecar.agent_dir })
+        }
+    }
 }
 
 /// `multicodex simulate`: runs until it is interrupted.
 #[cfg(feature = "sim")]
-pub fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
+fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
     let simulating = async { crate::sim::simulate(options).await.map_err(|error| error.to_string()) };
     runtime::on_a_runtime(simulating).map(|()| ExitCode::SUCCESS)
 }
 
-/// A mistake in how the command was called or in where it was told to work: a message on stderr, exit code 2.
-pub fn refuse(message: &str) -> ExitCode {
-    print::complain(&format!("multicodex: {message}"));
-    ExitCode::from(2)
+fn refuse(message: &str) -> ExitCode {
+    print::print_error(&format!("multicodex: {message}"));
+    ExitCode::from(MISTAKE)
 }

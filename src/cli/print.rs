@@ -2,11 +2,11 @@
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 
-/// Whoever reads may have seen enough, as `head` has: that is no failure, and what is under way is done all the same.
+/// A reader that has seen enough and closed the pipe, as `head` does, is no failure.
 ///
 /// # Errors
 ///
-/// When it cannot be written for another reason, e.g. on a full disk.
+/// When stdout cannot be written for another reason, e.g. on a full disk.
 pub(super) fn print(text: &str) -> Result<(), String> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -17,7 +17,7 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     }
 }
 
-/// On stderr; that it cannot be said there could be told nowhere.
-pub(super) fn complain(message: &str) {
+/// Writes to stderr. When that fails there is no other place to say so.
+pub(super) fn print_error(message: &str) {
     writeln!(stderr(), "{message}").ok();
 }

@@ -32,6 +32,8 @@ use crate::store::{AccountsFile, HistoryFile, Paths, PollLogFile, RefreshJournal
 use crate::upstream::Upstream;
 use crate::watch::WatchReport;
 
+pub use command::quoted;
+pub use completion::collect::complete_into;
 pub use login::logins::LoginOptions;
 pub use router::methods;
 

@@ -25,7 +25,7 @@ use crate::sidecar::login::handlers;
 use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
 use crate::sidecar::{Sidecar, verify, view};
 
-pub(crate) use words::quoted;
+pub use words::quoted;
 
 /// Why a line could not be done.
 enum Refused {

@@ -35,7 +35,7 @@ pub(crate) fn words(line: &str) -> Vec<Word> {
 }
 
 /// The text as one word of a line.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = !text.is_empty() && !text.starts_with(['"', '\'']) && !text.contains(char::is_whitespace);
     if plain {
         return text.to_owned();

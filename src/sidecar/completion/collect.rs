@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use super::request::PreparedCompletion;
 use super::sink::{Collector, CompletionSink};
@@ -35,6 +36,22 @@ pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Re
         attempts: end.attempts,
         usage: end.usage,
     })
+}
+
+/// Runs a completion in this process: every notice goes to `notices` as JSON, in the order that `complete` has. Ends
+/// early when the receiver is dropped.
+///
+/// # Errors
+///
+/// Params that `complete` refuses before it answers an id.
+pub async fn complete_into(
+    sidecar: &Arc<Sidecar>,
+    params: CompleteParams,
+    notices: mpsc::Sender<Box<RawValue>>,
+) -> Result<(), RpcError> {
+    let completion = PreparedCompletion::new(sidecar, params)?.begin().await;
+    completion.run(CompletionSink::Channel(notices), std::future::pending()).await;
+    Ok(())
 }
 
 fn no_answer() -> RpcError {

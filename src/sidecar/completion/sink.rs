@@ -3,6 +3,7 @@
 use jsonrpsee::types::{SubscriptionPayload, SubscriptionResponse};
 use jsonrpsee::{SubscriptionMessage, SubscriptionSink};
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use crate::protocol::{Failed, Notice, Outcome};
 use crate::rpc::{Block, Outbox};
@@ -11,6 +12,8 @@ use crate::upstream::Event;
 pub(crate) enum CompletionSink {
     Stream(Stream),
     Collect(Collector),
+    /// Every notice as JSON, for a reader in this process.
+    Channel(mpsc::Sender<Box<RawValue>>),
 }
 
 /// A subscription, and its events that are to go out together.
@@ -53,6 +56,7 @@ impl CompletionSink {
                 collector.take(notice);
                 Ok(())
             }
+            CompletionSink::Channel(channel) => send(channel, &notice).await,
         }
     }
 
@@ -70,6 +74,10 @@ impl CompletionSink {
                 collector.last_event = Some(event.clone());
                 Ok(())
             }
+            CompletionSink::Channel(channel) => {
+                let event = serde_json::from_slice(event.json()).map_err(|_| Disconnected)?;
+                send(channel, &Notice::Event { event }).await
+            }
         }
     }
 
@@ -77,9 +85,14 @@ impl CompletionSink {
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(stream) => stream.flush().await,
-            CompletionSink::Collect(_) => Ok(()),
+            CompletionSink::Collect(_) | CompletionSink::Channel(_) => Ok(()),
         }
     }
+}
+
+async fn send(channel: &mpsc::Sender<Box<RawValue>>, notice: &Notice<'_>) -> Result<(), Disconnected> {
+    let json = serde_json::value::to_raw_value(notice).map_err(|_| Disconnected)?;
+    channel.send(json).await.map_err(|_| Disconnected)
 }
 
 impl Stream {

@@ -4,7 +4,7 @@ use multicodex::sim::{Answer, Behaviour, Route, Rule, SimAccount};
 use serde_json::json;
 
 use crate::env::TestEnv;
-use crate::env::{Framing, RawClient, command};
+use crate::env::{Framing, RawClient};
 
 const CLEAR: &str = "\u{1b}[2J\u{7}\u{9b}31m";
 

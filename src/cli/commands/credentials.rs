@@ -1,0 +1,151 @@
+//! `refresh`, `token` and `import`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
+use crate::cli::options::ServeOptions;
+use crate::cli::progress::Waiting;
+use crate::cli::terminal::look;
+use crate::clock;
+use crate::protocol::{
+    Account, Accounts, AccountsParams, AccountsToken, Import, ImportAnswer, ImportParams, ImportSource,
+    Refresh, RefreshAnswer, RefreshParams, TokenParams, Warning, WarningKind,
+};
+use crate::render::{self, Look, clean};
+use crate::sidecar::Start;
+
+/// How many accounts are refreshed at the same time.
+const AT_ONCE: usize = 4;
+
+/// Exit code 1 when an account could not be refreshed.
+pub(in crate::cli) fn refresh(
+    options: ServeOptions,
+    account: Option<String>,
+    force: bool,
+    json: bool,
+) -> Result<ExitCode, String> {
+    one_shot(options, Needs::ACCOUNTS, async |sidecar| {
+        let answer = match account {
+            Some(account) => {
+                let _waiting = Waiting::spinner("refreshing");
+                sidecar.call::<Refresh>(&RefreshParams { account: Some(account), force: Some(force) }).await?
+            }
+            None => refresh_all(sidecar, force).await?,
+        };
+        if json {
+            print_json(&answer).await?;
+        } else {
+            print_refreshed(&answer, &look()).await?;
+        }
+        let all_ok = answer.results.iter().all(|result| result.ok);
+        Ok(if all_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+/// One by one, so that the bar can move.
+async fn refresh_all(sidecar: &OneShot, force: bool) -> Result<RefreshAnswer, String> {
+    let accounts = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
+    let bar = Waiting::bar("refreshing", accounts.len());
+    let answers = stream::iter(accounts).map(async |account| {
+        let params = RefreshParams { account: Some(account.id), force: Some(force) };
+        let answer = sidecar.call::<Refresh>(&params).await;
+        bar.advance();
+        answer
+    });
+    let answers: Vec<RefreshAnswer> = answers.buffered(AT_ONCE).try_collect().await?;
+    // Who is active may have changed with each of them.
+    let now = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
+    let current =
+        |account: Account| now.iter().find(|other| other.id == account.id).cloned().unwrap_or(account);
+    let mut all = RefreshAnswer { results: Vec::new(), needs_login: 0 };
+    for answer in answers {
+        all.needs_login += answer.needs_login;
+        all.results.extend(answer.results.into_iter().map(|mut result| {
+            result.account = current(result.account);
+            result
+        }));
+    }
+    Ok(all)
+}
+
+pub(in crate::cli) fn token(options: ServeOptions, account: Option<String>) -> Result<ExitCode, String> {
+    one_shot(options, Needs::ACCOUNTS, async |sidecar| {
+        let params = TokenParams { account, min_valid_ms: None };
+        print(format!("{}\n", sidecar.call::<AccountsToken>(&params).await?.access_token)).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Exit code 1 when the login was not taken over because its token was used before.
+pub(in crate::cli) fn import(
+    options: ServeOptions,
+    from: ImportSource,
+    path: Option<PathBuf>,
+    json: bool,
+) -> Result<ExitCode, String> {
+    let path = path.map(text).transpose()?;
+    // The answer says what `import` did, and not what the start did just before.
+    one_shot(options, Needs { start: Start::NotMerging, ..Needs::ACCOUNTS }, async |sidecar| {
+        let params = ImportParams { from: Some(from), path };
+        let answer = {
+            let _waiting = Waiting::spinner("importing");
+            sidecar.call::<Import>(&params).await?
+        };
+        let list = sidecar.call::<Accounts>(&AccountsParams::default()).await?;
+        if json {
+            print_json(&answer).await?;
+        } else {
+            print_imported(&answer, &list.accounts).await?;
+        }
+        let is_refused = |warning: &Warning| warning.kind == WarningKind::ConsumedCredential;
+        let refused = answer.warning.as_ref().is_some_and(is_refused);
+        Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    })
+}
+
+/// The protocol's paths are JSON strings.
+fn text(path: PathBuf) -> Result<String, String> {
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| format!("--path: \"{}\" is not UTF-8", path.to_string_lossy()))
+}
+
+async fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), String> {
+    let mut said = String::new();
+    let label = |id: &String| {
+        let known = accounts.iter().find(|account| account.id == *id);
+        known.map_or_else(|| id.clone(), |account| account.label.clone())
+    };
+    let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
+    for (what, ids) in became {
+        for id in ids {
+            said.push_str(&format!("{what}: {}\n", clean(&label(id))));
+        }
+    }
+    match &answer.warning {
+        Some(warning) => {
+            let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            said.push_str(&clean(&format!("warning: {}{hint}", warning.message)));
+            said.push('\n');
+        }
+        None if became.iter().all(|(_, ids)| ids.is_empty()) => {
+            said.push_str("nothing to import: pi holds no login, or its account was removed here\n");
+        }
+        None => {}
+    }
+    print(said).await
+}
+
+async fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
+    let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
+    let mut said = render::accounts(&accounts, clock::now().millis(), look);
+    for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
+        let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        said.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));
+        said.push('\n');
+    }
+    print(said).await
+}

@@ -1,0 +1,109 @@
+//! `login` and `reauth`: the same login as a client's, for a person at a terminal. The address and the code are shown,
+//! a browser is opened, and a typed line is submitted as a pasted address.
+
+use std::process::ExitCode;
+
+use tokio::sync::mpsc;
+
+use crate::cli::args::LoginArgs;
+use crate::cli::one_shot::{Needs, OneShot, one_shot};
+use crate::cli::options::ServeOptions;
+use crate::cli::print::{print, print_error};
+use crate::cli::progress::Waiting;
+use crate::protocol::{
+    Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
+    LoginSubmitParams, LoginWait, Reauth, ReauthParams,
+};
+use crate::render::clean;
+
+/// A login works beside a damaged accounts file until it must store its result.
+const LOGIN: Needs = Needs { accounts: false, ..Needs::ACCOUNTS };
+
+pub(in crate::cli) fn login(
+    options: ServeOptions,
+    label: Option<String>,
+    login: LoginArgs,
+) -> Result<ExitCode, String> {
+    one_shot(options, LOGIN, async |sidecar| {
+        let params = LoginParams { label, flow: Some(flow(login)), open: Some(!login.no_open) };
+        let started = sidecar.call::<Login>(&params).await?;
+        run(sidecar, started).await
+    })
+}
+
+pub(in crate::cli) fn reauth(
+    options: ServeOptions,
+    account: Option<String>,
+    login: LoginArgs,
+) -> Result<ExitCode, String> {
+    one_shot(options, Needs::ACCOUNTS, async |sidecar| {
+        let params = ReauthParams { account, flow: Some(flow(login)), open: Some(!login.no_open) };
+        let started = sidecar.call::<Reauth>(&params).await?;
+        run(sidecar, started).await
+    })
+}
+
+fn flow(login: LoginArgs) -> LoginFlow {
+    if login.device { LoginFlow::Device } else { LoginFlow::Browser }
+}
+
+async fn run(sidecar: &OneShot, started: LoginStarted) -> Result<ExitCode, String> {
+    show(&started)?;
+    let account = finish(sidecar, started).await?;
+    let plan = account.plan.map(|plan| format!(" ({plan})")).unwrap_or_default();
+    print(&format!("{}\n", clean(&format!("Logged in: {}{plan}", account.label))))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(started: &LoginStarted) -> Result<(), String> {
+    let what = match started.opened {
+        Some(true) => "A browser was opened at this address:",
+        _ => "Open this address in a browser:",
+    };
+    let next = match &started.user_code {
+        Some(code) => format!("and type this code there: {}", clean(code)),
+        None => {
+            "On another machine, or when the page cannot be shown: paste the address that the browser ends up at."
+                .to_owned()
+        }
+    };
+    print(&format!("{what}\n\n  {}\n\n{next}\n\n", started.url))
+}
+
+/// Waits for the login, and submits each line that is typed meanwhile.
+async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, String> {
+    let (lines, mut typed) = mpsc::channel(1);
+    if started.flow == LoginFlow::Browser {
+        std::thread::spawn(move || read_lines(&lines));
+    }
+    // Only the device flow has nothing to type, so that a spinner cannot tear a typed line.
+    let _waiting = (started.flow == LoginFlow::Device).then(|| Waiting::spinner("waiting for the login"));
+    let waited = LoginIdParams { login_id: started.login_id.clone() };
+    let wait = sidecar.call::<LoginWait>(&waited);
+    tokio::pin!(wait);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+            Some(input) = typed.recv() => {
+                let submit = LoginSubmitParams { login_id: started.login_id.clone(), input };
+                tokio::select! {
+                    biased;
+                    ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+                    // A mistake in what was pasted is shown, and the login goes on.
+                    Err(message) = sidecar.call::<LoginSubmit>(&submit) => print_error(&message),
+                }
+            }
+        }
+    }
+}
+
+/// Runs on a thread of its own, which ends with the process, because a read of a terminal cannot be cancelled.
+fn read_lines(lines: &mpsc::Sender<String>) {
+    for line in std::io::stdin().lines() {
+        let Ok(line) = line else { return };
+        if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
+            return;
+        }
+    }
+}

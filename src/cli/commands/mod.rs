@@ -1,0 +1,9 @@
+//! One file for each group of subcommands: what is asked of the sidecar, and how the answer is printed.
+
+pub(super) mod accounts;
+pub(super) mod complete;
+pub(super) mod credentials;
+pub(super) mod generate;
+pub(super) mod login;
+pub(super) mod reports;
+pub(super) mod settings;

@@ -1,0 +1,123 @@
+//! A sidecar that lives as long as one command: it is started in this process, asked, and ended in order.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use jsonrpsee::core::traits::ToRpcParams;
+use jsonrpsee::{Methods, MethodsError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+use tracing::level_filters::LevelFilter;
+
+use super::directories::have_directories;
+use super::interrupted::to_its_end;
+use super::logging::{Reader, start_logging};
+use super::options::ServeOptions;
+use super::print::{self, print_error};
+use super::runtime::on_a_runtime;
+use super::start::sidecar_options;
+use crate::protocol::{ErrorData, Method};
+use crate::render::clean;
+use crate::sidecar::{self, Sidecar, Start};
+
+pub(super) struct OneShot {
+    pub(super) sidecar: Arc<Sidecar>,
+    methods: Methods,
+}
+
+/// How a command wants its sidecar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    pub(super) start: Start,
+    /// From this level on, logs reach the person.
+    pub(super) least: LevelFilter,
+    /// A damaged accounts file is an error, not "no accounts".
+    pub(super) accounts: bool,
+}
+
+impl Needs {
+    /// pi's login is merged first, and the accounts file must be readable.
+    pub(super) const ACCOUNTS: Needs =
+        Needs { start: Start::Merging, least: LevelFilter::WARN, accounts: true };
+}
+
+/// Runs `work` against a sidecar. Returns its exit code; 1 and a message on stderr when it fails; 130 when it is
+/// interrupted, after what is under way was stored.
+///
+/// # Errors
+///
+/// What keeps the sidecar from starting.
+pub(super) fn one_shot(
+    options: ServeOptions,
+    needs: Needs,
+    work: impl AsyncFnOnce(&OneShot) -> Result<ExitCode, String>,
+) -> Result<ExitCode, String> {
+    // Before the log file, which may lie in a directory that is made here.
+    if needs.start != Start::ReadOnly {
+        have_directories(&options.paths)?;
+    }
+    start_logging(&options, Reader::Person(needs.least))?;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    on_a_runtime(async {
+        let options = sidecar::Options { start: needs.start, ..sidecar_options(options) };
+        let sidecar = Sidecar::start(options);
+        let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
+        let one_shot = OneShot { sidecar: sidecar.clone(), methods };
+        let working = async {
+            match sidecar.accounts_unreadable() {
+                Some(why) if needs.accounts => Err(why),
+                _ => work(&one_shot).await,
+            }
+        };
+        Ok(match to_its_end(&sidecar, working).await {
+            Ok(ended) => ended.unwrap_or_else(|message| {
+                print_error(&format!("multicodex: {message}"));
+                ExitCode::FAILURE
+            }),
+            Err(interrupted) => interrupted,
+        })
+    })
+}
+
+impl OneShot {
+    /// Calls one method.
+    ///
+    /// # Errors
+    ///
+    /// The message and the hint of the method's error.
+    pub(super) async fn call<M: Method>(&self, params: &M::Params) -> Result<M::Result, String>
+    where
+        M::Params: Serialize,
+        M::Result: DeserializeOwned,
+    {
+        struct Named(Box<RawValue>);
+        impl ToRpcParams for Named {
+            fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+                Ok(Some(self.0))
+            }
+        }
+        let params = Named(to_raw_value(params).map_err(|error| error.to_string())?);
+        self.methods.call(M::NAME, params).await.map_err(|error| match error {
+            MethodsError::JsonRpc(answer) => {
+                let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
+                match data.and_then(|data| data.hint) {
+                    Some(hint) => clean(&format!("{}; {hint}", answer.message())).into_owned(),
+                    None => clean(answer.message()).into_owned(),
+                }
+            }
+            other => other.to_string(),
+        })
+    }
+}
+
+/// Prints on a thread of its own: the reader of stdout may be slow, and the command can be interrupted meanwhile.
+pub(super) async fn print(text: String) -> Result<(), String> {
+    let printed = tokio::task::spawn_blocking(move || print::print(&text)).await;
+    printed.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+pub(super) async fn print_json(answer: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(answer).map_err(|error| error.to_string())?;
+    print(format!("{text}\n")).await
+}
