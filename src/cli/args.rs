@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, PathBufValueParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -109,7 +109,7 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = From::Pi)]
         from: From,
         /// Another file than the usual one; the login in it is copied.
-        #[arg(long, value_name = "FILE", value_parser = path())]
+        #[arg(long, value_name = "FILE")]
         path: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
@@ -177,7 +177,6 @@ pub enum Command {
     /// Print the man page, or write one page for each subcommand to a directory.
     Man {
         /// An existing directory.
-        #[arg(value_parser = path())]
         dir: Option<PathBuf>,
     },
     /// Watch a completion move between simulated accounts.
@@ -200,13 +199,13 @@ pub enum Command {
 #[command(next_help_heading = "Options of the sidecar (each also an environment variable)")]
 pub struct SidecarArgs {
     /// The directory of pi's files [PI_CODING_AGENT_DIR, default ~/.pi/agent].
-    #[arg(long, global = true, value_name = "DIR", value_parser = path(), hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub agent_dir: Option<PathBuf>,
     /// Where cooldowns, usage and history are kept [MULTICODEX_STATE_DIR, default the platform's state directory].
-    #[arg(long, global = true, value_name = "DIR", value_parser = path(), hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub state_dir: Option<PathBuf>,
     /// The directory of the Codex CLI [CODEX_HOME, default ~/.codex].
-    #[arg(long, global = true, value_name = "DIR", value_parser = path(), hide_short_help = true)]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub codex_home: Option<PathBuf>,
     /// The backend [MULTICODEX_UPSTREAM_URL, default https://chatgpt.com/backend-api].
     #[arg(long, global = true, value_name = "URL", value_parser = OsStringValueParser::new(), hide_short_help = true)]
@@ -218,7 +217,7 @@ pub struct SidecarArgs {
     #[arg(long, global = true, value_name = "LEVEL", value_parser = OsStringValueParser::new(), hide_short_help = true)]
     pub log: Option<OsString>,
     /// Log to this file instead of stderr [MULTICODEX_LOG_FILE].
-    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub log_file: Option<PathBuf>,
     /// `text` or `json` [MULTICODEX_LOG_FORMAT, default text].
     #[arg(long, global = true, value_name = "FORMAT", value_parser = OsStringValueParser::new(), hide_short_help = true)]
@@ -272,7 +271,7 @@ pub struct CompleteArgs {
     #[arg(long)]
     pub account: Option<String>,
     /// A Responses request body as JSON, instead of a prompt; `-` reads it from stdin.
-    #[arg(long, value_name = "FILE", conflicts_with = "prompt", value_parser = path())]
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     pub request: Option<PathBuf>,
     /// Print the collected response as JSON.
     #[arg(long, conflicts_with = "events")]
@@ -314,14 +313,6 @@ impl std::convert::From<Scope> for ResetScope {
             Scope::All => ResetScope::All,
         }
     }
-}
-
-/// An empty path, as from a variable that is not set, would be the current directory.
-fn path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match path.as_os_str().is_empty() {
-        true => Err("a path is needed"),
-        false => Ok(path),
-    })
 }
 
 /// What the arguments ask for, or the text that clap prints instead: help, the version, or a mistake.
