@@ -7,6 +7,7 @@ mod demo;
 mod directories;
 mod interrupted;
 mod logging;
+mod mistake;
 mod one_shot;
 mod options;
 mod print;
@@ -32,16 +33,19 @@ const MISTAKE: u8 = 2;
 /// Runs what the arguments ask for. Returns the exit code: 0, 1 when what was asked for failed, 2 after a mistake on the
 /// command line, 130 after an interrupt.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match parse(args) {
-        Ok(cli) => dispatch(cli).unwrap_or_else(|message| refuse(&message)),
+    let args: Vec<OsString> = args.into_iter().collect();
+    let ended = match parse(&args) {
+        Ok(cli) => dispatch(cli),
         Err(error) if error.use_stderr() => {
-            refuse(error.render().to_string().trim_end().trim_start_matches("error: "))
+            let root = Cli::command();
+            Err(mistake::explain(&error, args::called(&root, &args)))
         }
-        Err(error) => match print::print(&error.render().to_string()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => refuse(&message),
-        },
-    }
+        Err(asked_for) => print::print(&asked_for.render().to_string()).map(|()| ExitCode::SUCCESS),
+    };
+    ended.unwrap_or_else(|message| {
+        print::print_error(&format!("multicodex: {message}"));
+        ExitCode::from(MISTAKE)
+    })
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, String> {
@@ -98,9 +102,4 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
 fn simulate(options: crate::sim::SimulateOptions) -> Result<ExitCode, String> {
     let simulating = async { crate::sim::simulate(options).await.map_err(|error| error.to_string()) };
     runtime::on_a_runtime(simulating).map(|()| ExitCode::SUCCESS)
-}
-
-fn refuse(message: &str) -> ExitCode {
-    print::print_error(&format!("multicodex: {message}"));
-    ExitCode::from(MISTAKE)
 }

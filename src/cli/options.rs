@@ -1,11 +1,12 @@
 //! What a sidecar is started with: flag before environment variable before default.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::str::FromStr;
 #[cfg(feature = "sim")]
 use std::time::Duration;
 
 use super::args::SidecarArgs;
+use super::mistake::shown;
 use crate::http::{BaseUrl, BaseUrlError};
 use crate::pool::STALE_AFTER;
 use crate::protocol::{LoginWait, Method};
@@ -142,7 +143,10 @@ fn log_format(chosen: Chosen) -> Result<Option<LogFormat>, OptionError> {
     match value.to_str() {
         Some("text") => Ok(Some(LogFormat::Text)),
         Some("json") => Ok(Some(LogFormat::Json)),
-        _ => Err(OptionError(format!("{name}: \"{}\" is neither text nor json", shown(&value)))),
+        _ => Err(OptionError(format!(
+            "{name}: \"{}\" is neither text nor json",
+            shown(&value.to_string_lossy())
+        ))),
     }
 }
 
@@ -157,12 +161,7 @@ fn at_least_one(chosen: Chosen, default: usize) -> Result<usize, OptionError> {
 
 fn number<T: FromStr>(chosen: Chosen, default: T) -> Result<T, OptionError> {
     let Some((name, value)) = chosen else { return Ok(default) };
-    value
-        .to_str()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| OptionError(format!("{name}: \"{}\" is not a number that fits", shown(&value))))
-}
-
-fn shown(value: &OsStr) -> std::borrow::Cow<'_, str> {
-    value.to_string_lossy()
+    value.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        OptionError(format!("{name}: \"{}\" is not a number that fits", shown(&value.to_string_lossy())))
+    })
 }

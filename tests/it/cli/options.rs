@@ -17,14 +17,14 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
         assert!(output.stdout.is_empty(), "{args:?}");
         assert!(stderr.contains(said), "{args:?}: {stderr}");
     };
-    check(&["--verbose"], "unexpected argument '--verbose'");
-    check(&["serve", "--port", "1"], "unexpected argument '--port'");
+    check(&["--verbose"], "unknown option --verbose");
+    check(&["serve", "--port", "1"], "unknown option --port");
     check(&["--agent-dir", file], "is not a directory");
     check(&["--agent-dir", &format!("{file}/below")], "cannot be used");
-    check(&["--agent-dir", ""], "a value is required for '--agent-dir <DIR>'");
-    check(&["--state-dir="], "a value is required for '--state-dir <DIR>'");
-    check(&["import", "--path", ""], "a value is required for '--path <FILE>'");
-    check(&["simulate", "--agent-dir", ""], "a value is required for '--agent-dir <DIR>'");
+    check(&["--agent-dir", ""], "--agent-dir: a path is needed");
+    check(&["--state-dir="], "--state-dir: a path is needed");
+    check(&["import", "--path", ""], "--path: a path is needed");
+    check(&["simulate", "--agent-dir", ""], "--agent-dir: a path is needed");
     check(&["--state-dir", file], "is not a directory; --state-dir names another");
     check(&["--max-requests", "0"], "--max-requests: must be at least 1");
     check(&["--max-message-bytes", "-1"], "--max-message-bytes: \"-1\" is not a number that fits");
@@ -33,8 +33,9 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["--log-format", "xml"], "neither text nor json");
     check(&["--upstream-url", "http://example.com"], "--upstream-url: only https://");
     check(&["serve", "again"], "unexpected argument");
-    check(&["reserve"], "unrecognized subcommand 'reserve'");
-    check(&["acounts"], "'accounts'");
-    check(&["verify", "--onlin"], "'--online'");
+    check(&["reserve"], "unknown subcommand \"reserve\"");
+    check(&["acounts"], "did you mean accounts?; see multicodex --help\n");
+    check(&["verify", "--onlin"], "did you mean --online?; see multicodex verify --help\n");
     check(&["rotation", "stratgy=priority"], "did you mean strategy?");
+    check(&["footer", "usageMode=up"], "\"up\" is no value of usageMode");
 }
