@@ -140,7 +140,7 @@ mod tests {
         check("reset some", "[SCOPE]: \"some\" is none of manual, quota, all; see multicodex reset --help");
         check("history --limit x", "--limit: \"x\" is not a number that fits; see multicodex history --help");
         check(
-            "history --limit -1",
+            "history --limit=-1",
             "--limit: \"-1\" is not a number that fits; see multicodex history --help",
         );
         check("remove", "<ACCOUNT> is missing; see multicodex remove --help");

@@ -5,7 +5,7 @@ mod commands;
 #[cfg(feature = "sim")]
 mod demo;
 mod directories;
-mod interrupted;
+
 mod logging;
 mod mistake;
 mod one_shot;
@@ -14,6 +14,7 @@ mod print;
 mod progress;
 mod runtime;
 mod serve;
+mod signals;
 mod start;
 mod terminal;
 
@@ -75,8 +76,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         }
         Some(Command::Verify { online, output }) => reports::verify(options()?, online, output.json),
         Some(Command::Status { output }) => reports::status(options()?, output.json),
-        Some(Command::Rotation { change }) => settings::rotation(options()?, &change),
-        Some(Command::Footer { change }) => settings::footer(options()?, &change),
+        Some(Command::Rotation { change }) => settings::rotation(options()?, change),
+        Some(Command::Footer { change }) => settings::footer(options()?, change),
         Some(Command::Reset { scope }) => settings::reset(options()?, scope.into()),
         Some(Command::History { account, limit, output }) => {
             reports::history(options()?, account, limit, output.json)

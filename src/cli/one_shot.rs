@@ -11,11 +11,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use tracing::level_filters::LevelFilter;
 
 use super::directories::have_directories;
-use super::interrupted::to_its_end;
 use super::logging::{Reader, start_logging};
 use super::options::ServeOptions;
 use super::print::{self, print_error};
 use super::runtime::on_a_runtime;
+use super::signals::run_or_interrupt;
 use super::start::sidecar_options;
 use crate::protocol::{ErrorData, Method};
 use crate::render::clean;
@@ -70,7 +70,7 @@ pub(super) fn one_shot(
                 _ => work(&one_shot).await,
             }
         };
-        Ok(match to_its_end(&sidecar, working).await {
+        Ok(match run_or_interrupt(&sidecar, working).await {
             Ok(ended) => ended.unwrap_or_else(|message| {
                 print_error(&format!("multicodex: {message}"));
                 ExitCode::FAILURE

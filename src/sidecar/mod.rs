@@ -32,7 +32,7 @@ use crate::store::{AccountsFile, HistoryFile, Paths, PollLogFile, RefreshJournal
 use crate::upstream::Upstream;
 use crate::watch::WatchReport;
 
-pub use command::quoted;
+pub use command::{footer_change, quoted, rotation_change, setting_lines};
 pub use completion::collect::complete_into;
 pub use login::logins::LoginOptions;
 pub use router::methods;

@@ -42,6 +42,37 @@ pub(crate) struct ParseError {
     pub(crate) hint: String,
 }
 
+impl std::fmt::Display for ParseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.message, self.hint)
+    }
+}
+
+/// Reads `name value` or `name=value` words as `/multicodex footer` does.
+///
+/// # Errors
+///
+/// What is wrong with the first word that cannot be read, and what it may be.
+pub fn footer_change(words: Vec<String>) -> Result<FooterChange, String> {
+    read_change(settings::FOOTER, words)
+}
+
+/// As [`footer_change`], for `/multicodex rotation`.
+///
+/// # Errors
+///
+/// As [`footer_change`].
+pub fn rotation_change(words: Vec<String>) -> Result<RotationChange, String> {
+    read_change(settings::ROTATION, words)
+}
+
+fn read_change<T: DeserializeOwned>(
+    settings: &'static [settings::Setting],
+    words: Vec<String>,
+) -> Result<T, String> {
+    settings::read(settings, words.into_iter()).and_then(change).map_err(|mistake| mistake.to_string())
+}
+
 /// The line without a leading `/multicodex`.
 pub(crate) fn after_the_name(line: &str) -> &str {
     let named = line.trim_start().strip_prefix(NAME);

@@ -25,6 +25,7 @@ use crate::sidecar::login::handlers;
 use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
 use crate::sidecar::{Sidecar, verify, view};
 
+pub use line::{footer_change, rotation_change};
 pub use words::quoted;
 
 /// Why a line could not be done.
@@ -103,7 +104,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 footer::set(sidecar.clone(), change).await?
             };
             let status = status::show(sidecar, StatusParams::default())?;
-            said(CommandLevel::Info, members(&prefs)?.into_iter().chain([status.text]))
+            said(CommandLevel::Info, setting_lines(&prefs)?.into_iter().chain([status.text]))
         }
         Line::Rotation(change) => {
             let shown_now = if change == RotationChange::default() {
@@ -111,7 +112,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             } else {
                 rotation::set(sidecar.clone(), change).await?
             };
-            let mut lines = members(&shown_now.settings)?;
+            let mut lines = setting_lines(&shown_now.settings)?;
             lines.extend(render::rotation(&shown_now, look).lines().map(str::to_owned));
             said(CommandLevel::Info, lines)
         }
@@ -189,7 +190,11 @@ impl Sidecar {
 }
 
 /// `name: value` of each setting, as it can be typed.
-fn members(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
+///
+/// # Errors
+///
+/// Settings that are no JSON object.
+pub fn setting_lines(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
     let value = serde_json::to_value(settings)
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
     let shown = |value: &Value| match value {

@@ -1,0 +1,60 @@
+//! Signals that reach a one-shot command. What a token was sent for is stored before the process ends: dropped with the
+//! process, it would be a lost login.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::sidecar::Sidecar;
+
+/// As long as a client's sidecar takes to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The exit code that shells know for an interrupt.
+const INTERRUPTED: u8 = 130;
+
+/// Runs `work` and then ends the sidecar. Returns what `work` returned, or the exit code after an interrupt.
+pub(super) async fn run_or_interrupt<T>(
+    sidecar: &Arc<Sidecar>,
+    work: impl Future<Output = T>,
+) -> Result<T, ExitCode> {
+    let work_and_end = async {
+        let done = work.await;
+        sidecar.finish().await;
+        done
+    };
+    tokio::select! {
+        biased;
+        () = interrupted() => {}
+        done = work_and_end => return Ok(done),
+    }
+    if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
+        tracing::warn!("ended before everything was stored");
+    }
+    Err(ExitCode::from(INTERRUPTED))
+}
+
+async fn interrupted() {
+    if let Err(error) = signalled().await {
+        tracing::warn!(%error, "signals cannot be handled");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// SIGHUP counts only on a terminal: `nohup` and `cron` want a command to outlive the terminal that it was started from.
+async fn signalled() -> io::Result<()> {
+    let on_a_terminal = io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv(), if on_a_terminal => {}
+    }
+    Ok(())
+}
