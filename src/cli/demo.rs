@@ -10,8 +10,9 @@ use tokio::process::Command;
 
 use super::print::print;
 use super::runtime::on_a_runtime;
-use super::terminal::look;
+use super::terminal::shows_colours;
 use crate::client::Client;
+use crate::pool::UsageMode;
 use crate::protocol::{
     Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize, InitializeParams,
 };
@@ -26,7 +27,7 @@ pub fn demo() -> Result<ExitCode, String> {
 type Fault = Box<dyn std::error::Error>;
 
 async fn story() -> Result<(), Fault> {
-    let paint = Paint { colour: look().colour };
+    let paint = Paint { colour: shows_colours() };
     let sim = Sim::start(SimConfig::default()).await?;
     let handle = sim.handle();
     let mut accounts = Vec::new();
@@ -193,8 +194,10 @@ impl Paint {
     }
 
     fn table(&self, accounts: &[Account]) -> Result<(), String> {
-        let mut table =
-            format!("   {:<18} {:<6} {:<12} {:>5} {:>5}  next\n", "account", "plan", "state", "5h", "7d");
+        let mut table = format!(
+            "   {:<18} {:<6} {:<12} {:>7} {:>7}  next\n",
+            "account", "plan", "state", "5h left", "7d left"
+        );
         for account in accounts {
             let (state, colour) = match account.state {
                 AccountState::Ready => ("ready", "32"),
@@ -204,12 +207,12 @@ impl Paint {
                 AccountState::Disabled => ("disabled", "2"),
             };
             table.push_str(&format!(
-                "   {:<18} {:<6} {} {:>5} {:>5}  {}\n",
+                "   {:<18} {:<6} {} {:>7} {:>7}  {}\n",
                 account.label,
                 account.plan.as_deref().unwrap_or("?"),
                 self.in_colour(colour, &format!("{state:<12}")),
-                used(account, "5h"),
-                used(account, "7d"),
+                left(account, "5h"),
+                left(account, "7d"),
                 if account.active { "←" } else { "" },
             ));
         }
@@ -225,10 +228,10 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-fn used(account: &Account, window: &str) -> String {
+fn left(account: &Account, window: &str) -> String {
     let windows = account.usage.iter().flat_map(|usage| &usage.windows);
     match windows.into_iter().find(|seen| seen.name == window) {
-        Some(seen) => format!("{:.0}%", seen.used_percent),
+        Some(seen) => format!("{:.0}%", UsageMode::Left.percent(seen.used_percent)),
         None => "?".to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::options::{LogFormat, ServeOptions};
 use crate::render::clean;
-use crate::store::open_log;
+use crate::store::{make_private_dir, open_log};
 
 /// Whoever sees what is logged when the user chose neither a level nor a place nor a format.
 pub(super) enum Reader {
@@ -50,6 +50,12 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
     let format = options.log_format.unwrap_or(LogFormat::Text);
     match &options.paths.log_file {
         Some(path) => {
+            // On a fresh machine the state directory is not there yet, and not every command makes it.
+            if let Some(dir) = path.parent()
+                && dir.starts_with(&options.paths.state_dir)
+            {
+                make_private_dir(dir).map_err(|error| error.to_string())?;
+            }
             let file = open_log(path).map_err(|error| error.to_string())?;
             install(filter, format, false, std::sync::Mutex::new(file));
         }

@@ -23,6 +23,7 @@ use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use clap::builder::StyledStr;
 
 use self::args::{Cli, Command, parse};
 use self::commands::{accounts, complete, credentials, generate, login, reports, settings};
@@ -41,7 +42,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let root = Cli::command();
             Err(mistake::explain(&error, args::called(&root, &args)))
         }
-        Err(asked_for) => print::print(&asked_for.render().to_string()).map(|()| ExitCode::SUCCESS),
+        Err(asked_for) => print_help(&asked_for.render()),
     };
     ended.unwrap_or_else(|message| {
         print::print_error(&format!("multicodex: {message}"));
@@ -54,9 +55,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         ServeOptions::resolve(&cli.sidecar, &|name| std::env::var_os(name)).map_err(|error| error.to_string())
     };
     match cli.command {
-        None if stdin().is_terminal() => {
-            print::print(&Cli::command().render_long_help().to_string()).map(|()| ExitCode::SUCCESS)
-        }
+        None if stdin().is_terminal() => print_help(&Cli::command().render_long_help()),
         None | Some(Command::Serve) => serve::serve(options()?),
         Some(Command::Accounts { output }) => accounts::list(options()?, output.json),
         Some(Command::Show { account }) => accounts::show(options()?, account),
@@ -96,6 +95,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
             simulate(crate::sim::SimulateOptions { port, accounts, agent_dir: cli.sidecar.agent_dir })
         }
     }
+}
+
+fn print_help(text: &StyledStr) -> Result<ExitCode, String> {
+    let text = if terminal::shows_colours() { text.ansi().to_string() } else { text.to_string() };
+    print::print(&text).map(|()| ExitCode::SUCCESS)
 }
 
 /// `multicodex simulate`: runs until it is interrupted.

@@ -17,8 +17,9 @@ use super::print::{self, print_error};
 use super::runtime::on_a_runtime;
 use super::signals::run_or_interrupt;
 use super::start::sidecar_options;
-use crate::protocol::{ErrorData, Method};
-use crate::render::clean;
+use super::terminal::look;
+use crate::protocol::{ErrorData, Method, NoParams, ShowFooter};
+use crate::render::{Look, clean};
 use crate::sidecar::{self, Sidecar, Start};
 
 pub(super) struct OneShot {
@@ -81,12 +82,17 @@ pub(super) fn one_shot(
 }
 
 impl OneShot {
+    /// How tables look on this terminal.
+    pub(super) async fn look(&self) -> Result<Look, CallError> {
+        Ok(look(self.call::<ShowFooter>(&NoParams {}).await?.usage_mode))
+    }
+
     /// Calls one method.
     ///
     /// # Errors
     ///
-    /// The message and the hint of the method's error.
-    pub(super) async fn call<M: Method>(&self, params: &M::Params) -> Result<M::Result, String>
+    /// What the method answered instead of a result.
+    pub(super) async fn call<M: Method>(&self, params: &M::Params) -> Result<M::Result, CallError>
     where
         M::Params: Serialize,
         M::Result: DeserializeOwned,
@@ -98,16 +104,41 @@ impl OneShot {
             }
         }
         let params = Named(to_raw_value(params).map_err(|error| error.to_string())?);
-        self.methods.call(M::NAME, params).await.map_err(|error| match error {
-            MethodsError::JsonRpc(answer) => {
-                let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
-                match data.and_then(|data| data.hint) {
-                    Some(hint) => clean(&format!("{}; {hint}", answer.message())).into_owned(),
-                    None => clean(answer.message()).into_owned(),
-                }
-            }
-            other => other.to_string(),
-        })
+        self.methods.call(M::NAME, params).await.map_err(CallError::from)
+    }
+}
+
+/// A method's error: its message with the hint, and its kind for the exit code.
+#[derive(Debug)]
+pub(super) struct CallError {
+    message: String,
+    pub(super) kind: String,
+}
+
+impl From<MethodsError> for CallError {
+    fn from(error: MethodsError) -> Self {
+        let MethodsError::JsonRpc(answer) = error else {
+            return CallError::from(error.to_string());
+        };
+        let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
+        let kind = data.as_ref().map(|data| data.kind.to_string()).unwrap_or_default();
+        let message = match data.and_then(|data| data.hint) {
+            Some(hint) => format!("{}; {hint}", answer.message()),
+            None => answer.message().to_owned(),
+        };
+        CallError { message: clean(&message).into_owned(), kind }
+    }
+}
+
+impl From<String> for CallError {
+    fn from(message: String) -> Self {
+        CallError { message, kind: String::new() }
+    }
+}
+
+impl From<CallError> for String {
+    fn from(error: CallError) -> Self {
+        error.message
     }
 }
 

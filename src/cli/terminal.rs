@@ -1,22 +1,29 @@
-//! What stdout is: how wide, and whether colours are welcome.
+//! What stdout is: how wide, and whether it shows colours.
 
 use std::io::{IsTerminal, stdout};
 
+use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
+use crate::protocol::UsageMode;
 use crate::render::Look;
 
-/// Of a terminal that does not say how wide it is.
+/// The columns of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 80;
 
-/// A pipe gets every name in full, unless `COLUMNS` says how wide what reads it is.
-pub(super) fn look() -> Look {
+/// Nothing is cut for a pipe, unless `COLUMNS` says how wide its reader is. Colours follow `NO_COLOR`, `CLICOLOR`,
+/// `CLICOLOR_FORCE` and `TERM`.
+pub(super) fn look(usage: UsageMode) -> Look {
     let asked =
         std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|wide| *wide > 0);
+    let colour = shows_colours();
     if !stdout().is_terminal() {
-        return Look { width: asked, colour: false };
+        return Look { width: asked, colour, usage };
     }
     let told = tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|wide| *wide > 0);
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Look { width: told.or(asked).or(Some(USUAL_WIDTH)), colour: !no_colour }
+    Look { width: told.or(asked).or(Some(USUAL_WIDTH)), colour, usage }
+}
+
+pub(super) fn shows_colours() -> bool {
+    AutoStream::choice(&stdout()) != ColorChoice::Never
 }

@@ -90,6 +90,16 @@ pub enum Severity {
 impl UsageMode {
     pub const ALL: [UsageMode; 2] = [UsageMode::Left, UsageMode::Used];
 
+    /// Returns the percentage that is shown when `used` percent are used. It is rounded before it is turned round, so
+    /// that both modes, and every place that shows it, agree.
+    pub fn percent(self, used: f64) -> f64 {
+        let used = used.clamp(0.0, 100.0).round();
+        match self {
+            UsageMode::Left => 100.0 - used,
+            UsageMode::Used => used,
+        }
+    }
+
     /// As users write it.
     pub fn name(self) -> &'static str {
         match self {
@@ -226,14 +236,10 @@ impl<'a> Line<'a> {
         let Some(window) = window else {
             return self.begin(&format!("{name}:--"), Role::Window, Some(Severity::Unknown));
         };
-        // Rounded before it is judged and turned round, so that what is read, its tier, and both modes agree.
-        let used = window.used_at(self.now).clamp(0.0, 100.0).round();
-        let left = 100.0 - used;
-        let text = match self.prefs.usage_mode {
-            UsageMode::Left => format!("{name}:{left:.0}% left"),
-            UsageMode::Used => format!("{name}:{used:.0}% used"),
-        };
-        self.begin(&text, Role::Window, Some(severity(left)));
+        let used = window.used_at(self.now);
+        let mode = self.prefs.usage_mode;
+        let text = format!("{name}:{:.0}% {}", mode.percent(used), mode.name());
+        self.begin(&text, Role::Window, Some(severity(UsageMode::Left.percent(used))));
         let is_shown = match self.prefs.reset_window {
             ResetWindow::FiveHours => minutes <= DAY,
             ResetWindow::SevenDays => minutes > DAY,

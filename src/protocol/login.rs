@@ -22,7 +22,7 @@ pub struct LoginParams {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReauthParams {
-    /// Id, label or e-mail; the active account when absent.
+    /// Id, label or e-mail; when absent the only account that needs a login, else the active one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// `browser` when absent.
@@ -50,6 +50,9 @@ pub struct LoginStarted {
     /// Within this connection.
     pub login_id: String,
     pub flow: LoginFlow,
+    /// Id of the account that `reauth` renews; absent for `login`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// To be opened in a browser.
     pub url: String,
     /// To be typed there; only of the device flow.

@@ -1,33 +1,39 @@
 //! The accounts, one line each.
 
-use super::Look;
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::{duration, since};
-use crate::protocol::{Account, AccountState, TokenState};
+use super::{Look, percent, usage_text};
+use crate::protocol::{Account, AccountState, TokenState, UsageMode};
 
 pub(super) const NO_ACCOUNTS: &str = "there are no accounts yet; `login` adds one\n";
 
-const COLUMNS: [Column; 7] = [
-    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
-    Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
-    Column::fixed("STATE", 8),
-    Column::fixed("TOKEN", 3),
-    Column::number("5H", 7),
-    Column::number("7D", 6),
-    Column { head: "NOTE", align: Align::Left, least: 14, cut: Cut::End, worth: 1 },
-];
+fn columns(usage: UsageMode) -> [Column; 7] {
+    let (hours, days) = match usage {
+        UsageMode::Left => ("5H LEFT", "7D LEFT"),
+        UsageMode::Used => ("5H USED", "7D USED"),
+    };
+    [
+        Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
+        Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
+        Column::fixed("STATE", 8),
+        Column::fixed("TOKEN", 3),
+        Column::number(hours, 7),
+        Column::number(days, 6),
+        Column { head: "NOTE", align: Align::Left, least: 14, cut: Cut::End, worth: 1 },
+    ]
+}
 
 pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {
     if accounts.is_empty() {
         return NO_ACCOUNTS.to_owned();
     }
-    let rows: Vec<_> = accounts.iter().map(|account| row(account, now)).collect();
-    table(&COLUMNS, &rows, look)
+    let rows: Vec<_> = accounts.iter().map(|account| row(account, now, look.usage)).collect();
+    table(&columns(look.usage), &rows, look)
 }
 
 /// One account with all that is known of it, one thing a line.
-pub fn account(account: &Account, now: i64) -> String {
+pub fn account(account: &Account, now: i64, look: &Look) -> String {
     let mut lines = vec![clean(&account.label).into_owned()];
     let mut tell = |name: &str, value: &str| lines.push(format!("  {name}: {}", clean(value)));
     let email = account.email.as_deref().filter(|email| *email != account.label);
@@ -58,7 +64,7 @@ pub fn account(account: &Account, now: i64) -> String {
                 let reset = window.resets_at.filter(|at| *at > now);
                 let resets =
                     reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
-                tell(&window.name, &format!("{:.0}% used{resets}", window.used_percent));
+                tell(&window.name, &format!("{}{resets}", usage_text(window.used_percent, look.usage)));
             }
             tell("read", &format!("{} ago", since(usage.seen.fetched_at, now)));
         }
@@ -70,7 +76,7 @@ pub fn account(account: &Account, now: i64) -> String {
     lines.join("\n")
 }
 
-fn row(account: &Account, now: i64) -> [Cell; 7] {
+fn row(account: &Account, now: i64, mode: UsageMode) -> [Cell; 7] {
     let (state, paint) = state(account.state);
     let token = match account.token.state {
         TokenState::Valid => Cell::from("valid"),
@@ -86,8 +92,8 @@ fn row(account: &Account, now: i64) -> [Cell; 7] {
         account.plan.as_deref().map_or_else(|| "?".to_owned(), |plan| clean(plan).into_owned()).into(),
         Cell::painted(state, paint),
         token,
-        used(account, "5h"),
-        used(account, "7d"),
+        share(account, "5h", mode),
+        share(account, "7d", mode),
         note(account, now).into(),
     ]
 }
@@ -124,10 +130,10 @@ fn note(account: &Account, now: i64) -> String {
     notes.join(", ")
 }
 
-fn used(account: &Account, window: &str) -> Cell {
+fn share(account: &Account, window: &str, mode: UsageMode) -> Cell {
     let mut windows = account.usage.iter().flat_map(|usage| &usage.windows);
     let Some(seen) = windows.find(|seen| seen.name == window) else { return "?".into() };
-    let text = format!("{:.0}%", seen.used_percent);
+    let text = format!("{:.0}%", percent(seen.used_percent, mode).0);
     match seen.used_percent {
         90.0.. => Cell::painted(text, Paint::Bad),
         75.0.. => Cell::painted(text, Paint::Notice),

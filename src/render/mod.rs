@@ -19,15 +19,36 @@ pub use stats::stats;
 pub use verify::verify;
 pub use when::duration;
 
+use crate::pool;
+use crate::protocol::UsageMode;
+
 /// What the text is written onto.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Columns; none where nothing is cut, as in a pipe.
     pub width: Option<usize>,
     pub colour: bool,
+    /// Whether percentages are of what is left or of what is used: the footer's setting, so that all read the same.
+    pub usage: UsageMode,
 }
 
 impl Look {
     /// Without colours, for a terminal of the usual width.
-    pub const PLAIN: Look = Look { width: Some(80), colour: false };
+    pub fn plain(usage: UsageMode) -> Self {
+        Look { width: Some(80), colour: false, usage }
+    }
+}
+
+/// `75% left`, or `25% used`.
+fn usage_text(used_percent: f64, mode: UsageMode) -> String {
+    let (percent, word) = percent(used_percent, mode);
+    format!("{percent:.0}% {word}")
+}
+
+fn percent(used_percent: f64, mode: UsageMode) -> (f64, &'static str) {
+    let mode = match mode {
+        UsageMode::Left => pool::UsageMode::Left,
+        UsageMode::Used => pool::UsageMode::Used,
+    };
+    (mode.percent(used_percent), mode.name())
 }

@@ -1,5 +1,7 @@
 //! Rows in columns as wide as they need to be, or as the terminal lets them. No row is ever wider than the terminal.
 
+use anstyle::{AnsiColor, Style};
+
 use super::Look;
 use super::cell::{cut_end, cut_name, width};
 
@@ -73,14 +75,14 @@ impl Paint {
         if !look.colour || text.is_empty() {
             return text.to_owned();
         }
-        let code = match self {
-            Paint::Good => "32",
-            Paint::Notice => "33",
-            Paint::Bad => "31",
-            Paint::Dim => "2",
-            Paint::Bold => "1",
+        let style = match self {
+            Paint::Good => AnsiColor::Green.on_default(),
+            Paint::Notice => AnsiColor::Yellow.on_default(),
+            Paint::Bad => AnsiColor::Red.on_default(),
+            Paint::Dim => Style::new().dimmed(),
+            Paint::Bold => Style::new().bold(),
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        format!("{style}{text}{style:#}")
     }
 }
 
@@ -170,6 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::UsageMode;
 
     const COLUMNS: [Column; 3] = [
         Column { head: "NAME", align: Align::Left, least: 6, cut: Cut::Name, worth: 9 },
@@ -179,7 +182,7 @@ mod tests {
 
     fn shown(rows: &[[&str; 3]], width: Option<usize>) -> Vec<String> {
         let rows: Vec<[Cell; 3]> = rows.iter().map(|row| row.map(Cell::from)).collect();
-        let text = table(&COLUMNS, &rows, &Look { width, colour: false });
+        let text = table(&COLUMNS, &rows, &Look { width, colour: false, usage: UsageMode::Left });
         text.lines().map(str::to_owned).collect()
     }
 
@@ -206,7 +209,7 @@ mod tests {
     #[test]
     fn colours_take_no_room() {
         let rows = [[Cell::painted("ada", Paint::Good), "1".into(), "x".into()]];
-        let text = table(&COLUMNS, &rows, &Look { width: Some(80), colour: true });
+        let text = table(&COLUMNS, &rows, &Look { width: Some(80), colour: true, usage: UsageMode::Left });
         assert_eq!(text.lines().last(), Some("\u{1b}[32mada\u{1b}[0m   1  x"));
     }
 
@@ -218,7 +221,7 @@ mod tests {
         ) {
             let rows: Vec<[Cell; 3]> =
                 rows.into_iter().map(|(name, number, note)| [name.into(), number.into(), note.into()]).collect();
-            let text = table(&COLUMNS, &rows, &Look { width: Some(room), colour: false });
+            let text = table(&COLUMNS, &rows, &Look { width: Some(room), ..Look::plain(UsageMode::Left) });
             for line in text.lines() {
                 prop_assert!(width(line) <= room, "{line:?}");
             }

@@ -775,6 +775,10 @@ export interface LoginParams {
  */
 export interface LoginStarted {
   /**
+   * Id of the account that `reauth` renews; absent for `login`.
+   */
+  account?: string | null;
+  /**
    * When it fails with `login_expired`.
    */
   expiresAt: number;
@@ -906,7 +910,7 @@ export interface RankedAccount {
 }
 export interface ReauthParams {
   /**
-   * Id, label or e-mail; the active account when absent.
+   * Id, label or e-mail; when absent the only account that needs a login, else the active one.
    */
   account?: string | null;
   /**

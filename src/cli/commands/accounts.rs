@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::print::print_error;
-use crate::cli::terminal::look;
 use crate::clock;
 use crate::protocol::AccountAnswer;
 use crate::protocol::{
@@ -22,7 +21,7 @@ pub(in crate::cli) fn list(options: ServeOptions, json: bool) -> Result<ExitCode
         if json {
             print_json(&list).await?;
         } else {
-            print(render::accounts(&list.accounts, clock::now().millis(), &look())).await?;
+            print(render::accounts(&list.accounts, clock::now().millis(), &sidecar.look().await?)).await?;
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -2,20 +2,20 @@
 //!
 //! Exit codes: 0 completed, 1 failed, 3 incomplete, 4 no account can serve, 5 a login is needed.
 
-use std::io::{Read, stdin};
+use std::io::{IsTerminal, Read, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::args::CompleteArgs;
 use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::print::print_error;
-use crate::protocol::{Collect, CompleteParams, Failed, Outcome, Timing};
+use crate::protocol::{Account, Accounts, AccountsParams, Collect, CompleteParams, Failed, Outcome, Timing};
 use crate::render::clean;
 use crate::sidecar::complete_into;
 
@@ -35,12 +35,10 @@ pub(in crate::cli) fn complete(options: ServeOptions, args: CompleteArgs) -> Res
         deadline_ms: None,
         idle_timeout_ms: None,
     };
-    one_shot(options, Needs::ACCOUNTS, async |sidecar| {
-        if args.json {
-            print_json(&sidecar.call::<Collect>(&params).await?).await?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        stream(sidecar, params, args.events).await
+    one_shot(options, Needs::ACCOUNTS, async |sidecar| match (args.json, args.events) {
+        (true, _) => collect(sidecar, &params).await,
+        (false, true) => print_events(sidecar, params).await,
+        (false, false) => stream(sidecar, params).await,
     })
 }
 
@@ -73,13 +71,82 @@ fn read(path: &Path) -> Result<String, String> {
     read.map(|()| text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The members of a notice that a person is shown.
+async fn collect(sidecar: &OneShot, params: &CompleteParams) -> Result<ExitCode, String> {
+    #[derive(Deserialize)]
+    struct Response {
+        #[serde(default)]
+        status: Value,
+    }
+    match sidecar.call::<Collect>(params).await {
+        Ok(collected) => {
+            print_json(&collected).await?;
+            let response: Option<Response> = serde_json::from_str(collected.response.get()).ok();
+            let is_incomplete = response.is_some_and(|response| response.status == "incomplete");
+            Ok(if is_incomplete { ExitCode::from(INCOMPLETE) } else { ExitCode::SUCCESS })
+        }
+        Err(error) => {
+            let code = failure_code(&error.kind);
+            print_error(&format!("multicodex: {}", String::from(error)));
+            Ok(code)
+        }
+    }
+}
+
+/// Prints every notice as a line of JSON.
+async fn print_events(sidecar: &OneShot, params: CompleteParams) -> Result<ExitCode, String> {
+    follow(sidecar, params, async |json, notice| {
+        print(format!("{json}\n")).await?;
+        Ok(exit_code(&notice))
+    })
+    .await
+}
+
+/// Prints the text of the answer as it comes, and the rest on stderr.
+async fn stream(sidecar: &OneShot, params: CompleteParams) -> Result<ExitCode, String> {
+    let accounts = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
+    let mut reader = Reader { labels: accounts, answering: String::new(), line_is_open: false };
+    follow(sidecar, params, async |_, notice| {
+        let code = exit_code(&notice);
+        reader.show(notice).await?;
+        Ok(code)
+    })
+    .await
+}
+
+/// Runs a completion and hands each notice to `take`. Returns the exit code that `take` gave with the terminal notice.
+async fn follow(
+    sidecar: &OneShot,
+    params: CompleteParams,
+    mut take: impl AsyncFnMut(&str, Notice) -> Result<Option<ExitCode>, String>,
+) -> Result<ExitCode, String> {
+    let (sender, mut notices) = mpsc::channel(QUEUE);
+    let completing = complete_into(&sidecar.sidecar, params, sender);
+    // Owns the receiver, so that an error here ends the completion as well.
+    let taking = async move {
+        let mut code = ExitCode::FAILURE;
+        while let Some(json) = notices.recv().await {
+            let notice = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
+            if let Some(ended) = take(json.get(), notice).await? {
+                code = ended;
+            }
+        }
+        Ok(code)
+    };
+    let (completed, code) = tokio::join!(completing, taking);
+    completed.map_err(|refused| match refused.data.hint {
+        Some(hint) => format!("{}; {hint}", refused.message),
+        None => refused.message,
+    })?;
+    code
+}
+
+/// The members of a notice that matter here.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Notice {
     Rotated { from: String, to: Option<String>, reason: Reason },
     Accepted { label: String },
-    Event { event: Event },
+    Event { event: Value },
     Done { outcome: Outcome, attempts: u32, timing: Timing },
     Error { error: Box<Failed> },
     Cancelled,
@@ -91,87 +158,109 @@ struct Reason {
     message: String,
 }
 
-#[derive(Deserialize)]
-struct Event {
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    delta: serde_json::Value,
-}
-
-async fn stream(sidecar: &OneShot, params: CompleteParams, events: bool) -> Result<ExitCode, String> {
-    let (sender, mut notices) = mpsc::channel(QUEUE);
-    let completing = complete_into(&sidecar.sidecar, params, sender);
-    let showing = async {
-        let (mut code, mut answering) = (ExitCode::FAILURE, String::new());
-        while let Some(json) = notices.recv().await {
-            if events {
-                print(format!("{json}\n")).await?;
-            }
-            let notice: Notice = serde_json::from_str(json.get()).map_err(|error| error.to_string())?;
-            if let Some(ended) = show(notice, events, &mut answering).await? {
-                code = ended;
-            }
-        }
-        Ok(code)
-    };
-    let (completed, code) = tokio::join!(completing, showing);
-    completed.map_err(|refused| refused.message)?;
-    code
-}
-
-/// Shows one notice. Returns the exit code with the terminal one.
-async fn show(notice: Notice, quiet: bool, answering: &mut String) -> Result<Option<ExitCode>, String> {
-    let aside = |text: String| {
-        if !quiet {
-            print_error(&clean(&text));
-        }
-    };
-    Ok(match notice {
-        Notice::Rotated { from, to, reason } => {
-            let next =
-                to.map_or_else(|| "no other account follows".to_owned(), |to| format!("moving to {to}"));
-            aside(format!("{from}: {} ({}); {next}", reason.message, reason.kind));
-            None
-        }
-        Notice::Accepted { label } => {
-            *answering = label;
-            None
-        }
-        Notice::Event { event } => {
-            if let (false, "response.output_text.delta", Some(text)) =
-                (quiet, event.kind.as_str(), event.delta.as_str())
-            {
-                print(text.to_owned()).await?;
-            }
-            None
-        }
-        Notice::Done { outcome, attempts, timing } => {
-            if !quiet {
-                print("\n".to_owned()).await?;
-            }
-            let seconds = timing.total_ms as f64 / 1000.0;
-            let tries = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
-            Some(match outcome {
-                Outcome::Completed => {
-                    aside(format!("answered by {answering} in {seconds:.1} s, {tries}"));
-                    ExitCode::SUCCESS
-                }
-                Outcome::Incomplete => {
-                    aside(format!("the answer of {answering} is incomplete ({seconds:.1} s, {tries})"));
-                    ExitCode::from(INCOMPLETE)
-                }
-            })
-        }
-        Notice::Error { error } => {
-            let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            aside(format!("multicodex: {}{hint}", error.message));
-            Some(match error.kind.as_str() {
-                "no_available_account" | "account_unavailable" => ExitCode::from(NO_ACCOUNT),
-                "login_required" => ExitCode::from(NEEDS_LOGIN),
-                _ => ExitCode::FAILURE,
-            })
-        }
+/// None for a notice that is not the last.
+fn exit_code(notice: &Notice) -> Option<ExitCode> {
+    match notice {
+        Notice::Done { outcome: Outcome::Completed, .. } => Some(ExitCode::SUCCESS),
+        Notice::Done { outcome: Outcome::Incomplete, .. } => Some(ExitCode::from(INCOMPLETE)),
+        Notice::Error { error } => Some(failure_code(&error.kind)),
         Notice::Cancelled => Some(ExitCode::FAILURE),
-    })
+        Notice::Rotated { .. } | Notice::Accepted { .. } | Notice::Event { .. } => None,
+    }
+}
+
+fn failure_code(kind: &str) -> ExitCode {
+    match kind {
+        "no_available_account" | "account_unavailable" => ExitCode::from(NO_ACCOUNT),
+        "login_required" => ExitCode::from(NEEDS_LOGIN),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// A person who reads the answer.
+struct Reader {
+    labels: Vec<Account>,
+    /// The label of the account that answers.
+    answering: String,
+    /// The text so far does not end with a line's end.
+    line_is_open: bool,
+}
+
+impl Reader {
+    async fn show(&mut self, notice: Notice) -> Result<(), String> {
+        match notice {
+            Notice::Rotated { from, to, reason } => {
+                let next = match to {
+                    Some(to) => format!("moving to {}", self.label(&to)),
+                    None => "no other account follows yet".to_owned(),
+                };
+                aside(&format!("{}: {} ({}); {next}", self.label(&from), reason.message, reason.kind));
+            }
+            Notice::Accepted { label } => self.answering = label,
+            Notice::Event { event } => self.show_text(&event).await?,
+            Notice::Done { outcome, attempts, timing } => {
+                self.end_line().await?;
+                let seconds = timing.total_ms as f64 / 1000.0;
+                let attempts = match attempts {
+                    1 => "1 attempt".to_owned(),
+                    count => format!("{count} attempts"),
+                };
+                let by = &self.answering;
+                aside(&match outcome {
+                    Outcome::Completed => format!("answered by {by} in {seconds:.1} s, {attempts}"),
+                    Outcome::Incomplete => {
+                        format!("the answer of {by} is incomplete ({seconds:.1} s, {attempts})")
+                    }
+                });
+            }
+            Notice::Error { error } => {
+                self.end_line().await?;
+                let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                aside(&format!("multicodex: {}{hint}", error.message));
+            }
+            Notice::Cancelled => self.end_line().await?,
+        }
+        Ok(())
+    }
+
+    async fn show_text(&mut self, event: &Value) -> Result<(), String> {
+        let kind = event.get("type").and_then(Value::as_str);
+        let is_text = matches!(kind, Some("response.output_text.delta" | "response.refusal.delta"));
+        match event.get("delta").and_then(Value::as_str) {
+            Some(text) if is_text && !text.is_empty() => {
+                self.line_is_open = !text.ends_with('\n');
+                print(for_stdout(text)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn end_line(&mut self) -> Result<(), String> {
+        match std::mem::take(&mut self.line_is_open) {
+            true => print("\n".to_owned()).await,
+            false => Ok(()),
+        }
+    }
+
+    fn label<'a>(&'a self, id: &'a str) -> &'a str {
+        let known = self.labels.iter().find(|account| account.id == id);
+        known.map_or(id, |account| &account.label)
+    }
+}
+
+/// A terminal must not obey what an answer contains; a pipe gets the answer as it is.
+fn for_stdout(text: &str) -> String {
+    if !stdout().is_terminal() {
+        return text.to_owned();
+    }
+    text.split_inclusive(['\n', '\t'])
+        .map(|part| {
+            let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
+            format!("{}{}", clean(&part[..end]), &part[end..])
+        })
+        .collect()
+}
+
+fn aside(text: &str) {
+    print_error(&clean(text));
 }

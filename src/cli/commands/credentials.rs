@@ -8,7 +8,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
-use crate::cli::terminal::look;
 use crate::clock;
 use crate::protocol::{
     Account, Accounts, AccountsParams, AccountsToken, Import, ImportAnswer, ImportParams, ImportSource,
@@ -38,7 +37,7 @@ pub(in crate::cli) fn refresh(
         if json {
             print_json(&answer).await?;
         } else {
-            print_refreshed(&answer, &look()).await?;
+            print_refreshed(&answer, &sidecar.look().await?).await?;
         }
         let all_ok = answer.results.iter().all(|result| result.ok);
         Ok(if all_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -11,10 +11,15 @@ use crate::cli::options::ServeOptions;
 use crate::cli::print::{print, print_error};
 use crate::cli::progress::Waiting;
 use crate::protocol::{
-    Account, AccountAnswer, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted, LoginSubmit,
-    LoginSubmitParams, LoginWait, Reauth, ReauthParams,
+    Account, Accounts, AccountsParams, Login, LoginFlow, LoginIdParams, LoginParams, LoginStarted,
+    LoginSubmit, LoginSubmitParams, LoginWait, Reauth, ReauthParams,
 };
 use crate::render::clean;
+
+/// Authorization codes are at least twice as long.
+const SHORTEST_CODE: usize = 16;
+const NO_CODE: &str = "this is no address and no code; paste the whole address that the browser ends up at, or press \
+    Ctrl-C to end the login";
 
 /// A login works beside a damaged accounts file until it must store its result.
 const LOGIN: Needs = Needs { accounts: false, ..Needs::ACCOUNTS };
@@ -39,6 +44,10 @@ pub(in crate::cli) fn reauth(
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
         let params = ReauthParams { account, flow: Some(flow(login)), open: Some(!login.no_open) };
         let started = sidecar.call::<Reauth>(&params).await?;
+        let accounts = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
+        if let Some(renewed) = accounts.iter().find(|account| Some(&account.id) == started.account.as_ref()) {
+            print(&format!("{}\n", clean(&format!("Logging {} in again.", renewed.label))))?;
+        }
         run(sidecar, started).await
     })
 }
@@ -84,18 +93,29 @@ async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, Str
     loop {
         tokio::select! {
             biased;
-            ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+            ended = &mut wait => return Ok(ended?.account),
             Some(input) = typed.recv() => {
+                if is_no_code(&input) {
+                    print_error(NO_CODE);
+                    continue;
+                }
                 let submit = LoginSubmitParams { login_id: started.login_id.clone(), input };
                 tokio::select! {
                     biased;
-                    ended = &mut wait => return ended.map(|AccountAnswer { account }| account),
+                    ended = &mut wait => return Ok(ended?.account),
                     // A mistake in what was pasted is shown, and the login goes on.
-                    Err(message) = sidecar.call::<LoginSubmit>(&submit) => print_error(&message),
+                    Err(error) = sidecar.call::<LoginSubmit>(&submit) => print_error(&String::from(error)),
                 }
             }
         }
     }
+}
+
+/// Whether a typed line is an answer like `y` or `ok`: too short for a code, and no part of an address. A wrong code ends
+/// a login, so such a line is not submitted.
+fn is_no_code(line: &str) -> bool {
+    let word = line.trim();
+    word.len() < SHORTEST_CODE && !word.contains(['=', '#'])
 }
 
 /// Runs on a thread of its own, which ends with the process, because a read of a terminal cannot be cancelled.
@@ -104,6 +124,23 @@ fn read_lines(lines: &mpsc::Sender<String>) {
         let Ok(line) = line else { return };
         if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_not_taken_for_codes() {
+        for line in ["y", " yes ", "ok", "done", "q", "help me", "1", "(y/n)"] {
+            assert!(is_no_code(line), "{line}");
+        }
+        for line in
+            ["ac_aaaaaaaaaaaaaaaaaaaaaaaa", "code=ac_1", "ac_1#st", "?code=1&state=2"]
+        {
+            assert!(!is_no_code(line), "{line}");
         }
     }
 }

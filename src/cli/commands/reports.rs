@@ -7,7 +7,6 @@ use tracing::level_filters::LevelFilter;
 use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
-use crate::cli::terminal::look;
 use crate::clock;
 use crate::protocol::{
     Account, Accounts, AccountsParams, CheckStatus, History, HistoryParams, NoParams, PathsResult,
@@ -31,7 +30,7 @@ pub(in crate::cli) fn verify(options: ServeOptions, online: bool, json: bool) ->
         if json {
             print_json(&answer).await?;
         } else {
-            print(render::verify(&answer, &look())).await?;
+            print(render::verify(&answer, &sidecar.look().await?)).await?;
         }
         Ok(if answer.status == CheckStatus::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     })
@@ -66,7 +65,7 @@ pub(in crate::cli) fn history(
             print_json(&answer).await?;
         } else {
             let accounts = accounts(sidecar).await?;
-            print(render::history(&answer, &accounts, clock::now().millis(), &look())).await?;
+            print(render::history(&answer, &accounts, clock::now().millis(), &sidecar.look().await?)).await?;
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -84,7 +83,7 @@ pub(in crate::cli) fn stats(
             print_json(&answer).await?;
         } else {
             let accounts = accounts(sidecar).await?;
-            print(render::stats(&answer, &accounts, clock::now().millis(), &look())).await?;
+            print(render::stats(&answer, &accounts, clock::now().millis(), &sidecar.look().await?)).await?;
         }
         Ok(ExitCode::SUCCESS)
     })

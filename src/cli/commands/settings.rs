@@ -9,7 +9,6 @@ use super::accounts::line;
 use crate::cli::args::SettingArgs;
 use crate::cli::one_shot::{Needs, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
-use crate::cli::terminal::look;
 use crate::protocol::{
     FooterChange, NoParams, ResetScope, RotationChange, RotationParams, SetFooter, SetRotation, ShowFooter,
     ShowRotation, ShowStatus, StatusParams,
@@ -32,7 +31,7 @@ pub(in crate::cli) fn rotation(options: ServeOptions, args: SettingArgs) -> Resu
             print_json(&rotation).await?;
         } else {
             let settings = lines_of(&rotation.settings)?;
-            print(settings + &render::rotation(&rotation, &look())).await?;
+            print(settings + &render::rotation(&rotation, &sidecar.look().await?)).await?;
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -61,7 +61,7 @@ pub(crate) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Res
 }
 
 async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refused> {
-    let look = &Look::PLAIN;
+    let look = &sidecar.look();
     Ok(match line {
         Line::Help(None) => said(CommandLevel::Info, family::help()),
         Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
@@ -91,11 +91,14 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
         }
         Line::Login(label) => {
             let params = LoginParams { label, ..LoginParams::default() };
-            begun(handlers::login(sidecar.clone(), params).await?)
+            begun(None, handlers::login(sidecar.clone(), params).await?)
         }
         Line::Reauth(account) => {
             let params = ReauthParams { account, ..ReauthParams::default() };
-            begun(handlers::reauth(sidecar.clone(), params).await?)
+            let started = handlers::reauth(sidecar.clone(), params).await?;
+            let is_renewed = |account: &Account| Some(&account.id) == started.account.as_ref();
+            let renewed = sidecar.listed().into_iter().find(is_renewed).map(|account| account.label);
+            begun(renewed, started)
         }
         Line::Footer(change) => {
             let prefs = if change == FooterChange::default() {
@@ -153,6 +156,10 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
 }
 
 impl Sidecar {
+    fn look(&self) -> Look {
+        Look::plain(view::footer(&self.preferences.footer()).usage_mode)
+    }
+
     fn listed(&self) -> Vec<Account> {
         let now = clock::now();
         self.usage_polls.attended(now);
@@ -164,7 +171,7 @@ impl Sidecar {
         let now = clock::now();
         if let Some(selector) = account {
             let account = self.account_view(&self.find(&selector)?, now)?;
-            return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis())));
+            return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis(), &self.look())));
         }
         let accounts = self.listed();
         let active = accounts.iter().find(|account| account.active);
@@ -172,7 +179,7 @@ impl Sidecar {
         let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();
         let used = active.map_or_else(|| "none".to_owned(), |account| account.label.clone());
         let head = format!("active: {used}; {ready} of {} ready\n", accounts.len());
-        Ok(shown(level, &(head + &render::accounts(&accounts, now.millis(), &Look::PLAIN))))
+        Ok(shown(level, &(head + &render::accounts(&accounts, now.millis(), &self.look()))))
     }
 
     fn path_lines(&self) -> Vec<String> {
@@ -222,8 +229,9 @@ fn used_now(used: &Account, others_answer: bool) -> CommandAnswer {
     said(CommandLevel::Warning, lines)
 }
 
-fn begun(started: LoginStarted) -> CommandAnswer {
-    let mut lines = vec!["open this address in a browser:".to_owned(), started.url];
+fn begun(renewed: Option<String>, started: LoginStarted) -> CommandAnswer {
+    let mut lines = Vec::from_iter(renewed.map(|label| format!("logging {label} in again")));
+    lines.extend(["open this address in a browser:".to_owned(), started.url]);
     lines.extend(started.user_code.map(|code| format!("and type this code there: {code}")));
     lines.push(format!("login {} goes on until it is done, for ten minutes", started.login_id));
     said(CommandLevel::Info, lines)

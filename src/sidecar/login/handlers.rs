@@ -96,12 +96,16 @@ async fn begin(
         }
     };
     let expires_at = (clock::now() + lives).millis();
+    let account = match &purpose {
+        Purpose::Renew(id) => Some(id.to_string()),
+        _ => None,
+    };
     let login_id = sidecar.begin_login(beginning, purpose, lives).ok_or_else(too_many)?;
     let opened = match open {
         Some(true) => Some(opened(url.clone()).await),
         _ => None,
     };
-    Ok(LoginStarted { login_id, flow, url, user_code, expires_at, opened })
+    Ok(LoginStarted { login_id, flow, account, url, user_code, expires_at, opened })
 }
 
 fn too_many() -> RpcError {
@@ -119,22 +123,23 @@ async fn opened(url: String) -> bool {
     }
 }
 
-/// The active account; when none can be used, the one whose only trouble is that it needs a login.
+/// The only account that needs a login; when none does, the active one.
 fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
     let now = clock::now();
     let pool = sidecar.pool();
-    if let Some(id) = pool.active(now) {
-        return Ok(id);
+    let dead = pool.accounts().iter().filter(|account| account.state(now) == State::NeedsLogin);
+    let mut candidates: Vec<AccountId> = dead.map(|account| account.id.clone()).collect();
+    if candidates.len() > 1 {
+        let ambiguous = SelectError::Ambiguous { candidates };
+        let mut error = error::select(&pool, "", ambiguous);
+        "several accounts need a login; say which one is to be renewed".clone_into(&mut error.message);
+        return Err(error);
     }
-    let mut dead = pool.accounts().iter().filter(|account| account.state(now) == State::NeedsLogin);
-    match (dead.next(), dead.next()) {
-        (Some(account), None) => Ok(account.id.clone()),
-        _ => {
-            let candidates = pool.accounts().iter().map(|account| account.label.clone());
-            let none = SelectError::NotFound { candidates: candidates.collect() };
-            let mut error = error::select(&pool, "", none);
-            "no account is active; say which one is to be renewed".clone_into(&mut error.message);
-            Err(error)
-        }
-    }
+    candidates.pop().or_else(|| pool.active(now)).ok_or_else(|| {
+        let candidates = pool.accounts().iter().map(|account| account.label.clone());
+        let none = SelectError::NotFound { candidates: candidates.collect() };
+        let mut error = error::select(&pool, "", none);
+        "no account is active; say which one is to be renewed".clone_into(&mut error.message);
+        error
+    })
 }

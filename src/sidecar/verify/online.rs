@@ -11,7 +11,7 @@ use super::replace;
 use crate::clock;
 use crate::http::{BaseUrl, Reached};
 use crate::pool::{
-    Account, At, ClockSkew, Failure, FailureKind, HealthStatus, UsageReading, Window, window_name,
+    Account, At, ClockSkew, Failure, FailureKind, HealthStatus, UsageMode, UsageReading, Window, window_name,
 };
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::command::quoted;
@@ -68,12 +68,13 @@ impl Sidecar {
     }
 
     fn judge(&self, account: &Account, answer: Result<UsageReading, Failure>) -> Vec<Check> {
+        let mode = self.preferences.footer().usage_mode;
         let label = &account.label;
         let failure = match answer {
             Ok(reading) => {
                 return vec![
                     Check::pass(CheckId::AccountToken, format!("upstream takes the access token of {label}")),
-                    Check::pass(CheckId::AccountUsage, format!("{label}: {}", in_words(&reading))),
+                    Check::pass(CheckId::AccountUsage, format!("{label}: {}", in_words(&reading, mode))),
                 ];
             }
             Err(failure) => failure,
@@ -140,13 +141,13 @@ fn compare_clocks(date: At, asked_at: At, answered_at: At) -> Check {
     }
 }
 
-fn in_words(reading: &UsageReading) -> String {
+fn in_words(reading: &UsageReading, mode: UsageMode) -> String {
     if reading.windows.is_empty() {
         return "upstream tells no usage".to_owned();
     }
     let window = |window: &Window| {
         let name = window_name(window.window_minutes);
-        format!("{name} {:.0} % used", window.used_percent)
+        format!("{name}: {:.0}% {}", mode.percent(window.used_percent), mode.name())
     };
     reading.windows.iter().map(window).collect::<Vec<_>>().join(", ")
 }

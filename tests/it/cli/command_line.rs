@@ -29,7 +29,7 @@ async fn accounts_are_listed_for_people_and_for_programs() {
     let (code, table, _) = run(&env, &["accounts"]).await;
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(code, 0);
-    assert_eq!(lines[0], ["ACCOUNT", "PLAN", "STATE", "TOKEN", "5H", "7D", "NOTE"]);
+    assert_eq!(lines[0], ["ACCOUNT", "PLAN", "STATE", "TOKEN", "5H", "LEFT", "7D", "LEFT", "NOTE"]);
     assert_eq!(lines[1][..6], ["ada@example.com", "plus", "ready", "valid", "?", "?"]);
     assert_eq!(lines[2][..6], ["bob@example.com", "plus", "ready", "expired", "?", "?"]);
     assert_eq!(table.matches("active").count(), 1, "{table}");
@@ -48,7 +48,7 @@ async fn refresh_renews_and_says_what_it_could_not() {
     let (code, told, _) = run(&env, &["refresh"]).await;
     assert_eq!(code, 1, "{told}");
     let lines: Vec<&str> = told.lines().collect();
-    assert!(lines[1].contains("valid") && lines[1].contains("12%"), "{told}");
+    assert!(lines[1].contains("valid") && lines[1].contains("88%"), "{told}");
     assert!(lines[2].contains("needs login"), "{told}");
     assert!(lines[3].starts_with("bob@example.com: ") && lines[3].contains("invalid_grant"), "{told}");
     let (code, json, _) = run(&env, &["refresh", &email("ada"), "--json", "--force"]).await;

@@ -324,6 +324,10 @@ class LoginStarted(TypedDict):
     A login under way.
     """
 
+    account: NotRequired[str | None]
+    """
+    Id of the account that `reauth` renews; absent for `login`.
+    """
     expiresAt: int
     """
     When it fails with `login_expired`.
@@ -453,7 +457,7 @@ class Reason(TypedDict):
 class ReauthParams(TypedDict):
     account: NotRequired[str | None]
     """
-    Id, label or e-mail; the active account when absent.
+    Id, label or e-mail; when absent the only account that needs a login, else the active one.
     """
     flow: NotRequired[LoginFlow | None]
     """
