@@ -70,7 +70,7 @@ impl ServeOptions {
         };
         let config = rpc::Config::default();
         let log = choose("--log", &args.log, "MULTICODEX_LOG");
-        Ok(ServeOptions {
+        ServeOptions {
             paths: Paths::resolve(&path_options, env, &ProcessEnv::of_this_process())
                 .map_err(|error| OptionError(error.to_string()))?,
             upstream_url: url(
@@ -96,7 +96,7 @@ impl ServeOptions {
             usage_interval_ms: STALE_AFTER.as_millis() as u64,
             login: LoginOptions::default(),
         }
-        .with_test_switches(env)?)
+        .with_test_switches(env)
     }
 
     #[cfg(not(feature = "sim"))]

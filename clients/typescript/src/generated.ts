@@ -496,7 +496,7 @@ export interface CompleteParams {
     [k: string]: string;
   } | null;
   /**
-   * Longest silence of upstream; 300000 when absent.
+   * Longest idle_timeout of upstream; 300000 when absent.
    */
   idleTimeoutMs?: number | null;
   /**
@@ -968,7 +968,7 @@ export interface RefreshParams {
    */
   account?: string | null;
   /**
-   * Redeem also when the token is still good, and once more what was refused or whose answer was lost.
+   * Refresh also when the token is still good, and once more what was refused or whose answer was lost.
    */
   force?: boolean | null;
 }
@@ -1132,7 +1132,7 @@ export interface TokenParams {
    */
   account?: string | null;
   /**
-   * How much longer the token has to live, five minutes when absent. Beyond the life of any token it is redeemed
+   * How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
    * once, and the freshest is answered.
    */
   minValidMs?: number | null;
@@ -1143,7 +1143,7 @@ export interface VerifyAnswer {
 }
 export interface VerifyParams {
   /**
-   * Also ask upstream, with the tokens as they are: none is redeemed for it.
+   * Also ask upstream, with the tokens as they are: none is refreshed for it.
    */
   online?: boolean | null;
 }

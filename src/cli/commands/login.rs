@@ -137,9 +137,7 @@ mod tests {
         for line in ["y", " yes ", "ok", "done", "q", "help me", "1", "(y/n)"] {
             assert!(is_no_code(line), "{line}");
         }
-        for line in
-            ["ac_aaaaaaaaaaaaaaaaaaaaaaaa", "code=ac_1", "ac_1#st", "?code=1&state=2"]
-        {
+        for line in ["ac_aaaaaaaaaaaaaaaaaaaaaaaa", "code=ac_1", "ac_1#st", "?code=1&state=2"] {
             assert!(!is_no_code(line), "{line}");
         }
     }

@@ -154,7 +154,7 @@ class CompleteParams(TypedDict):
     """
     idleTimeoutMs: NotRequired[int | None]
     """
-    Longest silence of upstream; 300000 when absent.
+    Longest idle_timeout of upstream; 300000 when absent.
     """
     request: dict[str, Any]
     """
@@ -500,7 +500,7 @@ class RefreshParams(TypedDict):
     """
     force: NotRequired[bool | None]
     """
-    Redeem also when the token is still good, and once more what was refused or whose answer was lost.
+    Refresh also when the token is still good, and once more what was refused or whose answer was lost.
     """
 
 
@@ -635,7 +635,7 @@ class TokenParams(TypedDict):
     """
     minValidMs: NotRequired[int | None]
     """
-    How much longer the token has to live, five minutes when absent. Beyond the life of any token it is redeemed
+    How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
     once, and the freshest is answered.
     """
 
@@ -652,7 +652,7 @@ UsageSource: TypeAlias = Literal["usage_endpoint", "response_headers", "stream_e
 class VerifyParams(TypedDict):
     online: NotRequired[bool | None]
     """
-    Also ask upstream, with the tokens as they are: none is redeemed for it.
+    Also ask upstream, with the tokens as they are: none is refreshed for it.
     """
 
 
