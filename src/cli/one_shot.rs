@@ -112,6 +112,7 @@ impl OneShot {
 #[derive(Debug)]
 pub(super) struct CallError {
     message: String,
+    /// What upstream's failure was, where there was one; else the kind of the error.
     pub(super) kind: String,
 }
 
@@ -121,12 +122,12 @@ impl From<MethodsError> for CallError {
             return CallError::from(error.to_string());
         };
         let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
-        let kind = data.as_ref().map(|data| data.kind.to_string()).unwrap_or_default();
+        let kind = data.as_ref().map(|data| data.cause.clone().unwrap_or_else(|| data.kind.to_string()));
         let message = match data.and_then(|data| data.hint) {
             Some(hint) => format!("{}; {hint}", answer.message()),
             None => answer.message().to_owned(),
         };
-        CallError { message: clean(&message).into_owned(), kind }
+        CallError { message: clean(&message).into_owned(), kind: kind.unwrap_or_default() }
     }
 }
 

@@ -171,7 +171,7 @@ fn exit_code(notice: &Notice) -> Option<ExitCode> {
 
 fn failure_code(kind: &str) -> ExitCode {
     match kind {
-        "no_available_account" | "account_unavailable" => ExitCode::from(NO_ACCOUNT),
+        "no_available_account" | "account_unavailable" | "usage_limit" => ExitCode::from(NO_ACCOUNT),
         "login_required" => ExitCode::from(NEEDS_LOGIN),
         _ => ExitCode::FAILURE,
     }
@@ -192,7 +192,7 @@ impl Reader {
             Notice::Rotated { from, to, reason } => {
                 let next = match to {
                     Some(to) => format!("moving to {}", self.label(&to)),
-                    None => "no other account follows yet".to_owned(),
+                    None => "no account takes over".to_owned(),
                 };
                 aside(&format!("{}: {} ({}); {next}", self.label(&from), reason.message, reason.kind));
             }
