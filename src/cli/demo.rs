@@ -1,5 +1,5 @@
 //! `multicodex demo`: the main job, for people to watch. The simulated backend runs in this process, the real sidecar
-//! as a child over pipes, and what crosses the pipe is told as a story.
+//! as a child over pipes, and what crosses the pipe is printed as a story.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Where logs go, and what a line of them looks like to whom.
+//! Where log lines go, and in which form.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -15,11 +15,11 @@ use super::options::{LogFormat, ServeOptions};
 use crate::render::clean;
 use crate::store::{make_private_dir, open_log};
 
-/// Whoever sees what is logged when the user chose neither a level nor a place nor a format.
+/// The reader of the log when the user chose neither a level nor a place nor a format.
 pub(super) enum Reader {
-    /// Keeps the sidecar's stderr, to look into it when something went wrong.
+    /// A client keeps the sidecar's stderr for the case that something goes wrong.
     Client,
-    /// Reads it between the lines of a command's own output, so only what is from this level on, and in plain words.
+    /// A person reads it between the lines of a command's own output: only this level and above, in plain words.
     Person(LevelFilter),
 }
 
@@ -34,7 +34,7 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
             // Labels come from files and from servers.
             "message" => writer.write_str(&clean(&format!("{value:?}"))),
             "error" => write!(writer, ": {}", clean(&format!("{value:?}"))),
-            // What it is about.
+            // The subject of the message.
             "account" | "path" | "dir" | "set_aside" => {
                 write!(writer, " ({})", clean(format!("{value:?}").trim_matches('"')))
             }
@@ -66,7 +66,7 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
 
 fn filter(chosen: &str) -> Result<Targets, String> {
     let filter = chosen.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
-    // Alone it would be taken for a part of the program that logs nothing.
+    // `Targets` takes a word that is no level for the name of a target.
     let mut alone = chosen.split(',').filter(|part| !part.is_empty() && !part.contains('='));
     match alone.find(|word| word.parse::<LevelFilter>().is_err()) {
         Some(word) => {
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// As the command itself would say it.
+/// Formats an event as a message of the command itself.
 struct Plain;
 
 impl<S, N> FormatEvent<S, N> for Plain

@@ -29,7 +29,7 @@ use self::args::{Cli, Command, parse};
 use self::commands::{accounts, complete, credentials, generate, login, reports, settings};
 use self::options::ServeOptions;
 
-/// A mistake in how the command was called, or in where it was told to work.
+/// The exit code of a mistake: an argument that is wrong, or a directory that cannot be used.
 const MISTAKE: u8 = 2;
 
 /// Runs what the arguments ask for. Returns the exit code: 0, 1 when what was asked for failed, 2 after a mistake on the

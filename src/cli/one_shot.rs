@@ -17,9 +17,9 @@ use super::print::{self, print_error};
 use super::runtime::on_a_runtime;
 use super::signals::run_or_interrupt;
 use super::start::sidecar_options;
-use super::terminal::look;
+use super::terminal::text_style;
 use crate::protocol::{ErrorData, Method, NoParams, ShowFooter};
-use crate::render::{Look, clean};
+use crate::render::{TextStyle, clean};
 use crate::sidecar::{self, Sidecar, Start};
 
 pub(super) struct OneShot {
@@ -82,9 +82,9 @@ pub(super) fn one_shot(
 }
 
 impl OneShot {
-    /// How tables look on this terminal.
-    pub(super) async fn look(&self) -> Result<Look, CallError> {
-        Ok(look(self.call::<ShowFooter>(&NoParams {}).await?.usage_mode))
+    /// Returns how text is laid out on this terminal.
+    pub(super) async fn text_style(&self) -> Result<TextStyle, CallError> {
+        Ok(text_style(self.call::<ShowFooter>(&NoParams {}).await?.usage_mode))
     }
 
     /// Calls one method.

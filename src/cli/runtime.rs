@@ -1,8 +1,8 @@
-//! The runtime that a subcommand works on: one thread, as long as the work takes.
+//! The runtime of a subcommand: one thread that lives as long as the work.
 
 /// # Errors
 ///
-/// The work's own, or that the runtime did not start.
+/// The error of `work`, or that the runtime did not start.
 pub(super) fn on_a_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

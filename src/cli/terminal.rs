@@ -6,22 +6,22 @@ use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
 use crate::protocol::UsageMode;
-use crate::render::Look;
+use crate::render::TextStyle;
 
 /// The columns of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 80;
 
 /// Nothing is cut for a pipe, unless `COLUMNS` says how wide its reader is. Colours follow `NO_COLOR`, `CLICOLOR`,
 /// `CLICOLOR_FORCE` and `TERM`.
-pub(super) fn look(usage: UsageMode) -> Look {
-    let asked =
+pub(super) fn text_style(usage: UsageMode) -> TextStyle {
+    let from_variable =
         std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|wide| *wide > 0);
     let colour = shows_colours();
     if !stdout().is_terminal() {
-        return Look { width: asked, colour, usage };
+        return TextStyle { width: from_variable, colour, usage };
     }
-    let told = tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|wide| *wide > 0);
-    Look { width: told.or(asked).or(Some(USUAL_WIDTH)), colour, usage }
+    let columns = tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|wide| *wide > 0);
+    TextStyle { width: columns.or(from_variable).or(Some(USUAL_WIDTH)), colour, usage }
 }
 
 pub(super) fn shows_colours() -> bool {

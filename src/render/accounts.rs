@@ -3,7 +3,7 @@
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::{duration, since};
-use super::{Look, percent, usage_text};
+use super::{TextStyle, percent, usage_text};
 use crate::protocol::{Account, AccountState, TokenState, UsageMode};
 
 pub(super) const NO_ACCOUNTS: &str = "there are no accounts yet; `login` adds one\n";
@@ -14,28 +14,28 @@ fn columns(usage: UsageMode) -> [Column; 7] {
         UsageMode::Used => ("5H USED", "7D USED"),
     };
     [
-        Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
-        Column { head: "PLAN", align: Align::Left, least: 5, cut: Cut::End, worth: 2 },
+        Column { head: "ACCOUNT", align: Align::Left, min_width: 16, cut: Cut::Name, priority: 9 },
+        Column { head: "PLAN", align: Align::Left, min_width: 5, cut: Cut::End, priority: 2 },
         Column::fixed("STATE", 8),
         Column::fixed("TOKEN", 3),
         Column::number(hours, 7),
         Column::number(days, 6),
-        Column { head: "NOTE", align: Align::Left, least: 14, cut: Cut::End, worth: 1 },
+        Column { head: "NOTE", align: Align::Left, min_width: 14, cut: Cut::End, priority: 1 },
     ]
 }
 
-pub fn accounts(accounts: &[Account], now: i64, look: &Look) -> String {
+pub fn accounts(accounts: &[Account], now: i64, style: &TextStyle) -> String {
     if accounts.is_empty() {
         return NO_ACCOUNTS.to_owned();
     }
-    let rows: Vec<_> = accounts.iter().map(|account| row(account, now, look.usage)).collect();
-    table(&columns(look.usage), &rows, look)
+    let rows: Vec<_> = accounts.iter().map(|account| row(account, now, style.usage)).collect();
+    table(&columns(style.usage), &rows, style)
 }
 
 /// One account with all that is known of it, one thing a line.
-pub fn account(account: &Account, now: i64, look: &Look) -> String {
+pub fn account(account: &Account, now: i64, style: &TextStyle) -> String {
     let mut lines = vec![clean(&account.label).into_owned()];
-    let mut tell = |name: &str, value: &str| lines.push(format!("  {name}: {}", clean(value)));
+    let mut add = |name: &str, value: &str| lines.push(format!("  {name}: {}", clean(value)));
     let email = account.email.as_deref().filter(|email| *email != account.label);
     for (name, value) in [
         ("e-mail", email),
@@ -43,34 +43,34 @@ pub fn account(account: &Account, now: i64, look: &Look) -> String {
         ("workspace", account.workspace_id.as_deref()),
         ("plan", account.plan.as_deref()),
     ] {
-        value.into_iter().for_each(|value| tell(name, value));
+        value.into_iter().for_each(|value| add(name, value));
     }
     let (state, _) = state(account.state);
     let note = note(account, now);
-    tell("state", &if note.is_empty() { state.to_owned() } else { format!("{state} ({note})") });
+    add("state", &if note.is_empty() { state.to_owned() } else { format!("{state} ({note})") });
     if let Some(reason) = &account.reason {
-        tell("why", &format!("{} ({} ago)", reason.message, since(reason.since, now)));
+        add("why", &format!("{} ({} ago)", reason.message, since(reason.since, now)));
     }
     let expires_at = account.token.expires_at;
     if expires_at > now {
-        tell("token", &format!("valid for {}", duration(expires_at - now)));
+        add("token", &format!("valid for {}", duration(expires_at - now)));
     } else {
-        tell("token", &format!("expired {} ago", since(expires_at, now)));
+        add("token", &format!("expired {} ago", since(expires_at, now)));
     }
     match &account.usage {
-        None => tell("usage", "not known yet"),
+        None => add("usage", "not known yet"),
         Some(usage) => {
             for window in &usage.windows {
                 let reset = window.resets_at.filter(|at| *at > now);
                 let resets =
                     reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
-                tell(&window.name, &format!("{}{resets}", usage_text(window.used_percent, look.usage)));
+                add(&window.name, &format!("{}{resets}", usage_text(window.used_percent, style.usage)));
             }
-            tell("read", &format!("{} ago", since(usage.seen.fetched_at, now)));
+            add("read", &format!("{} ago", since(usage.seen.fetched_at, now)));
         }
     }
     if let Some(at) = account.last_used_at {
-        tell("last used", &format!("{} ago", since(at, now)));
+        add("last used", &format!("{} ago", since(at, now)));
     }
     lines.push(String::new());
     lines.join("\n")

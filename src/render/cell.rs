@@ -1,4 +1,4 @@
-//! Text in columns of a terminal: how wide it is, how it is cut, and what of it is not shown at all.
+//! Text in columns of a terminal: its width, how it is cut, and which characters are never shown.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const ELLIPSIS: &str = "…";
 
-/// Without what would move the cursor, colour the rest, or turn the line around: names come from elsewhere.
+/// Replaces characters that move the cursor, colour the rest or turn the line around: names come from elsewhere.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unwanted) {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ fn is_unwanted(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
 
-/// Columns at most: terminals do not agree about joined emoji and flags, so the widest reading counts.
+/// Returns the columns of a text. Terminals do not agree about joined emoji and flags, so the widest reading counts.
 pub(super) fn width(text: &str) -> usize {
     text.graphemes(true).map(width_of).sum()
 }
@@ -30,44 +30,44 @@ fn width_of(grapheme: &str) -> usize {
     apart.max(grapheme.width())
 }
 
-/// At most `most` columns: the end gives way.
-pub(super) fn cut_end(text: &str, most: usize) -> Cow<'_, str> {
-    if width(text) <= most {
+/// Cuts the end so that at most `max` columns are left.
+pub(super) fn cut_end(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
         return Cow::Borrowed(text);
     }
-    let kept = start_within(text, most.saturating_sub(1));
-    if most == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{kept}{ELLIPSIS}")) }
+    let kept = start_within(text, max.saturating_sub(1));
+    if max == 0 { Cow::Borrowed("") } else { Cow::Owned(format!("{kept}{ELLIPSIS}")) }
 }
 
-/// At most `most` columns: the middle gives way, because names of one kind are told apart by both of their ends.
-fn cut_middle(text: &str, most: usize) -> Cow<'_, str> {
-    if width(text) <= most {
+/// Cuts the middle so that at most `max` columns are left: similar names differ at their ends.
+fn cut_middle(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
         return Cow::Borrowed(text);
     }
-    if most < 4 {
-        return cut_end(text, most);
+    if max < 4 {
+        return cut_end(text, max);
     }
-    let at_the_end = (most - 1) / 2;
-    let start = start_within(text, most - 1 - at_the_end);
+    let at_the_end = (max - 1) / 2;
+    let start = start_within(text, max - 1 - at_the_end);
     let end = end_within(text, at_the_end);
     Cow::Owned(format!("{start}{ELLIPSIS}{end}"))
 }
 
-/// A name cut in its middle. Several accounts of one person often differ right before the `@`, and seldom behind it, so
-/// a long domain gives way first.
-pub(super) fn cut_name(text: &str, most: usize) -> Cow<'_, str> {
-    let long = width(text) > most;
-    let Some((local, domain)) = text.rsplit_once('@').filter(|_| long && most >= 12) else {
-        return cut_middle(text, most);
+/// Cuts a name in its middle. Accounts of one person often differ right before the `@` and seldom behind it, so a long
+/// domain is cut first.
+pub(super) fn cut_name(text: &str, max: usize) -> Cow<'_, str> {
+    let long = width(text) > max;
+    let Some((local, domain)) = text.rsplit_once('@').filter(|_| long && max >= 12) else {
+        return cut_middle(text, max);
     };
-    let left_over = (most - 1).saturating_sub(width(local));
-    let domain = cut_end(domain, left_over.max((most - 1) / 3));
-    let local = cut_middle(local, most - 1 - width(&domain));
+    let left_over = (max - 1).saturating_sub(width(local));
+    let domain = cut_end(domain, left_over.max((max - 1) / 3));
+    let local = cut_middle(local, max - 1 - width(&domain));
     Cow::Owned(format!("{local}@{domain}"))
 }
 
-/// In lines that fit, broken between words. A path or an address that does not fit keeps a line of its own, uncut,
-/// because someone will want to copy it.
+/// Breaks text between words into lines that fit. A path or an address that does not fit keeps a line of its own,
+/// uncut, so that it can be copied.
 pub(super) fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room else { return vec![text.to_owned()] };
     let mut lines: Vec<String> = Vec::new();
@@ -84,12 +84,12 @@ pub(super) fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     lines
 }
 
-fn start_within(text: &str, most: usize) -> &str {
+fn start_within(text: &str, max: usize) -> &str {
     let mut used = 0;
     let mut end = 0;
     for (at, grapheme) in text.grapheme_indices(true) {
         used += width_of(grapheme);
-        if used > most {
+        if used > max {
             break;
         }
         end = at + grapheme.len();
@@ -97,12 +97,12 @@ fn start_within(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-fn end_within(text: &str, most: usize) -> &str {
+fn end_within(text: &str, max: usize) -> &str {
     let mut used = 0;
     let mut start = text.len();
     for (at, grapheme) in text.grapheme_indices(true).rev() {
         used += width_of(grapheme);
-        if used > most {
+        if used > max {
             break;
         }
         start = at;
@@ -160,12 +160,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cut_text_never_is_wider_than_asked(text in "\\PC{0,40}", most in 0..30usize) {
-            prop_assert!(width(&cut_end(&text, most)) <= most);
-            prop_assert!(width(&cut_middle(&text, most)) <= most);
-            prop_assert!(width(&cut_name(&text, most)) <= most);
+        fn a_cut_text_never_is_wider_than_asked(text in "\\PC{0,40}", max in 0..30usize) {
+            prop_assert!(width(&cut_end(&text, max)) <= max);
+            prop_assert!(width(&cut_middle(&text, max)) <= max);
+            prop_assert!(width(&cut_name(&text, max)) <= max);
             let name = format!("{text}@{text}");
-            prop_assert!(width(&cut_name(&name, most)) <= most);
+            prop_assert!(width(&cut_name(&name, max)) <= max);
         }
     }
 }

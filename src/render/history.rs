@@ -1,6 +1,6 @@
-//! The latest attempts, one line each, the latest first.
+//! The latest attempts, one line each, newest first.
 
-use super::Look;
+use super::TextStyle;
 use super::cell::clean;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
 use super::when::{amount, since, span};
@@ -8,9 +8,9 @@ use crate::protocol::{Account, Attempt, AttemptOutcome, HistoryAnswer, TokenCoun
 
 const COLUMNS: [Column; 9] = [
     Column::number("AGO", 8),
-    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
-    Column { head: "MODEL", align: Align::Left, least: 11, cut: Cut::End, worth: 2 },
-    Column { head: "OUTCOME", align: Align::Left, least: 18, cut: Cut::End, worth: 7 },
+    Column { head: "ACCOUNT", align: Align::Left, min_width: 16, cut: Cut::Name, priority: 9 },
+    Column { head: "MODEL", align: Align::Left, min_width: 11, cut: Cut::End, priority: 2 },
+    Column { head: "OUTCOME", align: Align::Left, min_width: 18, cut: Cut::End, priority: 7 },
     Column::number("IN", 4),
     Column::number("CACHE", 3),
     Column::number("OUT", 5),
@@ -18,12 +18,12 @@ const COLUMNS: [Column; 9] = [
     Column::number("TOTAL", 6),
 ];
 
-pub fn history(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look) -> String {
+pub fn history(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &TextStyle) -> String {
     if answer.attempts.is_empty() {
         return "nothing was tried yet\n".to_owned();
     }
     let rows: Vec<_> = answer.attempts.iter().map(|attempt| row(attempt, accounts, now)).collect();
-    table(&COLUMNS, &rows, look)
+    table(&COLUMNS, &rows, style)
 }
 
 fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 9] {
@@ -53,7 +53,7 @@ fn row(attempt: &Attempt, accounts: &[Account], now: i64) -> [Cell; 9] {
     ]
 }
 
-/// The share of the input that upstream had in its cache; nothing when nothing went in.
+/// The share of the input that upstream had in its cache; empty without input.
 pub(super) fn cached(tokens: &TokenCount) -> String {
     match tokens.input {
         0 => String::new(),

@@ -22,20 +22,20 @@ pub use when::duration;
 use crate::pool;
 use crate::protocol::UsageMode;
 
-/// What the text is written onto.
+/// How text is laid out.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Columns; none where nothing is cut, as in a pipe.
+pub struct TextStyle {
+    /// The width in columns; none where nothing is cut, as in a pipe.
     pub width: Option<usize>,
     pub colour: bool,
     /// Whether percentages are of what is left or of what is used: the footer's setting, so that all read the same.
     pub usage: UsageMode,
 }
 
-impl Look {
+impl TextStyle {
     /// Without colours, for a terminal of the usual width.
     pub fn plain(usage: UsageMode) -> Self {
-        Look { width: Some(80), colour: false, usage }
+        TextStyle { width: Some(80), colour: false, usage }
     }
 }
 

@@ -1,6 +1,6 @@
-//! How accounts are chosen, and who would be now and why.
+//! How accounts are chosen, and which one would be chosen now and why.
 
-use super::Look;
+use super::TextStyle;
 use super::accounts::NO_ACCOUNTS;
 use super::cell::{clean, wrapped};
 use super::table::{Align, Cell, Column, Cut, Paint, table};
@@ -8,13 +8,13 @@ use crate::protocol::Rotation;
 
 const COLUMNS: [Column; 3] = [
     Column::number("", 2),
-    Column { head: "ACCOUNT", align: Align::Left, least: 24, cut: Cut::Name, worth: 3 },
-    Column { head: "WHY", align: Align::Left, least: 10, cut: Cut::End, worth: 9 },
+    Column { head: "ACCOUNT", align: Align::Left, min_width: 24, cut: Cut::Name, priority: 3 },
+    Column { head: "WHY", align: Align::Left, min_width: 10, cut: Cut::End, priority: 9 },
 ];
 
-pub fn rotation(rotation: &Rotation, look: &Look) -> String {
+pub fn rotation(rotation: &Rotation, style: &TextStyle) -> String {
     let mut text = String::new();
-    for line in wrapped(&clean(&rotation.policy), look.width) {
+    for line in wrapped(&clean(&rotation.policy), style.width) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -37,5 +37,5 @@ pub fn rotation(rotation: &Rotation, look: &Look) -> String {
             ]
         })
         .collect();
-    text + &table(&COLUMNS, &rows, look)
+    text + &table(&COLUMNS, &rows, style)
 }

@@ -1,4 +1,4 @@
-//! Numbers to look at instead of to read.
+//! Sparklines: a row of numbers as a row of bars.
 
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 

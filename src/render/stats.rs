@@ -1,6 +1,6 @@
-//! Sums by account and by day, with the last days of each to look at.
+//! Sums by account and by day, each with a sparkline of its last days.
 
-use super::Look;
+use super::TextStyle;
 use super::history::{cached, label_of};
 use super::spark::sparkline;
 use super::table::{Align, Cell, Column, Cut, Paint, table};
@@ -12,7 +12,7 @@ use crate::protocol::{Account, HistoryAnswer, Tally};
 const LAST_DAYS: i64 = 14;
 
 const OF_ACCOUNTS: [Column; 8] = [
-    Column { head: "ACCOUNT", align: Align::Left, least: 16, cut: Cut::Name, worth: 9 },
+    Column { head: "ACCOUNT", align: Align::Left, min_width: 16, cut: Cut::Name, priority: 9 },
     Column::number("TRIED", 8),
     Column::number("OK", 7),
     Column::number("FAILED", 5),
@@ -33,7 +33,7 @@ const OF_DAYS: [Column; 8] = [
     Column::number("OUT", 1),
 ];
 
-pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look) -> String {
+pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &TextStyle) -> String {
     if answer.accounts.is_empty() {
         return "nothing was tried yet\n".to_owned();
     }
@@ -73,7 +73,7 @@ pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, look: &Look
             [of.day.as_str().into(), attempts, ok, rotated, failed(of.tally.failed), input, cache, output]
         })
         .collect();
-    format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, look), table(&OF_DAYS, &by_day, look))
+    format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, style), table(&OF_DAYS, &by_day, style))
 }
 
 fn numbers(tally: &Tally) -> [Cell; 5] {

@@ -1,21 +1,21 @@
-//! Rows in columns as wide as they need to be, or as the terminal lets them. No row is ever wider than the terminal.
+//! Rows in columns that are as wide as their content, or as the terminal allows. No row is wider than the terminal.
 
 use anstyle::{AnsiColor, Style};
 
-use super::Look;
+use super::TextStyle;
 use super::cell::{cut_end, cut_name, width};
 
 const GAP: usize = 2;
 
-/// One column: its heading, and what may be done to it when there is no room.
+/// One column: its heading, and how it is narrowed when there is no room.
 pub(super) struct Column {
     pub(super) head: &'static str,
     pub(super) align: Align,
-    /// How narrow it may become.
-    pub(super) least: usize,
+    /// The narrowest it may become.
+    pub(super) min_width: usize,
     pub(super) cut: Cut,
-    /// Columns with a lower one go first when narrowing is not enough.
-    pub(super) worth: u8,
+    /// Columns of low priority are narrowed first, and left out first when that is not enough.
+    pub(super) priority: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Cut {
     Name,
 }
 
-/// What is in one place of a table, cleaned by whoever fills it.
+/// The content of one cell. The caller has cleaned its text.
 #[derive(Clone, Default)]
 pub(super) struct Cell {
     pub(super) text: String,
@@ -49,12 +49,12 @@ pub(super) enum Paint {
 
 impl Column {
     /// Keeps its width, aligned to the left.
-    pub(super) const fn fixed(head: &'static str, worth: u8) -> Self {
-        Column { head, align: Align::Left, least: usize::MAX, cut: Cut::End, worth }
+    pub(super) const fn fixed(head: &'static str, priority: u8) -> Self {
+        Column { head, align: Align::Left, min_width: usize::MAX, cut: Cut::End, priority }
     }
 
-    pub(super) const fn number(head: &'static str, worth: u8) -> Self {
-        Column { align: Align::Right, ..Column::fixed(head, worth) }
+    pub(super) const fn number(head: &'static str, priority: u8) -> Self {
+        Column { align: Align::Right, ..Column::fixed(head, priority) }
     }
 }
 
@@ -71,8 +71,8 @@ impl Cell {
 }
 
 impl Paint {
-    pub(super) fn on(self, text: &str, look: &Look) -> String {
-        if !look.colour || text.is_empty() {
+    pub(super) fn on(self, text: &str, style: &TextStyle) -> String {
+        if !style.colour || text.is_empty() {
             return text.to_owned();
         }
         let style = match self {
@@ -87,18 +87,18 @@ impl Paint {
 }
 
 /// A heading and one line for each row, without columns that are empty.
-pub(super) fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], look: &Look) -> String {
+pub(super) fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], style: &TextStyle) -> String {
     let natural: Vec<usize> = (0..N)
         .map(|at| {
             let content = rows.iter().map(|row| width(&row[at].text)).max().unwrap_or(0);
             if content == 0 { 0 } else { content.max(width(columns[at].head)) }
         })
         .collect();
-    let widths = arrange(columns, natural, look.width);
+    let widths = arrange(columns, natural, style.width);
     let head = columns.each_ref().map(|column| Cell::painted(column.head, Paint::Bold));
-    let mut text = line(columns, &head, &widths, look);
+    let mut text = line(columns, &head, &widths, style);
     for row in rows {
-        text.push_str(&line(columns, row, &widths, look));
+        text.push_str(&line(columns, row, &widths, style));
     }
     text
 }
@@ -109,11 +109,11 @@ fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> 
     loop {
         let mut widths = natural.clone();
         let Some(mut over) = total(&widths).checked_sub(room).filter(|over| *over > 0) else { return widths };
-        // What is worth least gives way first, each down to its least.
-        let mut by_worth: Vec<usize> = (0..columns.len()).collect();
-        by_worth.sort_by_key(|&at| columns[at].worth);
-        for at in by_worth {
-            let gives = widths[at].saturating_sub(columns[at].least).min(over);
+        // Columns of low priority are narrowed first, each down to its minimum.
+        let mut by_priority: Vec<usize> = (0..columns.len()).collect();
+        by_priority.sort_by_key(|&at| columns[at].priority);
+        for at in by_priority {
+            let gives = widths[at].saturating_sub(columns[at].min_width).min(over);
             widths[at] -= gives;
             over -= gives;
         }
@@ -121,7 +121,7 @@ fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> 
             return widths;
         }
         let shown = (0..columns.len()).filter(|&at| natural[at] > 0);
-        match shown.clone().min_by_key(|&at| columns[at].worth) {
+        match shown.clone().min_by_key(|&at| columns[at].priority) {
             Some(at) if shown.count() > 1 => natural[at] = 0,
             // The last one takes what there is.
             Some(at) => {
@@ -138,10 +138,10 @@ fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP * shown.count().saturating_sub(1)
 }
 
-fn line(columns: &[Column], cells: &[Cell], widths: &[usize], look: &Look) -> String {
+fn line(columns: &[Column], cells: &[Cell], widths: &[usize], style: &TextStyle) -> String {
     let mut text = String::new();
-    // Spaces that are due before the next cell; at the end of a line none are.
-    let mut due = 0;
+    // Spaces before the next cell; a line does not end with any.
+    let mut gap = 0;
     let shown = columns.iter().zip(cells).zip(widths).filter(|(_, width)| **width > 0);
     for (nth, ((column, cell), &room)) in shown.enumerate() {
         let content = match column.cut {
@@ -149,16 +149,16 @@ fn line(columns: &[Column], cells: &[Cell], widths: &[usize], look: &Look) -> St
             Cut::Name => cut_name(&cell.text, room),
         };
         let rest = room - width(&content);
-        due += if nth > 0 { GAP } else { 0 };
+        gap += if nth > 0 { GAP } else { 0 };
         if column.align == Align::Right {
-            due += rest;
+            gap += rest;
         }
         if !content.is_empty() {
-            text.extend(std::iter::repeat_n(' ', std::mem::take(&mut due)));
-            text.push_str(&cell.paint.map_or_else(|| content.to_string(), |paint| paint.on(&content, look)));
+            text.extend(std::iter::repeat_n(' ', std::mem::take(&mut gap)));
+            text.push_str(&cell.paint.map_or_else(|| content.to_string(), |paint| paint.on(&content, style)));
         }
         if column.align == Align::Left {
-            due += rest;
+            gap += rest;
         }
     }
     // A gap at the end of a sparkline is nothing to see.
@@ -175,14 +175,14 @@ mod tests {
     use crate::protocol::UsageMode;
 
     const COLUMNS: [Column; 3] = [
-        Column { head: "NAME", align: Align::Left, least: 6, cut: Cut::Name, worth: 9 },
+        Column { head: "NAME", align: Align::Left, min_width: 6, cut: Cut::Name, priority: 9 },
         Column::number("N", 2),
-        Column { head: "NOTE", align: Align::Left, least: 4, cut: Cut::End, worth: 1 },
+        Column { head: "NOTE", align: Align::Left, min_width: 4, cut: Cut::End, priority: 1 },
     ];
 
     fn shown(rows: &[[&str; 3]], width: Option<usize>) -> Vec<String> {
         let rows: Vec<[Cell; 3]> = rows.iter().map(|row| row.map(Cell::from)).collect();
-        let text = table(&COLUMNS, &rows, &Look { width, colour: false, usage: UsageMode::Left });
+        let text = table(&COLUMNS, &rows, &TextStyle { width, colour: false, usage: UsageMode::Left });
         text.lines().map(str::to_owned).collect()
     }
 
@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn colours_take_no_room() {
         let rows = [[Cell::painted("ada", Paint::Good), "1".into(), "x".into()]];
-        let text = table(&COLUMNS, &rows, &Look { width: Some(80), colour: true, usage: UsageMode::Left });
+        let text =
+            table(&COLUMNS, &rows, &TextStyle { width: Some(80), colour: true, usage: UsageMode::Left });
         assert_eq!(text.lines().last(), Some("\u{1b}[32mada\u{1b}[0m   1  x"));
     }
 
@@ -221,7 +222,7 @@ mod tests {
         ) {
             let rows: Vec<[Cell; 3]> =
                 rows.into_iter().map(|(name, number, note)| [name.into(), number.into(), note.into()]).collect();
-            let text = table(&COLUMNS, &rows, &Look { width: Some(room), ..Look::plain(UsageMode::Left) });
+            let text = table(&COLUMNS, &rows, &TextStyle { width: Some(room), ..TextStyle::plain(UsageMode::Left) });
             for line in text.lines() {
                 prop_assert!(width(line) <= room, "{line:?}");
             }

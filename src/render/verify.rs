@@ -1,6 +1,6 @@
-//! What was checked: a sign for each, and below what is amiss the next step.
+//! The report of `verify`: one line for each check, and the next step below what failed.
 
-use super::Look;
+use super::TextStyle;
 use super::cell::{clean, wrapped};
 use super::table::Paint;
 use crate::protocol::{Check, CheckId, CheckStatus, VerifyAnswer};
@@ -10,17 +10,17 @@ const INDENT: usize = 6;
 /// More accounts than this of which there is nothing to say are one line.
 const FEW: usize = 3;
 
-pub fn verify(answer: &VerifyAnswer, look: &Look) -> String {
-    let room = look.width.map(|width| width.saturating_sub(INDENT));
+pub fn verify(answer: &VerifyAnswer, style: &TextStyle) -> String {
+    let room = style.width.map(|width| width.saturating_sub(INDENT));
     let mut text = String::new();
-    let mut tell = |status, message: &str, hint: Option<&str>| {
+    let mut add = |status, message: &str, hint: Option<&str>| {
         let (word, paint) = word(status);
         for (nth, line) in wrapped(&clean(message), room).iter().enumerate() {
-            let margin = if nth == 0 { paint.on(&format!("{word:<INDENT$}"), look) } else { margin() };
+            let margin = if nth == 0 { paint.on(&format!("{word:<INDENT$}"), style) } else { margin() };
             text.push_str(&format!("{margin}{line}\n"));
         }
         for line in hint.iter().flat_map(|hint| wrapped(&format!("→ {}", clean(hint)), room)) {
-            text.push_str(&format!("{}{}\n", margin(), Paint::Bold.on(&line, look)));
+            text.push_str(&format!("{}{}\n", margin(), Paint::Bold.on(&line, style)));
         }
     };
     let is_quiet = |check: &Check| check.account.is_some() && check.status == CheckStatus::Pass;
@@ -28,9 +28,9 @@ pub fn verify(answer: &VerifyAnswer, look: &Look) -> String {
         let alike = |other: &&Check| is_quiet(other) && other.id == check.id;
         let quiet = answer.checks.iter().filter(alike).count();
         if !is_quiet(check) || quiet <= FEW {
-            tell(check.status, &check.message, check.hint.as_deref());
+            add(check.status, &check.message, check.hint.as_deref());
         } else if !answer.checks[..nth].iter().any(|other| alike(&other)) {
-            tell(check.status, &format!("{quiet} accounts {}", said_of_many(check.id)), None);
+            add(check.status, &format!("{quiet} accounts {}", said_of_many(check.id)), None);
         }
     }
     let count = |status| answer.checks.iter().filter(|check| check.status == status).count();
@@ -40,7 +40,7 @@ pub fn verify(answer: &VerifyAnswer, look: &Look) -> String {
         count(CheckStatus::Warn),
         count(CheckStatus::Fail)
     );
-    tell(answer.status, &sums, None);
+    add(answer.status, &sums, None);
     text
 }
 

@@ -1,6 +1,6 @@
-//! Times and amounts in as few letters as say enough.
+//! Durations and amounts, shortened.
 
-/// `2d4h`, `2h13m`, `13m`, `45s`: the two largest units, the smaller one left out when it is nothing.
+/// `2d4h`, `2h13m`, `13m`, `45s`: the two largest units; a smaller unit that is zero is left out.
 pub fn duration(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -16,7 +16,7 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
-/// How long it is since `at`, which may come from a file that somebody has edited.
+/// Returns how long ago `at` was. It may come from an edited file, so it may lie in the future.
 pub(super) fn since(at: i64, now: i64) -> String {
     duration(now.saturating_sub(at))
 }

@@ -21,7 +21,8 @@ pub(in crate::cli) fn list(options: ServeOptions, json: bool) -> Result<ExitCode
         if json {
             print_json(&list).await?;
         } else {
-            print(render::accounts(&list.accounts, clock::now().millis(), &sidecar.look().await?)).await?;
+            print(render::accounts(&list.accounts, clock::now().millis(), &sidecar.text_style().await?))
+                .await?;
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -49,8 +50,8 @@ pub(in crate::cli) fn pin(
 fn unpin(options: ServeOptions) -> Result<ExitCode, String> {
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
         let reset = sidecar.call::<Reset>(&ResetParams { scope: ResetScope::Manual }).await?;
-        let said = if reset.unpinned { "no account is pinned any more" } else { "no account was pinned" };
-        say(said.to_owned()).await
+        let text = if reset.unpinned { "no account is pinned any more" } else { "no account was pinned" };
+        say(text.to_owned()).await
     })
 }
 
@@ -79,7 +80,7 @@ pub(in crate::cli) fn label(
 fn change<M>(
     options: ServeOptions,
     params: M::Params,
-    said: impl Fn(&Account) -> String,
+    text: impl Fn(&Account) -> String,
 ) -> Result<ExitCode, String>
 where
     M: Method<Result = AccountAnswer>,
@@ -87,7 +88,7 @@ where
 {
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
         let changed = sidecar.call::<M>(&params).await?.account;
-        say(said(&changed)).await
+        say(text(&changed)).await
     })
 }
 

@@ -13,7 +13,7 @@ use crate::protocol::{
     Account, Accounts, AccountsParams, AccountsToken, Import, ImportAnswer, ImportParams, ImportSource,
     Refresh, RefreshAnswer, RefreshParams, TokenParams, Warning, WarningKind,
 };
-use crate::render::{self, Look, clean};
+use crate::render::{self, TextStyle, clean};
 use crate::sidecar::Start;
 
 /// How many accounts are refreshed at the same time.
@@ -37,7 +37,7 @@ pub(in crate::cli) fn refresh(
         if json {
             print_json(&answer).await?;
         } else {
-            print_refreshed(&answer, &sidecar.look().await?).await?;
+            print_refreshed(&answer, &sidecar.text_style().await?).await?;
         }
         let all_ok = answer.results.iter().all(|result| result.ok);
         Ok(if all_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -113,7 +113,7 @@ fn text(path: PathBuf) -> Result<String, String> {
 }
 
 async fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(), String> {
-    let mut said = String::new();
+    let mut text = String::new();
     let label = |id: &String| {
         let known = accounts.iter().find(|account| account.id == *id);
         known.map_or_else(|| id.clone(), |account| account.label.clone())
@@ -121,30 +121,30 @@ async fn print_imported(answer: &ImportAnswer, accounts: &[Account]) -> Result<(
     let became = [("added", &answer.added), ("updated", &answer.updated), ("unchanged", &answer.unchanged)];
     for (what, ids) in became {
         for id in ids {
-            said.push_str(&format!("{what}: {}\n", clean(&label(id))));
+            text.push_str(&format!("{what}: {}\n", clean(&label(id))));
         }
     }
     match &answer.warning {
         Some(warning) => {
             let hint = warning.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            said.push_str(&clean(&format!("warning: {}{hint}", warning.message)));
-            said.push('\n');
+            text.push_str(&clean(&format!("warning: {}{hint}", warning.message)));
+            text.push('\n');
         }
         None if became.iter().all(|(_, ids)| ids.is_empty()) => {
-            said.push_str("nothing to import: pi holds no login, or its account was removed here\n");
+            text.push_str("nothing to import: pi holds no login, or its account was removed here\n");
         }
         None => {}
     }
-    print(said).await
+    print(text).await
 }
 
-async fn print_refreshed(answer: &RefreshAnswer, look: &Look) -> Result<(), String> {
+async fn print_refreshed(answer: &RefreshAnswer, style: &TextStyle) -> Result<(), String> {
     let accounts: Vec<_> = answer.results.iter().map(|result| result.account.clone()).collect();
-    let mut said = render::accounts(&accounts, clock::now().millis(), look);
+    let mut text = render::accounts(&accounts, clock::now().millis(), style);
     for (result, error) in answer.results.iter().filter_map(|result| Some((result, result.error.as_ref()?))) {
         let hint = error.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        said.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));
-        said.push('\n');
+        text.push_str(&clean(&format!("{}: {}{hint}", result.account.label, error.message)));
+        text.push('\n');
     }
-    print(said).await
+    print(text).await
 }

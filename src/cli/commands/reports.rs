@@ -30,7 +30,7 @@ pub(in crate::cli) fn verify(options: ServeOptions, online: bool, json: bool) ->
         if json {
             print_json(&answer).await?;
         } else {
-            print(render::verify(&answer, &sidecar.look().await?)).await?;
+            print(render::verify(&answer, &sidecar.text_style().await?)).await?;
         }
         Ok(if answer.status == CheckStatus::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     })
@@ -65,7 +65,8 @@ pub(in crate::cli) fn history(
             print_json(&answer).await?;
         } else {
             let accounts = accounts(sidecar).await?;
-            print(render::history(&answer, &accounts, clock::now().millis(), &sidecar.look().await?)).await?;
+            print(render::history(&answer, &accounts, clock::now().millis(), &sidecar.text_style().await?))
+                .await?;
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -83,7 +84,8 @@ pub(in crate::cli) fn stats(
             print_json(&answer).await?;
         } else {
             let accounts = accounts(sidecar).await?;
-            print(render::stats(&answer, &accounts, clock::now().millis(), &sidecar.look().await?)).await?;
+            print(render::stats(&answer, &accounts, clock::now().millis(), &sidecar.text_style().await?))
+                .await?;
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -31,7 +31,7 @@ pub(in crate::cli) fn rotation(options: ServeOptions, args: SettingArgs) -> Resu
             print_json(&rotation).await?;
         } else {
             let settings = lines_of(&rotation.settings)?;
-            print(settings + &render::rotation(&rotation, &sidecar.look().await?)).await?;
+            print(settings + &render::rotation(&rotation, &sidecar.text_style().await?)).await?;
         }
         Ok(ExitCode::SUCCESS)
     })

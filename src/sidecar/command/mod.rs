@@ -20,7 +20,7 @@ use crate::protocol::{
     FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams, RefreshParams,
     ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
 };
-use crate::render::{self, Look, clean};
+use crate::render::{self, TextStyle, clean};
 use crate::sidecar::login::handlers;
 use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
 use crate::sidecar::{Sidecar, verify, view};
@@ -61,13 +61,13 @@ pub(crate) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Res
 }
 
 async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refused> {
-    let look = &sidecar.look();
+    let style = &sidecar.style();
     Ok(match line {
         Line::Help(None) => said(CommandLevel::Info, family::help()),
         Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
         Line::Accounts => {
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::accounts(&accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::accounts(&accounts, clock::now().millis(), style))
         }
         Line::Use(account) => {
             let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
@@ -79,7 +79,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             let params = RefreshParams { account, force: None };
             let answer = refresh::refresh(sidecar.clone(), params).await?;
             let all: Vec<Account> = answer.results.iter().map(|result| result.account.clone()).collect();
-            let mut text = render::accounts(&all, clock::now().millis(), look);
+            let mut text = render::accounts(&all, clock::now().millis(), style);
             let mut level = CommandLevel::Info;
             for result in &answer.results {
                 if let Some(error) = &result.error {
@@ -116,7 +116,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 rotation::set(sidecar.clone(), change).await?
             };
             let mut lines = setting_lines(&shown_now.settings)?;
-            lines.extend(render::rotation(&shown_now, look).lines().map(str::to_owned));
+            lines.extend(render::rotation(&shown_now, style).lines().map(str::to_owned));
             said(CommandLevel::Info, lines)
         }
         Line::Verify { online } => {
@@ -127,7 +127,7 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
                 CheckStatus::Warn => CommandLevel::Warning,
                 CheckStatus::Fail => CommandLevel::Error,
             };
-            shown(level, &render::verify(&answer, look))
+            shown(level, &render::verify(&answer, style))
         }
         Line::Path => said(CommandLevel::Info, sidecar.path_lines()),
         Line::Reset(scope) => {
@@ -144,20 +144,20 @@ async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refus
             let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::history(&answer, &accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::history(&answer, &accounts, clock::now().millis(), style))
         }
         Line::Stats => {
             let params = HistoryParams { limit: Some(0), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::stats(&answer, &accounts, clock::now().millis(), look))
+            shown(CommandLevel::Info, &render::stats(&answer, &accounts, clock::now().millis(), style))
         }
     })
 }
 
 impl Sidecar {
-    fn look(&self) -> Look {
-        Look::plain(view::footer(&self.preferences.footer()).usage_mode)
+    fn style(&self) -> TextStyle {
+        TextStyle::plain(view::footer(&self.preferences.footer()).usage_mode)
     }
 
     fn listed(&self) -> Vec<Account> {
@@ -171,7 +171,7 @@ impl Sidecar {
         let now = clock::now();
         if let Some(selector) = account {
             let account = self.account_view(&self.find(&selector)?, now)?;
-            return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis(), &self.look())));
+            return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis(), &self.style())));
         }
         let accounts = self.listed();
         let active = accounts.iter().find(|account| account.active);
@@ -179,7 +179,7 @@ impl Sidecar {
         let ready = accounts.iter().filter(|account| account.state == AccountState::Ready).count();
         let used = active.map_or_else(|| "none".to_owned(), |account| account.label.clone());
         let head = format!("active: {used}; {ready} of {} ready\n", accounts.len());
-        Ok(shown(level, &(head + &render::accounts(&accounts, now.millis(), &self.look()))))
+        Ok(shown(level, &(head + &render::accounts(&accounts, now.millis(), &self.style()))))
     }
 
     fn path_lines(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use multicodex::protocol::{
     HistoryAnswer, RankedAccount, Rotation, RotationSettings, Strategy, Tally, TokenCount, UsageMode,
     VerifyAnswer,
 };
-use multicodex::render::{self, Look};
+use multicodex::render::{self, TextStyle};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthChar;
 
@@ -198,19 +198,19 @@ fn rotation_screen_fits() {
     check("rotation", |look| render::rotation(&ranking(), look));
 }
 
-fn check(name: &str, draw: impl Fn(&Look) -> String) {
-    let plain = draw(&Look { width: Some(WIDTH), colour: false, usage: UsageMode::Left });
+fn check(name: &str, draw: impl Fn(&TextStyle) -> String) {
+    let plain = draw(&TextStyle { width: Some(WIDTH), colour: false, usage: UsageMode::Left });
     for line in plain.lines() {
         // A path stays whole, on a line of its own, so that it can be copied.
         let columns: usize = line.chars().map(|c| c.width().unwrap_or(0)).sum();
         assert!(columns <= WIDTH || line.contains("/home/"), "{name}: {columns} columns: {line}");
         assert!(!line.chars().any(char::is_control), "{name}: {line:?}");
     }
-    let coloured = draw(&Look { width: Some(WIDTH), colour: true, usage: UsageMode::Left });
+    let coloured = draw(&TextStyle { width: Some(WIDTH), colour: true, usage: UsageMode::Left });
     assert_ne!(coloured, plain);
     assert_eq!(without_colours(&coloured), plain);
     for narrow in 1..WIDTH {
-        draw(&Look { width: Some(narrow), colour: false, usage: UsageMode::Left });
+        draw(&TextStyle { width: Some(narrow), colour: false, usage: UsageMode::Left });
     }
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/screens"));
