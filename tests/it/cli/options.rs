@@ -39,3 +39,28 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["rotation", "stratgy=priority"], "did you mean strategy?");
     check(&["footer", "usageMode=up"], "\"up\" is no value of usageMode");
 }
+
+#[test]
+fn the_page_of_the_command_line_names_every_command_flag_and_variable() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/command-line.md"))
+        .expect("the page is there");
+    let help = command(&["--help"]).output().expect("it starts");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let (commands, options) = help.split_once("Options:").expect("options");
+    let commands = commands.split_once("Commands:").expect("commands").1;
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names: Vec<&str> =
+        commands.lines().filter(is_name).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names.iter().filter(|name| !["help", "demo", "simulate"].contains(name)) {
+        assert!(page.contains(&format!("`{name}")), "{name} is not on the page");
+    }
+    let words = options.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    let documented = words.filter(|word| {
+        word.starts_with("--") && !["--help", "--version"].contains(word)
+            || ["MULTICODEX_", "CODEX_HOME", "PI_"].iter().any(|start| word.starts_with(start))
+    });
+    for word in documented {
+        assert!(page.contains(&format!("`{word}`")), "{word} is not on the page");
+    }
+}
