@@ -37,6 +37,8 @@ pub struct Account {
     pub disabled: bool,
     /// The refresh token was sent and no answer arrived, so it may be consumed.
     pub refresh_uncertain: Option<HealthEvidence>,
+    /// Why the token could not be refreshed the last time that was tried. A new credential clears it.
+    pub refresh_failed: Option<HealthEvidence>,
     pub health: Health,
 }
 
@@ -53,6 +55,7 @@ impl Account {
             linked: false,
             disabled: false,
             refresh_uncertain: None,
+            refresh_failed: None,
             health: Health::default(),
         }
     }
@@ -67,8 +70,14 @@ impl Account {
         }
     }
 
-    /// The evidence behind [`Account::state`], or behind a back-off or a refresh_uncertain when it is ready. None for a disabled account:
-    /// that was the user's own wish.
+    /// Why it cannot send a request now although it looks ready: its token has expired and could not be refreshed.
+    pub fn token_unavailable(&self, now: At) -> Option<&HealthEvidence> {
+        let why = self.refresh_failed.as_ref().or(self.refresh_uncertain.as_ref());
+        why.filter(|_| self.credential.expires_at <= now)
+    }
+
+    /// The evidence behind [`Account::state`], or behind a back-off or a token that is in doubt when it is ready. None for
+    /// a disabled account: that was the user's own wish.
     pub fn reason(&self, now: At) -> Option<&HealthEvidence> {
         match (self.state(now), &self.health.standing) {
             (State::Disabled, _) => None,
@@ -78,7 +87,8 @@ impl Account {
             }
             (_, HealthStatus::Good) => {
                 let backed_off = self.backoff_until(now).and(self.health.backoff.as_ref());
-                backed_off.map(|backoff| &backoff.why).or(self.refresh_uncertain.as_ref())
+                let unavailable = self.token_unavailable(now);
+                unavailable.or(backed_off.map(|backoff| &backoff.why)).or(self.refresh_uncertain.as_ref())
             }
         }
     }

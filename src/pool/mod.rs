@@ -2,7 +2,7 @@
 //!
 //! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
 //! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
-//! `reading`, `reset`), which account is used (`eligibility`, `glance`, `ranking`, `reason`) and the line that shows it
+//! `reading`, `reset`), which account is used (`eligibility`, `preference`, `ranking`, `reason`) and the line that shows it
 //! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`) and what is remembered of it
 //! (`history`), whether a refresh token may be sent (`ledger`), and whose usage is asked for when (`poll_log`).
 //!
@@ -30,7 +30,7 @@ mod usage;
 
 pub use account::{Account, Credential, State};
 pub use clock_skew::ClockSkew;
-pub use failover::failure::{Failure, FailureKind, Source};
+pub use failover::failure::{Failure, FailureKind, Source, Speaker};
 pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};
 pub use failover::state_machine::{AfterFailure, AfterOutput, Ending, EndingKind, Failover, Next};
 pub use footer::{
@@ -65,6 +65,6 @@ pub use tokens::ledger::{
 pub use tokens::sign_in::{NotPlaced, Placement, Purpose, place};
 pub use tokens::sync::SyncReport;
 pub use usage::{
-    AdditionalLimit, Credits, FIVE_HOURS, Known, STALE_AFTER, Seen, SpendControl, Usage, UsageReading,
-    UsageSource, WEEK, Window, window_name,
+    AdditionalLimit, Credits, FIVE_HOURS, Known, SPEND_CAP, STALE_AFTER, Seen, SpendControl, Usage,
+    UsageReading, UsageSource, WEEK, Window, window_name,
 };

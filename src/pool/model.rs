@@ -150,7 +150,14 @@ impl Model {
                 self.accounts[who].backoff = Some((now + rest, failures));
             }
             Outcome::Fails(FailureKind::ModelUnsupported) => {
-                self.accounts[who].refused_model_until = now + HOUR
+                self.accounts[who].refused_model_until = now + HOUR;
+                let is_out =
+                    |account: &Naive| account.disabled || account.shut || account.refused_model_until > now;
+                if self.accounts.iter().all(is_out) {
+                    for account in &mut self.accounts {
+                        account.refused_model_until = account.refused_model_until.min(now + HOUR / 6);
+                    }
+                }
             }
             Outcome::Fails(FailureKind::WorkspaceDenied) => {}
             Outcome::Fails(_) => self.accounts[who].shut = true,

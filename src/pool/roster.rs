@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::pool::selection::glance::Glance;
+use crate::pool::failover::unexplained_401::Unexplained401s;
 use crate::pool::{
     Account, AccountId, Affinity, At, Credential, Demand, Health, HealthEvidence, RotationSettings,
 };
@@ -17,8 +17,6 @@ pub struct Pool {
     pub(crate) accounts: Vec<Account>,
     /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
     pub(crate) chosen: Vec<u64>,
-    /// Beside `accounts`, and true of them: every change of an account ends in taking a new one.
-    pub(crate) glances: Vec<Glance>,
     pub(crate) by_id: HashMap<AccountId, usize>,
     pub(crate) pin: Option<AccountId>,
     pub(crate) affinity: Affinity,
@@ -26,6 +24,7 @@ pub struct Pool {
     pub(crate) joined: HashMap<AccountId, At>,
     /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
     model_limits: Vec<(String, String)>,
+    pub(crate) unexplained_401s: Unexplained401s,
     choices: u64,
     revision: u64,
     /// The latest time that it was told of, or the last one, when the clock was set back since.
@@ -52,7 +51,6 @@ impl Pool {
     pub fn set_settings(&mut self, settings: RotationSettings) {
         if self.settings != settings {
             self.settings = settings;
-            self.refresh_glances();
             self.touch();
         }
     }
@@ -87,7 +85,6 @@ impl Pool {
             account.health.clamp_future(now);
             settled |= account.health != before;
         }
-        self.refresh_glances();
         if settled {
             self.touch();
         }
@@ -164,9 +161,15 @@ impl Pool {
             if changed {
                 account.health.reinstate();
                 account.refresh_uncertain = None;
+                account.refresh_failed = None;
             }
             changed
         });
+    }
+
+    /// Why the account's token could not be refreshed just now; a new credential clears it.
+    pub fn set_refresh_failed(&mut self, id: &AccountId, why: HealthEvidence) {
+        self.update(id, |account| replace(&mut account.refresh_failed, Some(why)));
     }
 
     /// Whether it is known what became of the refresh token that the account holds.
@@ -188,8 +191,15 @@ impl Pool {
         });
     }
 
-    pub fn set_plan(&mut self, id: &AccountId, plan: Option<String>) {
-        self.update(id, |account| replace(&mut account.plan, plan));
+    /// Another plan may have other models, so that models are asked for again.
+    pub fn set_plan(&mut self, id: &AccountId, plan: Option<String>, now: At) {
+        self.update(id, |account| {
+            let changed = account.plan.is_some() && account.plan != plan;
+            if changed {
+                account.health.allow_all_models(now);
+            }
+            replace(&mut account.plan, plan)
+        });
     }
 
     /// Whether the account belongs to pi's auth.json from now on.
@@ -240,7 +250,6 @@ impl Pool {
         if let Some(&index) = self.by_id.get(id) {
             self.choices += 1;
             self.chosen[index] = self.choices;
-            self.refresh_glance(index);
         }
     }
 
@@ -248,7 +257,6 @@ impl Pool {
     pub(crate) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
         let changed = change(&mut self.accounts[index]);
-        self.refresh_glance(index);
         if changed {
             self.touch();
         }
@@ -262,32 +270,12 @@ impl Pool {
     /// After accounts came, left or changed their order.
     pub(crate) fn reindex(&mut self) {
         self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
-        let mut by_id: Vec<usize> = (0..self.accounts.len()).collect();
-        by_id.sort_unstable_by_key(|&index| &self.accounts[index].id);
-        let mut nth_by_id = vec![0; by_id.len()];
-        for (nth, index) in (0..).zip(by_id) {
-            nth_by_id[index] = nth;
-        }
-        self.glances = nth_by_id.into_iter().enumerate().map(|(at, nth)| self.glance(at, nth)).collect();
     }
 
-    pub(crate) fn refresh_glances(&mut self) {
-        for index in 0..self.accounts.len() {
-            self.refresh_glance(index);
-        }
-    }
-
-    pub(crate) fn refresh_glance(&mut self, index: usize) {
-        self.glances[index] = self.glance(index, self.glances[index].nth_by_id);
-    }
-
-    fn glance(&self, index: usize, nth_by_id: u32) -> Glance {
-        let account = &self.accounts[index];
-        let mut glance = Glance::of(account, &self.settings, self.chosen[index], nth_by_id);
-        if let Some(joined) = self.joined.get(&account.id) {
-            glance.last_used_at = glance.last_used_at.max(*joined);
-        }
-        glance
+    /// When the account was used last. Joining counts as a use when it had to queue last.
+    pub(crate) fn last_used_at(&self, account: &Account) -> Option<At> {
+        let joined = if self.joined.is_empty() { None } else { self.joined.get(&account.id).copied() };
+        account.health.last_used_at.max(joined)
     }
 }
 
@@ -344,7 +332,7 @@ mod tests {
             assert_eq!(pool.revision() > before, grows);
         };
         for grows in [true, false] {
-            check(&mut pool, &|pool| pool.set_plan(&id("a"), Some("plus".into())), grows);
+            check(&mut pool, &|pool| pool.set_plan(&id("a"), Some("plus".into()), At(0)), grows);
             check(&mut pool, &|pool| pool.set_linked(&id("a"), true), grows);
             check(&mut pool, &|pool| pool.set_credential(&id("a"), credential("new", 5)), grows);
             check(&mut pool, &|pool| pool.pin(&id("a")), grows);

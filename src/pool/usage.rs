@@ -11,6 +11,8 @@ use crate::pool::health::status::later;
 pub const FIVE_HOURS: u32 = 300;
 /// 7 days, in the minutes windows are named by.
 pub const WEEK: u32 = 10_080;
+/// Stands for the length of the window that a spend cap makes: longer than any other.
+pub const SPEND_CAP: u32 = u32::MAX;
 /// Readings older than this are shown as stale and asked for again.
 pub const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
@@ -47,6 +49,7 @@ pub fn window_name(minutes: u32) -> Cow<'static, str> {
     const DAY: u32 = 24 * HOUR;
     match minutes {
         0 => "0m".into(),
+        SPEND_CAP => "cap".into(),
         FIVE_HOURS => "5h".into(),
         WEEK => "7d".into(),
         days if days.is_multiple_of(DAY) => format!("{}d", days / DAY).into(),
@@ -57,8 +60,9 @@ pub fn window_name(minutes: u32) -> Cow<'static, str> {
 
 /// The latest reset among the windows that are used up: the account is back only when all of them are (peers.md
 /// (b) 10). `None` when none is, or when none of those says when it resets.
-pub fn latest_exhausted_reset(windows: &[Window], now: At) -> Option<At> {
-    windows.iter().filter(|window| window.is_exhausted(now)).filter_map(|window| window.next_reset(now)).max()
+pub fn latest_exhausted_reset(windows: impl IntoIterator<Item = Window>, now: At) -> Option<At> {
+    let exhausted = windows.into_iter().filter(|window| window.is_exhausted(now));
+    exhausted.filter_map(|window| window.next_reset(now)).max()
 }
 
 /// A limit of its own beside the main one, e.g. `codex_bengalfox`.
@@ -67,6 +71,8 @@ pub struct AdditionalLimit {
     pub limit_id: String,
     pub name: Option<String>,
     pub windows: Vec<Window>,
+    /// Upstream said that it refuses, whatever the percentages are.
+    pub refuses: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +90,15 @@ pub struct SpendControl {
     pub used: Option<String>,
     pub used_percent: Option<f64>,
     pub resets_at: Option<At>,
+}
+
+impl SpendControl {
+    /// The cap as a window, when it says how far it is used.
+    pub fn window(&self) -> Option<Window> {
+        let used_percent = self.used_percent.or(self.reached.then_some(100.0))?;
+        let used_percent = if self.reached { used_percent.max(100.0) } else { used_percent };
+        Some(Window { window_minutes: SPEND_CAP, used_percent, resets_at: self.resets_at })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +172,39 @@ impl Usage {
                 .find(|limit| limit.value.limit_id == id)
                 .map_or(&[], |limit| limit.value.windows.as_slice()),
         }
+    }
+
+    /// The windows of a limit, and for the main one the window of the spend cap after them.
+    pub fn all_windows<'a>(
+        &'a self,
+        limit_id: Option<&str>,
+    ) -> impl Iterator<Item = Window> + Clone + use<'a> {
+        let cap = self.spend.as_ref().filter(|_| limit_id.is_none()).and_then(|spend| spend.value.window());
+        self.windows_of(limit_id).iter().copied().chain(cap)
+    }
+
+    /// Whether nothing is left of a limit: a window stands at 100 %, or upstream said that it refuses. What it said of a
+    /// window whose reset has passed does not count any more.
+    pub fn is_used_up(&self, limit_id: Option<&str>, now: At) -> bool {
+        let refuses = match limit_id {
+            None => self.reached.is_some(),
+            Some(id) => self.limits.iter().any(|limit| limit.value.limit_id == id && limit.value.refuses),
+        };
+        let mut windows = self.windows_of(limit_id).iter();
+        let is_current = |window: &Window| window.resets_at.is_none_or(|reset| reset > now);
+        self.all_windows(limit_id).any(|window| window.is_exhausted(now))
+            || (refuses && (windows.len() == 0 || windows.any(is_current)))
+    }
+
+    /// The limit that a model has of its own, found by its name: `GPT-5.3-Codex-Spark` for `gpt-5.3-codex-spark`.
+    pub fn limit_named(&self, model: &str) -> Option<&str> {
+        let plain = |name: &str| name.to_ascii_lowercase().replace([' ', '_'], "-");
+        let is_of_model = |limit: &AdditionalLimit| {
+            limit.name.as_deref().is_some_and(|name| plain(name) == plain(model))
+                || plain(&limit.limit_id) == plain(model)
+        };
+        let limit = self.limits.iter().find(|limit| is_of_model(&limit.value))?;
+        Some(&limit.value.limit_id)
     }
 
     pub fn seen(&self) -> Seen {
@@ -271,13 +319,22 @@ mod tests {
     }
 
     fn limit(id: &str, used: f64) -> AdditionalLimit {
-        AdditionalLimit { limit_id: id.into(), name: None, windows: vec![window(FIVE_HOURS, used, None)] }
+        AdditionalLimit {
+            limit_id: id.into(),
+            name: None,
+            windows: vec![window(FIVE_HOURS, used, None)],
+            refuses: false,
+        }
     }
 
     #[test]
     fn the_account_is_back_when_the_last_exhausted_window_is() {
         let check = |windows: &[Window], expected: Option<i64>| {
-            assert_eq!(latest_exhausted_reset(windows, At(100)), expected.map(At), "{windows:?}");
+            assert_eq!(
+                latest_exhausted_reset(windows.iter().copied(), At(100)),
+                expected.map(At),
+                "{windows:?}"
+            );
         };
         check(&[], None);
         check(&[window(FIVE_HOURS, 99.9, Some(200))], None);

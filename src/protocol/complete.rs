@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::lenient;
 use super::{AccountState, Method};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -21,13 +22,13 @@ pub struct CompleteParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// For upstream; allow-listed (see `schema/protocol.md`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::strings")]
     pub headers: Option<BTreeMap<String, String>>,
     /// The whole completion, all attempts included. No limit when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub deadline_ms: Option<u64>,
     /// Longest idle_timeout of upstream; 300000 when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub idle_timeout_ms: Option<u64>,
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lenient;
 use super::{Account, ErrorKind, Method, Notification, RpcError};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +16,7 @@ pub struct TokenParams {
     pub account: Option<String>,
     /// How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
     /// once, and the freshest is answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub min_valid_ms: Option<u64>,
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lenient;
 use super::{LoginFlow, Method, NoParams};
 
 /// The version of the protocol that this sidecar speaks.
@@ -14,7 +15,7 @@ pub struct InitializeParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientInfo>,
     /// A newer one than the server's is answered with the server's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub protocol_version: Option<u32>,
     /// Exact names of notifications not to be sent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,18 +4,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Method;
+use super::lenient;
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HistoryParams {
     /// How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub limit: Option<u32>,
     /// Only of this account: id, label or e-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// Over how many days, today included, the sums go; 30 when absent, 366 at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub days: Option<u32>,
 }
 

@@ -12,6 +12,7 @@ mod error;
 mod handshake;
 mod history;
 mod import;
+mod lenient;
 mod login;
 mod manage;
 mod method;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Method;
+use super::lenient;
 
 /// Of which completion to tell; without members, of one that has no session.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -93,16 +94,16 @@ pub struct RotationChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
     /// From 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub max_attempts: Option<u32>,
     /// Above 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub fallback_cooldown_ms: Option<u64>,
     /// 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserve_percent: Option<f64>,
     /// 0 is not to wait.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub wait_for_reset_ms: Option<u64>,
     /// Of the accounts named; the others keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]

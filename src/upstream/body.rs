@@ -19,6 +19,8 @@ const MAX_MODEL_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreparedBody {
     pub model: String,
+    /// The `prompt_cache_key` that the client sent, unless it is empty.
+    pub cache_key: Option<String>,
     pub json: Bytes,
 }
 
@@ -26,6 +28,8 @@ pub struct PreparedBody {
 #[derive(Clone, Debug)]
 pub struct ResponsesRequest {
     pub(super) body: Bytes,
+    /// The size of the JSON, which may be compressed in `body`.
+    json_len: usize,
     pub(super) headers: HeaderMap,
 }
 
@@ -73,7 +77,9 @@ pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody,
         let key = serde_json::Value::String(session_key(session_id)).to_string();
         edits.set_when_absent("prompt_cache_key", members.prompt_cache_key, &key);
     }
-    Ok(PreparedBody { model, json: edits.apply() })
+    let cache_key =
+        present(members.prompt_cache_key).and_then(|key| serde_json::from_str::<String>(key).ok());
+    Ok(PreparedBody { model, cache_key: cache_key.filter(|key| !key.is_empty()), json: edits.apply() })
 }
 
 impl ResponsesRequest {
@@ -87,6 +93,7 @@ impl ResponsesRequest {
                 tracing::warn!(%error, "the request goes out uncompressed");
                 None
             });
+        let json_len = body.json.len();
         let body = match compressed {
             Some(compressed) => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
@@ -94,7 +101,12 @@ impl ResponsesRequest {
             }
             None => body.json.clone(),
         };
-        ResponsesRequest { body, headers }
+        ResponsesRequest { body, headers, json_len }
+    }
+
+    /// The size of the body before compression, in bytes.
+    pub fn json_len(&self) -> usize {
+        self.json_len
     }
 }
 
@@ -245,7 +257,8 @@ mod tests {
     #[test]
     fn large_bodies_are_compressed_once() {
         let check = |bytes: usize, compressed: bool| {
-            let body = PreparedBody { model: "m".into(), json: Bytes::from("x".repeat(bytes)) };
+            let body =
+                PreparedBody { model: "m".into(), cache_key: None, json: Bytes::from("x".repeat(bytes)) };
             let request = ResponsesRequest::new(&body, HeaderMap::new());
             let encoding = request.headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap());
             assert_eq!(encoding, compressed.then_some("zstd"), "{bytes}");

@@ -5,6 +5,7 @@
 
 mod codes;
 mod evidence;
+mod stranger;
 mod wait;
 mod wording;
 
@@ -12,29 +13,31 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use self::evidence::Evidence;
+use self::stranger::in_between;
 use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
-use crate::pool::{At, Failure, FailureKind, Source};
+use crate::pool::{At, Failure, FailureKind, Source, Speaker};
 
 /// The meaning of an HTTP answer that is not a stream. `source` is [`Source::ResponseBody`] or
 /// [`Source::UsageEndpoint`].
 pub fn classify(status: StatusCode, headers: &HeaderMap, body: &str, source: Source, now: At) -> Failure {
     let mut evidence = Evidence::from_answer(headers, body);
     evidence.status = Some(status.as_u16());
-    let kind = match is_html(headers, body) {
-        true => kind_of_page(status, headers, body),
-        false => kind_of(&evidence, headers),
-    };
-    describe(kind, source, evidence, headers, now)
+    match in_between(status, headers, body) {
+        Some(stranger) => {
+            evidence.message = Some(stranger.message(status, headers));
+            describe(stranger.kind(status), source, Speaker::Page, evidence, headers, now)
+        }
+        None => describe(kind_of(&evidence, headers), source, evidence.speaker(), evidence, headers, now),
+    }
 }
 
 /// The meaning of an `error`, `response.failed` or cancelled response event, with the status and headers it may
 /// carry inside.
 pub fn classify_event(event: &Value, now: At) -> Failure {
-    let headers = event.get("headers").and_then(Value::as_object).map(lenient::headers_from_json);
-    let headers = headers.unwrap_or_default();
+    let headers = lenient::headers_of_event(event).unwrap_or_default();
     let evidence = Evidence::from_event(event);
-    describe(kind_of(&evidence, &headers), Source::StreamEvent, evidence, &headers, now)
+    describe(kind_of(&evidence, &headers), Source::StreamEvent, evidence.speaker(), evidence, &headers, now)
 }
 
 fn kind_of(evidence: &Evidence, headers: &HeaderMap) -> FailureKind {
@@ -69,7 +72,13 @@ fn kind_without_code(evidence: &Evidence, headers: &HeaderMap, told_to_wait: boo
         Some(429) if told_to_wait => RateLimit,
         Some(429) if window_is_exhausted(headers) => UsageLimit,
         Some(429) => worded_as(&[UsageLimit, Credits]).unwrap_or(RateLimit),
-        Some(400 | 404) if evidence.names_model_param => ModelUnsupported,
+        // Capacity is refused with any status; what names a parameter is a fault of the request.
+        Some(400..=499)
+            if worded == Some(Overloaded) && evidence.param.is_none() && !evidence.has_own_code() =>
+        {
+            Overloaded
+        }
+        Some(400 | 404) if evidence.param.as_deref() == Some("model") => ModelUnsupported,
         Some(400 | 404 | 413 | 422) => {
             worded_as(&[ModelUnsupported, ContextLengthExceeded]).unwrap_or(RequestRejected)
         }
@@ -78,6 +87,7 @@ fn kind_without_code(evidence: &Evidence, headers: &HeaderMap, told_to_wait: boo
         Some(503 | 529) => Overloaded,
         Some(status) if status >= 500 => worded_as(&[Overloaded]).unwrap_or(ServerError),
         Some(status) if status >= 400 => RequestRejected,
+        // A 200 that is neither a stream nor a response.
         Some(_) => UpstreamProtocol,
         None => codes::kind_of_type(&evidence.codes)
             .filter(|_| worded.is_none())
@@ -94,42 +104,23 @@ fn window_is_exhausted(headers: &HeaderMap) -> bool {
         })
 }
 
-fn is_html(headers: &HeaderMap, body: &str) -> bool {
-    let said = lenient::header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    let body = body.trim_start();
-    let starts = |tag: &str| body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
-    (said && !body.starts_with('{')) || starts("<!doctype") || starts("<html")
-}
-
-/// A page comes from something in front of upstream: Cloudflare's challenge or block, or a broken gateway.
-fn kind_of_page(status: StatusCode, headers: &HeaderMap, body: &str) -> FailureKind {
-    let challenge = lenient::header(headers, "cf-mitigated").is_some()
-        || ["Just a moment", "challenge-platform", "cf-chl", "cf_chl"].iter().any(|mark| body.contains(mark));
-    match status.as_u16() {
-        403 | 429 => FailureKind::Challenge,
-        _ if challenge => FailureKind::Challenge,
-        401 => FailureKind::Unauthorized,
-        503 | 529 => FailureKind::Overloaded,
-        500.. => FailureKind::ServerError,
-        // A page in place of an answer: a portal or proxy on the way.
-        ..=399 => FailureKind::UpstreamProtocol,
-        _ => FailureKind::RequestRejected,
-    }
-}
-
-fn describe(kind: FailureKind, source: Source, evidence: Evidence, headers: &HeaderMap, now: At) -> Failure {
+fn describe(
+    kind: FailureKind,
+    source: Source,
+    speaker: Speaker,
+    evidence: Evidence,
+    headers: &HeaderMap,
+    now: At,
+) -> Failure {
     let limited = matches!(kind, FailureKind::UsageLimit | FailureKind::RateLimit);
     let retry_after = wait::retry_after(headers, evidence.message.as_deref(), now);
-    let message = match (&evidence.message, kind, evidence.status) {
-        (_, FailureKind::Challenge, Some(status)) => {
-            format!("a challenge page stands in front of upstream (HTTP {status})")
-        }
-        (Some(message), ..) => message.clone(),
-        (None, _, Some(status)) => match evidence.codes.first() {
+    let message = match (&evidence.message, evidence.status) {
+        (Some(message), _) => message.clone(),
+        (None, Some(status)) => match evidence.codes.first() {
             Some(code) => format!("{code} (HTTP {status})"),
             None => format!("HTTP {status}"),
         },
-        (None, _, None) => match evidence.codes.first() {
+        (None, None) => match evidence.codes.first() {
             Some(code) => code.clone(),
             None => "upstream gave no reason".to_owned(),
         },
@@ -141,6 +132,8 @@ fn describe(kind: FailureKind, source: Source, evidence: Evidence, headers: &Hea
             .filter(|id| limited && !is_main_limit(id))
             .map(limit_id_of),
         status: evidence.status,
+        whole_workspace: evidence.codes.iter().any(|code| codes::is_of_workspace(code)),
+        speaker,
         code: evidence.codes.into_iter().next(),
         ..Failure::new(kind, source, wording::presentable(&message))
     }

@@ -19,10 +19,16 @@ use crate::pool::{At, Failure, FailureKind, Source, UsageReading};
 use crate::secret::Secret;
 
 const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the rest of an answer whose head says that it is no stream.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the rest of a response that came in place of a stream.
+const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the body of a refusal: its status and headers say enough when it does not come.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a client is shown of a refusal.
-const MAX_REFUSAL_BYTES: usize = 64 << 10;
+const MAX_SHOWN_BYTES: usize = 64 << 10;
+/// What a refusal is classified by: an error may quote the request before it gives its code.
+const MAX_CLASSIFIED_BYTES: usize = 1 << 20;
+/// White space that may stand before the first byte of an answer.
+const MAX_BLANK_BYTES: usize = 64 << 10;
 const MAX_USAGE_BYTES: usize = 1 << 20;
 const MAX_WHOLE_RESPONSE_BYTES: usize = 64 << 20;
 
@@ -79,34 +85,39 @@ impl Upstream {
 
         let asked = Asked { requested_at, answered_at: clock::now() };
         let headers = AnswerHeaders::read(response.headers(), asked);
-        let status = response.status();
-        let is = |kind: &str| {
-            let content_type = response.headers().get(http::header::CONTENT_TYPE);
-            content_type.is_some_and(|value| value.as_bytes().starts_with(kind.as_bytes()))
-        };
-        if !status.is_success() || is("text/html") {
-            return Ok(refusal(response, bearer, headers, asked.answered_at).await);
+        if !response.status().is_success() {
+            return Ok(refusal(Bytes::new(), response, bearer, headers, asked.answered_at).await);
         }
-        let status = status.as_u16();
-        if !is("application/json") {
-            return Ok(Answer::Stream { status, headers, events: EventStream::reading(response) });
-        }
-        let body = read_body(response, MAX_WHOLE_RESPONSE_BYTES).await;
-        if let Some(fault) = body.fault {
-            return Err(Failure::new(FailureKind::StreamInterrupted, Source::Transport, fault));
-        }
-        match Event::from_whole_body(body.bytes) {
-            Ok(event) if !body.truncated => {
-                Ok(Answer::Stream { status, headers, events: EventStream::whole(event) })
-            }
-            _ => Err(Failure {
-                status: Some(status),
-                ..Failure::new(
-                    FailureKind::UpstreamProtocol,
-                    Source::ResponseBody,
-                    "upstream sent something else in place of a stream",
-                )
+        let begun = BegunBody::read(response).await?;
+        let status = begun.response.status().as_u16();
+        match begun.looks_like() {
+            BodyKind::Events => Ok(Answer::Stream {
+                status,
+                headers,
+                events: EventStream::reading(begun.bytes, begun.response),
             }),
+            BodyKind::Other => {
+                Ok(refusal(begun.bytes, begun.response, bearer, headers, asked.answered_at).await)
+            }
+            BodyKind::Json => {
+                let body =
+                    read_body(begun.bytes, begun.response, MAX_WHOLE_RESPONSE_BYTES, WHOLE_BODY_TIMEOUT)
+                        .await;
+                if let Some(fault) = body.fault {
+                    return Err(Failure::new(FailureKind::StreamInterrupted, Source::Transport, fault));
+                }
+                match Event::from_whole_body(body.bytes.clone()).filter(|_| !body.truncated) {
+                    Some(event) => Ok(Answer::Stream { status, headers, events: EventStream::whole(event) }),
+                    None => Ok(refused(
+                        StatusCode::OK,
+                        &HeaderMap::new(),
+                        body,
+                        bearer,
+                        headers,
+                        asked.answered_at,
+                    )),
+                }
+            }
         }
     }
 
@@ -121,7 +132,7 @@ impl Upstream {
         let response = get.send().await.map_err(|error| network(explain(error)))?;
 
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, MAX_USAGE_BYTES).await;
+        let body = read_body(Bytes::new(), response, MAX_USAGE_BYTES, REFUSAL_TIMEOUT).await;
         let asked = Asked { requested_at, answered_at: clock::now() };
         if status != StatusCode::OK {
             let text = redacted(&body, bearer);
@@ -175,29 +186,118 @@ impl ReadBody {
     }
 }
 
-async fn refusal(response: reqwest::Response, bearer: &Bearer<'_>, shown: AnswerHeaders, now: At) -> Answer {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = read_body(response, MAX_REFUSAL_BYTES).await;
-    let text = redacted(&body, bearer);
-    Answer::Refused {
-        failure: classify(status, &headers, &text, Source::ResponseBody, now),
-        status: status.as_u16(),
-        headers: shown,
-        truncated: body.is_cut(),
-        body: text,
+/// The first bytes of a body whose status promises an answer: they tell more than its content type.
+struct BegunBody {
+    bytes: Bytes,
+    response: reqwest::Response,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyKind {
+    Events,
+    Json,
+    /// A page, a portal's word, or something else that is not upstream's.
+    Other,
+}
+
+impl BegunBody {
+    /// Reads on until something other than white space has come. The caller bounds the time.
+    async fn read(mut response: reqwest::Response) -> Result<Self, Failure> {
+        let mut bytes = Bytes::new();
+        while first_byte(&bytes).is_none() && bytes.len() < MAX_BLANK_BYTES {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.is_empty() => bytes = chunk,
+                Ok(Some(chunk)) => bytes = [bytes, chunk].concat().into(),
+                Ok(None) => break,
+                Err(error) => {
+                    return Err(Failure::new(
+                        FailureKind::StreamInterrupted,
+                        Source::Transport,
+                        explain(error),
+                    ));
+                }
+            }
+        }
+        Ok(BegunBody { bytes, response })
+    }
+
+    fn looks_like(&self) -> BodyKind {
+        let says = |kind: &str| {
+            let content_type = self.response.headers().get(http::header::CONTENT_TYPE);
+            content_type.is_some_and(|value| value.as_bytes().starts_with(kind.as_bytes()))
+        };
+        let text = without_bom(&self.bytes).trim_ascii_start();
+        let is_field = ["event:", "data:", "id:", "retry:", ":"].iter().any(|field| {
+            let common = field.len().min(text.len());
+            // A chunk may end within the name of the field.
+            !text.is_empty() && field.as_bytes()[..common] == text[..common]
+        });
+        match first_byte(&self.bytes) {
+            _ if is_field => BodyKind::Events,
+            Some(b'{') => BodyKind::Json,
+            Some(b'<') => BodyKind::Other,
+            _ if says("text/event-stream") || (self.bytes.is_empty() && !says("application/json")) => {
+                BodyKind::Events
+            }
+            _ => BodyKind::Other,
+        }
     }
 }
 
-/// What came of the body within the time and size limits; a refusal is understood by its status if need be.
-async fn read_body(mut response: reqwest::Response, max: usize) -> ReadBody {
-    let mut bytes = Vec::new();
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+}
+
+fn first_byte(bytes: &[u8]) -> Option<u8> {
+    without_bom(bytes).iter().copied().find(|byte| !byte.is_ascii_whitespace())
+}
+
+async fn refusal(
+    begun: Bytes,
+    response: reqwest::Response,
+    bearer: &Bearer<'_>,
+    shown: AnswerHeaders,
+    now: At,
+) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = read_body(begun, response, MAX_CLASSIFIED_BYTES, REFUSAL_TIMEOUT).await;
+    refused(status, &headers, body, bearer, shown, now)
+}
+
+fn refused(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: ReadBody,
+    bearer: &Bearer<'_>,
+    shown: AnswerHeaders,
+    now: At,
+) -> Answer {
+    let text = redacted(&body, bearer);
+    let failure = classify(status, headers, &text, Source::ResponseBody, now);
+    let (body_text, cut) = match text.get(..text.floor_char_boundary(MAX_SHOWN_BYTES)) {
+        Some(start) if start.len() < text.len() => (start.to_owned(), true),
+        _ => (text, false),
+    };
+    Answer::Refused {
+        failure,
+        status: status.as_u16(),
+        headers: shown,
+        truncated: cut || body.is_cut(),
+        body: body_text,
+    }
+}
+
+/// What came of the body within the time and size limits. A refusal whose body does not come is understood by its
+/// status and headers.
+async fn read_body(begun: Bytes, mut response: reqwest::Response, max: usize, within: Duration) -> ReadBody {
+    let mut bytes = begun.to_vec();
     let (mut truncated, mut fault) = (false, None);
     let reading = async {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() <= max => bytes.extend_from_slice(&chunk),
                 Ok(Some(chunk)) => {
-                    bytes.extend_from_slice(&chunk[..max - bytes.len()]);
+                    bytes.extend_from_slice(&chunk[..max.saturating_sub(bytes.len())]);
                     truncated = true;
                     break;
                 }
@@ -209,8 +309,8 @@ async fn read_body(mut response: reqwest::Response, max: usize) -> ReadBody {
             }
         }
     };
-    if tokio::time::timeout(BODY_TIMEOUT, reading).await.is_err() {
-        fault = Some(format!("the answer did not end within {} s", BODY_TIMEOUT.as_secs()));
+    if tokio::time::timeout(within, reading).await.is_err() {
+        fault = Some(format!("the answer did not end within {} s", within.as_secs()));
     }
     ReadBody { bytes: bytes.into(), truncated, fault }
 }

@@ -1,6 +1,9 @@
 //! One upstream event: its raw JSON, its type, and what it means for the attempt that it belongs to. Events are
 //! forwarded as they came; only terminal and usage events are looked into.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use memchr::memchr2;
 use serde::Deserialize;
@@ -8,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::classify::classify_event;
-use super::usage_reading::{Asked, from_event};
+use super::usage_reading::{Asked, from_event, from_event_headers};
 use crate::pool::{Failure, UsageReading};
 
 /// Cheap to clone. It is a piece of the chunk it came in, and keeps that in memory.
@@ -17,7 +20,7 @@ pub struct Event {
     /// Valid JSON text, byte for byte but for line ends between its tokens, which read as spaces: the text always
     /// fits on one line.
     json: Bytes,
-    sort: EventKind,
+    kind: EventKind,
 }
 
 /// What its `type` says, as far as it matters here.
@@ -45,8 +48,8 @@ pub enum EventMeaning {
     Completed { usage: Option<Box<RawValue>> },
     /// The response was cut short by upstream (`max_output_tokens`, `content_filter`).
     Incomplete { usage: Option<Box<RawValue>> },
-    /// The response failed; nothing comes after it.
-    Failed(Failure),
+    /// The response failed; nothing comes after it. Its frame may carry headers with a usage reading.
+    Failed { failure: Failure, usage: Option<UsageReading> },
 }
 
 /// The data is not JSON, or not what it stands in place of.
@@ -54,46 +57,75 @@ pub enum EventMeaning {
 pub(super) struct NotJson;
 
 impl Event {
-    /// `None` for data that stands for no event: nothing at all, and `[DONE]`.
-    pub(super) fn read(data: Bytes) -> Result<Option<Event>, NotJson> {
+    /// `name` is the `event` field that came with the data. Data without a `type` of its own takes it from there: the
+    /// field does not reach the client.
+    ///
+    /// `None` for data that stands for no event: nothing at all, `[DONE]`, and JSON that is no object, which is logged.
+    pub(super) fn read(data: Bytes, name: &[u8]) -> Result<Option<Event>, NotJson> {
         let text = str::from_utf8(&data).map_err(|_| NotJson)?.trim();
         if text.is_empty() || text == "[DONE]" {
             return Ok(None);
         }
         serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
-        let sort = EventKind::of(text);
+        if !text.starts_with('{') {
+            tracing::warn!(bytes = text.len(), "an event of upstream is no JSON object and is skipped");
+            return Ok(None);
+        }
+        let kind = EventKind::of(text);
+        if kind == EventKind::Untyped
+            && let Some(event) = Event::named(text, name)
+        {
+            return Ok(Some(event));
+        }
         // A line end within a valid JSON text stands between tokens, never in a string.
         let json = match memchr2(b'\n', b'\r', text.as_bytes()) {
             None if text.len() == data.len() => data,
             None => data.slice_ref(text.as_bytes()),
             Some(_) => text.replace(['\n', '\r'], " ").into(),
         };
-        Ok(Some(Event { json, sort }))
+        Ok(Some(Event { json, kind }))
     }
 
-    /// The one event that a whole response, sent in place of a stream, amounts to: the terminal event of its status.
-    /// A body that is an event already stays what it is.
-    pub(super) fn from_whole_body(body: Bytes) -> Result<Event, NotJson> {
-        let event = Event::read(body)?.ok_or(NotJson)?;
-        if event.sort != EventKind::Untyped {
-            return Ok(event);
+    /// The event with the name that its SSE field gave it, when it has no member `type`.
+    fn named(text: &str, name: &[u8]) -> Option<Event> {
+        let name = str::from_utf8(name).ok().filter(|name| is_plain_name(name))?;
+        let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text).ok()?;
+        if members.contains_key("type") {
+            return None;
         }
-        if !event.json.starts_with(b"{") {
-            return Err(NotJson);
+        let comma = if members.is_empty() { "" } else { "," };
+        let rest = text[1..].replace(['\n', '\r'], " ");
+        let json = format!(r#"{{"type":"{name}"{comma}{rest}"#).into();
+        Some(Event { json, kind: EventKind::named(name) })
+    }
+
+    /// The terminal event that a whole response, sent in place of a stream, amounts to. `None` when the JSON is no
+    /// response that has ended: `{"detail": …}`, `{}`, one that is still in progress.
+    pub(super) fn from_whole_body(body: Bytes) -> Option<Event> {
+        let event = Event::read(body, b"").ok().flatten()?;
+        if event.kind.is_terminal() {
+            return Some(event);
         }
-        let head: ResponseHead<'_> = serde_json::from_slice(&event.json).map_err(|_| NotJson)?;
-        let kind = match head.status.as_deref() {
-            Some("incomplete") => "response.incomplete",
-            Some("failed" | "cancelled") => "response.failed",
-            None if head.error.is_some() => "response.failed",
-            _ => "response.completed",
+        let head: ResponseHead<'_> = serde_json::from_slice(&event.json).ok()?;
+        let is_response = head.object.as_deref() == Some("response") || head.id.is_some();
+        let kind = match head.status.as_deref().filter(|_| is_response)? {
+            "completed" => "response.completed",
+            "incomplete" => "response.incomplete",
+            "failed" => "response.failed",
+            _ => return None,
         };
         let begin = format!(r#"{{"type":"{kind}","response":"#);
         let json = Bytes::from([begin.as_bytes(), &event.json, b"}"].concat());
-        Ok(Event { json, sort: EventKind::named(kind) })
+        Some(Event { json, kind: EventKind::named(kind) })
     }
 
-    /// As it is to be handed on.
+    #[cfg(test)]
+    #[expect(clippy::expect_used, reason = "tests")]
+    pub(crate) fn of_text(text: &str) -> Event {
+        Event::read(Bytes::copy_from_slice(text.as_bytes()), b"").ok().flatten().expect("an event")
+    }
+
+    /// The text that clients get.
     pub fn json(&self) -> &[u8] {
         &self.json
     }
@@ -101,19 +133,18 @@ impl Event {
     /// The same event in memory of its own, for one that is kept: the chunk that it came in can go.
     #[must_use]
     pub fn detached(&self) -> Event {
-        Event { json: Bytes::copy_from_slice(&self.json), sort: self.sort }
+        Event { json: Bytes::copy_from_slice(&self.json), kind: self.kind }
     }
 
     pub fn meaning(&self, asked: Asked) -> EventMeaning {
-        match self.sort {
+        match self.kind {
             EventKind::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
             EventKind::Preamble => EventMeaning::Preamble { usage: None },
             EventKind::Output | EventKind::Untyped => EventMeaning::Output,
-            EventKind::Completed => EventMeaning::Completed { usage: self.response().1 },
             EventKind::Incomplete => EventMeaning::Incomplete { usage: self.response().1 },
             EventKind::Failed => self.failed(asked),
-            // pi's parser takes it for the end as well; what it is worth stands in the status.
-            EventKind::Done => match self.response() {
+            // What the end is worth stands in the status, whatever the type says.
+            EventKind::Completed | EventKind::Done => match self.response() {
                 (Some(status), _) if status == "failed" || status == "cancelled" => self.failed(asked),
                 (Some(status), usage) if status == "incomplete" => EventMeaning::Incomplete { usage },
                 (_, usage) => EventMeaning::Completed { usage },
@@ -122,7 +153,11 @@ impl Event {
     }
 
     fn failed(&self, asked: Asked) -> EventMeaning {
-        EventMeaning::Failed(classify_event(&self.value(), asked.answered_at))
+        let event = self.value();
+        EventMeaning::Failed {
+            failure: classify_event(&event, asked.answered_at),
+            usage: from_event_headers(&event, asked),
+        }
     }
 
     /// Status and usage of the response inside.
@@ -145,23 +180,31 @@ impl Event {
 #[derive(Deserialize)]
 struct ResponseHead<'a> {
     #[serde(default)]
+    object: Option<String>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(default)]
     status: Option<String>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+}
+
+/// A name that can stand between quotation marks as it is.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 impl EventKind {
+    fn is_terminal(self) -> bool {
+        matches!(self, EventKind::Completed | EventKind::Incomplete | EventKind::Failed | EventKind::Done)
+    }
+
     /// The type is nearly always the first member; then nothing of a large event is read a second time.
     fn of(json: &str) -> EventKind {
         #[derive(Deserialize)]
         struct Typed {
             #[serde(default)]
             r#type: String,
-        }
-        if !json.starts_with('{') {
-            return EventKind::Untyped;
         }
         let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
         match first {
@@ -204,7 +247,7 @@ mod tests {
     }
 
     fn event(text: &str) -> Event {
-        Event::read(Bytes::copy_from_slice(text.as_bytes())).unwrap().unwrap()
+        Event::read(Bytes::copy_from_slice(text.as_bytes()), b"").unwrap().unwrap()
     }
 
     /// The meaning in a word, and the usage or kind that comes with it.
@@ -214,7 +257,7 @@ mod tests {
             EventMeaning::Output => "output".to_owned(),
             EventMeaning::Completed { usage } => format!("completed {usage:?}"),
             EventMeaning::Incomplete { usage } => format!("incomplete {usage:?}"),
-            EventMeaning::Failed(failure) => format!("failed {}", failure.kind.name()),
+            EventMeaning::Failed { failure, .. } => format!("failed {}", failure.kind.name()),
         }
     }
 
@@ -236,7 +279,6 @@ mod tests {
             check(&format!(r#"{{"type":"{kind}"}}"#), "output");
         }
         check("{}", "output");
-        check("[1]", "output");
         check(r#"{"a":{"type":"error"}}"#, "output");
     }
 
@@ -267,8 +309,8 @@ mod tests {
     #[test]
     fn data_is_kept_byte_for_byte_on_one_line() {
         let check = |data: &[u8], expected: Result<Option<(&str, EventKind)>, NotJson>| {
-            let event = Event::read(Bytes::copy_from_slice(data));
-            let event = event.as_ref().map(|event| event.as_ref().map(|event| (text(event), event.sort)));
+            let event = Event::read(Bytes::copy_from_slice(data), b"");
+            let event = event.as_ref().map(|event| event.as_ref().map(|event| (text(event), event.kind)));
             assert_eq!(event.map_err(|error| *error), expected);
         };
         check(
@@ -286,16 +328,18 @@ mod tests {
         check(b"{\"type\":\"x\"", Err(NotJson));
         check(b"{} {}", Err(NotJson));
         check(b"\"a\nb\"", Err(NotJson));
-        check(br#"["x"]"#, Ok(Some((r#"["x"]"#, EventKind::Untyped))));
+        for skipped in ["[\"x\"]", "null", "7", "true", "\"error\"", " -1.5 "] {
+            check(skipped.as_bytes(), Ok(None));
+        }
         check(b"{\"a\":\"\xff\"}", Err(NotJson));
         check(b"<html>", Err(NotJson));
     }
 
     #[test]
-    fn a_whole_response_is_its_terminal_event() {
-        let check = |body: &str, sort: EventKind, json: &str| {
+    fn whole_responses_that_ended_are_their_terminal_event() {
+        let check = |body: &str, kind: EventKind, json: &str| {
             let event = Event::from_whole_body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-            assert_eq!((event.sort, text(&event)), (sort, json));
+            assert_eq!((event.kind, text(&event)), (kind, json));
         };
         check(
             r#"{"id":"r","status":"completed"}"#,
@@ -303,29 +347,81 @@ mod tests {
             r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#,
         );
         check(
-            "{\n \"status\": \"incomplete\"\n}\n",
+            "{\n \"status\": \"incomplete\",\"object\":\"response\"\n}\n",
             EventKind::Incomplete,
-            r#"{"type":"response.incomplete","response":{  "status": "incomplete" }}"#,
+            r#"{"type":"response.incomplete","response":{  "status": "incomplete","object":"response" }}"#,
         );
         check(
-            r#"{"status":"failed","error":{"code":"x"}}"#,
+            r#"{"id":"r","status":"failed","error":{"code":"x"}}"#,
             EventKind::Failed,
-            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x"}}}"#,
-        );
-        check(
-            r#"{"error":{"code":"x"}}"#,
-            EventKind::Failed,
-            r#"{"type":"response.failed","response":{"error":{"code":"x"}}}"#,
-        );
-        check(
-            r#"{"status":"completed","error":null}"#,
-            EventKind::Completed,
-            r#"{"type":"response.completed","response":{"status":"completed","error":null}}"#,
+            r#"{"type":"response.failed","response":{"id":"r","status":"failed","error":{"code":"x"}}}"#,
         );
         check(r#"{"type":"error"}"#, EventKind::Failed, r#"{"type":"error"}"#);
-        for body in ["", "[DONE]", "{", "[]", "7"] {
-            assert_eq!(Event::from_whole_body(Bytes::from(body)).unwrap_err(), NotJson, "{body}");
+        check(
+            r#"{"type":"response.done","response":{}}"#,
+            EventKind::Done,
+            r#"{"type":"response.done","response":{}}"#,
+        );
+        for body in [
+            "",
+            "[DONE]",
+            "{",
+            "[]",
+            "7",
+            "{}",
+            r#"{"detail":"Unauthorized"}"#,
+            r#"{"status":"completed"}"#,
+            r#"{"id":"r","status":"in_progress"}"#,
+            r#"{"object":"response"}"#,
+            r#"{"id":"r"}"#,
+            r#"{"object":"portal","status":"completed"}"#,
+            r#"{"error":{"code":"x"}}"#,
+            r#"{"type":"response.created"}"#,
+        ] {
+            assert!(Event::from_whole_body(Bytes::from(body)).is_none(), "{body}");
         }
+    }
+
+    #[test]
+    fn events_without_a_type_are_named_by_their_field() {
+        let check = |name: &str, data: &str, kind: EventKind, json: &str| {
+            let event =
+                Event::read(Bytes::copy_from_slice(data.as_bytes()), name.as_bytes()).unwrap().unwrap();
+            assert_eq!((event.kind, text(&event)), (kind, json));
+        };
+        check(
+            "error",
+            r#"{"error":{"code":"x"}}"#,
+            EventKind::Failed,
+            r#"{"type":"error","error":{"code":"x"}}"#,
+        );
+        check("error", "{}", EventKind::Failed, r#"{"type":"error"}"#);
+        check(
+            "response.failed",
+            "{\n\"response\":{}}",
+            EventKind::Failed,
+            r#"{"type":"response.failed", "response":{}}"#,
+        );
+        check("response.created", r#"{"type":"error"}"#, EventKind::Failed, r#"{"type":"error"}"#);
+        check("error", r#"{"type":7}"#, EventKind::Untyped, r#"{"type":7}"#);
+        check("a\"b", r#"{"x":1}"#, EventKind::Untyped, r#"{"x":1}"#);
+        check("", r#"{"x":1}"#, EventKind::Untyped, r#"{"x":1}"#);
+    }
+
+    #[test]
+    fn completed_events_mean_what_their_status_says() {
+        let check = |text: &str, expected: &str| assert_eq!(meaning(&event(text)), expected, "{text}");
+        check(
+            r#"{"type":"response.completed","response":{"status":"incomplete","usage":1}}"#,
+            "incomplete Some(RawValue(1))",
+        );
+        check(
+            r#"{"type":"response.completed","response":{"status":"failed","error":{"code":"server_is_overloaded"}}}"#,
+            "failed overloaded",
+        );
+        check(r#"{"type":"response.completed","response":{"status":"cancelled"}}"#, "failed server_error");
+        check(r#"{"type":"response.completed","response":{"status":"completed"}}"#, "completed None");
+        check(r#"{"type":"response.completed","response":{"status":null}}"#, "completed None");
     }
 
     #[test]
@@ -337,7 +433,7 @@ mod tests {
         let check = |data: Vec<Bytes>, expected: (usize, usize, usize)| {
             let (mut preamble, mut output, mut completed) = (0, 0, 0);
             for data in data {
-                let event = Event::read(data.clone()).unwrap().unwrap();
+                let event = Event::read(data.clone(), b"").unwrap().unwrap();
                 assert_eq!(event.json(), data);
                 match event.meaning(ASKED) {
                     EventMeaning::Preamble { usage: None } => preamble += 1,

@@ -26,13 +26,13 @@ pub fn sse(data: &[u8]) {
     let small = split(body.chunks(usize::from(*cut) + 1), 16);
     assert!(events.starts_with(&small) && small.iter().all(|event| event.len() <= 16));
     for data in events {
-        let Ok(Some(event)) = Event::read(Bytes::from(data.clone())) else { continue };
+        let Ok(Some(event)) = Event::read(Bytes::from(data.clone()), b"") else { continue };
         let text = str::from_utf8(event.json()).unwrap_or_default();
         assert!(!text.contains(['\n', '\r']), "an event of several lines: {text}");
         // White space of any script is allowed around it.
         let came = str::from_utf8(&data).unwrap_or_default().trim();
         assert_eq!(serde_json::from_str::<Value>(text).ok(), serde_json::from_str::<Value>(came).ok());
-        if let EventMeaning::Failed(failure) = event.meaning(ASKED) {
+        if let EventMeaning::Failed { failure, .. } = event.meaning(ASKED) {
             check_failure(&failure);
         }
     }

@@ -74,7 +74,7 @@ pub fn request_headers<'h>(
             headers.insert(header, value);
         }
     }
-    if let Some(id) = session_id.map(session_header) {
+    if let Some(id) = session_id.and_then(session_header) {
         headers.insert(HeaderName::from_static("session-id"), id.clone());
         headers.insert(HeaderName::from_static("x-client-request-id"), id);
     }
@@ -87,7 +87,7 @@ pub fn request_headers<'h>(
     Ok(headers)
 }
 
-/// A session id as upstream takes it: as it is, or its SHA-256 in hex when it is too long.
+/// A session key as upstream takes it: as it is, or its SHA-256 in hex when it is too long.
 pub fn session_key(session_id: &str) -> String {
     if session_id.len() <= MAX_SESSION_ID { session_id.to_owned() } else { sha256_hex(session_id) }
 }
@@ -148,11 +148,20 @@ fn header_token(text: &str) -> String {
     if token.is_empty() { env!("CARGO_PKG_NAME").to_owned() } else { token }
 }
 
-fn session_header(session_id: &str) -> HeaderValue {
-    // A hexadecimal digest is always a header value; the empty one cannot be reached.
-    HeaderValue::try_from(session_key(session_id))
-        .or_else(|_| HeaderValue::try_from(sha256_hex(session_id)))
-        .unwrap_or(HeaderValue::from_static(""))
+/// Only visible ASCII can be a header everywhere; anything else is hashed.
+fn session_header(session_id: &str) -> Option<HeaderValue> {
+    let key = session_key(session_id);
+    let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    HeaderValue::try_from(if is_visible { key } else { sha256_hex(session_id) }).ok()
+}
+
+/// The session that a client's own headers name, in the order of the clients that send them.
+pub fn session_in_headers<'h>(client: impl Iterator<Item = (&'h str, &'h str)> + Clone) -> Option<&'h str> {
+    ["session-id", "session_id", "thread-id"].into_iter().find_map(|wanted| {
+        let mut named =
+            client.clone().filter(|(name, value)| name.eq_ignore_ascii_case(wanted) && !value.is_empty());
+        named.next().map(|(_, value)| value)
+    })
 }
 
 fn sha256_hex(text: &str) -> String {

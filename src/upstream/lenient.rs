@@ -1,9 +1,14 @@
 //! Reading what upstream wrote loosely: numbers as strings, empty values that mean "absent", times in seconds.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::pool::At;
+
+/// No limit rests longer; what says so is an error.
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Members of JSON objects by what they should be. Anything else counts as absent, the empty string too.
 pub(super) trait Lenient {
@@ -34,6 +39,35 @@ pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 
 pub(super) fn header_number(headers: &HeaderMap, name: &str) -> Option<f64> {
     parse_number(header(headers, name)?)
+}
+
+/// The latest of these times that can be believed: it lies in the future, and at most 366 days away.
+pub(super) fn later_credible(times: impl IntoIterator<Item = Option<At>>, now: At) -> Option<At> {
+    times.into_iter().flatten().filter(|at| *at > now && at.since(now) <= YEAR).max()
+}
+
+/// So many seconds from `now`; `None` for a number that is not positive or that no clock reaches.
+pub(super) fn at_after(seconds: f64, now: At) -> Option<At> {
+    let within = (0.0..=YEAR.as_secs_f64()).contains(&seconds) && seconds > 0.0;
+    within.then(|| now + Duration::from_secs_f64(seconds))
+}
+
+/// The headers inside an error frame, wherever it keeps them: an object, or a list of pairs.
+pub(super) fn headers_of_event(event: &Value) -> Option<HeaderMap> {
+    let response = event.get("response");
+    let places = [Some(event), event.get("error"), response, response.and_then(|it| it.get("error"))];
+    let mut found = places.into_iter().flatten().filter_map(|place| place.get("headers"));
+    found.find_map(|headers| match headers {
+        Value::Object(object) => Some(headers_from_json(object)),
+        Value::Array(pairs) => {
+            let pairs = pairs.iter().filter_map(|pair| {
+                let pair = pair.as_array()?;
+                Some((pair.first()?.as_str()?.to_owned(), pair.get(1)?.clone()))
+            });
+            Some(headers_from_json(&pairs.collect()))
+        }
+        _ => None,
+    })
 }
 
 /// Headers as some events carry them: a JSON object with names in any case.

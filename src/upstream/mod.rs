@@ -22,7 +22,9 @@ pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 pub use classify::classify;
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
-pub use headers::{AnswerHeaders, HeaderRefusal, Originator, request_headers, session_key};
+pub use headers::{
+    AnswerHeaders, HeaderRefusal, Originator, request_headers, session_in_headers, session_key,
+};
 pub use idle_timeout::{Silent, with_idle_timeout};
 pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use stream::{EventStream, StreamFault};

@@ -23,6 +23,10 @@ pub struct SseSplitter {
     /// The beginning of a line whose end has not been fed yet.
     line: BytesMut,
     data: Option<Data>,
+    /// The `event` field of the event that is being read.
+    name: Option<Bytes>,
+    /// The `event` field of the event that was handed out last.
+    last_name: Option<Bytes>,
     /// The last line ended in CR at the end of its chunk: an LF that follows belongs to it.
     skip_lf: bool,
     first_line: bool,
@@ -54,6 +58,8 @@ impl SseSplitter {
             at: 0,
             line: BytesMut::new(),
             data: None,
+            name: None,
+            last_name: None,
             skip_lf: false,
             first_line: true,
             max,
@@ -82,7 +88,17 @@ impl SseSplitter {
     pub fn finish(&mut self) -> Result<Option<Bytes>, TooLarge> {
         let rest = self.line.split().freeze();
         let ended = self.take_line(Line::Gathered(rest))?;
-        Ok(ended.or_else(|| self.data.take().map(Data::into_bytes)))
+        Ok(ended.or_else(|| self.end_event()))
+    }
+
+    /// The `event` field of the event that was handed out last; empty when it had none.
+    pub fn last_name(&self) -> &[u8] {
+        self.last_name.as_deref().unwrap_or_default()
+    }
+
+    fn end_event(&mut self) -> Option<Bytes> {
+        self.last_name = self.name.take();
+        self.data.take().map(Data::into_bytes)
     }
 
     fn next_line(&mut self) -> Result<Option<Line>, TooLarge> {
@@ -118,9 +134,17 @@ impl SseSplitter {
         let is_first = std::mem::take(&mut self.first_line);
         let skipped = if is_first && text.starts_with(BOM) { BOM.len() } else { 0 };
         if text.len() == skipped {
-            return Ok(self.data.take().map(Data::into_bytes));
+            return Ok(self.end_event());
         }
-        let Some(from) = value_in(&text[skipped..]).map(|from| skipped + from) else { return Ok(None) };
+        let Some(from) = value_of(b"data", &text[skipped..]).map(|from| skipped + from) else {
+            if let Some(from) = value_of(b"event", &text[skipped..]).map(|from| skipped + from) {
+                self.name = Some(match line {
+                    Line::InChunk(range) => self.chunk.slice(range.start + from..range.end),
+                    Line::Gathered(bytes) => bytes.slice(from..),
+                });
+            }
+            return Ok(None);
+        };
         self.fits(self.data.as_ref().map_or(0, Data::len) + 1 + text.len() - from)?;
         let value = match line {
             Line::InChunk(range) => self.chunk.slice(range.start + from..range.end),
@@ -138,12 +162,12 @@ impl SseSplitter {
     }
 }
 
-/// Where the value begins in a line of the field `data`.
-fn value_in(line: &[u8]) -> Option<usize> {
-    match line.strip_prefix(b"data")? {
-        [] => Some(4),
-        [b':', b' ', ..] => Some(6),
-        [b':', ..] => Some(5),
+/// Where the value begins in a line of this field.
+fn value_of(field: &[u8], line: &[u8]) -> Option<usize> {
+    match line.strip_prefix(field)? {
+        [] => Some(field.len()),
+        [b':', b' ', ..] => Some(field.len() + 2),
+        [b':', ..] => Some(field.len() + 1),
         _ => None,
     }
 }
@@ -227,6 +251,27 @@ mod tests {
         }
         events.extend(splitter.finish()?.map(|data| data.to_vec()));
         Ok(events)
+    }
+
+    #[test]
+    fn event_names_belong_to_their_own_event() {
+        let body =
+            "event: error\ndata: 1\n\ndata: 2\n\nevent:x\nevent: y\r\ndata: 3\r\n\r\nevent: lost\n\ndata: 4";
+        for size in [1, 2, 5, body.len()] {
+            let mut splitter = SseSplitter::new(100);
+            let mut named = Vec::new();
+            for chunk in body.as_bytes().chunks(size) {
+                splitter.feed(Bytes::copy_from_slice(chunk));
+                while let Some(data) = splitter.next_event().unwrap() {
+                    named.push((splitter.last_name().to_vec(), data.to_vec()));
+                }
+            }
+            let last = splitter.finish().unwrap().unwrap();
+            named.push((splitter.last_name().to_vec(), last.to_vec()));
+            let expected = [("error", "1"), ("", "2"), ("y", "3"), ("", "4")];
+            let expected = expected.map(|(name, data)| (name.as_bytes().to_vec(), data.as_bytes().to_vec()));
+            assert_eq!(named, expected, "{size}");
+        }
     }
 
     #[test]

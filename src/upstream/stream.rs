@@ -53,8 +53,11 @@ impl StreamFault {
 }
 
 impl EventStream {
-    pub(super) fn reading(response: reqwest::Response) -> Self {
-        EventStream { body: Body::Reading(response), splitter: SseSplitter::new(MAX_EVENT_BYTES) }
+    /// `begun` is what was read of the body already.
+    pub(super) fn reading(begun: Bytes, response: reqwest::Response) -> Self {
+        let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
+        splitter.feed(begun);
+        EventStream { body: Body::Reading(response), splitter }
     }
 
     pub(super) fn whole(event: Event) -> Self {
@@ -96,7 +99,7 @@ impl EventStream {
         let outcome = loop {
             match self.splitter.next_event() {
                 Ok(None) => return Ok(None),
-                Ok(Some(data)) => match Event::read(data) {
+                Ok(Some(data)) => match Event::read(data, self.splitter.last_name()) {
                     Ok(Some(event)) => return Ok(Some(event)),
                     Ok(None) => {}
                     Err(NotJson) => break StreamFault::NotJson,
@@ -112,6 +115,6 @@ impl EventStream {
     /// Some servers leave out the last blank line. What is not JSON there was cut off, which is told by the end.
     fn last_event(&mut self) -> Option<Event> {
         let rest: Bytes = self.splitter.finish().ok().flatten()?;
-        Event::read(rest).ok().flatten()
+        Event::read(rest, self.splitter.last_name()).ok().flatten()
     }
 }

@@ -1,13 +1,13 @@
 //! What upstream says about usage, in its three forms: `x-codex-*` headers, the `codex.rate_limits` event and the
 //! body of `GET /wham/usage` (upstream.md 2.2 and 3.4). What is missing or odd is left out, never guessed.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::lenient::{self, Lenient};
-use crate::pool::{AdditionalLimit, At, Credits, SpendControl, UsageReading, UsageSource, Window};
+use crate::pool::{
+    AdditionalLimit, At, Credits, FIVE_HOURS, SpendControl, UsageReading, UsageSource, WEEK, Window,
+};
 
 /// The limit that every plan has. Its header family is `x-codex-*`.
 const MAIN_LIMIT: &str = "codex";
@@ -32,6 +32,7 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
             name: lenient::header(headers, &format!("x-{family}-limit-name")).map(str::to_owned),
             windows: header_windows(headers, &family, asked.answered_at),
             limit_id: limit_id_of(&family),
+            refuses: false,
         })
         .filter(|limit| !limit.windows.is_empty())
         .collect();
@@ -59,12 +60,12 @@ pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
         (windows, None) => (windows, Vec::new()),
         (windows, Some(id)) => {
             let name = event.text("limit_name").map(str::to_owned);
-            (Vec::new(), vec![AdditionalLimit { limit_id: limit_id_of(id), name, windows }])
+            (Vec::new(), vec![AdditionalLimit { limit_id: limit_id_of(id), name, windows, refuses: false }])
         }
     };
     let reading = UsageReading {
         windows,
-        reached: reached_type(event),
+        reached: reached_type(event).or_else(|| refusal_of(event.get("rate_limits")?)),
         limits,
         lists_limits: false,
         credits: json_credits(event.get("credits")),
@@ -78,6 +79,12 @@ pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
     says_something(reading)
 }
 
+/// Reads the `x-codex-*` family out of the headers that an error frame carries.
+pub fn from_event_headers(event: &Value, asked: Asked) -> Option<UsageReading> {
+    let reading = from_headers(&lenient::headers_of_event(event)?, asked)?;
+    Some(UsageReading { source: UsageSource::StreamEvent, ..reading })
+}
+
 /// Reads the body of `GET /wham/usage`. `None` when it is not a JSON object.
 pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
@@ -88,7 +95,8 @@ pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
         .collect();
     let reviews = body.get(CODE_REVIEW).map(|limit| json_windows(limit, asked.answered_at));
     if let Some(windows) = reviews.filter(|windows| !windows.is_empty()) {
-        limits.push(AdditionalLimit { limit_id: limit_id_of(CODE_REVIEW), name: None, windows });
+        let refuses = body.get(CODE_REVIEW).and_then(refusal_of).is_some();
+        limits.push(AdditionalLimit { limit_id: limit_id_of(CODE_REVIEW), name: None, windows, refuses });
     }
     let resets_left =
         body.get("rate_limit_reset_credits").and_then(|resets| resets.number("available_count"));
@@ -97,7 +105,7 @@ pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
             .get("rate_limit")
             .map(|limit| json_windows(limit, asked.answered_at))
             .unwrap_or_default(),
-        reached: reached_type(&body),
+        reached: reached_type(&body).or_else(|| refusal_of(body.get("rate_limit")?)),
         limits,
         lists_limits: listed.is_some(),
         credits: json_credits(body.get("credits")),
@@ -181,7 +189,7 @@ fn window(
     now: At,
 ) -> Option<Window> {
     let used_percent = used_percent?;
-    let window_minutes = minutes.filter(|minutes| *minutes > 0.0).map_or(0, |minutes| minutes.ceil() as u32);
+    let window_minutes = minutes.filter(|minutes| *minutes > 0.0).map_or(0, whole_minutes);
     let resets_at = resets_at(reset_at, reset_after, now);
     (used_percent != 0.0 || window_minutes != 0 || resets_at.is_some()).then_some(Window {
         window_minutes,
@@ -190,11 +198,18 @@ fn window(
     })
 }
 
+/// Upstream counts the usual windows a little short or long at times; within 3 % they are the usual ones.
+fn whole_minutes(minutes: f64) -> u32 {
+    let is_about = |usual: u32| (minutes - f64::from(usual)).abs() * 100.0 <= f64::from(usual) * 3.0;
+    let usual = [FIVE_HOURS, WEEK].into_iter().find(|usual| is_about(*usual));
+    usual.unwrap_or(minutes.ceil() as u32)
+}
+
 fn resets_at(at: Option<f64>, after: Option<f64>, now: At) -> Option<At> {
-    at.and_then(lenient::at_from_unix).or_else(|| {
-        let after = after.filter(|seconds| *seconds > 0.0)?;
-        Some(now + Duration::try_from_secs_f64(after).ok()?)
-    })
+    let at = at.and_then(lenient::at_from_unix);
+    let after = after.and_then(|seconds| lenient::at_after(seconds, now));
+    // A reset that has passed says that the window is a new one.
+    lenient::later_credible([at, after], now).or(at.filter(|at| *at <= now))
 }
 
 /// A length that comes twice is one window; the fuller report of it counts.
@@ -213,6 +228,7 @@ fn additional_limit(limit: &Value, now: At) -> Option<AdditionalLimit> {
         limit_id: limit_id_of(id),
         name: name.map(str::to_owned),
         windows: limit.get("rate_limit").map(|limit| json_windows(limit, now)).unwrap_or_default(),
+        refuses: limit.get("rate_limit").and_then(refusal_of).is_some(),
     })
 }
 
@@ -220,6 +236,13 @@ fn additional_limit(limit: &Value, now: At) -> Option<AdditionalLimit> {
 fn reached_type(body: &Value) -> Option<String> {
     let reached = body.get("rate_limit_reached_type")?;
     reached.text("type").or(reached.as_str()).map(str::to_owned)
+}
+
+/// What a limit that refuses says when it names no type. The percentage may still be below 100 then.
+fn refusal_of(limit: &Value) -> Option<String> {
+    let flag = |name: &str| limit.get(name).and_then(Value::as_bool);
+    let refuses = flag("limit_reached") == Some(true) || flag("allowed") == Some(false);
+    refuses.then(|| "limit_reached".to_owned())
 }
 
 /// Its individual limit may be absent: then only whether it was reached is known.

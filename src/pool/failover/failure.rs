@@ -175,9 +175,34 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The limit that was hit when it is not the main one (`codex`), e.g. `codex_bengalfox`.
     pub limit_id: Option<String>,
+    /// The limit is one of the organization or project: every account of the workspace meets it.
+    pub whole_workspace: bool,
+    pub speaker: Speaker,
+}
+
+/// Who gave an answer, as far as it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speaker {
+    /// JSON with a code of its own: upstream itself.
+    Upstream,
+    /// A web page: something between this machine and upstream.
+    Page,
+    #[default]
+    Unknown,
 }
 
 impl Failure {
+    pub fn is_from_upstream(&self) -> bool {
+        self.speaker == Speaker::Upstream
+    }
+
+    /// A 401 that upstream did not explain and that a new token did not mend, as what it is: trouble on the way.
+    #[must_use]
+    pub fn as_trouble_on_the_way(&self) -> Failure {
+        let kind = if self.speaker == Speaker::Page { FailureKind::Challenge } else { FailureKind::Network };
+        Failure { kind, ..self.clone() }
+    }
+
     pub fn new(kind: FailureKind, source: Source, message: impl Into<String>) -> Self {
         Failure {
             kind,
@@ -188,6 +213,8 @@ impl Failure {
             resets_at: None,
             retry_after: None,
             limit_id: None,
+            whole_workspace: false,
+            speaker: Speaker::Unknown,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::pool::selection::eligibility::lasting;
 use crate::pool::usage::latest_exhausted_reset;
 use crate::pool::{
     Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, HealthEvidence, Pool, Source,
@@ -23,7 +24,7 @@ pub(crate) enum FailureAction {
     PassOver,
     /// Ranked last for a while.
     BackOff,
-    /// The model is not offered to this account for an hour.
+    /// The model is not offered to this account for a while.
     ExcludeModel,
     /// Not the account's fault: no other account would do better.
     Surface,
@@ -36,7 +37,7 @@ impl FailureAction {
     }
 }
 
-pub(crate) fn verdict(kind: FailureKind) -> FailureAction {
+pub(crate) fn action_for(kind: FailureKind) -> FailureAction {
     match kind {
         FailureKind::UsageLimit | FailureKind::Credits => FailureAction::Cool,
         FailureKind::RateLimit => FailureAction::Pause,
@@ -64,20 +65,23 @@ impl Pool {
     pub(crate) fn penalize(
         &mut self,
         id: &AccountId,
-        verdict: FailureAction,
+        action: FailureAction,
         failure: &Failure,
         model: Option<&str>,
         now: At,
     ) -> Option<At> {
         self.observe_clock(now);
-        let own_limit = own_limit(failure).filter(|_| verdict == FailureAction::Cool);
+        let own_limit = own_limit(failure).filter(|_| action == FailureAction::Cool);
         if let (Some(model), Some(limit)) = (model, own_limit) {
             self.learn_limit(model, limit);
         }
         let fallback = self.settings.fallback_cooldown;
+        if failure.whole_workspace && action == FailureAction::Cool {
+            return self.cool_workspace(id, failure, now);
+        }
         let mut until = None;
         self.update(id, |account| {
-            match verdict {
+            match action {
                 FailureAction::Cool => {
                     let cooldown = usage_cooldown(failure, account, fallback, now);
                     until = Some(account.health.cool(own_limit, cooldown, now));
@@ -85,18 +89,85 @@ impl Pool {
                 FailureAction::Pause => {
                     until = Some(account.health.cool(None, rate_cooldown(failure, now), now))
                 }
-                FailureAction::BackOff => until = Some(account.health.back_off(mark(failure, now), now)),
+                FailureAction::BackOff => {
+                    until = Some(account.health.back_off(HealthEvidence::of(failure, now), now))
+                }
                 FailureAction::ExcludeModel => {
                     until = model.map(|model| account.health.exclude_model(model, now))
                 }
-                FailureAction::NeedLogin => account.health.needs_login(mark(failure, now)),
-                FailureAction::Deactivate => account.health.deactivate(mark(failure, now)),
+                FailureAction::NeedLogin => account.health.needs_login(HealthEvidence::of(failure, now)),
+                FailureAction::Deactivate => account.health.deactivate(HealthEvidence::of(failure, now)),
                 FailureAction::ReplayOnce | FailureAction::PassOver | FailureAction::Surface => return false,
             }
             true
         });
         until
     }
+
+    /// When every account has refused the model it is asked for again sooner: one of them may get it any time. Returns when
+    /// it is offered to `id` again then.
+    pub(crate) fn shorten_exclusions_by_all(&mut self, id: &AccountId, model: &str, now: At) -> Option<At> {
+        let is_out = |account: &Account| {
+            lasting(account).is_some() || account.health.excluded_until(model, now).is_some()
+        };
+        if !self.accounts.iter().all(is_out) {
+            return None;
+        }
+        let ids: Vec<AccountId> = self.accounts.iter().map(|account| account.id.clone()).collect();
+        let mut until = None;
+        for other in ids {
+            self.update(&other, |account| {
+                let end = account.health.shorten_exclusion(model, now);
+                if other == *id {
+                    until = end;
+                }
+                end.is_some()
+            });
+        }
+        until
+    }
+
+    /// A limit of the organization or project: the same counter refuses every account of that workspace, so all of them
+    /// rest. Returns when the refused one is back.
+    fn cool_workspace(&mut self, id: &AccountId, failure: &Failure, now: At) -> Option<At> {
+        let workspace = self.get(id)?.identity.workspace_id.clone();
+        let is_of_it = |account: &Account| {
+            account.id == *id || (workspace.is_some() && account.identity.workspace_id == workspace)
+        };
+        let members: Vec<AccountId> = self
+            .accounts
+            .iter()
+            .filter(|account| is_of_it(account))
+            .map(|account| account.id.clone())
+            .collect();
+        let fallback = self.settings.fallback_cooldown;
+        let mut until = None;
+        for member in members {
+            self.update(&member, |account| {
+                let cooldown = workspace_cooldown(failure, fallback, now);
+                let end = account.health.cool(None, cooldown, now);
+                if member == *id {
+                    until = Some(end);
+                }
+                true
+            });
+        }
+        until
+    }
+}
+
+/// The windows of an account say nothing about a limit of its organization.
+fn workspace_cooldown(failure: &Failure, fallback: Duration, now: At) -> Cooldown {
+    let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
+    let mut why = HealthEvidence::of(failure, now);
+    let (until, certainty) = match quoted_reset {
+        Some(reset) => (reset, Certainty::Prediction),
+        None => {
+            why.source = Source::Fallback;
+            (now + fallback, Certainty::Guess)
+        }
+    };
+    Cooldown { until, certainty, quoted_reset, why }
 }
 
 /// Until the quoted reset, or the last exhausted window's when that is later: an answer may quote the five hours while
@@ -104,10 +175,10 @@ impl Pool {
 fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now: At) -> Cooldown {
     // A reset that lies in the past, as when clocks differ, says nothing about when the limit ends.
     let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
-    let windows = account.health.usage.as_ref().map(|usage| usage.windows_of(own_limit(failure)));
-    let known = quoted_reset.max(latest_exhausted_reset(windows.unwrap_or(&[]), now));
+    let windows = account.health.usage.iter().flat_map(|usage| usage.all_windows(own_limit(failure)));
+    let known = quoted_reset.max(latest_exhausted_reset(windows, now));
     let quoted_reset = quoted_reset.filter(|_| quoted_reset == known);
-    let mut why = mark(failure, now);
+    let mut why = HealthEvidence::of(failure, now);
     match known {
         Some(until) => Cooldown { until, certainty: Certainty::Prediction, quoted_reset, why },
         None => {
@@ -126,22 +197,12 @@ fn rate_cooldown(failure: &Failure, now: At) -> Cooldown {
     let told = failure.retry_after.or_else(|| quoted_reset.map(|reset| reset.since(now)));
     let certainty = if told.is_some() { Certainty::Directive } else { Certainty::Guess };
     let until = now + told.unwrap_or(ASSUMED).clamp(SHORTEST, LONGEST);
-    Cooldown { until, certainty, quoted_reset, why: mark(failure, now) }
+    Cooldown { until, certainty, quoted_reset, why: HealthEvidence::of(failure, now) }
 }
 
 /// The limit of its own that was hit, when it was not the main one.
 fn own_limit(failure: &Failure) -> Option<&str> {
     failure.limit_id.as_deref().filter(|limit| *limit != "codex")
-}
-
-fn mark(failure: &Failure, now: At) -> HealthEvidence {
-    HealthEvidence {
-        kind: failure.kind,
-        code: failure.code.clone(),
-        message: failure.message.clone(),
-        since: now,
-        source: failure.source,
-    }
 }
 
 #[cfg(test)]

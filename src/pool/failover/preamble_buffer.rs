@@ -12,9 +12,11 @@ pub enum PreambleState {
     Release,
 }
 
-/// Preamble is held up to 64 KiB or 10 s, until the first output.
-#[derive(Clone, Debug, Default)]
+/// Preamble is held until the first output, for up to 60 s and up to 1 MiB plus twice the size of the request's body:
+/// `response.created` and `response.in_progress` repeat its instructions and tools.
+#[derive(Clone, Debug)]
 pub struct PreambleBuffer {
+    max_bytes: usize,
     bytes: usize,
     /// When the first event came.
     since: Option<At>,
@@ -22,14 +24,20 @@ pub struct PreambleBuffer {
 }
 
 impl PreambleBuffer {
-    pub const MAX_BYTES: usize = 64 * 1024;
-    pub const MAX_TIME: Duration = Duration::from_secs(10);
+    pub const MAX_TIME: Duration = Duration::from_secs(60);
+    const MAX_OWN_BYTES: usize = 1 << 20;
 
-    /// Takes note of a preamble event of `len` bytes. Once released, always released.
+    /// `request_bytes` is the size of the request's body before compression.
+    pub fn new(request_bytes: usize) -> Self {
+        let max_bytes = Self::MAX_OWN_BYTES.saturating_add(request_bytes.saturating_mul(2));
+        PreambleBuffer { max_bytes, bytes: 0, since: None, released: false }
+    }
+
+    /// Counts a preamble event of `len` bytes. Once released, always released.
     pub fn offer(&mut self, len: usize, now: At) -> PreambleState {
         self.bytes = self.bytes.saturating_add(len);
         let since = *self.since.get_or_insert(now);
-        self.released |= self.bytes > Self::MAX_BYTES || now >= since + Self::MAX_TIME;
+        self.released |= self.bytes > self.max_bytes || now >= since + Self::MAX_TIME;
         if self.released { PreambleState::Release } else { PreambleState::Hold }
     }
 
@@ -45,31 +53,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn held_up_to_a_bound_and_then_never_again() {
-        let check = |offers: &[(usize, i64)], expected: &[PreambleState]| {
-            let mut hold_back = PreambleBuffer::default();
-            assert_eq!(hold_back.release_at(), None);
+    fn preamble_is_held_up_to_its_bounds_and_then_never_again() {
+        use PreambleState::{Hold, Release};
+        let check = |request: usize, offers: &[(usize, i64)], expected: &[PreambleState]| {
+            let mut buffer = PreambleBuffer::new(request);
+            assert_eq!(buffer.release_at(), None);
             let got: Vec<PreambleState> =
-                offers.iter().map(|&(len, after)| hold_back.offer(len, At(1000 + after))).collect();
+                offers.iter().map(|&(len, after)| buffer.offer(len, At(1000 + after))).collect();
             assert_eq!(got, expected, "{offers:?}");
-            assert_eq!(hold_back.release_at(), Some(At(1000 + offers[0].1) + PreambleBuffer::MAX_TIME));
+            assert_eq!(buffer.release_at(), Some(At(1000 + offers[0].1) + PreambleBuffer::MAX_TIME));
         };
-        check(
-            &[(65_536, 0), (1, 0), (1, 0)],
-            &[PreambleState::Hold, PreambleState::Release, PreambleState::Release],
-        );
-        check(
-            &[(1, 0), (1, 9_999), (1, 10_000)],
-            &[PreambleState::Hold, PreambleState::Hold, PreambleState::Release],
-        );
-        check(
-            &[(1, 60_000), (1, 69_999), (1, 70_000)],
-            &[PreambleState::Hold, PreambleState::Hold, PreambleState::Release],
-        );
-        check(
-            &[(1, 0), (1, 10_000), (1, 0)],
-            &[PreambleState::Hold, PreambleState::Release, PreambleState::Release],
-        );
-        check(&[(usize::MAX, 0)], &[PreambleState::Release]);
+        check(0, &[(1 << 20, 0), (1, 0), (1, 0)], &[Hold, Release, Release]);
+        check(36_000, &[((1 << 20) + 72_000, 0), (1, 0)], &[Hold, Release]);
+        check(1 << 20, &[(1 << 20, 0), (1 << 20, 0), (1 << 20, 0), (1, 0)], &[Hold, Hold, Hold, Release]);
+        check(0, &[(1, 0), (1, 59_999), (1, 60_000)], &[Hold, Hold, Release]);
+        check(0, &[(1, 60_000), (1, 119_999), (1, 120_000)], &[Hold, Hold, Release]);
+        check(0, &[(1, 0), (1, 60_000), (1, 0)], &[Hold, Release, Release]);
+        check(usize::MAX, &[(usize::MAX, 0)], &[Hold]);
     }
 }

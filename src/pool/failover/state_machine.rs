@@ -1,9 +1,12 @@
 //! The failover of one completion over the accounts, until output begins (protocol.md 5, "The rotation contract"). It
 //! waits for nothing and sends nothing: the sidecar does what it says and tells it what came of that.
 
-use super::failure_policy::{FailureAction, verdict};
+use super::failure_policy::{FailureAction, action_for};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
-use crate::pool::{AccountId, At, Demand, Failure, Pool, WhyNotEligible};
+use crate::pool::{AccountId, At, Demand, Failure, FailureKind, Pool, WhyNotEligible};
+
+/// A completion costs at most so many requests beside those of `maxAttempts`.
+const MAX_EXTRA_REQUESTS: u32 = 4;
 
 /// One completion's way through the pool. Ask `next`, do as it says, report what happened, ask again.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct Failover {
     replayed: Vec<AccountId>,
     /// The one more try after transient failures is spent.
     tried_once_more: bool,
+    /// Requests beside the first of each account.
+    extra_requests: u32,
     wait: Waiting,
     pin_cleared: Option<AccountId>,
     /// Output began, or the failure is nobody's here to mend.
@@ -112,6 +117,7 @@ impl Failover {
             asked_at: At(0),
             replayed: Vec::new(),
             tried_once_more: false,
+            extra_requests: 0,
             wait: Waiting::NotYet,
             pin_cleared: None,
             over: false,
@@ -167,48 +173,72 @@ impl Failover {
     /// Deals with the account of the current attempt by the rotation table.
     pub fn failed(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterFailure {
         let Some(account) = self.current.clone() else { return AfterFailure::Surface };
-        let verdict = match verdict(failure.kind) {
+        if failure.is_from_upstream() {
+            pool.unexplained_401s.clear();
+        }
+        let action = match action_for(failure.kind) {
             FailureAction::Surface => {
                 self.over = true;
                 return AfterFailure::Surface;
             }
-            FailureAction::ReplayOnce if !self.replayed.contains(&account) => {
+            FailureAction::ReplayOnce if self.may_replay(&account, failure, pool, now) => {
+                self.extra_requests += 1;
                 self.replayed.push(account);
                 return AfterFailure::Replay;
             }
-            FailureAction::ReplayOnce => FailureAction::NeedLogin,
+            FailureAction::ReplayOnce if failure.is_from_upstream() => FailureAction::NeedLogin,
+            // A new token was refused as well, and nothing says that upstream did it.
+            FailureAction::ReplayOnce => {
+                pool.unexplained_401s.record(&account, now);
+                FailureAction::BackOff
+            }
             other => other,
         };
         self.current = None;
-        let until = pool.penalize(&account, verdict, failure, self.demand.model.as_deref(), now);
+        let model = self.demand.model.as_deref();
+        let is_unexplained = failure.kind == FailureKind::Unauthorized && action == FailureAction::BackOff;
+        let trouble = is_unexplained.then(|| failure.as_trouble_on_the_way());
+        let mut until = pool.penalize(&account, action, trouble.as_ref().unwrap_or(failure), model, now);
+        if let (FailureAction::ExcludeModel, Some(model)) = (action, model) {
+            until = pool.shorten_exclusions_by_all(&account, model, now).or(until);
+        }
         self.note(
             &account,
-            match verdict {
+            match action {
                 FailureAction::BackOff => Outcome::Transient,
                 FailureAction::Cool | FailureAction::Pause => Outcome::Cooled,
                 _ => Outcome::Spent,
             },
         );
-        AfterFailure::Moved { until, pin_cleared: verdict.ends_pin() && clear_pin(pool, &account) }
+        AfterFailure::Moved { until, pin_cleared: action.ends_pin() && clear_pin(pool, &account) }
+    }
+
+    /// One replay with a new token for each account, unless 401s come from something in between.
+    fn may_replay(&self, account: &AccountId, failure: &Failure, pool: &Pool, now: At) -> bool {
+        let paused = !failure.is_from_upstream() && pool.unexplained_401s.pauses_refresh(now);
+        !paused && !self.replayed.contains(account) && self.extra_requests < MAX_EXTRA_REQUESTS
     }
 
     /// Output began: whatever happens now, no other account takes over.
     pub fn accepted(&mut self, pool: &mut Pool, now: At) {
         self.over = true;
+        pool.unexplained_401s.clear();
         self.keep_session(pool, now);
     }
 
-    /// A limit that is hit in the middle of an answer cools the account as before output; other failures say nothing
-    /// about the account, which was answering.
+    /// A limit that is hit in the middle of an answer cools the account as before output, and an overloaded upstream backs
+    /// it off; other failures say nothing about the account, which was answering.
     pub fn failed_after_output(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterOutput {
         self.over = true;
-        let verdict = verdict(failure.kind);
-        let cools = matches!(verdict, FailureAction::Cool | FailureAction::Pause | FailureAction::Deactivate);
-        let Some(account) = self.current.take().filter(|_| cools) else {
+        let action = action_for(failure.kind);
+        let is_overloaded = matches!(failure.kind, FailureKind::Overloaded | FailureKind::ServerError);
+        let counts = is_overloaded
+            || matches!(action, FailureAction::Cool | FailureAction::Pause | FailureAction::Deactivate);
+        let Some(account) = self.current.take().filter(|_| counts) else {
             return AfterOutput { until: None, pin_cleared: false };
         };
-        let until = pool.penalize(&account, verdict, failure, self.demand.model.as_deref(), now);
-        AfterOutput { until, pin_cleared: verdict.ends_pin() && clear_pin(pool, &account) }
+        let until = pool.penalize(&account, action, failure, self.demand.model.as_deref(), now);
+        AfterOutput { until, pin_cleared: action.ends_pin() && clear_pin(pool, &account) }
     }
 
     /// The answer came to its end, completed or incomplete.
@@ -221,6 +251,9 @@ impl Failover {
             pool.update(&account, |account| {
                 account.health.succeed(now);
                 account.health.refute(limit.as_deref(), self.asked_at, now);
+                if let Some(model) = &self.demand.model {
+                    account.health.allow_model(model, now);
+                }
                 true
             });
         }
@@ -245,13 +278,16 @@ impl Failover {
         if let Some(fresh) = best(&|outcome| outcome.is_none()) {
             return (self.tried.len() < accounts_allowed(pool)).then_some(fresh);
         }
-        if self.attempts == 0 {
-            // All refused this model before. One of them is asked again, so that upstream says it in its own words.
-            return pool.best_refused(&self.demand, now);
+        // All that are left refused this model before. They are asked one after the other: one of them may have it now, and
+        // else upstream says it in its own words.
+        let refused = pool.best_refused(&self.demand, now, |id| self.outcome(id).is_none());
+        if refused.is_some() && self.tried.len() < accounts_allowed(pool) {
+            return refused;
         }
-        if !self.tried_once_more {
+        if !self.tried_once_more && self.extra_requests < MAX_EXTRA_REQUESTS {
             let again = best(&|outcome| outcome == Some(Outcome::Transient));
             self.tried_once_more = again.is_some();
+            self.extra_requests += u32::from(again.is_some());
             return again;
         }
         None
@@ -322,7 +358,7 @@ impl Failover {
     fn clear_unusable_pin(&mut self, pool: &mut Pool, now: At) {
         let Some(account) = pool.pinned().and_then(|pin| pool.get(pin)) else { return };
         let drained = match why_not(account, pool.need(&self.demand), now) {
-            Some(WhyNotEligible::Cooling { kind, .. }) => verdict(kind).ends_pin(),
+            Some(WhyNotEligible::Cooling { kind, .. }) => action_for(kind).ends_pin(),
             Some(why_not) => why_not.is_lasting(),
             None => false,
         };

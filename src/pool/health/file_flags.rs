@@ -2,8 +2,8 @@
 //! reads and writes, too. What was learned here is better founded, but whoever changes a mark means something by it.
 
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, Health, HealthEvidence, HealthStatus, Pool,
-    Source,
+    Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Health, HealthEvidence, HealthStatus,
+    Pool, Source,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,16 @@ impl FileFlags {
 }
 
 impl HealthEvidence {
+    pub fn of(failure: &Failure, now: At) -> HealthEvidence {
+        HealthEvidence {
+            kind: failure.kind,
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            since: now,
+            source: failure.source,
+        }
+    }
+
     /// Evidence that is nothing but a member of the accounts file.
     pub fn in_file(kind: FailureKind, now: At) -> HealthEvidence {
         let message = "marked in codex-accounts.json".to_owned();

@@ -6,7 +6,7 @@ use crate::pool::{At, Pool};
 pub enum ResetScope {
     /// The pin.
     Manual,
-    /// Cooldowns of every limit, and back-off.
+    /// Cooldowns of every limit, back-off, and models that were refused.
     Quota,
     All,
 }
@@ -28,10 +28,7 @@ impl Pool {
             for account in &mut self.accounts {
                 report.cooldowns_cleared += u32::from(account.health.withdraw(now));
             }
-            self.refresh_glances();
-            if report.cooldowns_cleared > 0 {
-                self.touch();
-            }
+            self.touch();
         }
         report
     }

@@ -11,6 +11,8 @@ use crate::pool::{At, Backoff, Certainty, Cooldown, FailureKind, Source, Usage};
 
 /// A model that was refused is not offered to the account again for this long.
 const MODEL_EXCLUSION: Duration = Duration::from_secs(60 * 60);
+/// As long as that when every account refused it: one of them may get it any time.
+const MODEL_EXCLUSION_BY_ALL: Duration = Duration::from_secs(10 * 60);
 /// A client may send any number of made-up model names; only the last so many are remembered.
 const MAX_MODEL_EXCLUSIONS: usize = 64;
 
@@ -41,6 +43,8 @@ pub struct HealthEvidence {
 pub struct ModelExclusion {
     pub model: String,
     pub until: At,
+    /// When that was found out, or lifted: of two that sidecars know, the later counts.
+    pub since: At,
 }
 
 /// What experience taught about an account: everything that is kept in the state dir and shared between sidecars.
@@ -93,7 +97,7 @@ impl Health {
             self.backoff = other.backoff.clone();
         }
         for theirs in &other.model_exclusions {
-            self.note_exclusion(&theirs.model, theirs.until);
+            self.record_exclusion(theirs.clone());
         }
         match (&mut self.usage, &other.usage) {
             (Some(mine), Some(theirs)) => mine.absorb(theirs),
@@ -108,6 +112,7 @@ impl Health {
     pub(crate) fn clamp_future(&mut self, now: At) {
         for exclusion in &mut self.model_exclusions {
             exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
+            exclusion.since = exclusion.since.not_ahead_of(now);
         }
         if let Some(usage) = &mut self.usage {
             usage.clamp_future(now);
@@ -181,15 +186,43 @@ impl Health {
 
     pub(crate) fn exclude_model(&mut self, model: &str, now: At) -> At {
         self.model_exclusions.retain(|exclusion| exclusion.until > now);
-        let until = now + MODEL_EXCLUSION;
-        self.note_exclusion(model, until);
-        while self.model_exclusions.len() > MAX_MODEL_EXCLUSIONS {
-            let soonest =
-                self.model_exclusions.iter().enumerate().min_by_key(|(_, exclusion)| exclusion.until);
-            let Some((soonest, _)) = soonest else { break };
-            self.model_exclusions.remove(soonest);
+        let exclusion =
+            ModelExclusion { model: model.to_owned(), until: now + MODEL_EXCLUSION, since: self.stamp(now) };
+        let until = exclusion.until;
+        self.record_exclusion(exclusion);
+        if self.model_exclusions.len() > MAX_MODEL_EXCLUSIONS {
+            let first = self.model_exclusions.iter().enumerate().min_by_key(|(_, exclusion)| exclusion.until);
+            if let Some((first, _)) = first {
+                self.model_exclusions.remove(first);
+            }
         }
         until
+    }
+
+    /// Every account refused the model, so it is asked for again sooner. Returns when.
+    pub(crate) fn shorten_exclusion(&mut self, model: &str, now: At) -> Option<At> {
+        let exclusion = self.model_exclusions.iter_mut().find(|exclusion| exclusion.model == model)?;
+        exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION_BY_ALL);
+        exclusion.since = exclusion.since.max(now);
+        Some(exclusion.until)
+    }
+
+    /// The account served this model.
+    pub(crate) fn allow_model(&mut self, model: &str, now: At) {
+        self.lift_exclusions(now, |exclusion| exclusion.model == model);
+    }
+
+    /// A changed plan may have other models.
+    pub(crate) fn allow_all_models(&mut self, now: At) {
+        self.lift_exclusions(now, |_| true);
+    }
+
+    /// What is lifted stays as an exclusion that has ended, so that it outweighs what other sidecars remember.
+    fn lift_exclusions(&mut self, now: At, is_lifted: impl Fn(&ModelExclusion) -> bool) {
+        for exclusion in self.model_exclusions.iter_mut().filter(|exclusion| is_lifted(exclusion)) {
+            exclusion.until = exclusion.until.min(now);
+            exclusion.since = exclusion.since.max(now);
+        }
     }
 
     pub(crate) fn needs_login(&mut self, mark: HealthEvidence) {
@@ -232,7 +265,7 @@ impl Health {
         }
     }
 
-    /// The user takes back every cooldown and back-off. Says whether any was running.
+    /// The user withdraws every cooldown, back-off and refused model. Returns whether a cooldown or back-off was running.
     pub(crate) fn withdraw(&mut self, now: At) -> bool {
         let running = self.cooldown_of(None, now).is_some()
             || self.limit_cooldowns.iter().any(|(_, cooldown)| cooldown.until > now)
@@ -241,6 +274,7 @@ impl Health {
             self.cooldown.as_ref().map(|cooldown| cooldown.why.since),
             self.limit_cooldowns.iter().map(|(_, cooldown)| cooldown.why.since).max(),
             self.backoff.as_ref().map(|backoff| backoff.why.since),
+            self.model_exclusions.iter().map(|exclusion| exclusion.since).max(),
         ];
         // Evidence may bear a later time than `now` when the clock was set back; it goes all the same.
         self.withdrawn_at =
@@ -261,6 +295,7 @@ impl Health {
             self.backoff = None;
         }
         let withdrawn_at = self.withdrawn_at;
+        self.model_exclusions.retain(|exclusion| Some(exclusion.since) > withdrawn_at);
         self.limit_cooldowns.retain(|(_, cooldown)| Some(cooldown.why.since) > withdrawn_at);
         if self.standing.mark().is_some_and(|mark| Some(mark.since) <= self.reinstated_at) {
             self.standing = HealthStatus::Good;
@@ -282,10 +317,15 @@ impl Health {
         self.limit_cooldowns.binary_search_by(|(id, _)| id.as_str().cmp(limit_id))
     }
 
-    fn note_exclusion(&mut self, model: &str, until: At) {
-        match self.model_exclusions.binary_search_by(|exclusion| exclusion.model.as_str().cmp(model)) {
-            Ok(i) => self.model_exclusions[i].until = self.model_exclusions[i].until.max(until),
-            Err(i) => self.model_exclusions.insert(i, ModelExclusion { model: model.to_owned(), until }),
+    fn record_exclusion(&mut self, new: ModelExclusion) {
+        match self.model_exclusions.binary_search_by(|exclusion| exclusion.model.cmp(&new.model)) {
+            Ok(i) => {
+                let held = &mut self.model_exclusions[i];
+                if (new.since, new.until) > (held.since, held.until) {
+                    *held = new;
+                }
+            }
+            Err(i) => self.model_exclusions.insert(i, new),
         }
     }
 }

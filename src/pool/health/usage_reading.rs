@@ -4,8 +4,8 @@
 use super::cooldown::Correction;
 use crate::pool::usage::latest_exhausted_reset;
 use crate::pool::{
-    AccountId, At, Certainty, Cooldown, Credits, FailureKind, Pool, Source, Usage, UsageReading, UsageSource,
-    Window,
+    AccountId, AdditionalLimit, At, Certainty, Cooldown, Credits, FailureKind, Pool, Source, SpendControl,
+    Usage, UsageReading, UsageSource, Window,
 };
 
 /// What became of a reading, the least first: of several effects the greatest is told.
@@ -40,16 +40,17 @@ impl Pool {
             }
             effect = UsageEffect::Stored;
             if let Some(cooldown) = &mut health.cooldown {
-                effect = effect.max(correct(cooldown, &reading.windows, &reading, now));
+                effect = effect.max(correct(cooldown, None, &reading, now));
             }
             for limit in &reading.limits {
                 let held = health.limit_cooldowns.iter_mut().find(|(id, _)| *id == limit.limit_id);
                 if let Some((_, cooldown)) = held {
-                    effect = effect.max(correct(cooldown, &limit.windows, &reading, now));
+                    effect = effect.max(correct(cooldown, Some(limit), &reading, now));
                 }
             }
-            if reading.plan.is_some() {
+            if reading.plan.is_some() && account.plan != reading.plan {
                 account.plan.clone_from(&reading.plan);
+                health.allow_all_models(now);
             }
             match &mut health.usage {
                 Some(known) => known.update(reading),
@@ -61,12 +62,28 @@ impl Pool {
     }
 }
 
-fn correct(cooldown: &mut Cooldown, windows: &[Window], reading: &UsageReading, now: At) -> UsageEffect {
+/// `limit` is none for the main one.
+fn correct(
+    cooldown: &mut Cooldown,
+    limit: Option<&AdditionalLimit>,
+    reading: &UsageReading,
+    now: At,
+) -> UsageEffect {
     let from_windows = matches!(cooldown.why.kind, FailureKind::UsageLimit | FailureKind::Credits);
     if cooldown.until <= now || cooldown.certainty == Certainty::Directive || !from_windows {
         return UsageEffect::Stored;
     }
-    let below_limit = !windows.is_empty() && !windows.iter().any(|window| window.is_exhausted(now));
+    let windows: Vec<Window> = match limit {
+        Some(limit) => limit.windows.clone(),
+        None => {
+            let cap = reading.spend.as_ref().and_then(SpendControl::window);
+            reading.windows.iter().copied().chain(cap).collect()
+        }
+    };
+    // Upstream may refuse at 98 %.
+    let refuses = limit.map_or(reading.reached.is_some(), |limit| limit.refuses);
+    let below_limit =
+        !refuses && !windows.is_empty() && !windows.iter().any(|window| window.is_exhausted(now));
     // Without credits, unused windows prove nothing: a plan that does not include usage has those too.
     let paid = |credits: &Credits| credits.has_credits || credits.unlimited;
     let able = cooldown.why.kind != FailureKind::Credits || reading.credits.as_ref().is_some_and(paid);
@@ -90,9 +107,7 @@ fn correct(cooldown: &mut Cooldown, windows: &[Window], reading: &UsageReading, 
 mod tests {
     use super::*;
     use crate::pool::testing::{failure, id, limited, pool_of, reading, window};
-    use crate::pool::{
-        AdditionalLimit, Demand, FIVE_HOURS, Failover, Failure, ResetReport, ResetScope, WEEK,
-    };
+    use crate::pool::{Demand, FIVE_HOURS, Failover, Failure, ResetReport, ResetScope, WEEK};
 
     const NOW: At = At(1_000_000_000);
 
@@ -170,6 +185,7 @@ mod tests {
             limit_id: "codex_bengalfox".into(),
             name: None,
             windows: vec![window(FIVE_HOURS, 0.0, None)],
+            refuses: false,
         }];
         assert_eq!(pool.apply_usage(&id("a"), own, in_secs(61)), UsageEffect::CooldownEnded);
         assert_eq!(held(&pool), None);

@@ -52,12 +52,16 @@ fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool,
         let available: Vec<usize> = (0..4).filter(|&who| model.available(who, with_model)).collect();
         let fresh: Vec<usize> = available.iter().copied().filter(|who| !tried.contains(who)).collect();
         let again: Vec<usize> = available.iter().copied().filter(|who| transient.contains(who)).collect();
-        let refused: Vec<usize> = (0..4).filter(|&who| model.available(who, false)).collect();
+        let refused: Vec<usize> = (0..4)
+            .filter(|&who| with_model && model.available(who, false) && !tried.contains(&who))
+            .collect();
         let next = failover.next(pool, now);
         let expected = if !fresh.is_empty() {
             let allowed = usize::try_from(model.settings.max_attempts).expect("small");
             model.pick(fresh, session).filter(|_| tried.len() < allowed)
-        } else if step == 0 {
+        } else if !refused.is_empty()
+            && tried.len() < usize::try_from(model.settings.max_attempts).expect("small")
+        {
             model.pick(refused, session)
         } else if !tried_again && !again.is_empty() {
             tried_again = true;
@@ -115,6 +119,9 @@ fn model_and_pool(
         Outcome::Success => {
             failover.accepted(pool, now);
             failover.succeeded(pool, now);
+            if with_model {
+                model.accounts[who].refused_model_until = 0;
+            }
         }
         other => {
             failover.failed(pool, &as_failure(other, model.now), now);
@@ -173,7 +180,7 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
             pool.reset(ResetScope::All, now);
             model.pin = None;
             for account in &mut model.accounts {
-                (account.cooling, account.backoff) = (None, None);
+                (account.cooling, account.backoff, account.refused_model_until) = (None, None, 0);
             }
             // The pool dates what it learns in the same instant after it, and the naive one knows no such order.
             model.now += 1;

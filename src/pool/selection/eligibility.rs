@@ -50,6 +50,13 @@ pub(crate) struct Need<'a> {
     pub limit: Option<&'a str>,
 }
 
+impl<'a> Need<'a> {
+    /// The limit of its own that the model has for this account: found out by a refusal, or listed by its name.
+    pub(crate) fn limit_of(self, account: &'a Account) -> Option<&'a str> {
+        self.limit.or_else(|| account.health.usage.as_ref()?.limit_named(self.model?))
+    }
+}
+
 impl Pool {
     pub(crate) fn need<'a>(&'a self, demand: &'a Demand) -> Need<'a> {
         let model = demand.model.as_deref();
@@ -88,13 +95,22 @@ pub(crate) fn lasting(account: &Account) -> Option<WhyNotEligible> {
 }
 
 fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
-    // A model with a limit of its own is not held up by the main one, unless upstream ordered the account to wait.
+    // A model with a limit of its own is not held up by the main one, unless upstream ordered the account to wait. A limit
+    // that is only listed must be known to be free.
+    let own = need.limit_of(account);
+    let is_free = |limit: &str| {
+        let usage = account.health.usage.as_ref();
+        usage.is_some_and(|usage| {
+            usage.all_windows(Some(limit)).next().is_some() && !usage.is_used_up(Some(limit), now)
+        })
+    };
+    let has_own = need.limit.is_some() || own.is_some_and(is_free);
     let main = account.health.cooldown_of(None, now);
-    let main = main.filter(|cooldown| need.limit.is_none() || cooldown.certainty == Certainty::Directive);
+    let main = main.filter(|cooldown| !has_own || cooldown.certainty == Certainty::Directive);
     let main =
         main.map(|cooldown| WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind });
     main.or_else(|| {
-        let own = account.health.cooldown_of(Some(need.limit?), now)?;
+        let own = account.health.cooldown_of(Some(own?), now)?;
         Some(WhyNotEligible::ModelLimit { until: own.until })
     })
 }

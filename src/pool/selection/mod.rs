@@ -3,7 +3,7 @@
 pub(crate) mod affinity;
 pub(crate) mod availability;
 pub(crate) mod eligibility;
-pub(crate) mod glance;
+pub(crate) mod preference;
 pub(crate) mod ranking;
 pub(crate) mod reason;
 pub(crate) mod select;

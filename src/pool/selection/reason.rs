@@ -11,6 +11,8 @@ pub enum Reason {
     Named,
     Pinned,
     Session,
+    /// Its token has expired and could not be refreshed.
+    NoToken,
     BackingOff {
         until: At,
     },
@@ -42,6 +44,7 @@ impl Reason {
             Reason::Named => "asked for by name".to_owned(),
             Reason::Pinned => "pinned".to_owned(),
             Reason::Session => "served this session last".to_owned(),
+            Reason::NoToken => "its token has expired and cannot be refreshed just now".to_owned(),
             Reason::BackingOff { until } => format!("failed lately, ranked last for another {}", left(until)),
             Reason::InReserve => "below the reserve, and nothing else is left".to_owned(),
             Reason::Exhausted => "used up by the last reading".to_owned(),
@@ -116,6 +119,7 @@ mod tests {
             (Reason::Pinned, "pinned"),
             (Reason::Session, "served this session last"),
             (Reason::BackingOff { until: At(now.0 + 30_000) }, "failed lately, ranked last for another <1m"),
+            (Reason::NoToken, "its token has expired and cannot be refreshed just now"),
             (Reason::InReserve, "below the reserve, and nothing else is left"),
             (Reason::Exhausted, "used up by the last reading"),
             (Reason::Untouched, "nothing of it is used"),

@@ -131,7 +131,6 @@ impl Pool {
                 let (health, disabled) = (self.accounts[from].health.clone(), self.accounts[from].disabled);
                 self.accounts[to].health.absorb(&health);
                 self.accounts[to].disabled |= disabled;
-                self.refresh_glance(to);
             }
             None => {
                 self.accounts[from].id = kept.clone();

@@ -120,8 +120,19 @@ pub(crate) fn may_be_one(a: &Identity, b: &Identity) -> bool {
 
 /// Returns the id and the label that gave way.
 pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
-    let Account { id, identity, label, email, plan, credential, linked, disabled, refresh_uncertain, health } =
-        other;
+    let Account {
+        id,
+        identity,
+        label,
+        email,
+        plan,
+        credential,
+        linked,
+        disabled,
+        refresh_uncertain,
+        refresh_failed,
+        health,
+    } = other;
     let (mut gone_id, mut gone_label) = (id, label);
     if more_known(&identity, &survivor.identity) {
         std::mem::swap(&mut survivor.id, &mut gone_id);
@@ -133,6 +144,7 @@ pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, Str
     if credential.expires_at > survivor.credential.expires_at {
         survivor.credential = credential;
         survivor.refresh_uncertain = refresh_uncertain;
+        survivor.refresh_failed = refresh_failed;
         survivor.plan = plan.or(survivor.plan.take());
     } else {
         survivor.plan = survivor.plan.take().or(plan);

@@ -72,7 +72,6 @@ impl Pool {
         account.refresh_uncertain = None;
         account.health.reinstate();
         if old_id == id {
-            self.refresh_glance(index);
         } else {
             self.affinity.follow(&old_id, &id);
             if self.pin.as_ref() == Some(&old_id) {

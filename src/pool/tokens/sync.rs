@@ -94,7 +94,6 @@ impl Pool {
             self.pin = Some(fold.kept.clone());
         }
         self.affinity.follow(&fold.gone, &fold.kept);
-        self.refresh_glance(index);
     }
 }
 

@@ -92,7 +92,7 @@ impl Sidecar {
         for (id, account) in &saved.accounts {
             pool.absorb(id, &account.health, now);
             if account.plan.is_some() {
-                pool.set_plan(id, account.plan.clone());
+                pool.set_plan(id, account.plan.clone(), now);
             }
         }
         self.persist.choices().take_later(&saved, &mut pool, read);

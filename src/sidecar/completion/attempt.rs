@@ -91,6 +91,11 @@ impl Completion {
                 account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,
                 ?after, "attempt failed"
             );
+            let backed_off = matches!(after, AfterFailure::Moved { until: Some(_), .. });
+            let failure = match failure.kind {
+                FailureKind::Unauthorized if backed_off => failure.as_trouble_on_the_way(),
+                _ => failure,
+            };
             let failed_attempt = FailedAttempt { account: account.clone(), failure, body };
             match (after, refused) {
                 (AfterFailure::Replay, Some(refused)) => need = Need::NewerThan(refused),
@@ -113,7 +118,9 @@ impl Completion {
         }
         tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
             let why = "a new token is long in coming; another account answers meanwhile";
-            Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
+            let failure = Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why);
+            self.sidecar.refresh_failed(account, &failure);
+            Err(failure)
         })
     }
 
@@ -150,7 +157,7 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: PreambleBuffer::default(),
+                    hold_back: PreambleBuffer::new(self.request.json_len()),
                     held: Vec::new(),
                     requested_at,
                 };
@@ -192,7 +199,10 @@ impl Completion {
                     self.forward(sink, &mut answering, &event).await?;
                     continue;
                 }
-                EventMeaning::Failed(failure) => {
+                EventMeaning::Failed { failure, usage } => {
+                    if let Some(reading) = usage {
+                        self.sidecar.apply_usage(answering.account, reading);
+                    }
                     if self.first_event.is_some() {
                         self.forward(sink, &mut answering, &event).await?;
                     }

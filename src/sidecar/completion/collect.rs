@@ -31,7 +31,7 @@ pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Re
         RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
     })?;
     Ok(Collected {
-        response: terminal.response,
+        response: collector.output.fill(terminal.response),
         account: end.account,
         attempts: end.attempts,
         usage: end.usage,

@@ -21,6 +21,22 @@ pub(crate) struct AnswerBody {
     pub(crate) truncated: bool,
 }
 
+impl FailedAttempt {
+    /// What a person can do about it, when that is not for upstream to say.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self.failure.kind {
+            FailureKind::Challenge => Some(
+                "something between this machine and upstream answered: check the proxy, log in to the network, or open \
+                 upstream's address in a browser",
+            ),
+            FailureKind::Network if self.failure.status == Some(401) => {
+                Some("a proxy may strip the Authorization header: check the proxy settings of this machine")
+            }
+            _ => None,
+        }
+    }
+}
+
 impl AnswerBody {
     pub(crate) fn of_event(event: &Event) -> Self {
         let mut text = String::from_utf8_lossy(event.json()).into_owned();

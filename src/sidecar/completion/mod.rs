@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod collect;
+pub(crate) mod collected_output;
 pub(crate) mod failed_attempt;
 pub(crate) mod recorder;
 pub(crate) mod request;

@@ -12,7 +12,9 @@ use crate::pool::{Demand, Failover};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::upstream::{self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_key};
+use crate::upstream::{
+    self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_in_headers, session_key,
+};
 
 /// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -34,7 +36,8 @@ pub(crate) struct PreparedCompletion {
 impl PreparedCompletion {
     pub(crate) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
         let placed = Instant::now();
-        let body = upstream::prepare(&params.request, params.session_id.as_deref())
+        let session_id = params.session_id.as_deref().filter(|session| !session.is_empty());
+        let body = upstream::prepare(&params.request, session_id)
             .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.to_string()))?;
         let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
         let client = sidecar.session.client();
@@ -44,18 +47,15 @@ impl PreparedCompletion {
             version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
         };
         let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
-        let headers =
-            upstream::request_headers(originator, params.session_id.as_deref(), own).map_err(|refusal| {
-                let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
-                RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
-            })?;
+        // The client's own key of its prompt cache, or of its thread, names the session as well.
+        let session = session_id.or(body.cache_key.as_deref()).or_else(|| session_in_headers(own.clone()));
+        let headers = upstream::request_headers(originator, session, own).map_err(|refusal| {
+            let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
+            RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
+        })?;
         Ok(PreparedCompletion {
             sidecar: sidecar.clone(),
-            demand: Demand {
-                account,
-                session: params.session_id.as_deref().map(session_key),
-                model: Some(body.model.clone()),
-            },
+            demand: Demand { account, session: session.map(session_key), model: Some(body.model.clone()) },
             body,
             headers,
             idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),

@@ -231,6 +231,7 @@ impl Completion {
         failed.account = Some(failed_attempt.account.to_string());
         failed.status = failed_attempt.failure.status;
         failed.code = failed_attempt.failure.code.clone();
+        failed.hint = failed_attempt.hint().map(str::to_owned);
         if let Some(body) = &failed_attempt.body {
             let redact = if body.truncated { redact::redact_cut } else { redact::redact };
             failed.body = Some(redact(&pool, &body.text).into_owned());

@@ -5,6 +5,7 @@ use jsonrpsee::{SubscriptionMessage, SubscriptionSink};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::collected_output::CollectedOutput;
 use crate::protocol::{Failed, Notice, Outcome};
 use crate::rpc::{Block, Outbox};
 use crate::upstream::Event;
@@ -33,6 +34,7 @@ pub(crate) struct Disconnected;
 #[derive(Default)]
 pub(crate) struct Collector {
     pub(crate) last_event: Option<Event>,
+    pub(crate) output: CollectedOutput,
     pub(crate) ended: Option<Result<CollectedEnd, Failed>>,
 }
 
@@ -70,7 +72,8 @@ impl CompletionSink {
                 if stream.block.is_full() { stream.flush().await } else { Ok(()) }
             }
             CompletionSink::Collect(collector) => {
-                // Only the terminal event matters; the one before it is simply replaced.
+                collector.output.add(event);
+                // Only the terminal event matters; the one before it is replaced.
                 collector.last_event = Some(event.clone());
                 Ok(())
             }

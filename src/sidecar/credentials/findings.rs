@@ -1,4 +1,4 @@
-//! What refreshing found out about an account, told to the pool and to clients: needs login, deactivated, in refresh_uncertain, paused.
+//! What refreshing found out about an account, for the pool and for clients: needs login, deactivated, in doubt, paused.
 //! Sends nothing itself.
 
 use crate::auth;
@@ -51,13 +51,7 @@ impl Sidecar {
 
     /// Only a login helps, or not even that.
     pub(crate) fn mark_unusable(&self, account: &Account, failure: &Failure) {
-        let mark = HealthEvidence {
-            kind: failure.kind,
-            code: failure.code.clone(),
-            message: failure.message.clone(),
-            since: clock::now(),
-            source: failure.source,
-        };
+        let mark = HealthEvidence::of(failure, clock::now());
         if failure.kind == FailureKind::Deactivated {
             self.pool().mark_deactivated(&account.id, mark);
         } else {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::single_flight::SingleFlight;
-use crate::pool::{AccountId, Credential, Failure, FailureKind, RefreshMode, Source};
+use crate::clock;
+use crate::pool::{AccountId, Credential, Failure, FailureKind, HealthEvidence, RefreshMode, Source};
+use crate::protocol::ChangeReason;
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -61,13 +63,26 @@ impl Sidecar {
     ) -> Result<Credential, Failure> {
         let start = || {
             let (sidecar, id, seen) = (self.clone(), id.clone(), seen.clone());
-            async move { sidecar.exchange(&id, &seen, urge).await }
+            async move {
+                let refreshed = sidecar.exchange(&id, &seen, urge).await;
+                if let Err(failure) = &refreshed {
+                    sidecar.refresh_failed(&id, failure);
+                }
+                refreshed
+            }
         };
         let landed = self.refreshes.flights.join((id.clone(), urge), start).await;
         landed.unwrap_or_else(|| {
             let why = "refreshing was interrupted";
             Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
         })
+    }
+
+    /// Ranks the account behind others while its token has expired and this stands.
+    pub(crate) fn refresh_failed(&self, id: &AccountId, failure: &Failure) {
+        let now = clock::now();
+        self.pool().set_refresh_failed(id, HealthEvidence::of(failure, now));
+        self.changed(ChangeReason::Health);
     }
 
     /// Runs work on the accounts file off the runtime's thread, one at a time: what it tells the pool is not undone by

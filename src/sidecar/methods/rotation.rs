@@ -10,7 +10,7 @@ use crate::sidecar::{Sidecar, view};
 use crate::upstream::session_key;
 
 pub(crate) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
-    let session = params.session_id.as_deref().map(session_key);
+    let session = params.session_id.as_deref().filter(|session| !session.is_empty()).map(session_key);
     let demand = Demand { session, model: params.model, account: None };
     Ok(view::rotation(&sidecar.pool(), &demand, clock::now()))
 }

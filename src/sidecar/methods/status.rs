@@ -38,7 +38,12 @@ impl StatusNotifier {
 pub(crate) fn show(sidecar: &Arc<Sidecar>, params: StatusParams) -> Result<Status, RpcError> {
     let now = clock::now();
     sidecar.usage_polls.attended(now);
-    let session = params.session_id.as_deref().map(session_key).or_else(|| sidecar.shown.session());
+    let session = params
+        .session_id
+        .as_deref()
+        .filter(|session| !session.is_empty())
+        .map(session_key)
+        .or_else(|| sidecar.shown.session());
     Ok(view::status(&sidecar.footer(session.as_deref(), now), now))
 }
 

@@ -8,6 +8,7 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
         "usage_limit_reached"
         | "usage_limit_exceeded"
         | "rate_limit_reached"
+        | "organization_usage_limit_exceeded"
         | "workspace_owner_usage_limit_reached"
         | "workspace_member_usage_limit_reached" => UsageLimit,
 
@@ -47,6 +48,7 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
         | "overloaded_error"
         | "engine_overloaded"
         | "slow_down"
+        | "policy_capacity_unavailable"
         | "flex_unavailable" => Overloaded,
 
         "model_not_found" | "model_not_supported" | "unsupported_model" | "model_not_available" => {
@@ -72,6 +74,18 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
 
         _ => return None,
     })
+}
+
+/// Limits of the organization or project: every account of the same workspace is refused by the same counter
+/// (schema/upstream.md, error codes).
+pub(super) fn is_of_workspace(code: &str) -> bool {
+    matches!(
+        code,
+        "organization_usage_limit_exceeded"
+            | "organization_spend_limit_exceeded"
+            | "project_spend_limit_exceeded"
+            | "insufficient_quota"
+    )
 }
 
 /// General types, consulted when an event has neither a known code nor a status nor a telling message.

@@ -1,12 +1,10 @@
 //! Collects what an answer or an event says about its failure, wherever it says it.
 
-use std::time::Duration;
-
 use base64::Engine;
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::pool::At;
+use crate::pool::{At, Speaker};
 use crate::upstream::lenient::{self, Lenient};
 
 #[derive(Debug, Default)]
@@ -15,8 +13,10 @@ pub(super) struct Evidence {
     /// Codes and types, lower-case, the most specific first.
     pub(super) codes: Vec<String>,
     pub(super) message: Option<String>,
-    /// `param` is `model`.
-    pub(super) names_model_param: bool,
+    /// A member named `code` or `type` of a JSON body, or of an event, gave a code.
+    pub(super) has_code_in_body: bool,
+    /// The parameter that is at fault.
+    pub(super) param: Option<String>,
     /// Unix time in seconds.
     resets_at: Option<f64>,
     resets_in_seconds: Option<f64>,
@@ -50,15 +50,22 @@ impl Evidence {
         evidence
     }
 
+    pub(super) fn speaker(&self) -> Speaker {
+        if self.has_code_in_body { Speaker::Upstream } else { Speaker::Unknown }
+    }
+
+    /// Whether a code says more than that something is wrong with the request.
+    pub(super) fn has_own_code(&self) -> bool {
+        self.codes.iter().any(|code| !matches!(code.as_str(), "invalid_request_error" | "bad_request"))
+    }
+
     pub(super) fn quotes_reset(&self) -> bool {
         self.resets_at.is_some() || self.resets_in_seconds.is_some()
     }
 
     pub(super) fn resets_at(&self, now: At) -> Option<At> {
-        self.resets_at.and_then(lenient::at_from_unix).or_else(|| {
-            let seconds = self.resets_in_seconds.filter(|seconds| *seconds >= 0.0)?;
-            Some(now + Duration::try_from_secs_f64(seconds).ok()?)
-        })
+        let after = self.resets_in_seconds.and_then(|seconds| lenient::at_after(seconds, now));
+        lenient::later_credible([self.resets_at.and_then(lenient::at_from_unix), after], now)
     }
 
     /// An answer's body: `{"error": …}`, `{"detail": …}`, or the members themselves.
@@ -85,6 +92,7 @@ impl Evidence {
     fn add_members(&mut self, object: &Value, codes: &[&str]) {
         for name in codes {
             if let Some(code) = object.text(name) {
+                self.has_code_in_body |= is_code(code);
                 self.add_code(code);
             }
         }
@@ -92,7 +100,9 @@ impl Evidence {
             let message = ["message", "error_description"].into_iter().find_map(|name| object.text(name));
             self.message = message.map(str::to_owned);
         }
-        self.names_model_param |= object.text("param") == Some("model");
+        if self.param.is_none() {
+            self.param = object.text("param").map(str::to_owned);
+        }
         self.resets_at = self.resets_at.or_else(|| object.number("resets_at"));
         self.resets_in_seconds = self.resets_in_seconds.or_else(|| object.number("resets_in_seconds"));
     }

@@ -91,7 +91,15 @@ fn answers_by_status_and_code() {
     check(503, &error("slow_down"), Overloaded);
     check(529, "", Overloaded);
     check(500, &error("usage_limit_reached"), UsageLimit);
-    check(302, "", UpstreamProtocol);
+    check(302, "", Challenge);
+    check(400, r#"{"detail":"Selected model is at capacity. Please try a different model."}"#, Overloaded);
+    check(400, r#"{"error":{"message":"We are at capacity","type":"invalid_request_error"}}"#, Overloaded);
+    check(422, "The server is overloaded", Overloaded);
+    check(400, r#"{"error":{"message":"x is at capacity","param":"x"}}"#, RequestRejected);
+    check(400, r#"{"error":{"message":"at capacity","code":"invalid_value"}}"#, RequestRejected);
+    check(200, r#"{"detail":"Unauthorized"}"#, UpstreamProtocol);
+    check(200, "{}", UpstreamProtocol);
+    check(200, &error("usage_limit_reached"), UsageLimit);
     check(418, "", RequestRejected);
 }
 
@@ -110,14 +118,23 @@ fn pages_are_not_upstreams_words() {
     check(502, &[("content-type", "text/html")], "<html>502 Bad Gateway</html>", ServerError);
     check(503, &[], "<html>usage limit</html>", Overloaded);
     check(401, &[], "<html></html>", Unauthorized);
-    check(404, &[], "<html></html>", RequestRejected);
-    check(200, &[], "<html>Log in to the hotel</html>", UpstreamProtocol);
+    check(404, &[], "<html></html>", Challenge);
+    check(200, &[], "<html>Log in to the hotel</html>", Challenge);
+    check(403, &[], "error code: 1020", Challenge);
+    check(302, &[("location", "https://portal.example/x?token=y")], "", Challenge);
     check(429, &[("content-type", "text/html")], &error("usage_limit_reached"), UsageLimit);
     assert_eq!(
         answer(403, &[], challenge).message,
-        "a challenge page stands in front of upstream (HTTP 403)"
+        "a challenge or block of Cloudflare stands in front of upstream (HTTP 403)"
     );
-    assert_eq!(answer(502, &[], "<html>secret page</html>").message, "HTTP 502");
+    assert_eq!(
+        answer(502, &[], "<html>secret page</html>").message,
+        "a web page came in place of upstream's answer (HTTP 502)"
+    );
+    assert_eq!(
+        answer(302, &[("location", "https://portal.example/x?token=y")], "").message,
+        "the request was redirected to portal.example (HTTP 302)"
+    );
 }
 
 #[test]
@@ -252,7 +269,7 @@ fn every_recorded_refusal_is_understood() {
     check(&file("http_402_deactivated_workspace"), Deactivated, Some("deactivated_workspace"));
     check(&file("http_403_region"), RequestRejected, Some("unsupported_country_region_territory"));
     let failure = check(&file("http_429_body_free_plan"), UsageLimit, Some("usage_limit_reached"));
-    assert_eq!(failure.resets_at, Some(At::from_secs(1775317531)));
+    assert_eq!(failure.resets_at, Some(At::from_secs(1775602705)));
     assert_eq!(failure.message, "The usage limit has been reached");
 
     let headers =
@@ -268,6 +285,7 @@ fn every_recorded_refusal_is_understood() {
             status: Some(429),
             code: Some("usage_limit_reached".into()),
             resets_at: Some(At::from_secs(1777936568)),
+            speaker: Speaker::Upstream,
             ..Failure::new(UsageLimit, Source::StreamEvent, "The usage limit has been reached")
         }
     );

@@ -13,6 +13,8 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
         Some(Deactivated)
     } else if says(&["context window", "context length", "maximum context"]) {
         Some(ContextLengthExceeded)
+    } else if says(&["overloaded", "at capacity", "over capacity", "no capacity", "capacity constraints"]) {
+        Some(Overloaded)
     } else if !about_parameter && refuses_model(&text) {
         Some(ModelUnsupported)
     } else if says(&["usage limit", "limit has been reached", "limit reached", "hit your limit"])
@@ -23,8 +25,6 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
         Some(Credits)
     } else if says(&["rate limit", "too many requests", "try again in"]) {
         Some(RateLimit)
-    } else if says(&["overloaded", "at capacity"]) {
-        Some(Overloaded)
     } else {
         None
     }

@@ -103,6 +103,7 @@ fn header_families_of_other_limits_are_kept_apart() {
             limit_id: "codex_bengalfox".into(),
             name: Some("GPT-5.3-Codex-Spark".into()),
             windows: vec![window(300, 100.0, None)],
+            refuses: false,
         }]
     );
 }
@@ -156,9 +157,17 @@ fn the_usage_body_is_read_by_window_length() {
         json!({"rate_limit":{"primary_window":slot(json!("40"), json!(2592000.0), Value::Null),"secondary_window":null}}),
         &[window(43200, 40.0, None)],
     );
+    for (seconds, minutes) in
+        [(17_940, 300), (18_540, 300), (17_400, 290), (604_740, 10_080), (620_000, 10_080), (86_400, 1440)]
+    {
+        check(
+            json!({"rate_limit":{"primary_window":slot(json!(1), json!(seconds), Value::Null)}}),
+            &[window(minutes, 1.0, None)],
+        );
+    }
     check(
         json!({"rate_limit":{"primary_window":{"used_percent":1,"limit_window_seconds":18001,"reset_after_seconds":10}}}),
-        &[window(301, 1.0, Some(1773000010))],
+        &[window(300, 1.0, Some(1773000010))],
     );
     check(
         json!({"rate_limit":{"primary_window":slot(json!(1), json!(18000), Value::Null),
@@ -212,6 +221,7 @@ fn the_recorded_usage_body_has_a_limit_of_its_own() {
             limit_id: "codex_other".into(),
             name: Some("codex_other".into()),
             windows: vec![window(300, 70.0, Some(1741500000))],
+            refuses: false,
         }]
     );
     assert_eq!(reading.plan.as_deref(), Some("plus"));

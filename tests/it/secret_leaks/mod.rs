@@ -142,10 +142,10 @@ fn a_token_is_not_seen_in_part_where_a_long_answer_is_cut() {
     let file: Value = serde_json::from_str(&file).expect("it parses");
     let token = file["accounts"][0]["accessToken"].as_str().expect("text");
     // 64 KiB end within the token.
-    let error = json!({"code": "invalid_prompt", "message": format!("{} {token}", "x".repeat(65_400))});
+    let error = json!({"code": "invalid_prompt", "message": format!("{} {token} {}", "x".repeat(65_400), "y".repeat(5_000))});
     let mut peer = env.raw_client();
     for (status, body) in
-        [(400, json!({ "error": error })), (200, json!({ "status": "failed", "error": error }))]
+        [(400, json!({ "error": error })), (200, json!({ "id": "r", "status": "failed", "error": error }))]
     {
         let answer = Answer::json(status, body);
         env.sim().add_rule(Rule::next(1, Behaviour::Answer(answer)).of("ada").on(Route::Responses));

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::pool::testing::{account, credential, failure, id, limited, pool_of, reading, window};
-use crate::pool::{FailureKind, RotationSettings, State, WEEK};
+use crate::pool::{
+    Credential, FailureKind, HealthEvidence, Reason, ResetScope, RotationSettings, Speaker, State, WEEK,
+};
 
 const NOW: At = At(1_000_000_000);
 
@@ -81,7 +83,7 @@ fn the_table() {
 fn a_401_is_replayed_once_and_then_needs_a_login() {
     let mut pool = pool_of(&["a", "b"]);
     let mut failover = Failover::new(Demand::default());
-    let refused = failure(FailureKind::Unauthorized);
+    let refused = Failure { speaker: Speaker::Upstream, ..failure(FailureKind::Unauthorized) };
     assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
     assert_eq!(failover.failed(&mut pool, &refused, NOW), AfterFailure::Replay);
     assert_eq!(failover.attempts(), 1);
@@ -95,6 +97,76 @@ fn a_401_is_replayed_once_and_then_needs_a_login() {
 
     pool.set_credential(&id("a"), credential("a", 2));
     assert_eq!(pool.get(&id("a")).map(|a| a.state(NOW)), Some(State::Ready));
+}
+
+#[test]
+fn a_401_without_a_code_costs_no_login_and_pauses_refreshes() {
+    let mut pool = pool_of(&["a", "b", "c"]);
+    let refused = failure(FailureKind::Unauthorized);
+    let mut failover = Failover::new(Demand::default());
+    for (name, replayed) in [("a", true), ("b", true), ("c", false)] {
+        let Next::Attempt { account, .. } = failover.next(&mut pool, NOW) else { panic!("an attempt") };
+        assert_eq!(account, id(name));
+        let mut after = failover.failed(&mut pool, &refused, NOW);
+        if replayed {
+            assert_eq!(after, AfterFailure::Replay, "{name}");
+            after = failover.failed(&mut pool, &refused, NOW);
+        }
+        assert_eq!(after, moved(Some(30)), "{name}");
+        assert_eq!(pool.get(&account).map(|account| account.state(NOW)), Some(State::Ready));
+    }
+    // Upstream's own answer ends the pause.
+    let mut failover = Failover::new(Demand::default());
+    failover.next(&mut pool, NOW);
+    failover.failed(
+        &mut pool,
+        &Failure { speaker: Speaker::Upstream, ..failure(FailureKind::Overloaded) },
+        NOW,
+    );
+    let mut failover = named("a");
+    failover.next(&mut pool, NOW);
+    assert_eq!(failover.failed(&mut pool, &refused, NOW), AfterFailure::Replay);
+}
+
+#[test]
+fn a_limit_of_the_organization_rests_every_account_of_the_workspace() {
+    let mut pool = pool_of(&["a", "b", "c"]);
+    for name in ["a", "b"] {
+        pool.update(&id(name), |account| {
+            account.identity.workspace_id = Some("shared".to_owned());
+            true
+        });
+    }
+    let limit =
+        Failure { whole_workspace: true, resets_at: Some(in_secs(99)), ..failure(FailureKind::Credits) };
+    let mut failover = Failover::new(Demand::default());
+    assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
+    assert_eq!(failover.failed(&mut pool, &limit, NOW), moved(Some(99)));
+    let states = ["a", "b", "c"].map(|name| pool.get(&id(name)).map(|account| account.state(NOW)));
+    assert_eq!(states, [Some(State::Cooling), Some(State::Cooling), Some(State::Ready)]);
+    assert_eq!(failover.next(&mut pool, NOW), attempt("c", 2));
+}
+
+#[test]
+fn an_account_with_an_expired_token_that_cannot_be_refreshed_is_tried_last() {
+    let mut pool = pool_of(&["a", "b"]);
+    let why = HealthEvidence::of(&failure(FailureKind::TokenUnavailable), NOW);
+    for name in ["a", "b"] {
+        pool.set_credential(&id(name), Credential { expires_at: in_secs(60), ..credential(name, 1) });
+    }
+    pool.set_refresh_failed(&id("a"), why.clone());
+    assert_eq!(pool.active(NOW), Some(id("a")), "its token still lives");
+    let later = in_secs(60);
+    pool.set_credential(&id("b"), Credential { expires_at: At(later.0 + 1), ..credential("b", 2) });
+    assert_eq!(pool.active(later), Some(id("b")));
+    let ranked = pool.ranking(&Demand::default(), later);
+    assert_eq!((&ranked[1].account, ranked[1].reasons[0]), (&id("a"), Reason::NoToken));
+    assert_eq!(pool.get(&id("a")).and_then(|account| account.reason(later)), Some(&why));
+    pool.set_disabled(&id("b"), true);
+    assert_eq!(pool.active(later), Some(id("a")), "nothing else is left");
+    pool.set_disabled(&id("b"), false);
+    pool.set_credential(&id("a"), Credential { expires_at: At(later.0 + 1), ..credential("a", 3) });
+    assert_eq!(pool.active(later), Some(id("a")));
 }
 
 #[test]
@@ -167,12 +239,18 @@ fn how_a_walk_ends() {
 }
 
 #[test]
-fn a_model_all_refused_is_asked_of_one_account_so_that_upstream_says_it() {
+fn accounts_that_refused_a_model_are_asked_again_one_after_the_other() {
     let mut pool = pool_of(&["a", "b"]);
     let refused = failure(FailureKind::ModelUnsupported);
     walk_through(&mut for_model("m"), &mut pool, &[refused.clone(), refused.clone()]);
-    let again = walk_through(&mut for_model("m"), &mut pool, &[refused]);
-    assert_eq!(again, [attempt("a", 1), last_failure()]);
+    let again = walk_through(&mut for_model("m"), &mut pool, &[refused.clone(), refused.clone()]);
+    assert_eq!(again, [attempt("a", 1), attempt("b", 2), last_failure()]);
+    let until = |pool: &Pool| pool.get(&id("b")).and_then(|account| account.health.excluded_until("m", NOW));
+    assert_eq!(until(&pool), Some(in_secs(600)), "all refused it");
+    pool.reset(ResetScope::Quota, NOW);
+    assert_eq!(until(&pool), None);
+    walk_through(&mut for_model("m"), &mut pool, &[refused.clone()]);
+    assert_eq!(for_model("m").next(&mut pool, in_secs(1)), attempt("b", 1));
     assert_eq!(for_model("other").next(&mut pool, NOW), attempt("a", 1));
     pool.set_disabled(&id("a"), true);
     let hour_later = in_secs(3600);
@@ -390,7 +468,9 @@ fn after_output_nothing_moves_but_a_limit_still_cools() {
     };
     check(Failure { resets_at: Some(in_secs(99)), ..limited() }, Some(99), true);
     check(failure(FailureKind::StreamInterrupted), None, false);
-    check(failure(FailureKind::Overloaded), None, false);
+    check(failure(FailureKind::Overloaded), Some(30), false);
+    check(failure(FailureKind::ServerError), Some(30), false);
+    check(failure(FailureKind::Network), None, false);
 }
 
 #[test]

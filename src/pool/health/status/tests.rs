@@ -46,8 +46,12 @@ fn any_health() -> impl Strategy<Value = Health> {
     });
     let usage = (0..3i64, 0..3u8, any::<bool>(), 0..4u8).prop_map(|(at, used, lists, parts)| {
         let mut reading = reading(&[window(WEEK, f64::from(used), None)], At(at));
-        let limit =
-            |id: &str| AdditionalLimit { limit_id: id.into(), name: None, windows: reading.windows.clone() };
+        let limit = |id: &str| AdditionalLimit {
+            limit_id: id.into(),
+            name: None,
+            windows: reading.windows.clone(),
+            refuses: false,
+        };
         reading.limits = [limit("x"), limit("y")].into_iter().take(usize::from(parts)).collect();
         reading.lists_limits = lists;
         reading.resets_left = (parts > 0).then_some(u32::from(used));
@@ -58,7 +62,7 @@ fn any_health() -> impl Strategy<Value = Health> {
     });
     let times = (of(0..6i64), of(0..6i64), of(0..6i64));
     let limits = proptest::collection::vec((prop_oneof![Just("x"), Just("y")], any_cooldown()), 0..3);
-    let models = proptest::collection::vec((prop_oneof![Just("m"), Just("n")], 0..5i64), 0..3);
+    let models = proptest::collection::vec((prop_oneof![Just("m"), Just("n")], 0..5i64, 0..5i64), 0..3);
     (standing, of(any_cooldown()), limits, of(backoff), models, of(usage), times).prop_map(
         |(standing, cooldown, limits, backoff, models, usage, (reinstated, used, withdrawn))| {
             let mut health = Health {
@@ -76,8 +80,12 @@ fn any_health() -> impl Strategy<Value = Health> {
                     health.limit_cooldowns.insert(slot, (limit.to_owned(), cooldown));
                 }
             }
-            for (model, until) in models {
-                health.note_exclusion(model, At(until));
+            for (model, until, since) in models {
+                health.record_exclusion(ModelExclusion {
+                    model: model.to_owned(),
+                    until: At(until),
+                    since: At(since),
+                });
             }
             join(&Health::default(), &health)
         },

@@ -86,6 +86,7 @@ impl Account {
                 .map(|exclusion| Exclusion {
                     model: exclusion.model.clone(),
                     until: exclusion.until.millis(),
+                    since: exclusion.since.millis(),
                 })
                 .collect(),
             usage: health.usage.as_ref().map(SavedUsage::from),
@@ -120,7 +121,11 @@ impl From<Account> for SavedAccount {
                 model_exclusions: account
                     .model_exclusions
                     .into_iter()
-                    .map(|saved| ModelExclusion { model: saved.model, until: At(saved.until) })
+                    .map(|saved| ModelExclusion {
+                        model: saved.model,
+                        until: At(saved.until),
+                        since: At(saved.since),
+                    })
                     .collect(),
                 usage: account.usage.and_then(SavedUsage::usage),
                 last_used_at: account.last_used_at.map(At),

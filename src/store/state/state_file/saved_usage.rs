@@ -48,6 +48,8 @@ struct SavedLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     windows: Vec<SavedWindow>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refuses: bool,
     #[serde(flatten)]
     seen: SavedSeen,
 }
@@ -100,6 +102,7 @@ impl From<&Usage> for SavedUsage {
                     limit_id: value.limit_id.clone(),
                     name: value.name.clone(),
                     windows: windows_to_wire(&value.windows),
+                    refuses: value.refuses,
                     seen: (*seen).into(),
                 })
                 .collect(),
@@ -130,8 +133,12 @@ impl SavedUsage {
     pub(crate) fn usage(self) -> Option<Usage> {
         let Seen { at: fetched_at, source } = self.seen.seen()?;
         let limit = |saved: SavedLimit| {
-            let (limit_id, name, windows) = (saved.limit_id, saved.name, windows_from_wire(saved.windows));
-            saved.seen.known(AdditionalLimit { limit_id, name, windows })
+            saved.seen.known(AdditionalLimit {
+                limit_id: saved.limit_id,
+                name: saved.name,
+                windows: windows_from_wire(saved.windows),
+                refuses: saved.refuses,
+            })
         };
         Some(Usage {
             windows: windows_from_wire(self.windows),

@@ -93,4 +93,6 @@ pub(crate) struct Pause {
 pub(crate) struct Exclusion {
     pub(crate) model: String,
     pub(crate) until: i64,
+    #[serde(default)]
+    pub(crate) since: i64,
 }

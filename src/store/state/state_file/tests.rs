@@ -42,7 +42,7 @@ fn full_state() -> SavedState {
         cooldown: Some(cooldown(Certainty::Prediction)),
         limit_cooldowns: vec![("codex_bengalfox".to_owned(), cooldown(Certainty::Directive))],
         backoff: Some(Backoff { until: At(8), failures: 3, why: mark(FailureKind::Overloaded) }),
-        model_exclusions: vec![ModelExclusion { model: "gpt-x".to_owned(), until: At(9) }],
+        model_exclusions: vec![ModelExclusion { model: "gpt-x".to_owned(), until: At(9), since: At(8) }],
         usage: Some(Usage {
             windows: vec![window, Window { resets_at: None, ..window }],
             reached: Some("rate_limit_reached".to_owned()),
@@ -52,6 +52,7 @@ fn full_state() -> SavedState {
                 limit_id: "codex_bengalfox".to_owned(),
                 name: Some("n".to_owned()),
                 windows: vec![window],
+                refuses: false,
             })],
             limits_listed_at: Some(At(9)),
             credits: Some(known(Credits {
