@@ -27,7 +27,7 @@ pub struct CompleteParams {
     /// The whole completion, all attempts included. No limit when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub deadline_ms: Option<u64>,
-    /// Longest idle_timeout of upstream; 300000 when absent.
+    /// Longest silence of upstream; 300000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub idle_timeout_ms: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! The events of an answer, one by one, with an eye on idle_timeout. It hands out what came and says how the body ended;
+//! The events of an answer, one by one, with an eye on silence. It hands out what came and says how the body ended;
 //! whether that end was in order is told by the last event, not here.
 
 use std::time::Duration;

@@ -42,7 +42,7 @@ impl PreambleBuffer {
     }
 
     /// When what is held goes out even if no further event comes. As long as there is nothing, the attempt may fail by
-    /// idle_timeout and be replaced.
+    /// silence and be replaced.
     pub fn release_at(&self) -> Option<At> {
         self.since.map(|since| since + Self::MAX_TIME)
     }

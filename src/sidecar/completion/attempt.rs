@@ -225,7 +225,7 @@ impl Completion {
         events: &mut EventStream,
     ) -> Result<Result<Option<Event>, StreamFault>, Disconnected> {
         sink.flush().await?;
-        // One future for both, so that upstream's idle_timeout is measured from its last sign of life.
+        // One future for both, so that upstream's silence is measured from its last sign of life.
         let mut next = pin!(events.next(self.idle));
         let patience = match (self.first_event, answering.hold_back.release_at()) {
             (None, Some(at)) => at.since(clock::now()),
