@@ -1,45 +1,86 @@
 //! Progress on stderr while a person waits at a terminal. Without a terminal nothing is drawn.
+//!
+//! `indicatif` would do this too, but its estimates need the system's libm: 0.25 MiB resident and 0.3 ms at the start of
+//! every sidecar (`schema/performance.md`).
 
-use std::io::{IsTerminal, stderr};
-use std::time::Duration;
+use std::cell::Cell;
+use std::io::{IsTerminal, Write, stderr};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+/// The columns of a bar.
+const BAR: usize = 30;
 
-const TICK: Duration = Duration::from_millis(100);
-
-/// A spinner with a text; it disappears when it is dropped.
+/// One line with a text. It disappears when it is dropped.
 #[derive(Debug)]
-pub(super) struct Waiting(ProgressBar);
+pub(super) struct Waiting {
+    text: &'static str,
+    done: Cell<usize>,
+    /// Of a bar; none where nothing can be counted.
+    total: Option<usize>,
+    is_shown: bool,
+}
 
 impl Waiting {
-    pub(super) fn spinner(text: &'static str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, target());
-        bar.set_message(text);
-        bar.enable_steady_tick(TICK);
-        Waiting(bar)
+    pub(super) fn text(text: &'static str) -> Self {
+        Self::start(text, None)
     }
 
-    pub(super) fn bar(text: &'static str, length: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(length as u64), target());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
-            bar.set_style(style);
-        }
-        bar.set_message(text);
-        bar.tick();
-        Waiting(bar)
+    pub(super) fn bar(text: &'static str, total: usize) -> Self {
+        Self::start(text, Some(total))
     }
 
     pub(super) fn advance(&self) {
-        self.0.inc(1);
+        self.done.set(self.done.get() + 1);
+        self.draw();
+    }
+
+    fn start(text: &'static str, total: Option<usize>) -> Self {
+        let waiting = Waiting { text, done: Cell::new(0), total, is_shown: stderr().is_terminal() };
+        waiting.draw();
+        waiting
+    }
+
+    fn draw(&self) {
+        if self.is_shown {
+            write(&line(self.text, self.done.get(), self.total));
+        }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if self.is_shown {
+            write("");
+        }
     }
 }
 
-fn target() -> ProgressDrawTarget {
-    if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+fn line(text: &str, done: usize, total: Option<usize>) -> String {
+    let Some(total) = total.filter(|total| *total > 0) else { return format!("{text}…") };
+    let filled = BAR * done.min(total) / total;
+    format!("{text} {}{} {done}/{total}", "█".repeat(filled), "░".repeat(BAR - filled))
+}
+
+/// Replaces the current line. A terminal that is gone needs no progress.
+fn write(line: &str) {
+    let mut terminal = stderr().lock();
+    let _ = write!(terminal, "\r\u{1b}[2K{line}").and_then(|()| terminal.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_full_as_what_is_done() {
+        assert_eq!(line("asking upstream", 0, None), "asking upstream…");
+        assert_eq!(line("refreshing", 0, Some(0)), "refreshing…");
+        let check = |done: usize, filled: usize| {
+            let expected = format!("r {}{} {done}/6", "█".repeat(filled), "░".repeat(30 - filled));
+            assert_eq!(line("r", done, Some(6)), expected);
+        };
+        check(0, 0);
+        check(1, 5);
+        check(5, 25);
+        check(6, 30);
+    }
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn refresh(
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
         let answer = match account {
             Some(account) => {
-                let _waiting = Waiting::spinner("refreshing");
+                let _waiting = Waiting::text("refreshing");
                 sidecar.call::<Refresh>(&RefreshParams { account: Some(account), force: Some(force) }).await?
             }
             None => refresh_all(sidecar, force).await?,
@@ -90,7 +90,7 @@ pub(in crate::cli) fn import(
     one_shot(options, Needs { start: Start::NotMerging, ..Needs::ACCOUNTS }, async |sidecar| {
         let params = ImportParams { from: Some(from), path };
         let answer = {
-            let _waiting = Waiting::spinner("importing");
+            let _waiting = Waiting::text("importing");
             sidecar.call::<Import>(&params).await?
         };
         let list = sidecar.call::<Accounts>(&AccountsParams::default()).await?;

@@ -85,8 +85,8 @@ async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, Str
     if started.flow == LoginFlow::Browser {
         std::thread::spawn(move || read_lines(&lines));
     }
-    // Only the device flow has nothing to type, so that a spinner cannot tear a typed line.
-    let _waiting = (started.flow == LoginFlow::Device).then(|| Waiting::spinner("waiting for the login"));
+    // Only the device flow has nothing to type, so that a typed line is not torn.
+    let _waiting = (started.flow == LoginFlow::Device).then(|| Waiting::text("waiting for the login"));
     let waited = LoginIdParams { login_id: started.login_id.clone() };
     let wait = sidecar.call::<LoginWait>(&waited);
     tokio::pin!(wait);

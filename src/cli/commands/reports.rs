@@ -24,7 +24,7 @@ pub(in crate::cli) fn verify(options: ServeOptions, online: bool, json: bool) ->
     let needs = Needs { start: Start::ReadOnly, least: LevelFilter::ERROR, accounts: false };
     one_shot(options, needs, async |sidecar| {
         let answer = {
-            let _waiting = online.then(|| Waiting::spinner("asking upstream"));
+            let _waiting = online.then(|| Waiting::text("asking upstream"));
             sidecar.call::<Verify>(&VerifyParams { online: Some(online) }).await?
         };
         if json {
