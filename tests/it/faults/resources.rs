@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
-use crate::env::DEADLINE;
+use crate::env::{DEADLINE, TestEnv};
 
 /// Connections that are kept for the next request.
 const KEPT_DESCRIPTORS: usize = 3;
@@ -46,4 +47,20 @@ impl Resources {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// A shared library costs every sidecar its pages and its relocations. It comes unnoticed: one call of `pow` in a
+/// dependency brought libm.
+#[test]
+fn a_sidecar_loads_no_library_but_those_of_the_c_runtime() {
+    let env = TestEnv::new([]);
+    let mut peer = env.raw_client();
+    peer.call("initialize", json!({})).expect("a handshake");
+    let maps = fs::read_to_string(format!("/proc/{}/maps", peer.pid())).expect("it runs");
+    let files = maps.lines().filter_map(|line| line.rsplit('/').next()).filter(|name| name.contains(".so"));
+    let others: Vec<&str> = files
+        .filter(|name| !["libc.", "libgcc_s.", "ld-"].iter().any(|known| name.starts_with(known)))
+        .collect();
+    assert!(maps.contains("libc"), "{maps}");
+    assert_eq!(others, [""; 0]);
 }
