@@ -18,7 +18,7 @@ use super::runtime::on_a_runtime;
 use super::signals::run_or_interrupt;
 use super::start::sidecar_options;
 use super::terminal::text_style;
-use crate::protocol::{ErrorData, Method, NoParams, ShowFooter};
+use crate::protocol::{ErrorData, Method, NoParams, RpcError, ShowFooter};
 use crate::render::{TextStyle, clean};
 use crate::sidecar::{self, Sidecar, Start};
 
@@ -116,18 +116,34 @@ pub(super) struct CallError {
     pub(super) kind: String,
 }
 
+impl CallError {
+    fn new(message: &str, hint: Option<&str>, kind: String) -> Self {
+        let message = match hint {
+            Some(hint) => format!("{message}; {hint}"),
+            None => message.to_owned(),
+        };
+        CallError { message: clean(&message).into_owned(), kind }
+    }
+}
+
 impl From<MethodsError> for CallError {
     fn from(error: MethodsError) -> Self {
         let MethodsError::JsonRpc(answer) = error else {
             return CallError::from(error.to_string());
         };
-        let data = answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok());
-        let kind = data.as_ref().map(|data| data.cause.clone().unwrap_or_else(|| data.kind.to_string()));
-        let message = match data.and_then(|data| data.hint) {
-            Some(hint) => format!("{}; {hint}", answer.message()),
-            None => answer.message().to_owned(),
-        };
-        CallError { message: clean(&message).into_owned(), kind: kind.unwrap_or_default() }
+        match answer.data().and_then(|data| serde_json::from_str::<ErrorData>(data.get()).ok()) {
+            Some(ErrorData { kind, cause, hint, .. }) => {
+                CallError::new(answer.message(), hint.as_deref(), cause.unwrap_or_else(|| kind.into_owned()))
+            }
+            None => CallError::new(answer.message(), None, String::new()),
+        }
+    }
+}
+
+impl From<RpcError> for CallError {
+    fn from(error: RpcError) -> Self {
+        let ErrorData { kind, cause, hint, .. } = *error.data;
+        CallError::new(&error.message, hint.as_deref(), cause.unwrap_or_else(|| kind.into_owned()))
     }
 }
 

@@ -3,7 +3,6 @@
 //! `indicatif` would do this too, but its estimates need the system's libm: 0.25 MiB resident and 0.3 ms at the start of
 //! every sidecar (`schema/performance.md`).
 
-use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
 
 /// The columns of a bar.
@@ -13,50 +12,38 @@ const BAR: usize = 30;
 #[derive(Debug)]
 pub(super) struct Waiting {
     text: &'static str,
-    done: Cell<usize>,
-    /// Of a bar; none where nothing can be counted.
-    total: Option<usize>,
     is_shown: bool,
 }
 
 impl Waiting {
     pub(super) fn text(text: &'static str) -> Self {
-        Self::start(text, None)
-    }
-
-    pub(super) fn bar(text: &'static str, total: usize) -> Self {
-        Self::start(text, Some(total))
-    }
-
-    pub(super) fn advance(&self) {
-        self.done.set(self.done.get() + 1);
-        self.draw();
-    }
-
-    fn start(text: &'static str, total: Option<usize>) -> Self {
-        let waiting = Waiting { text, done: Cell::new(0), total, is_shown: stderr().is_terminal() };
-        waiting.draw();
+        let waiting = Waiting { text, is_shown: stderr().is_terminal() };
+        waiting.draw(&format!("{text}…"));
         waiting
     }
 
-    fn draw(&self) {
+    /// Becomes a bar when there is more than one step.
+    pub(super) fn advance(&self, done: u32, total: u32) {
+        if total > 1 {
+            self.draw(&bar(self.text, done, total));
+        }
+    }
+
+    fn draw(&self, line: &str) {
         if self.is_shown {
-            write(&line(self.text, self.done.get(), self.total));
+            write(line);
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.is_shown {
-            write("");
-        }
+        self.draw("");
     }
 }
 
-fn line(text: &str, done: usize, total: Option<usize>) -> String {
-    let Some(total) = total.filter(|total| *total > 0) else { return format!("{text}…") };
-    let filled = BAR * done.min(total) / total;
+fn bar(text: &str, done: u32, total: u32) -> String {
+    let filled = BAR * done.min(total) as usize / total.max(1) as usize;
     format!("{text} {}{} {done}/{total}", "█".repeat(filled), "░".repeat(BAR - filled))
 }
 
@@ -72,11 +59,9 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_full_as_what_is_done() {
-        assert_eq!(line("asking upstream", 0, None), "asking upstream…");
-        assert_eq!(line("refreshing", 0, Some(0)), "refreshing…");
-        let check = |done: usize, filled: usize| {
+        let check = |done: u32, filled: usize| {
             let expected = format!("r {}{} {done}/6", "█".repeat(filled), "░".repeat(30 - filled));
-            assert_eq!(line("r", done, Some(6)), expected);
+            assert_eq!(bar("r", done, 6), expected);
         };
         check(0, 0);
         check(1, 5);

@@ -35,6 +35,7 @@ use crate::watch::WatchReport;
 pub use command::{footer_change, quoted, rotation_change, setting_lines};
 pub use completion::collect::complete_into;
 pub use login::logins::LoginOptions;
+pub use methods::refresh::refresh_accounts;
 pub use router::methods;
 
 use self::accounts::persist::StateSaver;

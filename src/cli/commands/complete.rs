@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::args::CompleteArgs;
-use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
+use crate::cli::one_shot::{CallError, Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::print::print_error;
 use crate::protocol::{Account, Accounts, AccountsParams, Collect, CompleteParams, Failed, Outcome, Timing};
@@ -133,10 +133,7 @@ async fn follow(
         Ok(code)
     };
     let (completed, code) = tokio::join!(completing, taking);
-    completed.map_err(|refused| match refused.data.hint {
-        Some(hint) => format!("{}; {hint}", refused.message),
-        None => refused.message,
-    })?;
+    completed.map_err(CallError::from)?;
     code
 }
 

@@ -1,23 +1,19 @@
 //! `refresh`, `token` and `import`.
 
+use std::future::ready;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use crate::cli::one_shot::{Needs, OneShot, one_shot, print, print_json};
+use crate::cli::one_shot::{CallError, Needs, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
 use crate::clock;
 use crate::protocol::{
     Account, Accounts, AccountsParams, AccountsToken, Import, ImportAnswer, ImportParams, ImportSource,
-    Refresh, RefreshAnswer, RefreshParams, TokenParams, Warning, WarningKind,
+    RefreshAnswer, RefreshParams, RefreshProgress, TokenParams, Warning, WarningKind,
 };
 use crate::render::{self, TextStyle, clean};
-use crate::sidecar::Start;
-
-/// How many accounts are refreshed at the same time.
-const AT_ONCE: usize = 4;
+use crate::sidecar::{Start, refresh_accounts};
 
 /// Exit code 1 when an account could not be refreshed.
 pub(in crate::cli) fn refresh(
@@ -27,12 +23,15 @@ pub(in crate::cli) fn refresh(
     json: bool,
 ) -> Result<ExitCode, String> {
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
-        let answer = match account {
-            Some(account) => {
-                let _waiting = Waiting::text("refreshing");
-                sidecar.call::<Refresh>(&RefreshParams { account: Some(account), force: Some(force) }).await?
-            }
-            None => refresh_all(sidecar, force).await?,
+        let answer = {
+            let progress = Waiting::text("refreshing");
+            let params = RefreshParams { account, force: Some(force) };
+            refresh_accounts(&sidecar.sidecar, params, |progressed: RefreshProgress| {
+                progress.advance(progressed.done, progressed.total);
+                ready(())
+            })
+            .await
+            .map_err(CallError::from)?
         };
         if json {
             print_json(&answer).await?;
@@ -42,32 +41,6 @@ pub(in crate::cli) fn refresh(
         let all_ok = answer.results.iter().all(|result| result.ok);
         Ok(if all_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
-}
-
-/// One by one, so that the bar can move.
-async fn refresh_all(sidecar: &OneShot, force: bool) -> Result<RefreshAnswer, String> {
-    let accounts = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
-    let bar = Waiting::bar("refreshing", accounts.len());
-    let answers = stream::iter(accounts).map(async |account| {
-        let params = RefreshParams { account: Some(account.id), force: Some(force) };
-        let answer = sidecar.call::<Refresh>(&params).await;
-        bar.advance();
-        answer
-    });
-    let answers: Vec<RefreshAnswer> = answers.buffered(AT_ONCE).try_collect().await?;
-    // Who is active may have changed with each of them.
-    let now = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
-    let current =
-        |account: Account| now.iter().find(|other| other.id == account.id).cloned().unwrap_or(account);
-    let mut all = RefreshAnswer { results: Vec::new(), needs_login: 0 };
-    for answer in answers {
-        all.needs_login += answer.needs_login;
-        all.results.extend(answer.results.into_iter().map(|mut result| {
-            result.account = current(result.account);
-            result
-        }));
-    }
-    Ok(all)
 }
 
 pub(in crate::cli) fn token(options: ServeOptions, account: Option<String>) -> Result<ExitCode, String> {

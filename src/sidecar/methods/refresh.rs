@@ -14,10 +14,24 @@ use crate::sidecar::credentials::token::Need;
 use crate::sidecar::usage::fetch::FetchTrigger;
 use crate::sidecar::{Sidecar, error, redact};
 
-/// Accounts that are seen to at the same time. Refreshes among them still go one by one.
+/// How many accounts are worked on at the same time. Their refreshes still go one by one.
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Result<RefreshAnswer, RpcError> {
+    let notify = async |progress| sidecar.notify_now::<RefreshProgress>(&progress).await;
+    refresh_accounts(&sidecar, params, notify).await
+}
+
+/// Refreshes one account or all. `progressed` is called for each that is done.
+///
+/// # Errors
+///
+/// No account, or several, are called as `params` says.
+pub async fn refresh_accounts<F: Future<Output = ()>>(
+    sidecar: &Arc<Sidecar>,
+    params: RefreshParams,
+    progressed: impl Fn(RefreshProgress) -> F,
+) -> Result<RefreshAnswer, RpcError> {
     let ids = match params.account.as_deref() {
         None | Some("all") => sidecar.pool().accounts().iter().map(|account| account.id.clone()).collect(),
         Some(selector) => vec![sidecar.find(selector)?],
@@ -25,19 +39,18 @@ pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Res
     let force = params.force == Some(true);
     let total = u32::try_from(ids.len()).unwrap_or(u32::MAX);
     let done = AtomicU32::new(0);
-    let (refreshing, done) = (&sidecar, &done);
+    let (done, progressed) = (&done, &progressed);
     let outcomes: Vec<(AccountId, Result<(), Failure>)> = futures_util::stream::iter(ids)
         .map(|id| async move {
-            let outcome = refreshing.refresh_one(&id, force).await;
+            let outcome = sidecar.refresh_one(&id, force).await;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            let progress = RefreshProgress { done, total, account: id.to_string() };
-            refreshing.notify_now::<RefreshProgress>(&progress).await;
+            progressed(RefreshProgress { done, total, account: id.to_string() }).await;
             (id, outcome)
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    // All as they are at one moment: which account is active hangs together.
+    // Read at one moment, so that exactly one of them is active.
     let now = clock::now();
     let result = |(id, outcome): (AccountId, Result<(), Failure>)| {
         // An account that was removed meanwhile has no result.
