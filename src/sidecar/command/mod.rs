@@ -43,7 +43,7 @@ impl From<RpcError> for Refused {
 /// A mistake in the line is an answer like any other.
 pub(crate) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
     let done = match line::read(&params.line) {
-        Ok(line) => obey(&sidecar, line).await,
+        Ok(line) => run(&sidecar, line).await,
         Err(mistake) => Err(Refused::ParseError(mistake)),
     };
     Ok(done.unwrap_or_else(|refused| match refused {
@@ -60,7 +60,7 @@ pub(crate) async fn suggest(sidecar: Arc<Sidecar>, params: CommandParams) -> Res
     Ok(Suggestions { items: suggest::suggest(&params.line, &accounts) })
 }
 
-async fn obey(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refused> {
+async fn run(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refused> {
     let style = &sidecar.style();
     Ok(match line {
         Line::Help(None) => said(CommandLevel::Info, family::help()),

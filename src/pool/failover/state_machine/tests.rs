@@ -249,7 +249,7 @@ fn accounts_that_refused_a_model_are_asked_again_one_after_the_other() {
     assert_eq!(until(&pool), Some(in_secs(600)), "all refused it");
     pool.reset(ResetScope::Quota, NOW);
     assert_eq!(until(&pool), None);
-    walk_through(&mut for_model("m"), &mut pool, &[refused.clone()]);
+    walk_through(&mut for_model("m"), &mut pool, std::slice::from_ref(&refused));
     assert_eq!(for_model("m").next(&mut pool, in_secs(1)), attempt("b", 1));
     assert_eq!(for_model("other").next(&mut pool, NOW), attempt("a", 1));
     pool.set_disabled(&id("a"), true);
