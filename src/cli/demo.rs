@@ -4,10 +4,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde::Deserialize;
+use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
 use tokio::process::Command;
 
+use super::notice::{Notice, text_of};
 use super::print::print;
 use super::runtime::on_a_runtime;
 use super::terminal::shows_colours;
@@ -64,7 +65,7 @@ async fn story() -> Result<(), Fault> {
     paint.table(&client.request::<Accounts>(&AccountsParams::default()).await?.accounts)?;
     paint.say("4. What upstream saw.")?;
     for (name, posts) in ["ada", "bob", "cleo"].map(|name| (name, handle.posts(name))) {
-        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts)))?;
+        paint.aside(&format!("{name}: {posts} completion request{}", plural(posts == 1)))?;
     }
     client.end(Duration::from_secs(5)).await?;
     if !moved || handle.posts("ada") != 1 {
@@ -87,32 +88,6 @@ fn sidecar(sim: &Sim, dir: &std::path::Path) -> Result<Command, Fault> {
         .arg("--auth-url")
         .arg(sim.auth_url());
     Ok(command)
-}
-
-/// The members of a notice that the story needs.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Told {
-    Rotated { from: String, to: Option<String>, reason: Why },
-    Accepted { label: String },
-    Event { event: Event },
-    Done { attempts: usize, timing: crate::protocol::Timing },
-    Error { error: Box<RawValue> },
-    Cancelled,
-}
-
-#[derive(Deserialize)]
-struct Why {
-    kind: String,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    delta: Option<serde_json::Value>,
 }
 
 /// Streams one completion to the terminal; true when it was moved to another account.
@@ -140,7 +115,7 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
     while let Some(notice) = notices.next().await {
         let notice = notice?;
         match serde_json::from_str(notice.get())? {
-            Told::Rotated { from, to, reason } => {
+            Notice::Rotated { from, to, reason } => {
                 moved |= to.is_some();
                 let to = to.map_or_else(|| "no one".to_owned(), |to| label(&to));
                 paint.notice(&format!(
@@ -150,22 +125,19 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
                     reason.message
                 ))?;
             }
-            Told::Accepted { label } => paint.notice(&format!("accepted: {label} answers"))?,
-            Told::Event { event } if event.kind == "response.output_text.delta" => {
-                paint.text(event.delta.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default())?;
-            }
-            Told::Event { .. } => {}
-            Told::Done { attempts, timing } => {
+            Notice::Accepted { label } => paint.notice(&format!("accepted: {label} answers"))?,
+            Notice::Event { event } => paint.text(text_of(&event).unwrap_or_default())?,
+            Notice::Done { attempts, timing, .. } => {
                 paint.text("\n")?;
                 paint.notice(&format!(
                     "done: {attempts} account{} asked, {} ms",
-                    plural(attempts),
+                    plural(attempts == 1),
                     timing.total_ms
                 ))?;
                 return Ok(moved);
             }
-            Told::Error { error } => return Err(error.get().into()),
-            Told::Cancelled => return Err("cancelled".into()),
+            Notice::Error { error } => return Err(error.message.into()),
+            Notice::Cancelled => return Err("cancelled".into()),
         }
     }
     Err("the sidecar ended before the completion did".into())
@@ -178,19 +150,19 @@ struct Paint {
 
 impl Paint {
     fn say(&self, line: &str) -> Result<(), String> {
-        print(&format!("\n{}\n", self.in_colour("1", line)))
+        print(&format!("\n{}\n", self.styled(Style::new().bold(), line)))
     }
 
     fn aside(&self, line: &str) -> Result<(), String> {
-        print(&format!("   {}\n", self.in_colour("2", line)))
+        print(&format!("   {}\n", self.styled(Style::new().dimmed(), line)))
     }
 
     fn notice(&self, line: &str) -> Result<(), String> {
-        print(&format!("   {}\n", self.in_colour("33", line)))
+        print(&format!("   {}\n", self.styled(AnsiColor::Yellow.on_default(), line)))
     }
 
     fn text(&self, text: &str) -> Result<(), String> {
-        print(&self.in_colour("36", text))
+        print(&self.styled(AnsiColor::Cyan.on_default(), text))
     }
 
     fn table(&self, accounts: &[Account]) -> Result<(), String> {
@@ -199,18 +171,18 @@ impl Paint {
             "account", "plan", "state", "5h left", "7d left"
         );
         for account in accounts {
-            let (state, colour) = match account.state {
-                AccountState::Ready => ("ready", "32"),
-                AccountState::Cooling => ("cooling", "33"),
-                AccountState::NeedsLogin => ("needs login", "31"),
-                AccountState::Deactivated => ("deactivated", "31"),
-                AccountState::Disabled => ("disabled", "2"),
+            let (state, style) = match account.state {
+                AccountState::Ready => ("ready", AnsiColor::Green.on_default()),
+                AccountState::Cooling => ("cooling", AnsiColor::Yellow.on_default()),
+                AccountState::NeedsLogin => ("needs login", AnsiColor::Red.on_default()),
+                AccountState::Deactivated => ("deactivated", AnsiColor::Red.on_default()),
+                AccountState::Disabled => ("disabled", Style::new().dimmed()),
             };
             table.push_str(&format!(
                 "   {:<18} {:<6} {} {:>7} {:>7}  {}\n",
                 account.label,
                 account.plan.as_deref().unwrap_or("?"),
-                self.in_colour(colour, &format!("{state:<12}")),
+                self.styled(style, &format!("{state:<12}")),
                 left(account, "5h"),
                 left(account, "7d"),
                 if account.active { "←" } else { "" },
@@ -219,13 +191,13 @@ impl Paint {
         print(&table)
     }
 
-    fn in_colour(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    fn styled(&self, style: Style, text: &str) -> String {
+        if self.colour && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
+fn plural(is_one: bool) -> &'static str {
+    if is_one { "" } else { "s" }
 }
 
 fn left(account: &Account, window: &str) -> String {

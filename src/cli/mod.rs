@@ -8,6 +8,7 @@ mod directories;
 
 mod logging;
 mod mistake;
+mod notice;
 mod one_shot;
 mod options;
 mod print;

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::args::CompleteArgs;
+use crate::cli::notice::{Notice, text_of};
 use crate::cli::one_shot::{CallError, Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::print::print_error;
-use crate::protocol::{Account, Accounts, AccountsParams, Collect, CompleteParams, Failed, Outcome, Timing};
+use crate::protocol::{Account, Accounts, AccountsParams, Collect, CompleteParams, Outcome};
 use crate::render::clean;
 use crate::sidecar::complete_into;
 
@@ -137,24 +138,6 @@ async fn follow(
     code
 }
 
-/// The members of a notice that matter here.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Notice {
-    Rotated { from: String, to: Option<String>, reason: Reason },
-    Accepted { label: String },
-    Event { event: Value },
-    Done { outcome: Outcome, attempts: u32, timing: Timing },
-    Error { error: Box<Failed> },
-    Cancelled,
-}
-
-#[derive(Deserialize)]
-struct Reason {
-    kind: String,
-    message: String,
-}
-
 /// None for a notice that is not the last.
 fn exit_code(notice: &Notice) -> Option<ExitCode> {
     match notice {
@@ -221,10 +204,8 @@ impl Reader {
     }
 
     async fn show_text(&mut self, event: &Value) -> Result<(), String> {
-        let kind = event.get("type").and_then(Value::as_str);
-        let is_text = matches!(kind, Some("response.output_text.delta" | "response.refusal.delta"));
-        match event.get("delta").and_then(Value::as_str) {
-            Some(text) if is_text && !text.is_empty() => {
+        match text_of(event) {
+            Some(text) if !text.is_empty() => {
                 self.line_is_open = !text.ends_with('\n');
                 print(for_stdout(text)).await
             }
