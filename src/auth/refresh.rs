@@ -103,10 +103,8 @@ pub(super) fn told(error: RequestTokenError<TokenRefreshError, BasicErrorRespons
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            TokenRefreshError::Transient {
-                status: None,
+            TokenRefreshError::OutcomeUnknown {
                 message: "the answer of the token endpoint cannot be read".to_owned(),
-                retry_after: None,
             }
         }
     }

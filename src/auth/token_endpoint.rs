@@ -18,17 +18,21 @@ pub(super) const PATH: &str = "oauth/token";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-/// Codes that are final whatever the status.
-const FOR_GOOD: [&str; 6] = [
+/// Codes that are final whatever the status (schema/upstream.md, token endpoint).
+const FOR_GOOD: [&str; 8] = [
     "refresh_token_expired",
     "refresh_token_invalidated",
+    "refresh_token_exhausted",
+    "token_revoked",
     "app_session_terminated",
     "account_deactivated",
     "account_suspended",
     "account_deleted",
 ];
-/// Codes that are final with 400; with 401 everything is.
-const FOR_GOOD_WITH_400: [&str; 2] = ["invalid_grant", "refresh_token_reused"];
+/// The code that is final with 400 only; with 401 any code is.
+const FOR_GOOD_WITH_400: &str = "invalid_grant";
+/// The code that is final with 400 and 403; with 401 any code is.
+const FOR_GOOD_WITH_400_OR_403: &str = "refresh_token_reused";
 
 /// Why a token could not be had. The variants differ in what may be done with the token that was sent.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -42,6 +46,9 @@ pub enum TokenRefreshError {
     /// It was sent and no answer came: it may be consumed. Look for a newer one before anything else.
     #[error("the answer to a token request was lost: {message}")]
     OutcomeUnknown { message: String },
+    /// It was accepted, and the answer holds no access token that can be read. The new refresh token was found in it.
+    #[error("the token endpoint gave a new refresh token, and no access token that can be read")]
+    AccessTokenMissing { refresh: Secret },
 }
 
 impl TokenRefreshError {
@@ -56,6 +63,7 @@ impl TokenRefreshError {
                 (FailureKind::TokenUnavailable, *status, None, *retry_after)
             }
             TokenRefreshError::OutcomeUnknown { .. } => (FailureKind::OutcomeUnknown, None, None, None),
+            TokenRefreshError::AccessTokenMissing { .. } => (FailureKind::TokenUnavailable, None, None, None),
         };
         Failure { status, code, retry_after, ..Failure::new(kind, Source::TokenEndpoint, self.to_string()) }
     }
@@ -109,7 +117,11 @@ pub(super) async fn send(
             Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Ok(Some(_)) if status.is_success() => return Err(lost("the answer is too long".into())),
-            Err(error) if status.is_success() => return Err(lost(explain(error))),
+            Err(error) if status.is_success() => {
+                let found =
+                    refresh_token_in(&body).map(|refresh| TokenRefreshError::AccessTokenMissing { refresh });
+                return Err(found.unwrap_or_else(|| lost(explain(error))));
+            }
             // The status of a refusal says enough.
             Ok(Some(_)) | Err(_) => break,
         }
@@ -117,10 +129,9 @@ pub(super) async fn send(
     if !status.is_success() {
         return Err(refusal(status, &headers, &body));
     }
-    let regular = regular_answer(&body).ok_or_else(|| TokenRefreshError::Transient {
-        status: Some(status.as_u16()),
-        message: "the answer holds no access token".to_owned(),
-        retry_after: None,
+    let regular = regular_answer(&body).ok_or_else(|| match refresh_token_in(&body) {
+        Some(refresh) => TokenRefreshError::AccessTokenMissing { refresh },
+        None => lost("the answer cannot be read, or holds no access token".to_owned()),
     })?;
     let mut answer = HttpResponse::new(regular);
     answer
@@ -129,13 +140,19 @@ pub(super) async fn send(
     Ok(answer)
 }
 
-/// Sorts a refusal by the closed list of upstream.md 1.6 and protocol section 8 "Redeeming".
+/// Sorts a refusal: only a code of the closed list, or any code with 401, is for good. A page or a bare 401 is something
+/// in between.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TokenRefreshError {
     let code = error_code(body);
     let listed = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
-    let terminal = status == StatusCode::UNAUTHORIZED
-        || listed(&FOR_GOOD)
-        || (status == StatusCode::BAD_REQUEST && listed(&FOR_GOOD_WITH_400));
+    let terminal = match status {
+        StatusCode::UNAUTHORIZED => code.is_some(),
+        StatusCode::BAD_REQUEST => {
+            listed(&FOR_GOOD) || listed(&[FOR_GOOD_WITH_400, FOR_GOOD_WITH_400_OR_403])
+        }
+        StatusCode::FORBIDDEN => listed(&FOR_GOOD) || listed(&[FOR_GOOD_WITH_400_OR_403]),
+        _ => listed(&FOR_GOOD),
+    };
     let message = match &code {
         Some(code) => format!("{code} (HTTP {})", status.as_u16()),
         None => bare(status.as_u16()),
@@ -167,6 +184,16 @@ pub(super) fn error_code(body: &[u8]) -> Option<String> {
     let code = code?.as_str()?.to_ascii_lowercase();
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (!code.is_empty() && code.len() <= 64 && code.bytes().all(word)).then_some(code)
+}
+
+/// The refresh token in an answer that cannot be read as a whole, e.g. because it was cut.
+fn refresh_token_in(body: &[u8]) -> Option<Secret> {
+    const NAME: &[u8] = b"\"refresh_token\"";
+    let at = memchr::memmem::find(body, NAME)? + NAME.len();
+    let rest = body[at..].trim_ascii_start().strip_prefix(b":")?;
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<String>();
+    let token = zeroize::Zeroizing::new(values.next()?.ok()?);
+    (!token.is_empty()).then(|| Secret::new(token.as_str()))
 }
 
 /// The crate insists on a `token_type` and a numeric `expires_in`, and upstream's clients do not. `None` without an
@@ -228,7 +255,9 @@ mod tests {
                     assert!(!terminal, "{status} {body}");
                     assert_eq!(code.is_some_and(|code| message.contains(code)), code.is_some());
                 }
-                TokenRefreshError::OutcomeUnknown { .. } => panic!("{status} {body}"),
+                TokenRefreshError::OutcomeUnknown { .. } | TokenRefreshError::AccessTokenMissing { .. } => {
+                    panic!("{status} {body}")
+                }
             }
         };
         let nested = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"m"}}}}"#);
@@ -246,8 +275,12 @@ mod tests {
         check(403, &nested("account_deactivated"), true, Some("account_deactivated"));
         check(403, &nested("account_suspended"), true, Some("account_suspended"));
         check(403, &nested("account_deleted"), true, Some("account_deleted"));
-        check(401, "", true, None);
-        check(401, "<html>", true, None);
+        check(403, &nested("refresh_token_reused"), true, Some("refresh_token_reused"));
+        check(403, &nested("token_revoked"), true, Some("token_revoked"));
+        check(400, &nested("refresh_token_exhausted"), true, Some("refresh_token_exhausted"));
+        check(401, "", false, None);
+        check(401, "<html>", false, None);
+        check(401, r#"{"detail":"Unauthorized"}"#, false, None);
         check(401, &nested("something_new"), true, Some("something_new"));
         check(400, r#"{"error":"invalid_request"}"#, false, Some("invalid_request"));
         check(400, r#"{"error":{"message":"Invalid 'refresh_token': empty string"}}"#, false, None);
@@ -295,6 +328,21 @@ mod tests {
         check(terminal("account_deactivated"), FailureKind::Deactivated);
         check(TokenRefreshError::transient("m"), FailureKind::TokenUnavailable);
         check(TokenRefreshError::OutcomeUnknown { message: "m".into() }, FailureKind::OutcomeUnknown);
+    }
+
+    #[test]
+    fn a_refresh_token_is_found_in_an_answer_that_cannot_be_read() {
+        let check = |body: &str, expected: Option<&str>| {
+            let found = refresh_token_in(body.as_bytes());
+            assert_eq!(found.as_ref().map(Secret::expose), expected, "{body}");
+        };
+        check(r#"{"refresh_token":"new"}"#, Some("new"));
+        check(r#"{"refresh_token" : "n\u0065w","access_token":"cut"#, Some("new"));
+        check(r#"{"access_token":"a","refresh_token":"cut"#, None);
+        check(r#"{"refresh_token":""}"#, None);
+        check(r#"{"refresh_token":null}"#, None);
+        check("<html>", None);
+        check("", None);
     }
 
     #[test]

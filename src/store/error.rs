@@ -31,6 +31,14 @@ pub enum StorageError {
     #[error("{} cannot be written ({source}); make its directory writable", path.display())]
     ReadOnly { path: PathBuf, source: io::Error },
 
+    /// Its directory takes files, and it cannot be replaced itself.
+    #[error(
+        "{} cannot be replaced ({source}); if it is mounted by itself, mount its directory instead of the file, and if it \
+         is immutable, make it changeable",
+        path.display()
+    )]
+    Unreplaceable { path: PathBuf, source: io::Error },
+
     #[error("there is no room to write {} ({source}); free some space", path.display())]
     Full { path: PathBuf, source: io::Error },
 
@@ -51,6 +59,7 @@ impl StorageError {
             | StorageError::Corrupt { path, .. }
             | StorageError::Future { path, .. }
             | StorageError::ReadOnly { path, .. }
+            | StorageError::Unreplaceable { path, .. }
             | StorageError::Full { path, .. }
             | StorageError::Io { path, .. } => path,
         }

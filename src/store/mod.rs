@@ -19,7 +19,7 @@ pub use file::atomic::write_atomically;
 pub use file::inspect::{files_ending_in, inspect_lock, inspect_writable};
 pub use file::lock::{LOCK_DEADLINE, LockGuard};
 pub use file::permissions::{PermissionFinding, examine, make_private_dir, narrow, open_log};
-pub use file::probe::probe_writable;
+pub use file::probe::rehearse_replacement;
 pub use file::proper_lockfile::{LockDirectory, LockInspection};
 pub use paths::{PathError, PathOptions, Paths, ProcessEnv};
 pub use pi::accounts::{AccountsFile, Loaded};

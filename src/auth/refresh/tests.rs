@@ -131,6 +131,7 @@ async fn every_other_outcome_says_what_became_of_the_token() {
                 format!("transient {status:?} {retry_after:?}")
             }
             TokenRefreshError::OutcomeUnknown { .. } => "unknown".to_owned(),
+            TokenRefreshError::AccessTokenMissing { refresh } => format!("kept {}", refresh.expose().len()),
         };
         assert_eq!(said, expected, "{answer}");
         assert_eq!(requests.len(), 1, "sent once: {answer}");
@@ -143,12 +144,16 @@ async fn every_other_outcome_says_what_became_of_the_token() {
     check(&answer("400 Bad Request", "", grant), r#"terminal 400 Some("invalid_grant")"#).await;
     check(&answer("429 Slow", "retry-after: 7\r\n", "canary"), "transient Some(429) Some(7s)").await;
     check(&answer("500 Oops", "", "<html>canary</html>"), "transient Some(500) None").await;
-    check(&answer("200 OK", "", "canary"), "transient Some(200) None").await;
-    check(&answer("200 OK", "", r#"{"refresh_token":"canary"}"#), "transient Some(200) None").await;
+    check(&answer("200 OK", "", "canary"), "unknown").await;
+    check(&answer("200 OK", "", "{}"), "unknown").await;
+    check(&answer("200 OK", "", "<html>canary</html>"), "unknown").await;
+    check(&answer("200 OK", "", r#"{"refresh_token":"canary"}"#), "kept 6").await;
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"refresh_token\":\"canary\",\"acc";
+    check(cut, "kept 6").await;
     check(&answer("302 Found", "location: /canary\r\n", ""), "transient Some(302) None").await;
     check("", "unknown").await;
     check("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"canary", "unknown").await;
-    check("HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{\"error\"", "terminal 401 None").await;
+    check("HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{\"error\"", "transient Some(401) None").await;
 }
 
 #[tokio::test]

@@ -21,6 +21,10 @@ const REUSED: &str = "refresh_token_reused";
 const FIRST_REST: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_secs(10 * 60);
 
+/// After an answer of the token endpoint was lost no other token is sent for this long: what loses one answer loses the
+/// next, and each loss leaves an account in doubt.
+const PAUSE_AFTER_LOSS: Duration = Duration::from_secs(60);
+
 /// Hashes that are remembered; the oldest give way.
 const MAX_TOKENS: usize = 2048;
 
@@ -36,6 +40,8 @@ pub struct RefreshLedger {
     /// When upstream last revoked something, the latest last.
     pub invalidations: Vec<At>,
     pub paused_until: Option<At>,
+    /// When an answer was lost, unless one has arrived since.
+    pub lost_at: Option<At>,
     /// When the last refresh ended: the lane rests after it.
     pub last_ended_at: Option<At>,
 }
@@ -148,6 +154,13 @@ impl RefreshLedger {
         if let Some(until) = self.paused_until.filter(|until| *until > now && *until <= now + PAUSE) {
             return Some(WhyNotRefreshed::Paused { until });
         }
+        let end_of_pause = self.lost_at.map(|lost| lost + PAUSE_AFTER_LOSS);
+        if let Some(until) =
+            end_of_pause.filter(|until| needed && *until > now && *until <= now + PAUSE_AFTER_LOSS)
+        {
+            let message = "the token endpoint lost an answer a moment ago".to_owned();
+            return Some(WhyNotRefreshed::Resting { until, message });
+        }
         let is_on = |rest: &&Rest| rest.until > now && rest.until <= now + LONGEST_REST;
         let rest = self.rests.get(account).filter(|rest| needed && is_on(rest))?;
         Some(WhyNotRefreshed::Resting { until: rest.until, message: rest.message.clone() })
@@ -187,6 +200,7 @@ impl RefreshLedger {
         now: At,
     ) -> Option<At> {
         self.last_ended_at = Some(now);
+        self.lost_at = (*outcome == RefreshOutcome::Lost).then_some(now);
         match outcome {
             RefreshOutcome::Replaced => self.record(account, hash, RefreshTokenStatus::Consumed, now),
             RefreshOutcome::Kept => {

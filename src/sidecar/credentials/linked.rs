@@ -11,7 +11,7 @@ use crate::protocol::{Warning, WarningKind};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::import::foreign_login::identity_of;
-use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, probe_writable};
+use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, rehearse_replacement};
 
 /// pi holds its lock for as long as its own request takes, 15 s at most.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -79,8 +79,8 @@ impl Sidecar {
         self: &Arc<Self>,
         account: &Account,
     ) -> Result<(), StorageError> {
-        self.make_sure_pi_can_have_it().await?;
-        self.lock_pi_login_for(account, CLIENT_PATIENCE).await.map(drop)
+        let _lock = self.lock_pi_login_for(account, CLIENT_PATIENCE).await?;
+        self.make_sure_pi_can_have_it().await
     }
 
     /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
@@ -97,10 +97,11 @@ impl Sidecar {
         storage(&StorageError::Locked { path: self.options.paths.auth_file.clone() })
     }
 
-    /// Whether the new credential of a linked account could be stored, found out before the old one is sent.
+    /// Whether the new credential of a linked account could be stored, found out before the old one is sent. The caller holds
+    /// pi's lock.
     pub(crate) async fn make_sure_pi_can_have_it(self: &Arc<Self>) -> Result<(), StorageError> {
         let path = self.options.paths.auth_file.clone();
-        on_a_thread(move || probe_writable(&path)).await
+        on_a_thread(move || rehearse_replacement(&path)).await
     }
 
     /// Writes the new credential into pi's file. When that fails pi keeps an old one, and a person has to know; it is

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::freshness::is_newer;
 use super::linked::{Origin, PiLogin, changed_hands};
 use super::token::gone;
-use crate::auth::{self, RefreshedTokens, TokenRefreshError};
+use crate::auth::{self, Claims, RefreshedTokens, TokenRefreshError};
 use crate::clock;
 use crate::pool::{
     Account, AccountId, At, Credential, Failure, FailureKind, Identity, RefreshLedger, RefreshMode,
@@ -18,7 +18,7 @@ use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{AccountsFile, Document, FileAccount, RefreshLane, StorageError, probe_writable};
+use crate::store::{AccountsFile, Document, FileAccount, RefreshLane, StorageError};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -76,10 +76,19 @@ impl Sidecar {
         }
         turn.ledger.intend(id, &hash, clock::now());
         turn.save().await.map_err(|error| storage(&error))?;
-        tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "redeeming");
+        tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "refreshing");
         let answer = auth::refresh(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
         match answer {
             Ok(refreshed) => self.refreshed(turn, pi, &account, &held, &hash, refreshed).await,
+            Err(TokenRefreshError::AccessTokenMissing { refresh }) => {
+                // The old refresh token is consumed: the new one is kept, and sent at the next need.
+                let credential = Credential { refresh, ..held.clone() };
+                let claims = Claims { identity: account.identity.clone(), ..Claims::default() };
+                let refreshed = RefreshedTokens { credential, claims, refresh_replaced: true };
+                self.refreshed(turn, pi, &account, &held, &hash, refreshed).await?;
+                let why = "the token endpoint gave no access token; its new refresh token is kept";
+                Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
+            }
             Err(error) => Err(self.refused(turn, &account, &hash, &error).await),
         }
     }
@@ -138,14 +147,9 @@ impl Sidecar {
         Ok(best)
     }
 
-    /// The accounts file parses, is of our version, and its folder takes a new file.
-    async fn make_sure_it_can_be_stored(self: &Arc<Self>) -> Result<(), StorageError> {
-        let path = self.options.paths.accounts_file.clone();
-        self.on_accounts_file(move |file| {
-            file.change(|_| ())?;
-            probe_writable(&path)
-        })
-        .await
+    /// The accounts file parses, is of our version, and can be replaced.
+    pub(crate) async fn make_sure_it_can_be_stored(self: &Arc<Self>) -> Result<(), StorageError> {
+        self.on_accounts_file(AccountsFile::rehearse).await
     }
 
     async fn refreshed(
@@ -222,7 +226,9 @@ impl Sidecar {
             TokenRefreshError::Transient { retry_after, .. } => {
                 RefreshOutcome::NotNow { message: failure.message.clone(), retry_after: *retry_after }
             }
-            TokenRefreshError::OutcomeUnknown { .. } => RefreshOutcome::Lost,
+            TokenRefreshError::OutcomeUnknown { .. } | TokenRefreshError::AccessTokenMissing { .. } => {
+                RefreshOutcome::Lost
+            }
         };
         tracing::warn!(
             account = %account.id,

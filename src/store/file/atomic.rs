@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
+use super::probe::unreplaceable;
 use crate::store::{LockDirectory, LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
 
 /// Writing takes milliseconds, so a temporary file of this age is no one's any more.
@@ -28,7 +29,10 @@ pub fn write_atomically(
     if !dir.exists() {
         make_private_dir(dir)?;
     }
-    replace(&target, dir, content).map_err(|error| StorageError::writing(path, error))?;
+    let temporary =
+        written_beside(&target, dir, content, None).map_err(|error| StorageError::writing(path, error))?;
+    temporary.persist(&target).map_err(|error| unreplaceable(path, error.error))?;
+    sync_dir(dir).map_err(|error| StorageError::writing(path, error))?;
     Ok(before)
 }
 
@@ -48,15 +52,12 @@ pub(crate) fn replace_under_lock(
         if !held.is_still_ours() {
             return Ok(Err(StorageError::Locked { path: target }));
         }
-        temporary.persist(&target).map_err(|error| error.error)?;
+        if let Err(error) = temporary.persist(&target) {
+            return Ok(Err(unreplaceable(path, error.error)));
+        }
         sync_dir(dir).map(Ok)
     };
     write().map_err(|error| StorageError::writing(path, error))?
-}
-
-fn replace(target: &Path, dir: &Path, content: &[u8]) -> io::Result<()> {
-    written_beside(target, dir, content, None)?.persist(target).map_err(|error| error.error)?;
-    sync_dir(dir)
 }
 
 /// 0600 unless another mode is asked for.
@@ -69,10 +70,21 @@ fn written_beside(
     let mut temporary = temporary_beside(target, dir)?;
     temporary.write_all(content)?;
     if let Some(mode) = mode {
-        temporary.as_file().set_permissions(mode)?;
+        set_mode_if_possible(temporary.as_file(), mode)?;
     }
     sync_file(temporary.as_file())?;
     Ok(temporary)
+}
+
+/// Some file systems know no modes, such as Windows drives under WSL: there the file goes without.
+pub(crate) fn set_mode_if_possible(file: &File, mode: fs::Permissions) -> io::Result<()> {
+    match file.set_permissions(mode) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied || is_not_to_be_had(&error) => {
+            tracing::debug!(%error, "the mode of a file cannot be set here");
+            Ok(())
+        }
+        set => set,
+    }
 }
 
 /// A new file for what is to take the target's place, 0600. One that a killed process left behind, which may hold

@@ -31,7 +31,13 @@ pub fn examine(path: &Path) -> Result<PermissionFinding, StorageError> {
 pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
     let found = examine(path)?;
     if let PermissionFinding::Wide { mode } = found {
-        set_mode(path, mode & 0o700).map_err(|error| StorageError::writing(path, error))?;
+        match set_mode(path, mode & 0o700) {
+            // Where modes cannot be changed nothing is private, and nothing can be done about it from here.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::debug!(path = %path.display(), %error, "rights cannot be narrowed here");
+            }
+            set => set.map_err(|error| StorageError::writing(path, error))?,
+        }
     }
     Ok(found)
 }

@@ -4,12 +4,13 @@
 //!
 //! It lies here and not beside the login, because pi locks its `settings.json` the same way.
 
+use std::collections::HashMap;
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,10 @@ const TOUCH: Duration = Duration::from_secs(2);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Locks whose time lies in the future, with when this process saw them so first. It outlives the waits: none of them may be
+/// as long as it takes to know that the holder is gone.
+static AHEAD: LazyLock<Mutex<HashMap<PathBuf, (LockStamp, At)>>> = LazyLock::new(Mutex::default);
 
 /// Proof that the lock was taken. It is let go when this is dropped. Whether it is still ours is another question,
 /// which [`LockDirectory::is_still_ours`] answers right before a write.
@@ -193,7 +198,7 @@ fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
         // Let go meanwhile.
         Err(error) => return Ok(error.kind() == io::ErrorKind::NotFound),
     };
-    if !seen.is_older_than(stale) {
+    if !seen.is_older_than(stale) && !seen.has_stayed_ahead(path, stale) {
         return Ok(false);
     }
     let mut aside = path.as_os_str().to_owned();
@@ -226,6 +231,20 @@ impl LockStamp {
 
     fn is_older_than(&self, age: Duration) -> bool {
         clock::now().since(self.at()) > age
+    }
+
+    /// Whether the lock bears a time in the future and has not moved for so long: a living holder touches it.
+    fn has_stayed_ahead(self, path: &Path, stale: Duration) -> bool {
+        let mut ahead = AHEAD.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.at() <= clock::now() {
+            ahead.remove(path);
+            return false;
+        }
+        let seen = ahead.entry(path.to_owned()).or_insert((self, clock::now()));
+        if seen.0 != self {
+            *seen = (self, clock::now());
+        }
+        clock::now().since(seen.1) > stale
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::store::file::read::read_settled;
 use crate::store::{
     Document, EntryProblem, FileAccount, LOCK_DEADLINE, LockGuard, PermissionFinding, StorageError, examine,
-    write_atomically,
+    rehearse_replacement, write_atomically,
 };
 
 #[derive(Clone, Debug)]
@@ -73,6 +73,16 @@ impl AccountsFile {
             tracing::debug!(path = %self.path.display(), permissions = ?found, "accounts file written");
         }
         Ok(outcome)
+    }
+
+    /// Does everything that [`AccountsFile::change`] does, and replaces the file by itself: what cannot be stored afterwards
+    /// is found out before it is asked for.
+    pub fn rehearse(&self) -> Result<(), StorageError> {
+        let _held = self.lock()?;
+        if let Some(version) = self.read()?.unwrap_or_default().future_version() {
+            return Err(StorageError::Future { path: self.path.clone(), version });
+        }
+        rehearse_replacement(&self.path)
     }
 
     /// Behind a holder that hangs only the first waits its whole time: whoever queued up behind that one has waited with

@@ -22,6 +22,8 @@ pub(crate) struct LedgerRecord {
     paused_until: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_ended_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +60,7 @@ impl From<&RefreshLedger> for LedgerRecord {
             invalidations: ledger.invalidations.iter().map(|at| at.millis()).collect(),
             paused_until: ledger.paused_until.map(At::millis),
             last_ended_at: ledger.last_ended_at.map(At::millis),
+            lost_at: ledger.lost_at.map(At::millis),
         }
     }
 }
@@ -72,6 +75,7 @@ impl From<LedgerRecord> for RefreshLedger {
             invalidations: record.invalidations.into_iter().map(At).collect(),
             paused_until: record.paused_until.map(At),
             last_ended_at: record.last_ended_at.map(At),
+            lost_at: record.lost_at.map(At),
         }
     }
 }

@@ -84,13 +84,13 @@ async fn no_trouble_of_the_token_endpoint_costs_a_login() {
         (Behaviour::Answer(Answer::json(500, json!({}))), "token_unavailable"),
         (Behaviour::Answer(Answer::json(429, json!({"error": "slow_down"}))), "token_unavailable"),
         (Behaviour::Answer(Answer::json(400, json!({"error": "invalid_request"}))), "token_unavailable"),
-        (Behaviour::Answer(html()), "token_unavailable"),
+        (Behaviour::Answer(html()), "outcome_unknown"),
         (
             Behaviour::Issue(Issue {
                 omit: vec!["access_token".into(), "refresh_token".into()],
                 ..Issue::default()
             }),
-            "token_unavailable",
+            "outcome_unknown",
         ),
         (Behaviour::Cut, "outcome_unknown"),
         (Behaviour::Reset, "outcome_unknown"),

@@ -61,6 +61,9 @@ pub async fn pi(day: Day, env: Arc<TestEnv>, tally: Arc<Tally>) {
                     tally.pi_was_refused();
                     file["openai-codex"] = entry(&env.sim().sign_in(LINKED).expect("it is known"));
                 }
+                Err(TokenRefreshError::AccessTokenMissing { refresh }) => {
+                    file["openai-codex"]["refresh"] = json!(refresh.expose());
+                }
                 Err(TokenRefreshError::Transient { .. } | TokenRefreshError::OutcomeUnknown { .. }) => {}
             }
         }

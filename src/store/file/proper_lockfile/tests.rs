@@ -156,3 +156,27 @@ fn one_of_many_waiters_at_a_time_whether_locks_are_let_go_or_left_behind() {
     assert_eq!(turns.into_inner(), 30);
     assert_eq!(names(dir.path()), [""; 0]);
 }
+
+#[test]
+fn a_lock_from_the_future_is_stale_once_it_has_not_moved_for_long_enough() {
+    for ahead in [Duration::from_secs(60), Duration::from_secs(86_400), Duration::from_secs(3_000_000_000)] {
+        let dir = tempfile::tempdir().expect("a dir");
+        let file = dir.path().join("auth.json");
+        let lock = lock_path(&file).expect("a path");
+        fs::create_dir(&lock).expect("made");
+        let set_ahead = |more: Duration| {
+            let now = Duration::from_millis(u64::try_from(clock::now().millis()).expect("after 1970"));
+            let times = FileTimes::new().set_modified(UNIX_EPOCH + now + ahead + more);
+            File::open(&lock).and_then(|dir| dir.set_times(times)).expect("set");
+        };
+        set_ahead(Duration::ZERO);
+        let attempt = || LockDirectory::acquire_at(lock.clone(), Duration::from_millis(150), STALE_HERE);
+        assert!(attempt().is_err());
+        // A living holder touches it.
+        set_ahead(Duration::from_secs(1));
+        assert!(attempt().is_err() && attempt().is_err());
+        // What was seen of it counts over several waits.
+        let taken = (0..20).find_map(|_| attempt().ok());
+        assert!(taken.is_some_and(|held| held.is_still_ours()), "{ahead:?}");
+    }
+}
