@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::pool::AccountId;
 use crate::pool::time::Countdown;
+use crate::pool::{Account, AccountId};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
@@ -101,8 +101,18 @@ impl RotationSettings {
         format!("{strategy}{affinity}.{reserve} At most {attempts} tried for one completion, {wait}.")
     }
 
-    pub fn priority_of(&self, account: &AccountId) -> i32 {
-        self.priority.get(account).copied().unwrap_or(0)
+    /// By the account's id; settings that a person wrote may name it by its label or e-mail.
+    pub fn priority_of(&self, account: &Account) -> i32 {
+        let by_id = self.priority.get(&account.id).copied();
+        by_id
+            .or_else(|| {
+                let names = |name: &str| {
+                    let is = |known: &str| known.to_lowercase() == name.to_lowercase();
+                    is(&account.label) || account.email.as_deref().is_some_and(is)
+                };
+                self.priority.iter().find(|(key, _)| names(key.as_str())).map(|(_, priority)| *priority)
+            })
+            .unwrap_or(0)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectE
 use crate::protocol::{ErrorKind, RpcError};
 use crate::sidecar::{Sidecar, view};
 use crate::store::StorageError;
+use crate::upstream::presentable;
 
 /// Of what the user chose, when the state dir did not take it: it is offered again with the next change.
 pub(crate) const HOLDS_UNSAVED: &str = "it holds all the same, and is saved once that can be";
@@ -28,6 +29,7 @@ impl From<LabelError> for RpcError {
 pub(crate) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcError {
     match error {
         SelectError::NotFound { candidates } => {
+            let selector = shown(selector);
             let mut rpc =
                 RpcError::new(ErrorKind::AccountNotFound, format!("no account is called \"{selector}\""));
             rpc.data.hint = Some(if candidates.is_empty() {
@@ -41,12 +43,22 @@ pub(crate) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcErro
         SelectError::Ambiguous { candidates } => {
             let mut rpc = RpcError::new(
                 ErrorKind::AccountAmbiguous,
-                format!("several accounts are called \"{selector}\""),
+                format!("several accounts are called \"{}\"", shown(selector)),
             );
             rpc.data.candidates = Some(candidates.iter().map(ToString::to_string).collect());
             rpc.data.hint = Some(format!("name one by its id: {}", in_words(pool, &candidates)));
             rpc
         }
+    }
+}
+
+/// What was given for an account, as an error may quote it. Tokens end up there by mistake.
+fn shown(selector: &str) -> String {
+    const LONGEST: usize = 100;
+    let presentable = presentable(selector);
+    match presentable.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &presentable[..cut]),
+        None => presentable,
     }
 }
 
@@ -106,7 +118,15 @@ pub(crate) fn login(error: &LoginError) -> RpcError {
         LoginError::NoDeviceLogins => rpc.data.hint = Some("use the flow `browser`".to_owned()),
         _ => {}
     }
-    rpc.data.hint.get_or_insert_with(|| "begin the login anew".to_owned());
+    let is_about_the_region =
+        ["unsupported_country", "region", "country"].iter().any(|word| rpc.message.contains(word));
+    rpc.data.hint.get_or_insert_with(|| {
+        let hint = match is_about_the_region {
+            true => "OpenAI refuses logins from this country or network; use another network",
+            false => "start the login again",
+        };
+        hint.to_owned()
+    });
     rpc
 }
 

@@ -39,6 +39,13 @@ pub enum StorageError {
     )]
     Unreplaceable { path: PathBuf, source: io::Error },
 
+    /// The file system has no locks, or its lock server is gone.
+    #[error(
+        "{} cannot be locked ({source}); its file system has no locks: keep the state on a local disk with --state-dir",
+        path.display()
+    )]
+    NoLocks { path: PathBuf, source: io::Error },
+
     #[error("there is no room to write {} ({source}); free some space", path.display())]
     Full { path: PathBuf, source: io::Error },
 
@@ -60,6 +67,7 @@ impl StorageError {
             | StorageError::Future { path, .. }
             | StorageError::ReadOnly { path, .. }
             | StorageError::Unreplaceable { path, .. }
+            | StorageError::NoLocks { path, .. }
             | StorageError::Full { path, .. }
             | StorageError::Io { path, .. } => path,
         }
@@ -73,6 +81,16 @@ impl StorageError {
             PermissionDenied | ReadOnlyFilesystem => StorageError::ReadOnly { path, source },
             StorageFull | QuotaExceeded => StorageError::Full { path, source },
             _ => StorageError::Io { path, source },
+        }
+    }
+
+    /// Sorts a lock that could not be tried.
+    pub(crate) fn locking(path: &Path, source: io::Error) -> Self {
+        use rustix::io::Errno;
+        let without = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP].map(Errno::raw_os_error);
+        match source.raw_os_error() {
+            Some(code) if without.contains(&code) => StorageError::NoLocks { path: path.to_owned(), source },
+            _ => StorageError::writing(path, source),
         }
     }
 
@@ -103,6 +121,17 @@ mod tests {
         check(io::ErrorKind::StorageFull, "free some space");
         check(io::ErrorKind::QuotaExceeded, "free some space");
         check(io::ErrorKind::NotADirectory, "could not be written: not a directory");
+    }
+
+    #[test]
+    fn a_file_system_without_locks_names_the_way_out() {
+        use rustix::io::Errno;
+        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
+            let message = StorageError::locking(Path::new("/a/b.lock"), errno.into()).to_string();
+            assert!(message.contains("/a/b.lock") && message.contains("--state-dir"), "{message}");
+        }
+        let message = StorageError::locking(Path::new("/a"), Errno::ACCESS.into()).to_string();
+        assert!(!message.contains("--state-dir"), "{message}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use self::evidence::Evidence;
 use self::stranger::in_between;
+pub use self::wording::presentable;
 use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
 use crate::pool::{At, Failure, FailureKind, Source, Speaker};

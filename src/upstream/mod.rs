@@ -19,7 +19,7 @@ mod usage_reading;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 // Classification and splitting alone are public for tests/micro.
-pub use classify::classify;
+pub use classify::{classify, presentable};
 pub use client::{Answer, Bearer, Upstream};
 pub use event::{Event, EventMeaning};
 pub use headers::{

@@ -45,6 +45,8 @@ pub enum PasteError {
     Empty,
     #[error("this address belongs to another login: its state is a different one")]
     WrongState,
+    #[error("the address was cut after `&`, as a shell does; paste it between quotation marks")]
+    Cut,
     #[error("there is no code in it; paste the whole address that the browser ended up at")]
     NoCode,
 }
@@ -130,7 +132,8 @@ impl Paste {
     }
 
     pub(super) fn read(&self, input: &str) -> Result<Result<Secret, LoginError>, PasteError> {
-        let input = input.trim().trim_matches(['"', '\'', '<', '>']);
+        let input = as_one_line(input);
+        let input = input.trim_matches(['"', '\'', '<', '>', '`']);
         if input.is_empty() {
             return Err(PasteError::Empty);
         }
@@ -138,8 +141,11 @@ impl Paste {
             let redirect = Redirect::from_query(query);
             return match (redirect.state, redirect.answer) {
                 (Some(state), Some(answer)) if state == self.state => Ok(answer),
+                (Some(_), Some(_)) => Err(PasteError::WrongState),
+                // The other member stood behind an `&`.
+                (None, Some(_)) | (Some(_), None) if !query.contains('&') => Err(PasteError::Cut),
+                (None, Some(_)) => Err(PasteError::WrongState),
                 (_, None) => Err(PasteError::NoCode),
-                (_, Some(_)) => Err(PasteError::WrongState),
             };
         }
         let code = match input.split_once('#') {
@@ -149,14 +155,27 @@ impl Paste {
         };
         let plausible = !code.is_empty()
             && code.len() <= MAX_CODE_BYTES
-            && code.bytes().all(|byte| byte.is_ascii_graphic());
+            && code.bytes().all(|byte| byte.is_ascii_graphic())
+            // A word, such as an answer to another question, is no code.
+            && !code.bytes().all(|byte| byte.is_ascii_alphabetic());
         plausible.then(|| Ok(Secret::new(code))).ok_or(PasteError::NoCode)
     }
 }
 
-/// The query of an address, or a query by itself.
+/// What was pasted, without what terminals, shells and web pages add: the marks of a bracketed paste, line breaks of a
+/// wrapped address, backslashes before special characters, and `&amp;`.
+fn as_one_line(input: &str) -> String {
+    let input =
+        input.replace("\u{1b}[200~", "").replace("\u{1b}[201~", "").replace("[200~", "").replace("[201~", "");
+    let input: String =
+        input.chars().filter(|c| !c.is_whitespace() && !c.is_control() && *c != '\\').collect();
+    input.replace("&amp;", "&")
+}
+
+/// The query of an address, with or without its beginning, or a query by itself.
 fn query_of(input: &str) -> Option<&str> {
-    if input.starts_with("http://") || input.starts_with("https://") {
+    let has_scheme = input.starts_with("http://") || input.starts_with("https://");
+    if has_scheme || input.contains("/callback?") || input.contains("callback?code=") {
         let rest = input.split_once('?').map_or("", |(_, rest)| rest);
         return Some(rest.split('#').next().unwrap_or_default());
     }

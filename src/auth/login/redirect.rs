@@ -43,7 +43,22 @@ fn denial(error: &str, description: &str) -> LoginError {
     let is_word = !error.is_empty()
         && error.len() <= 64
         && error.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    LoginError::Denied(if is_word { error.to_owned() } else { "no reason given".to_owned() })
+    let error = if is_word { error } else { "no reason given" };
+    match presentable(description) {
+        Some(description) => LoginError::Denied(format!("{error}: {description}")),
+        None => LoginError::Denied(error.to_owned()),
+    }
+}
+
+/// The server's own words, as far as they are words: short, printable, and nothing that could be a token or markup.
+fn presentable(description: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    const LONGEST_WORD: usize = 40;
+    let text = description.trim();
+    let is_prose = |c: char| c.is_alphanumeric() || " .,;:'’()!?/_-".contains(c);
+    let words = text.split(' ').all(|word| word.len() <= LONGEST_WORD);
+    let fits = !text.is_empty() && text.len() <= LONGEST && words && text.chars().all(is_prose);
+    fits.then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -69,6 +84,21 @@ mod tests {
         );
         // A code beside an error is not to be trusted.
         check("error=x&code=a&state=s", Some("s"), Some(Err(LoginError::Denied("x".to_owned()))));
+        check(
+            "error=access_denied&error_description=Your+region+is+not+supported.&state=s",
+            Some("s"),
+            Some(Err(LoginError::Denied("access_denied: Your region is not supported.".to_owned()))),
+        );
+        check(
+            "error=access_denied&error_description=<b>x</b>&state=s",
+            Some("s"),
+            Some(Err(LoginError::Denied("access_denied".to_owned()))),
+        );
+        check(
+            "error=server_error&error_description=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9aaaaaaaaaaaaaaaaaaaa&state=s",
+            Some("s"),
+            Some(Err(LoginError::Denied("server_error".to_owned()))),
+        );
         check(
             "error=<script>&state=s",
             Some("s"),

@@ -17,7 +17,7 @@ pub(crate) fn preference(
         Strategy::RoundRobin => (0, i64::try_from(chosen).unwrap_or(i64::MAX)),
         Strategy::Priority => {
             let (group, at) = by_reset(windows, now).order();
-            (-i64::from(settings.priority_of(&account.id)) * ByReset::GROUPS + group, at)
+            (-i64::from(settings.priority_of(account)) * ByReset::GROUPS + group, at)
         }
     }
 }

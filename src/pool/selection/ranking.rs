@@ -192,7 +192,7 @@ impl<'a> Ranker<'a> {
                 (Some(most_used(windows, self.now).map_or(Reason::UsageUnknown, Reason::UsedPercent)), None)
             }
             Strategy::RoundRobin => (Some(Reason::Turn(self.pool.choices_since(index))), None),
-            Strategy::Priority => (Some(Reason::Priority(settings.priority_of(&account.id))), by_reset),
+            Strategy::Priority => (Some(Reason::Priority(settings.priority_of(account))), by_reset),
         };
         [
             self.demand.account.is_some().then_some(Reason::Named),

@@ -1,4 +1,4 @@
-//! UnavailableReason can answer: why, in words, and what to do about it.
+//! Why no account can answer, in words, and what to do about it.
 
 use crate::clock;
 use crate::pool::{AccountId, At, Availability, Ending, EndingKind, State};

@@ -68,8 +68,8 @@ async fn begin(
     if sidecar.logins.are_too_many() {
         return Err(too_many());
     }
-    // UnavailableReason should go through a login that cannot be kept.
-    sidecar.on_accounts_file(|file| file.change(|_| ())).await?;
+    // Before a person goes through a login that cannot be kept.
+    sidecar.make_sure_it_can_be_stored().await?;
     let flow = flow.unwrap_or_default();
     let (beginning, url, user_code, lives) = match flow {
         LoginFlow::Browser => {

@@ -47,7 +47,7 @@ pub fn inspect_lock(lock_file: &Path) -> Result<bool, StorageError> {
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(unreadable(error)),
+        Err(TryLockError::Error(error)) => Err(StorageError::locking(lock_file, error)),
     }
 }
 

@@ -35,7 +35,7 @@ impl LockGuard {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(LockGuard { _file: file }),
-                Err(TryLockError::Error(error)) => return Err(StorageError::writing(lock_file, error)),
+                Err(TryLockError::Error(error)) => return Err(StorageError::locking(lock_file, error)),
                 Err(TryLockError::WouldBlock) if waited >= deadline => {
                     return Err(StorageError::Locked { path: lock_file.to_owned() });
                 }

@@ -31,7 +31,7 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
 }
 
 /// Capped, without anything that looks like a token, and without what a terminal would obey.
-pub(super) fn presentable(message: &str) -> String {
+pub fn presentable(message: &str) -> String {
     let message = message.replace(|c: char| c.is_control(), " ");
     let mut shown = String::new();
     let mut after_bearer = false;

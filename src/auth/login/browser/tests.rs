@@ -24,8 +24,20 @@ fn a_paste_is_an_address_a_code_with_its_state_or_a_code() {
     );
     check("http://localhost/?error=access_denied&state=st-2", Err(PasteError::WrongState));
     check("http://localhost/?code=ac_1&state=st-2", Err(PasteError::WrongState));
-    check("http://localhost/?code=ac_1", Err(PasteError::WrongState));
-    check("code=ac_1", Err(PasteError::WrongState));
+    check("http://localhost/?code=ac_1&x=1", Err(PasteError::WrongState));
+    check("http://localhost:1455/auth/callback?code=ac_1", Err(PasteError::Cut));
+    check("http://localhost:1455/auth/callback?state=st-1", Err(PasteError::Cut));
+    check("code=ac_1", Err(PasteError::Cut));
+    check("http://localhost:1455/auth/call\n  back?code=ac_1&st\nate=st-1", Ok(Ok("ac_1")));
+    check("http://localhost:1455/auth/callback\\?code\\=ac_1\\&state\\=st-1", Ok(Ok("ac_1")));
+    check("http://localhost:1455/auth/callback?code=ac_1&amp;state=st-1", Ok(Ok("ac_1")));
+    check("\u{1b}[200~http://localhost:1455/auth/callback?code=ac_1&state=st-1\u{1b}[201~", Ok(Ok("ac_1")));
+    check("localhost:1455/auth/callback?code=ac_1&state=st-1", Ok(Ok("ac_1")));
+    check("/auth/callback?code=ac_1&state=st-1", Ok(Ok("ac_1")));
+    check("5/auth/callback?code=ac_1&state=st-1", Ok(Ok("ac_1")));
+    for word in ["y", "yes", "help", "quit", "N"] {
+        check(word, Err(PasteError::NoCode));
+    }
     check("ac_1#st-2", Err(PasteError::WrongState));
     check("ac_1#", Err(PasteError::WrongState));
     check("https://auth.openai.com/oauth/authorize?client_id=x&state=st-1", Err(PasteError::NoCode));
@@ -42,8 +54,8 @@ fn a_paste_is_an_address_a_code_with_its_state_or_a_code() {
 fn only_the_first_paste_counts() {
     let (paste, mut pasted) = Paste::waiting_for(Secret::new("s"));
     assert_eq!(paste.submit("no code at all"), Err(PasteError::NoCode));
-    assert_eq!((paste.submit("first"), paste.submit("second")), (Ok(()), Ok(())));
-    assert_eq!(pasted.try_recv().ok(), Some(Ok(Secret::new("first"))));
+    assert_eq!((paste.submit("ac_first"), paste.submit("ac_second")), (Ok(()), Ok(())));
+    assert_eq!(pasted.try_recv().ok(), Some(Ok(Secret::new("ac_first"))));
     assert!(pasted.try_recv().is_err());
 }
 

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!((rotation.strategy, rotation.affinity), (Strategy::LeastUsed, AffinityMode::None));
         assert_eq!((rotation.max_attempts, rotation.reserve_percent), (3, 12.5));
         assert_eq!((rotation.fallback_cooldown, rotation.wait_for_reset), (Duration::from_secs(60), None));
-        assert_eq!(rotation.priority_of(&AccountId::new("acc_1")), -7);
+        assert_eq!(rotation.priority.get(&AccountId::new("acc_1")), Some(&-7));
         let with_looks = file.set_footer(&looks(), &held(file.path())).unwrap();
         assert_eq!(with_looks, file.load().unwrap());
         assert_eq!(with_looks.rotation, *rotation, "one does not touch the other");
