@@ -118,7 +118,7 @@ impl Sidecar {
         let http = HttpClient::new();
         let sidecar = Arc::new(Sidecar {
             pool: Mutex::new(Pool::new(RotationSettings::default())),
-            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.state_dir),
+            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.guard_dir),
             file_turn: Mutex::default(),
             edits: Arc::default(),
             state_file: StateFile::new(&options.paths.state_dir),
@@ -129,7 +129,10 @@ impl Sidecar {
             session: ClientSession::default(),
             notifier: Notifier::default(),
             persist: StateSaver::default(),
-            refreshes: Refresher::new(RefreshJournal::new(options.paths.state_dir.clone())),
+            refreshes: Refresher::new(RefreshJournal::new(
+                options.paths.guard_dir.clone(),
+                &options.paths.state_dir,
+            )),
             unstored: PendingWrites::default(),
             logins: Logins::default(),
             completions: Completions::default(),

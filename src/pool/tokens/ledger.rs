@@ -233,6 +233,30 @@ impl RefreshLedger {
         }
     }
 
+    /// Takes over what another journal knows. Of what both know, the more careful stands.
+    pub fn join(&mut self, other: RefreshLedger) {
+        for (hash, theirs) in other.tokens {
+            let is_known = self.tokens.get(&hash).is_some_and(|mine| {
+                mine.fate == RefreshTokenStatus::Consumed || theirs.fate != RefreshTokenStatus::Consumed
+            });
+            if !is_known {
+                self.tokens.insert(hash, theirs);
+            }
+        }
+        for (account, theirs) in other.rests {
+            let mine = self.rests.entry(account).or_insert_with(|| theirs.clone());
+            if theirs.until > mine.until {
+                *mine = theirs;
+            }
+        }
+        self.invalidations.extend(other.invalidations);
+        self.invalidations.sort();
+        self.invalidations.dedup();
+        self.paused_until = self.paused_until.max(other.paused_until);
+        self.lost_at = self.lost_at.max(other.lost_at);
+        self.last_ended_at = self.last_ended_at.max(other.last_ended_at);
+    }
+
     /// The account holds another token now than some that were sent for it: those are consumed, whatever happened.
     /// Says whether any was left.
     pub fn supersede(&mut self, account: &AccountId, held: &TokenHash) -> bool {

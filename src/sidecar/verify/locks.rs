@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::in_shell;
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
-use crate::store::{LockDirectory, LockInspection, files_ending_in, inspect_lock};
+use crate::store::{LockDirectory, LockInspection, StorageError, files_ending_in, inspect_lock};
 
 /// Every write holds a lock for milliseconds; one that is held through so many looks is held for long.
 const LOOKS: usize = 10;
@@ -16,8 +16,10 @@ impl Sidecar {
     /// Blocks, for a second when a lock is held.
     pub(crate) fn check_locks(&self) -> Vec<Check> {
         let paths = &self.options.paths;
+        let dirs = [&paths.guard_dir, &paths.state_dir];
+        let ours: Vec<PathBuf> = dirs.iter().flat_map(|dir| files_ending_in(dir, ".lock")).collect();
         vec![
-            check_ours(&files_ending_in(&paths.state_dir, ".lock")),
+            check_ours(&ours),
             check_pis(CheckId::PiAuthLock, &paths.auth_file),
             check_pis(CheckId::PiSettingsLock, &paths.settings_file),
         ]
@@ -25,6 +27,17 @@ impl Sidecar {
 }
 
 fn check_ours(locks: &[PathBuf]) -> Check {
+    let without_locks = locks.iter().find_map(|lock| match inspect_lock(lock) {
+        Err(error @ StorageError::NoLocks { .. }) => Some(error),
+        _ => None,
+    });
+    if let Some(error) = without_locks {
+        return Check::fail(
+            CheckId::Locks,
+            error.to_string(),
+            "choose a state directory, and an agent directory, on a local disk: --state-dir and --agent-dir",
+        );
+    }
     let mut held: Vec<&PathBuf> = locks.iter().collect();
     for look in 0..LOOKS {
         // One that cannot be looked at is a matter of permissions.

@@ -24,6 +24,7 @@ pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
     // The rights that count are those in effect, and a file system that is read-only says so here, too.
     accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|error| failed(error.into()))?;
+    inspect_target(path, &target)?;
     let Ok(system) = statvfs(dir) else { return Ok(()) };
     if system.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Err(failed(io::ErrorKind::ReadOnlyFilesystem.into()));
@@ -33,6 +34,39 @@ pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
         return Err(failed(io::ErrorKind::StorageFull.into()));
     }
     Ok(())
+}
+
+/// Whether nothing stands against a rename onto the file: it is no mount of its own, as containers make of a single file,
+/// and not immutable. Only Linux tells.
+fn inspect_target(path: &Path, target: &Path) -> Result<(), StorageError> {
+    let refused =
+        |kind: io::ErrorKind| StorageError::Unreplaceable { path: path.to_owned(), source: kind.into() };
+    if is_mount_point(target) {
+        return Err(refused(io::ErrorKind::ResourceBusy));
+    }
+    if is_immutable(target) {
+        return Err(refused(io::ErrorKind::PermissionDenied));
+    }
+    Ok(())
+}
+
+fn is_mount_point(target: &Path) -> bool {
+    let Ok(real) = fs::canonicalize(target) else { return false };
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let real = real.to_string_lossy().replace(' ', "\\040");
+    mounts.lines().any(|mount| mount.split(' ').nth(4) == Some(&*real))
+}
+
+#[cfg(target_os = "linux")]
+fn is_immutable(target: &Path) -> bool {
+    use rustix::fs::{IFlags, ioctl_getflags};
+    let flags = fs::File::open(target).ok().and_then(|file| ioctl_getflags(&file).ok());
+    flags.is_some_and(|flags| flags.intersects(IFlags::IMMUTABLE | IFlags::APPEND))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_immutable(_: &Path) -> bool {
+    false
 }
 
 /// Whether another process holds the kernel's lock on this file now. One that is not there is held by nobody.

@@ -34,10 +34,11 @@ pub struct Loaded {
 }
 
 impl AccountsFile {
-    pub fn new(path: impl Into<PathBuf>, state_dir: &Path) -> Self {
+    /// `guard_dir` holds the lock.
+    pub fn new(path: impl Into<PathBuf>, guard_dir: &Path) -> Self {
         AccountsFile {
             path: path.into(),
-            lock_file: state_dir.join("codex-accounts.json.lock"),
+            lock_file: guard_dir.join("accounts.lock"),
             patience: LOCK_DEADLINE,
             held_up: Arc::default(),
         }

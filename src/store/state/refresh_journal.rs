@@ -1,5 +1,9 @@
-//! `redeems.json` in the state dir, and the two locks that redeeming holds: the journal of refresh tokens that are about
-//! to be sent and the hashes of those that were. It holds no token. What does not parse is set aside and begun anew.
+//! `redeems.json` and the two locks that a refresh holds: the journal of refresh tokens that are about to be sent, and the
+//! hashes of those that were. It holds no token. What does not parse is set aside, and a new one begun.
+//!
+//! They lie in `.multicodex` beside the accounts file, so that sidecars with other state directories, in containers for
+//! example, are excluded as well. Earlier versions kept them in the state directory: what is there is taken over once. The
+//! files keep their names.
 
 use std::fs;
 use std::io;
@@ -17,13 +21,15 @@ const LANE: &str = "redeem.lock";
 #[derive(Clone, Debug)]
 pub struct RefreshJournal {
     dir: PathBuf,
+    /// Where an earlier version kept the file.
+    former: PathBuf,
 }
 
 /// Witness that nobody else on this host refreshes, and that nobody replaces this account's credential. Dropping it lets
 /// the next one in; so does the death of the process.
 #[derive(Debug)]
 pub struct RefreshLane {
-    dir: PathBuf,
+    journal: RefreshJournal,
     lane: LockGuard,
     _credential: LockGuard,
 }
@@ -36,27 +42,36 @@ pub struct LedgerReading {
 }
 
 impl RefreshJournal {
-    pub fn new(dir: PathBuf) -> Self {
-        RefreshJournal { dir }
+    /// `former_dir` is where an earlier version kept the file.
+    pub fn new(dir: PathBuf, former_dir: &Path) -> Self {
+        RefreshJournal { dir, former: former_dir.join(FILE_NAME) }
     }
 
     /// Waits for both locks, each for at most `patience`. Blocks the thread.
     pub fn enter(&self, account: &AccountId, patience: Duration) -> Result<RefreshLane, StorageError> {
         let lane = LockGuard::acquire(&self.dir.join(LANE), patience)?;
         let credential = LockGuard::acquire(&self.dir.join(format!("credential-{account}.lock")), patience)?;
-        Ok(RefreshLane { dir: self.dir.clone(), lane, _credential: credential })
+        Ok(RefreshLane { journal: self.clone(), lane, _credential: credential })
     }
 
     /// What is known while nobody refreshes: an intent without a result was left by a process that died. `Locked` while
     /// somebody does.
     pub fn load_at_rest(&self, now: At) -> Result<LedgerReading, StorageError> {
         let _lane = LockGuard::acquire(&self.dir.join(LANE), Duration::ZERO)?;
-        load(&self.dir, now)
+        self.load_under_lane(now)
     }
 
     /// What is known now; nothing is set aside.
     pub fn look(&self) -> Result<RefreshLedger, StorageError> {
-        read(&self.dir.join(FILE_NAME)).map(Option::unwrap_or_default)
+        let mut ledger = read(&self.path())?.unwrap_or_default();
+        if let Some(former) = read(&self.former)? {
+            ledger.join(former);
+        }
+        Ok(ledger)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(FILE_NAME)
     }
 
     /// What is known now; intents may be under way. Takes the lane only to set aside what does not parse: `Locked` when
@@ -68,32 +83,42 @@ impl RefreshJournal {
             Err(error) => Err(error),
         }
     }
+
+    fn load_under_lane(&self, now: At) -> Result<LedgerReading, StorageError> {
+        let mut reading = LedgerReading { ledger: RefreshLedger::default(), set_aside: None };
+        for path in [self.path(), self.former.clone()] {
+            match read(&path) {
+                Ok(Some(ledger)) => reading.ledger.join(ledger),
+                Ok(None) => {}
+                Err(StorageError::Corrupt { .. }) => {
+                    let mut aside = path.clone().into_os_string();
+                    aside.push(format!(".corrupt-{}", now.millis()));
+                    let aside = PathBuf::from(aside);
+                    fs::rename(&path, &aside).map_err(|error| StorageError::writing(&path, error))?;
+                    reading.set_aside = Some(aside);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(reading)
+    }
 }
 
 impl RefreshLane {
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
-        load(&self.dir, now)
+        self.journal.load_under_lane(now)
     }
 
     /// Durable when this returns.
     pub fn save(&self, ledger: &RefreshLedger) -> Result<(), StorageError> {
-        let path = self.dir.join(FILE_NAME);
+        let path = self.journal.path();
         let bytes = serde_json::to_vec(&LedgerRecord::from(ledger))
             .map_err(|error| StorageError::writing(&path, error.into()))?;
-        write_atomically(&path, &bytes, &self.lane).map(drop)
+        write_atomically(&path, &bytes, &self.lane)?;
+        // What was loaded held the former file as well. One that stays is joined again, which changes nothing.
+        fs::remove_file(&self.journal.former).ok();
+        Ok(())
     }
-}
-
-fn load(dir: &Path, now: At) -> Result<LedgerReading, StorageError> {
-    let path = dir.join(FILE_NAME);
-    match read(&path) {
-        Ok(ledger) => return Ok(LedgerReading { ledger: ledger.unwrap_or_default(), set_aside: None }),
-        Err(StorageError::Corrupt { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    let aside = dir.join(format!("{FILE_NAME}.corrupt-{}", now.millis()));
-    fs::rename(&path, &aside).map_err(|error| StorageError::writing(&path, error))?;
-    Ok(LedgerReading { ledger: RefreshLedger::default(), set_aside: Some(aside) })
 }
 
 fn read(path: &Path) -> Result<Option<RefreshLedger>, StorageError> {
@@ -122,9 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_version_kept_elsewhere_is_taken_over_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = |name: &str| TokenHash(name.to_owned());
+        let former = dir.path().join("former");
+        let earlier = RefreshJournal::new(former.clone(), &dir.path().join("none"));
+        let mut ledger = RefreshLedger::default();
+        ledger.intend(&ada(), &hash("a"), NOW);
+        ledger.settle(&ada(), &hash("a"), &RefreshOutcome::Replaced, NOW);
+        earlier.enter(&ada(), Duration::ZERO).unwrap().save(&ledger).unwrap();
+
+        let journal = RefreshJournal::new(dir.path().join("agent/.multicodex"), &former);
+        assert!(journal.look().unwrap().is_consumed(&hash("a")), "known before anything is written");
+        let lane = journal.enter(&ada(), Duration::ZERO).unwrap();
+        let mut ledger = lane.load(NOW).unwrap().ledger;
+        ledger.intend(&ada(), &hash("b"), NOW);
+        lane.save(&ledger).unwrap();
+        assert!(!former.join(FILE_NAME).exists());
+        let known = journal.look().unwrap();
+        assert!(known.is_consumed(&hash("a")) && known.unknown_since(&hash("b")).is_some());
+        // Another state directory joins later.
+        earlier.enter(&ada(), Duration::ZERO).unwrap().save(&ledger).unwrap();
+        assert_eq!(lane.load(NOW).unwrap().ledger, ledger);
+    }
+
+    #[test]
     fn what_is_saved_is_read_again_by_the_next_process() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RefreshJournal::new(dir.path().join("state"));
+        let file = RefreshJournal::new(dir.path().join("state"), &dir.path().join("former"));
         let mut ledger = RefreshLedger::default();
         let hash = |name: &str| TokenHash(name.to_owned());
         let refusal = |code: &str| Refusal {
@@ -158,7 +208,7 @@ mod tests {
     #[test]
     fn one_refresh_at_a_time_on_a_host() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RefreshJournal::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned(), &dir.path().join("former"));
         let lane = file.enter(&ada(), Duration::ZERO).unwrap();
         let bob = AccountId::new("acc_bob");
         assert!(matches!(file.enter(&bob, Duration::ZERO), Err(StorageError::Locked { .. })));
@@ -170,7 +220,7 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_set_aside() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RefreshJournal::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned(), &dir.path().join("former"));
         fs::write(dir.path().join(FILE_NAME), r#"{"tokens":{"a":"#).unwrap();
         let reading = file.load(NOW).unwrap();
         assert_eq!(reading.ledger, RefreshLedger::default());
@@ -182,7 +232,7 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_left_to_whoever_refreshes() {
         let dir = tempfile::tempdir().unwrap();
-        let file = RefreshJournal::new(dir.path().to_owned());
+        let file = RefreshJournal::new(dir.path().to_owned(), &dir.path().join("former"));
         let lane = file.enter(&ada(), Duration::ZERO).unwrap();
         fs::write(dir.path().join(FILE_NAME), "{").unwrap();
         assert!(matches!(file.load(NOW), Err(StorageError::Locked { .. })));

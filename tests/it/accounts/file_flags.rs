@@ -80,7 +80,7 @@ async fn a_mark_goes_to_the_account_and_not_to_who_bears_its_label_by_then() {
     let mut held = None;
     let (answer, ()) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
         eventually("the token is on its way", async || env.sim().refreshes("ada") == 1).await;
-        let lock = env.state_dir().join("codex-accounts.json.lock");
+        let lock = env.guard_dir().join("accounts.lock");
         held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round"));
     });
     assert_eq!(answer.needs_login, 1);

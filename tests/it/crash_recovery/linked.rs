@@ -60,7 +60,7 @@ fn check_files(env: &TestEnv, round: &str) {
 async fn killed_before_it_is_sent_the_token_is_as_good_as_before() {
     let env = with_pi(expired("ada"), 0).await;
     let sidecar = env.sidecar().await;
-    let lane = LockGuard::acquire(&env.state_dir().join("redeem.lock"), Duration::ZERO).expect("free");
+    let lane = LockGuard::acquire(&env.guard_dir().join("redeem.lock"), Duration::ZERO).expect("free");
     let lock = env.auth_file().with_file_name("auth.json.lock");
     kill(&env, sidecar, eventually("pi's lock is held", async || lock.exists())).await;
     drop(lane);
@@ -105,7 +105,7 @@ async fn killed_between_the_two_files_the_other_one_follows() {
     let mut lock = None;
     let between = async {
         eventually("the token is sent", async || env.sim().refreshes("ada") == 1).await;
-        let path = env.state_dir().join("codex-accounts.json.lock");
+        let path = env.guard_dir().join("accounts.lock");
         lock = Some(LockGuard::acquire(&path, Duration::from_secs(5)).expect("it comes round"));
         eventually("pi has it", async || env.login_of_pi()["access"] != old["access"]).await;
     };

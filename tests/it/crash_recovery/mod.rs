@@ -87,7 +87,7 @@ impl Kills {
 
 /// A process that was killed may take a moment to die, and holds its locks until then.
 fn wait_for_the_end(env: &TestEnv) {
-    let lane = env.state_dir().join("redeem.lock");
+    let lane = env.guard_dir().join("redeem.lock");
     drop(LockGuard::acquire(&lane, Duration::from_secs(30)).expect("the dead hold no lock"));
 }
 

@@ -97,7 +97,7 @@ async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_p
     env.sim().add_rule(Rule::always(Behaviour::Hang).on(Route::Usage));
     let sidecar = env.sidecar().await;
     let edit = LabelParams { account: email("bob"), label: "bob".to_owned() };
-    let lock = env.state_dir().join("codex-accounts.json.lock");
+    let lock = env.guard_dir().join("accounts.lock");
     let mut held = None;
     let asked = async {
         let label = async {

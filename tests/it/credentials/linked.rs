@@ -314,7 +314,7 @@ async fn a_login_that_another_sidecar_stored_while_a_token_was_refreshed_is_not_
     let old = env.login_of_pi();
     let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
         eventually("the token is sent", async || env.sim().refreshes("ada") == 1).await;
-        let lock = env.state_dir().join("codex-accounts.json.lock");
+        let lock = env.guard_dir().join("accounts.lock");
         let held = LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round");
         let login = env.sim().sign_in("ada").expect("known");
         eventually("pi has what was refreshed", async || env.login_of_pi()["access"] != old["access"]).await;

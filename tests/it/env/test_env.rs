@@ -68,6 +68,11 @@ impl TestEnv {
         self.dir.path().join("state")
     }
 
+    /// Where the locks and the refresh journal lie.
+    pub fn guard_dir(&self) -> PathBuf {
+        self.dir.path().join(".multicodex")
+    }
+
     pub fn accounts_file(&self) -> PathBuf {
         self.dir.path().join("codex-accounts.json")
     }

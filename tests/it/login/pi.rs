@@ -228,7 +228,7 @@ fn an_account_that_becomes_pi_s_while_its_login_is_stored_is_pi_s() {
     let mut peer = peer(&env);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
     // The login waits for whoever refreshes, and pi logs in meanwhile.
-    let lane = LockGuard::acquire(&state_file(&env, "redeem.lock"), Duration::ZERO).expect("free");
+    let lane = LockGuard::acquire(&env.guard_dir().join("redeem.lock"), Duration::ZERO).expect("free");
     let callback = redirect(&env, &started, "ada");
     let browser = std::thread::spawn(move || get(callback.as_str()));
     eventually_blocking("the code is exchanged", || exchanged(&env) == 1);

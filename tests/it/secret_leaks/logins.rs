@@ -139,6 +139,10 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     assert_eq!(sidecar.result("accounts/import", json!({"from": "codex"}))["changed"], true);
     // pi's account is logged in again here, after its token was refused with all that it was sent.
     echo(401);
+    // What is no word is no code, and a 401 without a code costs no login.
+    assert_eq!(sidecar.result("refresh", forced.clone())["needsLogin"], 0);
+    let refused = Behaviour::row("invalid_grant").expect("a row");
+    env.sim().add_rule(Rule::next(1, refused).of("ada").on(Route::Token));
     assert_eq!(sidecar.result("refresh", forced)["needsLogin"], 1);
     let before = fs::read_to_string(&pi).expect("read");
     let started = sidecar.result("reauth", ada);
@@ -153,7 +157,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     stdout.read_to_string(&mut told).expect("text");
     assert!(child.wait().expect("it ends").success());
     let log = log.join().expect("the log is read");
-    assert!(log.contains("redeeming") && log.len() > 10_000, "the log is at trace: {} bytes", log.len());
+    assert!(log.contains("refreshing") && log.len() > 10_000, "the log is at trace: {} bytes", log.len());
     assert!(told.contains("consumed_credential"), "what was told was heard: {told}");
     assert_eq!(env.sim().reused(), 0);
 

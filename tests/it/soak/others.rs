@@ -75,7 +75,7 @@ pub async fn pi(day: Day, env: Arc<TestEnv>, tally: Arc<Tally>) {
 /// Logs in again where an answer was lost with a killed sidecar, as the account's state says.
 pub async fn user(day: Day, env: Arc<TestEnv>) {
     let sidecar = env.sidecar().await;
-    let file = AccountsFile::new(env.accounts_file(), &env.state_dir());
+    let file = AccountsFile::new(env.accounts_file(), &env.guard_dir());
     while !day.is_over() {
         sleep(Duration::from_millis(500)).await;
         for account in sidecar.accounts().await {
