@@ -30,9 +30,10 @@ mod usage;
 
 pub use account::{Account, Credential, State};
 pub use clock_skew::ClockSkew;
-pub use failover::failure::{Failure, FailureKind, Source, Speaker};
+pub use failover::failure::{DispensableParameter, Failure, FailureKind, Source, Speaker};
 pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};
-pub use failover::state_machine::{AfterFailure, AfterOutput, Ending, EndingKind, Failover, Next};
+pub use failover::state_machine::Failover;
+pub use failover::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
 pub use footer::{
     Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
 };

@@ -77,6 +77,9 @@ pub enum Notice<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
         usage: Option<&'a RawValue>,
+        /// Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        dropped: &'a [&'a str],
         timing: Timing,
     },
     /// It did not end well.
@@ -172,6 +175,9 @@ pub struct Collected {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub usage: Option<Box<RawValue>>,
+    /// As in `done`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
 }
 
 /// `{subscription}` or `[subscription]`.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::headers::session_key;
+use super::without_member::without_member;
 
 /// Smaller bodies gain nothing from compression.
 const COMPRESS_FROM: usize = 1024;
@@ -22,6 +23,18 @@ pub struct PreparedBody {
     /// The `prompt_cache_key` that the client sent, unless it is empty.
     pub cache_key: Option<String>,
     pub json: Bytes,
+}
+
+impl PreparedBody {
+    /// Takes out a member; returns whether there was one.
+    pub fn remove(&mut self, member: &str) -> bool {
+        let rest = str::from_utf8(&self.json).ok().and_then(|json| without_member(json, member));
+        let found = rest.is_some();
+        if let Some(rest) = rest {
+            self.json = rest.into();
+        }
+        found
+    }
 }
 
 /// One completion's request without its account, so that the same bytes can go out with the next one.
@@ -85,23 +98,39 @@ pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody,
 impl ResponsesRequest {
     /// Compresses the body when that is worth it: some milliseconds per MiB, once for all accounts that are tried.
     /// `headers` are those of [`request_headers`](super::request_headers).
-    pub fn new(body: &PreparedBody, mut headers: HeaderMap) -> Self {
-        let compressed = (body.json.len() >= COMPRESS_FROM)
-            .then(|| zstd::bulk::compress(&body.json, ZSTD_LEVEL))
+    pub fn new(body: &PreparedBody, headers: HeaderMap) -> Self {
+        Self::of_json(body.json.clone(), headers)
+    }
+
+    fn of_json(json: Bytes, mut headers: HeaderMap) -> Self {
+        let compressed = (json.len() >= COMPRESS_FROM)
+            .then(|| zstd::bulk::compress(&json, ZSTD_LEVEL))
             .transpose()
             .unwrap_or_else(|error| {
                 tracing::warn!(%error, "the request goes out uncompressed");
                 None
             });
-        let json_len = body.json.len();
+        let json_len = json.len();
         let body = match compressed {
             Some(compressed) => {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
                 Bytes::from(compressed)
             }
-            None => body.json.clone(),
+            None => json,
         };
         ResponsesRequest { body, headers, json_len }
+    }
+
+    /// The same request without a member of its body; `None` when it has no such member.
+    pub fn without(&self, member: &str) -> Option<Self> {
+        let json = match self.headers.get(CONTENT_ENCODING) {
+            Some(_) => zstd::bulk::decompress(&self.body, self.json_len).ok()?.into(),
+            None => self.body.clone(),
+        };
+        let rest = without_member(str::from_utf8(&json).ok()?, member)?;
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_ENCODING);
+        Some(Self::of_json(rest.into(), headers))
     }
 
     /// The size of the body before compression, in bytes.
@@ -252,6 +281,27 @@ mod tests {
         let deep = format!(r#"{{"input":{}{},"model":"m"}}"#, "[".repeat(100_000), "]".repeat(100_000));
         let raw = RawValue::from_string(deep).unwrap();
         assert_eq!(prepare(&raw, None).unwrap().model, "m");
+    }
+
+    #[test]
+    fn requests_can_go_without_a_member() {
+        for filler in [0, 5000] {
+            let json = |member: &str| format!(r#"{{"model":"m",{member}"input":"{}"}}"#, "x".repeat(filler));
+            let body = PreparedBody {
+                model: "m".into(),
+                cache_key: None,
+                json: json(r#""max_output_tokens":16,"#).into(),
+            };
+            let request = ResponsesRequest::new(&body, HeaderMap::new());
+            let rest = request.without("max_output_tokens").unwrap();
+            assert_eq!(rest.json_len(), json("").len());
+            let sent = match rest.headers.get(CONTENT_ENCODING) {
+                Some(_) => zstd::bulk::decompress(&rest.body, 10_000).unwrap().into(),
+                None => rest.body.clone(),
+            };
+            assert_eq!(sent, json(""));
+            assert!(rest.without("max_output_tokens").is_none());
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod codes;
 mod evidence;
+mod parameter;
 mod stranger;
 mod wait;
 mod wording;
@@ -13,11 +14,12 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use self::evidence::Evidence;
+use self::parameter::unsupported_parameter;
 use self::stranger::in_between;
 pub use self::wording::presentable;
 use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
-use crate::pool::{At, Failure, FailureKind, Source, Speaker};
+use crate::pool::{At, DispensableParameter, Failure, FailureKind, Source, Speaker};
 
 /// The meaning of an HTTP answer that is not a stream. `source` is [`Source::ResponseBody`] or
 /// [`Source::UsageEndpoint`].
@@ -135,6 +137,9 @@ fn describe(
         status: evidence.status,
         whole_workspace: evidence.codes.iter().any(|code| codes::is_of_workspace(code)),
         speaker,
+        refused_parameter: unsupported_parameter(&evidence)
+            .filter(|_| kind == FailureKind::RequestRejected)
+            .and_then(|name| DispensableParameter::from_name(&name)),
         code: evidence.codes.into_iter().next(),
         ..Failure::new(kind, source, wording::presentable(&message))
     }

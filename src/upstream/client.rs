@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
@@ -126,6 +126,7 @@ impl Upstream {
         let requested_at = clock::now();
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         bearer.put_into(&mut headers)?;
         let client = self.http.get(&self.base).map_err(|error| network(error.to_string()))?;
         let get = client.get(self.base.join("wham/usage")).headers(headers).timeout(USAGE_TIMEOUT);

@@ -16,6 +16,7 @@ mod sse;
 mod stream;
 mod token_usage;
 mod usage_reading;
+mod without_member;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 // Classification and splitting alone are public for tests/micro.

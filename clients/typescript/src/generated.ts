@@ -458,6 +458,10 @@ export interface Collected {
   account: string;
   attempts: number;
   /**
+   * As in `done`.
+   */
+  dropped?: string[];
+  /**
    * The terminal `response` object, raw.
    */
   response: {
@@ -496,7 +500,7 @@ export interface CompleteParams {
     [k: string]: string;
   } | null;
   /**
-   * Longest idle_timeout of upstream; 300000 when absent.
+   * Longest silence of upstream; 300000 when absent.
    */
   idleTimeoutMs?: number | null;
   /**
@@ -859,6 +863,10 @@ export interface EventNotice {
 export interface DoneNotice {
   account: string;
   attempts: number;
+  /**
+   * Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+   */
+  dropped?: string[];
   outcome: Outcome;
   timing: Timing;
   type: "done";

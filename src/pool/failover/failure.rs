@@ -177,7 +177,31 @@ pub struct Failure {
     pub limit_id: Option<String>,
     /// The limit is one of the organization or project: every account of the workspace meets it.
     pub whole_workspace: bool,
+    /// Upstream does not take this member of the request, whatever its value.
+    pub refused_parameter: Option<DispensableParameter>,
     pub speaker: Speaker,
+}
+
+/// A member of a request that upstream may refuse as such, and without which the answer means the same. Everything else
+/// is the client's to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DispensableParameter {
+    /// Bounds an answer. Whether the backend takes it is contested (schema/upstream.md).
+    MaxOutputTokens,
+}
+
+impl DispensableParameter {
+    pub const ALL: [DispensableParameter; 1] = [DispensableParameter::MaxOutputTokens];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            DispensableParameter::MaxOutputTokens => "max_output_tokens",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|parameter| parameter.name() == name)
+    }
 }
 
 /// Who gave an answer, as far as it shows.
@@ -214,6 +238,7 @@ impl Failure {
             retry_after: None,
             limit_id: None,
             whole_workspace: false,
+            refused_parameter: None,
             speaker: Speaker::Unknown,
         }
     }

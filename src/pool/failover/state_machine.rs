@@ -2,6 +2,7 @@
 //! waits for nothing and sends nothing: the sidecar does what it says and tells it what came of that.
 
 use super::failure_policy::{FailureAction, action_for};
+use super::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
 use crate::pool::{AccountId, At, Demand, Failure, FailureKind, Pool, WhyNotEligible};
 
@@ -22,6 +23,8 @@ pub struct Failover {
     replayed: Vec<AccountId>,
     /// The one more try after transient failures is spent.
     tried_once_more: bool,
+    /// The request was sent once more in another form.
+    resent: bool,
     /// Requests beside the first of each account.
     extra_requests: u32,
     wait: Waiting,
@@ -49,64 +52,6 @@ enum Waiting {
     Over,
 }
 
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// `attempt` counts from 1.
-    Attempt {
-        account: AccountId,
-        attempt: u32,
-    },
-    /// Every account is out and this one is back first: ask again then, or when the pool changed.
-    Wait {
-        account: AccountId,
-        until: At,
-    },
-    Stop(Ending),
-}
-
-/// How a completion ends without output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    pub kind: EndingKind,
-    /// When trying again may help; none when time alone does not, or nothing is known to hold it up.
-    pub retry_at: Option<At>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndingKind {
-    /// Every account is out.
-    NoAvailableAccount,
-    /// Every account is out, and only a login helps.
-    LoginRequired,
-    /// The one account that was named cannot be used; nothing was sent.
-    AccountUnavailable,
-    /// The last attempt's own failure is what the client gets.
-    LastFailure,
-}
-
-/// What a failed attempt leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterFailure {
-    /// Refresh the account's token by force, then send the same attempt again.
-    Replay,
-    /// The account was dealt with; ask `next`.
-    Moved {
-        /// When its cooldown, back-off or exclusion for this model ends.
-        until: Option<At>,
-        pin_cleared: bool,
-    },
-    /// Not the account's fault: surface it unchanged.
-    Surface,
-}
-
-/// What a failure after output changed. Nothing is replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AfterOutput {
-    pub until: Option<At>,
-    pub pin_cleared: bool,
-}
-
 impl Failover {
     pub fn new(demand: Demand) -> Self {
         Failover {
@@ -117,6 +62,7 @@ impl Failover {
             asked_at: At(0),
             replayed: Vec::new(),
             tried_once_more: false,
+            resent: false,
             extra_requests: 0,
             wait: Waiting::NotYet,
             pin_cleared: None,
@@ -219,6 +165,14 @@ impl Failover {
         !paused && !self.replayed.contains(account) && self.extra_requests < MAX_EXTRA_REQUESTS
     }
 
+    /// Whether the current attempt may be sent once more in another form. That is spent by asking.
+    pub fn may_resend(&mut self) -> bool {
+        let may = !self.resent && self.current.is_some() && self.extra_requests < MAX_EXTRA_REQUESTS;
+        self.resent |= may;
+        self.extra_requests += u32::from(may);
+        may
+    }
+
     /// Output began: whatever happens now, no other account takes over.
     pub fn accepted(&mut self, pool: &mut Pool, now: At) {
         self.over = true;
@@ -269,9 +223,10 @@ impl Failover {
             pool.best_where(&self.demand, now, |id| admits(self.outcome(id)))
         };
         if let Waiting::Until(_) = self.wait {
-            let found = best(&|outcome| matches!(outcome, None | Some(Outcome::Cooled)));
-            if found.is_some() {
+            let found = pool.best_where(&self.demand, now, |id| self.is_worth_waiting_for(pool, id));
+            if let Some(found) = &found {
                 self.wait = Waiting::Over;
+                self.extra_requests += u32::from(self.outcome(found).is_some());
             }
             return found;
         }
@@ -320,7 +275,7 @@ impl Failover {
             needs_login |= why_not == Some(WhyNotEligible::NeedsLogin);
             let Some(until) = why_not.and_then(WhyNotEligible::until) else { continue };
             earliest = Some(earliest.map_or(until, |at| at.min(until)));
-            if matches!(self.outcome(&account.id), None | Some(Outcome::Cooled)) {
+            if self.is_worth_waiting_for(pool, &account.id) {
                 let this = (until, &account.id);
                 worth_waiting = Some(worth_waiting.map_or(this, |first| first.min(this)));
             }
@@ -338,6 +293,15 @@ impl Failover {
             stop(EndingKind::LoginRequired, None)
         } else {
             stop(EndingKind::NoAvailableAccount, earliest)
+        }
+    }
+
+    /// Whether an account may be asked after a wait: one that was not tried, or one that only cooled.
+    fn is_worth_waiting_for(&self, pool: &Pool, id: &AccountId) -> bool {
+        match self.outcome(id) {
+            None => self.tried.len() < accounts_allowed(pool),
+            Some(Outcome::Cooled) => self.extra_requests < MAX_EXTRA_REQUESTS,
+            Some(Outcome::Spent | Outcome::Transient) => false,
         }
     }
 

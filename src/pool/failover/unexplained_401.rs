@@ -21,7 +21,7 @@ impl Unexplained401s {
     pub(crate) fn record(&mut self, account: &AccountId, now: At) {
         let another =
             self.last.as_ref().is_some_and(|(last, at)| last != account && now.since(*at) <= TOGETHER);
-        if another || self.pauses_refresh(now) {
+        if another && !self.pauses_refresh(now) {
             self.paused_until = Some(now + PAUSE);
         }
         self.last = Some((account.clone(), now));
@@ -61,7 +61,10 @@ mod tests {
         check(&[("a", 0), ("b", 61)], 61, false);
         check(&[("a", 0), ("b", 1)], 600, true);
         check(&[("a", 0), ("b", 1)], 601, false);
-        check(&[("a", 0), ("b", 1), ("b", 500)], 1000, true);
+        // A pause is not prolonged by what it is for: after it one token is refreshed, so that revoked ones are found.
+        check(&[("a", 0), ("b", 1), ("b", 500)], 600, true);
+        check(&[("a", 0), ("b", 1), ("b", 500)], 601, false);
+        check(&[("a", 0), ("b", 1), ("b", 590), ("a", 605)], 1000, true);
     }
 
     #[test]

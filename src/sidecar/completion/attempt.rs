@@ -86,6 +86,10 @@ impl Completion {
                 Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
                 Sent::FailedAttempt(failure, body) => (failure, body),
             };
+            if self.drop_refused_parameter(&failure).await {
+                need = Need::USABLE;
+                continue;
+            }
             let after = self.failover.failed(&mut self.sidecar.pool(), &failure, clock::now());
             tracing::info!(
                 account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,

@@ -5,6 +5,7 @@ pub(crate) mod collect;
 pub(crate) mod collected_output;
 pub(crate) mod failed_attempt;
 pub(crate) mod recorder;
+mod refused_parameters;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod sink;

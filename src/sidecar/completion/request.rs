@@ -8,7 +8,8 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::run::Completion;
-use crate::pool::{Demand, Failover};
+use crate::clock;
+use crate::pool::{Demand, Failover, Failure};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -66,21 +67,51 @@ impl PreparedCompletion {
 
     /// Makes the request ready to be sent, the same to every account.
     pub(crate) async fn begin(self) -> Completion {
-        let (body, headers) = (self.body, self.headers);
-        let request = if body.json.len() < PACK_ASIDE_FROM {
-            ResponsesRequest::new(&body, headers)
-        } else {
-            on_a_thread(move || ResponsesRequest::new(&body, headers)).await
+        let body_len = self.body.json.len();
+        let (mut body, headers) = (self.body, self.headers);
+        let refused = self.sidecar.completions.refused_parameters.of_model(&body.model, clock::now());
+        let packed = move || {
+            let dropped: Vec<_> =
+                refused.into_iter().filter(|parameter| body.remove(parameter.name())).collect();
+            (ResponsesRequest::new(&body, headers), dropped)
         };
+        let (request, dropped) = aside_when_large(body_len, packed).await;
         Completion {
             sidecar: self.sidecar,
             failover: Failover::new(self.demand),
             request,
+            dropped,
             idle: self.idle,
             started: self.placed,
             first_event: None,
             deadline: self.deadline.and_then(|after| self.placed.checked_add(after)),
             recorder: None,
         }
+    }
+}
+
+/// Packs a body of `bytes` bytes, on another thread when that takes long.
+async fn aside_when_large<T: Send + 'static>(bytes: usize, pack: impl FnOnce() -> T + Send + 'static) -> T {
+    if bytes < PACK_ASIDE_FROM { pack() } else { on_a_thread(pack).await }
+}
+
+impl Completion {
+    /// Leaves a parameter out that upstream refused, when the request has it, the meaning stays without it, and one more
+    /// request may be spent. Returns whether the same account is to be asked again.
+    pub(super) async fn drop_refused_parameter(&mut self, failure: &Failure) -> bool {
+        let Some(parameter) = failure.refused_parameter else { return false };
+        let request = self.request.clone();
+        let rest = aside_when_large(request.json_len(), move || request.without(parameter.name())).await;
+        let Some(rest) = rest.filter(|_| self.failover.may_resend()) else { return false };
+        let model = self.failover.model().unwrap_or_default();
+        self.sidecar.completions.refused_parameters.remember(model, parameter, clock::now());
+        tracing::info!(
+            parameter = parameter.name(),
+            model,
+            "upstream refuses a parameter; the request goes without it for a day"
+        );
+        self.request = rest;
+        self.dropped.push(parameter);
+        true
     }
 }

@@ -15,10 +15,11 @@ use tokio::time::Instant;
 use super::attempt::AttemptEnd;
 use super::failed_attempt::FailedAttempt;
 use super::recorder::AttemptRecorder;
+use super::refused_parameters::RefusedParameters;
 use super::request::PreparedCompletion;
 use super::sink::{CompletionSink, Disconnected, Stream};
 use crate::clock;
-use crate::pool::{AccountId, At, Ending, EndingKind, Failover, Next};
+use crate::pool::{AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next};
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
@@ -29,15 +30,20 @@ use crate::upstream::ResponsesRequest;
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// Running subscriptions and how to end them.
+/// Running subscriptions and how to end them, and what completions have learned about requests.
 #[derive(Default)]
-pub(crate) struct Completions(Mutex<HashMap<String, oneshot::Sender<()>>>);
+pub(crate) struct Completions {
+    running: Mutex<HashMap<String, oneshot::Sender<()>>>,
+    pub(super) refused_parameters: RefusedParameters,
+}
 
 /// One completion on its way through the accounts.
 pub(crate) struct Completion {
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) failover: Failover,
     pub(crate) request: ResponsesRequest,
+    /// Members of the client's body that are left out, because upstream refuses them.
+    pub(crate) dropped: Vec<DispensableParameter>,
     pub(crate) idle: Duration,
     pub(crate) started: Instant,
     /// When the first event was handed on; from then on nothing is replayed.
@@ -114,7 +120,7 @@ impl Completions {
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,11 +145,13 @@ impl Completion {
             .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
         let told = match &terminal {
             Terminal::Done { outcome, account, usage } => {
+                let dropped: Vec<_> = self.dropped.iter().map(|parameter| parameter.name()).collect();
                 sink.tell(Notice::Done {
                     outcome: *outcome,
                     account: account.as_str(),
                     attempts: self.failover.attempts(),
                     usage: usage.as_deref(),
+                    dropped: &dropped,
                     timing: self.timing(),
                 })
                 .await

@@ -42,6 +42,7 @@ pub(crate) struct CollectedEnd {
     pub(crate) account: String,
     pub(crate) attempts: u32,
     pub(crate) usage: Option<Box<RawValue>>,
+    pub(crate) dropped: Vec<String>,
 }
 
 impl CompletionSink {
@@ -134,12 +135,14 @@ impl Collector {
                 account,
                 attempts,
                 usage,
+                dropped,
                 ..
             } => {
                 self.ended = Some(Ok(CollectedEnd {
                     account: account.to_owned(),
                     attempts,
                     usage: usage.map(ToOwned::to_owned),
+                    dropped: dropped.iter().map(ToString::to_string).collect(),
                 }));
             }
             Notice::Error { error } => self.ended = Some(Err(error)),

@@ -316,3 +316,22 @@ fn a_failure_without_words_still_says_something() {
     let failure = answer(401, &[], &format!(r#"{{"detail":"bad token {token}"}}"#));
     assert_eq!(failure.message, "bad token [redacted].");
 }
+
+#[test]
+fn only_parameters_that_change_no_meaning_are_dispensable() {
+    let check = |body: &str, dispensable: bool| {
+        let failure = answer(400, &[], body);
+        let found = failure.refused_parameter.map(DispensableParameter::name);
+        assert_eq!(
+            (failure.kind, found),
+            (RequestRejected, dispensable.then_some("max_output_tokens")),
+            "{body}"
+        );
+    };
+    check(r#"{"detail":"Unsupported parameter: max_output_tokens"}"#, true);
+    check(r#"{"error":{"code":"unknown_parameter","param":"max_output_tokens","message":"No."}}"#, true);
+    check(r#"{"error":{"message":"Unknown parameter: 'max_output_tokens'."}}"#, true);
+    check(r#"{"detail":"Unsupported parameter: temperature"}"#, false);
+    check(r#"{"error":{"code":"invalid_value","param":"max_output_tokens","message":"Too small."}}"#, false);
+    check(r#"{"detail":"Unsupported parameter: tools.max_output_tokens"}"#, false);
+}

@@ -10,6 +10,8 @@ use super::*;
 use crate::upstream::headers::{Originator, request_headers};
 use crate::upstream::{PreparedBody, StreamFault};
 
+mod bodies;
+
 const IDLE: Duration = Duration::from_secs(20);
 const DELTA: &str = r#"{"type":"response.output_text.delta","delta":"ü"}"#;
 const COMPLETED: &str = r#"{"type":"response.completed","response":{"id":"r"}}"#;
@@ -345,7 +347,7 @@ fn headers_do_not_show_the_token() {
 async fn usage_is_asked_for_and_read() {
     const USAGE: &str = r#"{"plan_type":"plus","rate_limit":{"primary_window":{"used_percent":5,"limit_window_seconds":18000}}}"#;
     // USAGE, gzipped with Python's gzip.
-    let gzipped = include_bytes!("usage.json.gz");
+    let gzipped = include_bytes!("tests/usage.json.gz");
     let gzip = format!("content-encoding: gzip\r\ncontent-length: {}\r\n", gzipped.len());
     let server = Server::start(vec![
         whole("200 OK", "content-type: application/json\r\n", USAGE),

@@ -115,6 +115,10 @@ class Collected(TypedDict):
     Account id.
     """
     attempts: int
+    dropped: NotRequired[list[str]]
+    """
+    As in `done`.
+    """
     response: dict[str, Any]
     """
     The terminal `response` object, raw.
@@ -154,7 +158,7 @@ class CompleteParams(TypedDict):
     """
     idleTimeoutMs: NotRequired[int | None]
     """
-    Longest idle_timeout of upstream; 300000 when absent.
+    Longest silence of upstream; 300000 when absent.
     """
     request: dict[str, Any]
     """
@@ -899,6 +903,10 @@ class DoneNotice(TypedDict):
 
     account: str
     attempts: int
+    dropped: NotRequired[list[str]]
+    """
+    Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+    """
     outcome: Outcome
     timing: Timing
     type: Literal["done"]

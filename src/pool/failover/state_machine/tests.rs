@@ -500,3 +500,75 @@ fn accounts_that_come_in_meanwhile_are_tried() {
     pool.sync(vec![account("a"), account("b")], NOW);
     assert_eq!(failover.next(&mut pool, NOW), attempt("b", 2));
 }
+
+#[test]
+fn a_request_is_changed_at_most_once() {
+    let mut pool = pool_of(&["a", "b"]);
+    let mut failover = Failover::new(Demand::default());
+    assert!(!failover.may_resend(), "nothing was sent");
+    assert_eq!(failover.next(&mut pool, NOW), attempt("a", 1));
+    assert!(failover.may_resend());
+    assert!(!failover.may_resend());
+    assert_eq!(failover.failed(&mut pool, &limited(), NOW), moved(Some(3600)));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("b", 2));
+    assert!(!failover.may_resend());
+}
+
+/// Counts the requests of one completion whose every attempt fails as `failures` say, in a circle.
+fn requests_of(names: &[&str], max_attempts: u32, waits: bool, failures: &[Failure]) -> u32 {
+    let mut pool = pool_of(names);
+    pool.settings.max_attempts = max_attempts;
+    pool.settings.wait_for_reset = waits.then_some(Duration::from_secs(100_000));
+    let mut failover = Failover::new(Demand::default());
+    let (mut now, mut requests, mut endless) = (NOW, 0, failures.iter().cycle());
+    for _ in 0..1000 {
+        match failover.next(&mut pool, now) {
+            Next::Attempt { .. } => {}
+            Next::Wait { until, .. } => {
+                now = until;
+                continue;
+            }
+            Next::Stop(_) => return requests,
+        }
+        requests += 1;
+        if failover.may_resend() {
+            requests += 1;
+        }
+        while failover.failed(&mut pool, endless.next().expect("a circle"), now) == AfterFailure::Replay {
+            requests += 1;
+        }
+    }
+    panic!("it does not end");
+}
+
+#[test]
+fn a_completion_costs_at_most_four_requests_beside_its_attempts() {
+    let names: Vec<String> = (0..12).map(|index| format!("a{index}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let coded = Failure { speaker: Speaker::Upstream, ..failure(FailureKind::Unauthorized) };
+    let kinds = [
+        vec![coded.clone()],
+        vec![failure(FailureKind::Unauthorized)],
+        vec![failure(FailureKind::Overloaded)],
+        vec![limited()],
+        vec![coded.clone(), failure(FailureKind::Overloaded)],
+        vec![coded.clone(), limited()],
+        vec![coded, failure(FailureKind::ServerError), failure(FailureKind::ModelUnsupported)],
+    ];
+    let mut most = 0;
+    for failures in &kinds {
+        for accounts in [1, 2, 6, 12] {
+            for max_attempts in [1, 2, 6] {
+                for waits in [false, true] {
+                    let requests = requests_of(&names[..accounts], max_attempts, waits, failures);
+                    assert!(
+                        requests <= max_attempts + 4,
+                        "{requests}: {failures:?} {accounts} {max_attempts} {waits}"
+                    );
+                    most = most.max(requests);
+                }
+            }
+        }
+    }
+    assert_eq!(most, 10, "the bound is reached");
+}
