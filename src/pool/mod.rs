@@ -19,6 +19,7 @@ mod identity;
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
 pub(crate) mod poll_schedule;
+mod reasoning_dropped;
 mod roster;
 pub(crate) mod selection;
 mod settings;
@@ -49,6 +50,7 @@ pub use identity::{AccountId, Identity};
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
 pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
+pub use reasoning_dropped::ReasoningDropped;
 pub use roster::{LabelError, Pool};
 pub use selection::affinity::{Affinity, SessionBinding};
 pub use selection::availability::Availability;

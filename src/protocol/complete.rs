@@ -77,6 +77,9 @@ pub enum Notice<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
         usage: Option<&'a RawValue>,
+        /// Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_dropped: Option<ReasoningDropped>,
         /// Members of the request that upstream refuses and that were left out: `max_output_tokens`.
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         dropped: &'a [&'a str],
@@ -103,6 +106,25 @@ pub struct Timing {
     /// From the request to the first event handed on.
     pub first_event_ms: u64,
     pub total_ms: u64,
+}
+
+/// Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
+/// (`turn_boundary`) is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasoningDropped {
+    /// Produced by an account of another organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_mismatch: Option<u32>,
+    /// Produced for another end user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user_mismatch: Option<u32>,
+    /// Produced by another model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_mismatch: Option<u32>,
+    /// What came before it in the conversation was edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_mismatch: Option<u32>,
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -165,6 +187,7 @@ pub struct AccountStanding {
 
 /// A completion as one answer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Collected {
     /// The terminal `response` object, raw.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -175,6 +198,9 @@ pub struct Collected {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub usage: Option<Box<RawValue>>,
+    /// As in `done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_dropped: Option<ReasoningDropped>,
     /// As in `done`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,

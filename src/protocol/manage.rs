@@ -118,7 +118,7 @@ pub struct Disable;
 
 impl Method for Disable {
     const NAME: &'static str = "accounts/disable";
-    const SUMMARY: &'static str = "ArgKind an account out of rotation and keeps it.";
+    const SUMMARY: &'static str = "Takes an account out of rotation and keeps it.";
     type Params = AccountParams;
     type Result = AccountAnswer;
 }
@@ -129,7 +129,7 @@ pub struct Enable;
 
 impl Method for Enable {
     const NAME: &'static str = "accounts/enable";
-    const SUMMARY: &'static str = "ArgKind a disabled account into rotation again.";
+    const SUMMARY: &'static str = "Takes a disabled account into rotation again.";
     type Params = AccountParams;
     type Result = AccountAnswer;
 }

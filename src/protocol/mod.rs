@@ -31,7 +31,7 @@ pub use command::{
 };
 pub use complete::{
     AccountStanding, CancelComplete, Collect, Collected, Complete, CompleteCancel, CompleteParams, Failed,
-    Notice, Outcome, Phase, RotatedReason, SubscriptionId, Timing,
+    Notice, Outcome, Phase, ReasoningDropped, RotatedReason, SubscriptionId, Timing,
 };
 pub use credentials::{
     AccountsToken, Refresh, RefreshAnswer, RefreshError, RefreshParams, RefreshProgress, Refreshed,

@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::pool::{self, At, Pool};
-use crate::protocol::{Account, AccountList, AccountStanding, AccountState, Reason, Token, TokenState};
+use crate::protocol::{
+    Account, AccountList, AccountStanding, AccountState, Reason, ReasoningDropped, Token, TokenState,
+};
 use crate::sidecar::Sidecar;
 use crate::sidecar::router::Spells;
 
@@ -71,6 +73,17 @@ fn all<'p>(
 
 pub(crate) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {
     view(pool, account, pool.active(now).as_ref(), now).into_owned()
+}
+
+/// `None` when nothing was removed.
+pub(crate) fn reasoning_dropped(dropped: pool::ReasoningDropped) -> Option<ReasoningDropped> {
+    let count = |items: u32| (items > 0).then_some(items);
+    (!dropped.is_empty()).then_some(ReasoningDropped {
+        organization_mismatch: count(dropped.organization_mismatch),
+        end_user_mismatch: count(dropped.end_user_mismatch),
+        model_mismatch: count(dropped.model_mismatch),
+        prefix_mismatch: count(dropped.prefix_mismatch),
+    })
 }
 
 pub(crate) fn standings(pool: &Pool, now: At) -> Vec<AccountStanding> {

@@ -11,6 +11,7 @@ mod event;
 pub mod fuzz;
 mod headers;
 mod idle_timeout;
+mod input_transformations;
 mod lenient;
 mod sse;
 mod stream;
@@ -22,7 +23,7 @@ pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 // Classification and splitting alone are public for tests/micro.
 pub use classify::{classify, presentable};
 pub use client::{Answer, Bearer, Upstream};
-pub use event::{Event, EventMeaning};
+pub use event::{Event, EventMeaning, ResponseReceipt};
 pub use headers::{
     AnswerHeaders, HeaderRefusal, Originator, request_headers, session_in_headers, session_key,
 };

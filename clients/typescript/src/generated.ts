@@ -462,6 +462,10 @@ export interface Collected {
    */
   dropped?: string[];
   /**
+   * As in `done`.
+   */
+  reasoningDropped?: ReasoningDropped | null;
+  /**
    * The terminal `response` object, raw.
    */
   response: {
@@ -470,6 +474,28 @@ export interface Collected {
   usage?: {
     [k: string]: unknown;
   } | null;
+}
+/**
+ * Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
+ * (`turn_boundary`) is not counted.
+ */
+export interface ReasoningDropped {
+  /**
+   * Produced for another end user.
+   */
+  endUserMismatch?: number | null;
+  /**
+   * Produced by another model.
+   */
+  modelMismatch?: number | null;
+  /**
+   * Produced by an account of another organization.
+   */
+  organizationMismatch?: number | null;
+  /**
+   * What came before it in the conversation was edited.
+   */
+  prefixMismatch?: number | null;
 }
 export interface CommandAnswer {
   level: CommandLevel;
@@ -868,6 +894,10 @@ export interface DoneNotice {
    */
   dropped?: string[];
   outcome: Outcome;
+  /**
+   * Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+   */
+  reasoningDropped?: ReasoningDropped | null;
   timing: Timing;
   type: "done";
   /**

@@ -191,7 +191,7 @@ impl Completion {
                 Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
             };
             let asked = Asked { requested_at: answering.requested_at, answered_at: clock::now() };
-            let (outcome, usage) = match event.meaning(asked) {
+            let (outcome, receipt) = match event.meaning(asked) {
                 EventMeaning::Preamble { usage } => {
                     if let Some(reading) = usage {
                         self.sidecar.apply_usage(answering.account, reading);
@@ -212,12 +212,12 @@ impl Completion {
                     }
                     return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
                 }
-                EventMeaning::Completed { usage } => (Outcome::Completed, usage),
-                EventMeaning::Incomplete { usage } => (Outcome::Incomplete, usage),
+                EventMeaning::Completed(receipt) => (Outcome::Completed, receipt),
+                EventMeaning::Incomplete(receipt) => (Outcome::Incomplete, receipt),
             };
             self.forward(sink, &mut answering, &event).await?;
             self.ended_well(answering.account, events);
-            return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), usage }));
+            return Ok(Sent::Ended(Terminal::Done { outcome, account: answering.account.clone(), receipt }));
         }
     }
 

@@ -35,6 +35,7 @@ pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Re
         account: end.account,
         attempts: end.attempts,
         usage: end.usage,
+        reasoning_dropped: end.reasoning_dropped,
         dropped: end.dropped,
     })
 }

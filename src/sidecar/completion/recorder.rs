@@ -73,12 +73,12 @@ impl AttemptRecorder {
 impl AttemptEnd {
     pub(crate) fn note(&self, recorder: AttemptRecorder) {
         match self {
-            AttemptEnd::Ended(Terminal::Done { outcome, usage, .. }) => {
+            AttemptEnd::Ended(Terminal::Done { outcome, receipt, .. }) => {
                 let outcome = match outcome {
                     Outcome::Completed => AttemptResult::Completed,
                     Outcome::Incomplete => AttemptResult::Incomplete,
                 };
-                recorder.ended(outcome, None, usage.as_deref().and_then(token_count));
+                recorder.ended(outcome, None, receipt.usage.as_deref().and_then(token_count));
             }
             AttemptEnd::Ended(Terminal::Failed(failed)) => {
                 recorder.ended(AttemptResult::Failed, Some(&failed.kind), None);

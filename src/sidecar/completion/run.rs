@@ -8,7 +8,6 @@ use std::time::Duration;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, SubscriptionId};
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -25,7 +24,7 @@ use crate::protocol::{
     RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
 use crate::sidecar::{Sidecar, params, redact, view};
-use crate::upstream::ResponsesRequest;
+use crate::upstream::{ResponseReceipt, ResponsesRequest};
 
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -54,7 +53,7 @@ pub(crate) struct Completion {
 
 /// How a completion ended.
 pub(crate) enum Terminal {
-    Done { outcome: Outcome, account: AccountId, usage: Option<Box<RawValue>> },
+    Done { outcome: Outcome, account: AccountId, receipt: ResponseReceipt },
     Failed(Failed),
     Cancelled,
 }
@@ -144,13 +143,14 @@ impl Completion {
         let terminal = ended
             .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
         let told = match &terminal {
-            Terminal::Done { outcome, account, usage } => {
+            Terminal::Done { outcome, account, receipt } => {
                 let dropped: Vec<_> = self.dropped.iter().map(|parameter| parameter.name()).collect();
                 sink.tell(Notice::Done {
                     outcome: *outcome,
                     account: account.as_str(),
                     attempts: self.failover.attempts(),
-                    usage: usage.as_deref(),
+                    usage: receipt.usage.as_deref(),
+                    reasoning_dropped: view::reasoning_dropped(receipt.reasoning_dropped),
                     dropped: &dropped,
                     timing: self.timing(),
                 })

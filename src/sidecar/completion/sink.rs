@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::collected_output::CollectedOutput;
-use crate::protocol::{Failed, Notice, Outcome};
+use crate::protocol::{Failed, Notice, Outcome, ReasoningDropped};
 use crate::rpc::{Block, Outbox};
 use crate::upstream::Event;
 
@@ -42,6 +42,7 @@ pub(crate) struct CollectedEnd {
     pub(crate) account: String,
     pub(crate) attempts: u32,
     pub(crate) usage: Option<Box<RawValue>>,
+    pub(crate) reasoning_dropped: Option<ReasoningDropped>,
     pub(crate) dropped: Vec<String>,
 }
 
@@ -135,6 +136,7 @@ impl Collector {
                 account,
                 attempts,
                 usage,
+                reasoning_dropped,
                 dropped,
                 ..
             } => {
@@ -142,6 +144,7 @@ impl Collector {
                     account: account.to_owned(),
                     attempts,
                     usage: usage.map(ToOwned::to_owned),
+                    reasoning_dropped,
                     dropped: dropped.iter().map(ToString::to_string).collect(),
                 }));
             }

@@ -124,7 +124,7 @@ fn read(notes: &Mutex<Vec<String>>) -> Vec<String> {
 }
 
 /// `serve` with both services below `origin`, and without any proxy of the machine's own.
-fn command(env: &TestEnv, origin: &str) -> Command {
+pub(super) fn command(env: &TestEnv, origin: &str) -> Command {
     let mut command = env.async_command(&["serve"]);
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(variable).env_remove(variable.to_lowercase());
@@ -135,7 +135,7 @@ fn command(env: &TestEnv, origin: &str) -> Command {
     command
 }
 
-async fn collect(client: &Client) -> Result<Value, Refused> {
+pub(super) async fn collect(client: &Client) -> Result<Value, Refused> {
     let request = json!({"model": "gpt-6.1-sol", "input": [{"role": "user", "content": "Hello"}]});
     let params = CompleteParams {
         request: to_raw_value(&request).expect("JSON"),

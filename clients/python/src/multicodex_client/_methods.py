@@ -39,11 +39,11 @@ class Methods(ABC):
         return cast("types.Removed", await self.request("accounts/remove", params))
 
     async def accounts_disable(self, params: types.AccountParams) -> types.AccountAnswer:
-        """`accounts/disable`: ArgKind an account out of rotation and keeps it."""
+        """`accounts/disable`: Takes an account out of rotation and keeps it."""
         return cast("types.AccountAnswer", await self.request("accounts/disable", params))
 
     async def accounts_enable(self, params: types.AccountParams) -> types.AccountAnswer:
-        """`accounts/enable`: ArgKind a disabled account into rotation again."""
+        """`accounts/enable`: Takes a disabled account into rotation again."""
         return cast("types.AccountAnswer", await self.request("accounts/enable", params))
 
     async def accounts_label(self, params: types.LabelParams) -> types.AccountAnswer:

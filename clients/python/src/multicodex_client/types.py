@@ -105,27 +105,6 @@ class ClientInfo(TypedDict):
     version: NotRequired[str | None]
 
 
-class Collected(TypedDict):
-    """
-    A completion as one answer.
-    """
-
-    account: str
-    """
-    Account id.
-    """
-    attempts: int
-    dropped: NotRequired[list[str]]
-    """
-    As in `done`.
-    """
-    response: dict[str, Any]
-    """
-    The terminal `response` object, raw.
-    """
-    usage: NotRequired[dict[str, Any] | None]
-
-
 CommandLevel: TypeAlias = Literal["info", "warning"] | Literal["error"]
 
 
@@ -458,6 +437,30 @@ class Reason(TypedDict):
     """
 
 
+class ReasoningDropped(TypedDict):
+    """
+    Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
+    (`turn_boundary`) is not counted.
+    """
+
+    endUserMismatch: NotRequired[int | None]
+    """
+    Produced for another end user.
+    """
+    modelMismatch: NotRequired[int | None]
+    """
+    Produced by another model.
+    """
+    organizationMismatch: NotRequired[int | None]
+    """
+    Produced by an account of another organization.
+    """
+    prefixMismatch: NotRequired[int | None]
+    """
+    What came before it in the conversation was edited.
+    """
+
+
 class ReauthParams(TypedDict):
     account: NotRequired[str | None]
     """
@@ -770,6 +773,31 @@ class Check(TypedDict):
     status: CheckStatus
 
 
+class Collected(TypedDict):
+    """
+    A completion as one answer.
+    """
+
+    account: str
+    """
+    Account id.
+    """
+    attempts: int
+    dropped: NotRequired[list[str]]
+    """
+    As in `done`.
+    """
+    reasoningDropped: NotRequired[ReasoningDropped | None]
+    """
+    As in `done`.
+    """
+    response: dict[str, Any]
+    """
+    The terminal `response` object, raw.
+    """
+    usage: NotRequired[dict[str, Any] | None]
+
+
 class CommandAnswer(TypedDict):
     level: CommandLevel
     lines: list[str]
@@ -908,6 +936,10 @@ class DoneNotice(TypedDict):
     Members of the request that upstream refuses and that were left out: `max_output_tokens`.
     """
     outcome: Outcome
+    reasoningDropped: NotRequired[ReasoningDropped | None]
+    """
+    Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+    """
     timing: Timing
     type: Literal["done"]
     usage: NotRequired[dict[str, Any] | None]

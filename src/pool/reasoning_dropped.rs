@@ -1,0 +1,16 @@
+//! How much reasoning a response lost, as the backend said. A switch of accounts is what loses most of it.
+
+/// Items of reasoning that were removed from the input of one response, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReasoningDropped {
+    pub organization_mismatch: u32,
+    pub end_user_mismatch: u32,
+    pub model_mismatch: u32,
+    pub prefix_mismatch: u32,
+}
+
+impl ReasoningDropped {
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
