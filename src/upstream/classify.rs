@@ -70,17 +70,14 @@ fn kind_without_code(evidence: &Evidence, headers: &HeaderMap, told_to_wait: boo
         Some(402) => worded_as(&[Deactivated]).unwrap_or(Credits),
         // The known refusals that no other account would escape (region, policy) have codes. What is left says that
         // this identity may not, and the next one may.
+        Some(403) if evidence.is_capacity(worded) => Overloaded,
         Some(403) => worded_as(&[Deactivated, ModelUnsupported, UsageLimit]).unwrap_or(WorkspaceDenied),
         Some(429) if evidence.quotes_reset() => UsageLimit,
         Some(429) if told_to_wait => RateLimit,
         Some(429) if window_is_exhausted(headers) => UsageLimit,
         Some(429) => worded_as(&[UsageLimit, Credits]).unwrap_or(RateLimit),
         // Capacity is refused with any status; what names a parameter is a fault of the request.
-        Some(400..=499)
-            if worded == Some(Overloaded) && evidence.param.is_none() && !evidence.has_own_code() =>
-        {
-            Overloaded
-        }
+        Some(400..=499) if evidence.is_capacity(worded) => Overloaded,
         Some(400 | 404) if evidence.param.as_deref() == Some("model") => ModelUnsupported,
         Some(400 | 404 | 413 | 422) => {
             worded_as(&[ModelUnsupported, ContextLengthExceeded]).unwrap_or(RequestRejected)

@@ -100,6 +100,7 @@ impl Upstream {
                 Ok(refusal(begun.bytes, begun.response, bearer, headers, asked.answered_at).await)
             }
             BodyKind::Json => {
+                let (status, head) = (begun.response.status(), begun.response.headers().clone());
                 let body =
                     read_body(begun.bytes, begun.response, MAX_WHOLE_RESPONSE_BYTES, WHOLE_BODY_TIMEOUT)
                         .await;
@@ -107,15 +108,12 @@ impl Upstream {
                     return Err(Failure::new(FailureKind::StreamInterrupted, Source::Transport, fault));
                 }
                 match Event::from_whole_body(body.bytes.clone()).filter(|_| !body.truncated) {
-                    Some(event) => Ok(Answer::Stream { status, headers, events: EventStream::whole(event) }),
-                    None => Ok(refused(
-                        StatusCode::OK,
-                        &HeaderMap::new(),
-                        body,
-                        bearer,
+                    Some(event) => Ok(Answer::Stream {
+                        status: status.as_u16(),
                         headers,
-                        asked.answered_at,
-                    )),
+                        events: EventStream::whole(event),
+                    }),
+                    None => Ok(refused(status, &head, body, bearer, headers, asked.answered_at)),
                 }
             }
         }

@@ -14,6 +14,9 @@ use crate::pool::{At, ClockSkew, UsageReading};
 /// Longer ids are refused by upstream (upstream.md 3.2).
 const MAX_SESSION_ID: usize = 64;
 
+const SESSION_HEADERS: [&str; 5] =
+    ["session-id", "session_id", "thread-id", "conversation_id", "x-client-request-id"];
+
 /// Why a client's header is not passed on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderRefusal {
@@ -52,8 +55,10 @@ pub fn request_headers<'h>(
     session_id: Option<&str>,
     client: impl IntoIterator<Item = (&'h str, &'h str)>,
 ) -> Result<HeaderMap, HeaderRefusal> {
-    let client: Vec<_> =
+    let mut client: Vec<_> =
         client.into_iter().map(|(name, value)| parse_client_header(name, value)).collect::<Result<_, _>>()?;
+    // An empty session is none.
+    client.retain(|(name, value)| !(SESSION_HEADERS.contains(&name.as_str()) && value.is_empty()));
     let name = header_token(originator.name);
     let name = client
         .iter()
@@ -260,6 +265,17 @@ mod tests {
         let headers = request_headers(odd, None, []).unwrap();
         assert_eq!(headers["originator"], "Gr___e");
         assert_eq!(headers.get("session-id"), None);
+    }
+
+    #[test]
+    fn empty_session_headers_are_absent() {
+        for name in SESSION_HEADERS {
+            let headers = request_headers(PI, Some("s"), [(name, "")]).unwrap();
+            assert_eq!(headers["session-id"], "s", "{name}");
+            assert_eq!(headers["x-client-request-id"], "s", "{name}");
+            let headers = request_headers(PI, None, [(name, "")]).unwrap();
+            assert_eq!(headers.get(name), None, "{name}");
+        }
     }
 
     #[test]

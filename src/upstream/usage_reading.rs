@@ -23,7 +23,7 @@ pub struct Asked {
 }
 
 /// Reads the `x-codex-*` family, and `x-<limit id>-*` families beside it. `None` when there is neither a window, nor
-/// credits, nor a plan.
+/// credits, nor a plan, and no limit is said to be reached.
 pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
     let windows = header_windows(headers, MAIN_LIMIT, asked.answered_at);
     let limits = header_families(headers)
@@ -132,6 +132,7 @@ pub fn limit_id_of(name: &str) -> String {
 fn says_something(reading: UsageReading) -> Option<UsageReading> {
     let empty = reading.windows.is_empty()
         && reading.limits.is_empty()
+        && reading.reached.is_none()
         && reading.credits.is_none()
         && reading.plan.is_none();
     (!empty).then_some(reading)

@@ -72,8 +72,24 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
         | "invalid_value"
         | "string_above_max_length" => RequestRejected,
 
+        code if code.contains("at_capacity") || code.contains("capacity_exceeded") => Overloaded,
+        code if code.contains("overloaded") => Overloaded,
+
         _ => return None,
     })
+}
+
+/// Codes and types that say no more than that something is wrong.
+pub(super) fn is_general(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_request_error"
+            | "bad_request"
+            | "error"
+            | "api_error"
+            | "server_error"
+            | "internal_server_error"
+    )
 }
 
 /// Limits of the organization or project: every account of the same workspace is refused by the same counter

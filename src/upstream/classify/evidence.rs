@@ -4,7 +4,8 @@ use base64::Engine;
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::pool::{At, Speaker};
+use super::codes;
+use crate::pool::{At, FailureKind, Speaker};
 use crate::upstream::lenient::{self, Lenient};
 
 #[derive(Debug, Default)]
@@ -54,9 +55,14 @@ impl Evidence {
         if self.has_code_in_body { Speaker::Upstream } else { Speaker::Unknown }
     }
 
-    /// Whether a code says more than that something is wrong with the request.
+    /// Whether a code says more than that something is wrong.
     pub(super) fn has_own_code(&self) -> bool {
-        self.codes.iter().any(|code| !matches!(code.as_str(), "invalid_request_error" | "bad_request"))
+        self.codes.iter().any(|code| !codes::is_general(code))
+    }
+
+    /// Whether words about capacity are meant so: what names a parameter, or has a code, is about the request.
+    pub(super) fn is_capacity(&self, worded: Option<FailureKind>) -> bool {
+        worded == Some(FailureKind::Overloaded) && self.param.is_none() && !self.has_own_code()
     }
 
     pub(super) fn quotes_reset(&self) -> bool {

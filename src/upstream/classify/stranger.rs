@@ -4,6 +4,7 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use super::wording::kind_of_message;
 use crate::pool::FailureKind;
 use crate::upstream::lenient;
 
@@ -14,7 +15,9 @@ pub(super) enum Stranger {
     Redirect,
     /// HTML in place of an answer.
     Page,
-    /// A 200 with text that is neither a stream nor JSON.
+    /// A proxy or a network wants a login of its own (407, 511).
+    Gate,
+    /// A 200 or 403 with text that is neither a stream nor JSON: upstream writes JSON.
     Word,
 }
 
@@ -36,9 +39,14 @@ pub(super) fn in_between(status: StatusCode, headers: &HeaderMap, body: &str) ->
         Some(Stranger::Cloudflare)
     } else if status.is_redirection() {
         Some(Stranger::Redirect)
+    } else if matches!(status.as_u16(), 407 | 511) {
+        Some(Stranger::Gate)
     } else if is_page {
         Some(Stranger::Page)
-    } else if status.is_success() && !text.starts_with(['{', '[']) {
+    } else if !text.starts_with(['{', '['])
+        && (status.is_success()
+            || (status == StatusCode::FORBIDDEN && !text.is_empty() && kind_of_message(text).is_none()))
+    {
         Some(Stranger::Word)
     } else {
         None
@@ -70,6 +78,9 @@ impl Stranger {
                 format!("a challenge or block of Cloudflare stands in front of upstream (HTTP {status})")
             }
             Stranger::Page => format!("a web page came in place of upstream's answer (HTTP {status})"),
+            Stranger::Gate => {
+                format!("a proxy or the network asks for a login of its own (HTTP {status})")
+            }
             Stranger::Word => {
                 format!("text that is not upstream's came in place of its answer (HTTP {status})")
             }
@@ -113,8 +124,16 @@ mod tests {
         check(200, None, "\"ok\"", Some(Word));
         check(200, None, r#"{"detail":"Unauthorized"}"#, None);
         check(403, Some(("content-type", "text/html")), r#"{"detail":"x"}"#, None);
-        check(403, None, "error code: 7", None);
+        check(403, None, "error code: 7", Some(Word));
         check(500, None, "error", None);
+        check(407, None, "", Some(Gate));
+        check(511, None, r#"{"login":"http://portal.example"}"#, Some(Gate));
+        check(511, None, "<html>Log in", Some(Gate));
+        check(403, None, "Blocked by the policy of Example Corp.", Some(Word));
+        check(403, None, "Forbidden", Some(Word));
+        check(403, None, "", None);
+        check(403, None, "Your account has been deactivated", None);
+        check(404, None, "Not found", None);
         check(403, None, r#"{"error":{"message":"error code: 1020"}}"#, None);
     }
 }

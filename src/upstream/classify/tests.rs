@@ -95,6 +95,12 @@ fn answers_by_status_and_code() {
     check(400, r#"{"detail":"Selected model is at capacity. Please try a different model."}"#, Overloaded);
     check(400, r#"{"error":{"message":"We are at capacity","type":"invalid_request_error"}}"#, Overloaded);
     check(422, "The server is overloaded", Overloaded);
+    check(400, r#"{"error":{"message":"Model capacity exceeded","type":"server_error"}}"#, Overloaded);
+    check(404, r#"{"error":{"message":"No capacity for this model","code":null,"param":null}}"#, Overloaded);
+    check(400, r#"{"error":{"code":"model_at_capacity","message":"Later."}}"#, Overloaded);
+    check(403, r#"{"detail":"Selected model is at capacity"}"#, Overloaded);
+    check(407, "", Challenge);
+    check(511, "", Challenge);
     check(400, r#"{"error":{"message":"x is at capacity","param":"x"}}"#, RequestRejected);
     check(400, r#"{"error":{"message":"at capacity","code":"invalid_value"}}"#, RequestRejected);
     check(200, r#"{"detail":"Unauthorized"}"#, UpstreamProtocol);

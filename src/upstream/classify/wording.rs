@@ -4,6 +4,21 @@ use crate::pool::FailureKind::{self, *};
 
 const MAX_MESSAGE_CHARS: usize = 500;
 
+/// Said of the backend's machines, not of an account's limit.
+const CAPACITY: [&str; 11] = [
+    "overloaded",
+    "at capacity",
+    "over capacity",
+    "no capacity",
+    "out of capacity",
+    "insufficient capacity",
+    "capacity constraints",
+    "capacity exceeded",
+    "due to capacity",
+    "high demand",
+    "too busy",
+];
+
 /// What the words suggest. Only used when neither a code nor the status has decided.
 pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
     let text = message.to_ascii_lowercase();
@@ -13,7 +28,7 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
         Some(Deactivated)
     } else if says(&["context window", "context length", "maximum context"]) {
         Some(ContextLengthExceeded)
-    } else if says(&["overloaded", "at capacity", "over capacity", "no capacity", "capacity constraints"]) {
+    } else if says(&CAPACITY) {
         Some(Overloaded)
     } else if !about_parameter && refuses_model(&text) {
         Some(ModelUnsupported)
@@ -23,6 +38,8 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
         Some(UsageLimit)
     } else if says(&["out of credits", "exceeded your current quota"]) {
         Some(Credits)
+    } else if says(&["capacity"]) {
+        Some(Overloaded)
     } else if says(&["rate limit", "too many requests", "try again in"]) {
         Some(RateLimit)
     } else {
@@ -102,6 +119,12 @@ mod tests {
         check("Unsupported value: 'effort' does not support 'none' with the model, not supported.", None);
         check("Your input exceeds the context window of this model.", Some(ContextLengthExceeded));
         check("Selected model is at capacity", Some(Overloaded));
+        check("The model has no capacity left right now", Some(Overloaded));
+        check("We're experiencing high demand, sorry", Some(Overloaded));
+        check("Capacity exceeded", Some(Overloaded));
+        check("The requested model is not available due to capacity", Some(Overloaded));
+        check("You've hit your usage limit. Upgrade for more capacity.", Some(UsageLimit));
+        check("Context length exceeds the capacity", Some(ContextLengthExceeded));
         check("The server had an error while processing your request", None);
         check("", None);
     }

@@ -142,3 +142,16 @@ async fn data_that_is_no_object_is_skipped() {
     let server = Server::start(vec![whole("200 OK", SSE, &stream)]).await;
     assert_eq!(server.events(IDLE).await, (vec![DELTA.to_owned(), COMPLETED.to_owned()], None));
 }
+
+#[tokio::test]
+async fn headers_of_a_200_that_is_no_response_are_read() {
+    let json = r#"{"error":{"code":"rate_limit_exceeded","message":"slow"}}"#;
+    let server =
+        Server::start(vec![whole("200 OK", "retry-after: 9\r\nx-codex-active-limit: codex_b\r\n", json)])
+            .await;
+    let Ok(Answer::Refused { failure, .. }) = server.respond("{}").await else { panic!("not refused") };
+    assert_eq!(
+        (failure.kind, failure.retry_after, failure.limit_id.as_deref()),
+        (FailureKind::RateLimit, Some(Duration::from_secs(9)), Some("codex_b"))
+    );
+}
