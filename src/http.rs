@@ -10,16 +10,16 @@ use rustls::pki_types::TrustAnchor;
 use url::{Host, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Whoever asks whether a server can be reached is waiting for it.
+/// Somebody waits for the answer to whether a server can be reached.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// Sixteen streams that nobody reads fit into the connection's window, so that they cannot stall a seventeenth.
+/// Sixteen stalled streams fit into the connection's window, so that they cannot stall a seventeenth.
 const HTTP2_STREAM_WINDOW: u32 = 1 << 20;
 const HTTP2_CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// Shared by everything that talks HTTP. Cloning is cheap; the client behind it is built on first use, which keeps
-/// the 4 ms of loading CA certificates out of the start (crates.md 5).
+/// the 4 ms of loading CA certificates out of the start.
 #[derive(Clone, Debug, Default)]
 pub struct HttpClient {
     built: Arc<Built>,
@@ -40,7 +40,7 @@ pub struct Reached {
     pub challenged: bool,
 }
 
-/// No client can be had in this process; asking again gives the same answer.
+/// No client can be built in this process; asking again gives the same answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no HTTP client can be made: {0}")]
 pub struct HttpError(String);
@@ -92,8 +92,8 @@ impl HttpClient {
         })
     }
 
-    /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. When no thread
-    /// can be had the first request builds it.
+    /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. Without a
+    /// thread the first request builds it.
     pub fn warm(&self, base: &BaseUrl) {
         let (http, base) = (self.clone(), base.clone());
         let started = std::thread::Builder::new().name("http-warm".into()).spawn(move || {
@@ -134,7 +134,7 @@ impl BaseUrl {
         match (self.url.scheme(), self.loopback) {
             ("https", false) => Reach::Outside,
             ("https", true) => Reach::Loopback,
-            // Nothing else than http, and that on loopback only, is a base.
+            // A base that is not https is http on loopback.
             _ => Reach::Plain,
         }
     }

@@ -1,6 +1,6 @@
 //! What a refusal means, from its status, headers and body, or from the event that carried it. Pure: `now` is handed in.
 //!
-//! Structured codes decide before the status, the status before the words of a message (upstream.md 3.5). The closed
+//! Structured codes decide before the status, the status before the words of a message (schema/upstream.md, error codes). The closed
 //! lists are in [`codes`]; the last resort is in [`wording`].
 
 mod codes;
@@ -50,7 +50,7 @@ fn kind_of(evidence: &Evidence, headers: &HeaderMap) -> FailureKind {
         match codes::kind_of_code(code) {
             // A code that says more than "too fast" may stand beside it.
             Some(FailureKind::RateLimit) => by_code = by_code.or(Some(FailureKind::RateLimit)),
-            // Told when to come back, this is a rate limit (upstream.md 3.5).
+            // With a time to come back this is a rate limit.
             Some(FailureKind::Overloaded) if code == "slow_down" && wait.is_some() => {
                 return FailureKind::RateLimit;
             }

@@ -185,7 +185,7 @@ impl ReadBody {
     }
 }
 
-/// The first bytes of a body whose status promises an answer: they tell more than its content type.
+/// The beginning of a body with a status of success. Its first bytes outweigh its content type.
 struct BegunBody {
     bytes: Bytes,
     response: reqwest::Response,

@@ -38,7 +38,7 @@ enum EventKind {
     Done,
 }
 
-/// What an event means. The rotation contract (protocol section 5) tells preamble from output.
+/// What an event means. What is preamble and what is output: schema/protocol.md, flow 2.
 #[derive(Debug)]
 pub enum EventMeaning {
     /// Held back until output comes; carries a reading when it was `codex.rate_limits`.
@@ -61,7 +61,7 @@ pub struct ResponseReceipt {
     pub reasoning_dropped: ReasoningDropped,
 }
 
-/// The data is not JSON, or not what it stands in place of.
+/// The data is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotJson;
 
@@ -69,7 +69,7 @@ impl Event {
     /// `name` is the `event` field that came with the data. Data without a `type` of its own takes it from there: the
     /// field does not reach the client.
     ///
-    /// `None` for data that stands for no event: nothing at all, `[DONE]`, and JSON that is no object, which is logged.
+    /// Returns `None` for data that is no event: empty data, `[DONE]`, and JSON that is no object, which is logged.
     pub(super) fn read(data: Bytes, name: &[u8]) -> Result<Option<Event>, NotJson> {
         let text = str::from_utf8(&data).map_err(|_| NotJson)?.trim();
         if text.is_empty() || text == "[DONE]" {
@@ -152,7 +152,7 @@ impl Event {
             EventKind::Output | EventKind::Untyped => EventMeaning::Output,
             EventKind::Incomplete => EventMeaning::Incomplete(self.response().1),
             EventKind::Failed => self.failed(asked),
-            // What the end is worth stands in the status, whatever the type says.
+            // The status decides how the response ended, whatever the type says.
             EventKind::Completed | EventKind::Done => match self.response() {
                 (Some(status), _) if status == "failed" || status == "cancelled" => self.failed(asked),
                 (Some(status), receipt) if status == "incomplete" => EventMeaning::Incomplete(receipt),
@@ -185,7 +185,7 @@ impl Event {
         (head.status, receipt)
     }
 
-    /// What is nested too deep, or holds a lone surrogate, tells nothing but its type.
+    /// Null when the JSON is nested too deep or holds a lone surrogate; then only the type is known.
     fn value(&self) -> Value {
         serde_json::from_slice(&self.json).unwrap_or_default()
     }

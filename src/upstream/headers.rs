@@ -11,7 +11,7 @@ use super::usage_reading::{Asked, from_headers};
 use crate::http::user_agent;
 use crate::pool::{At, ClockSkew, UsageReading};
 
-/// Longer ids are refused by upstream (upstream.md 3.2).
+/// Upstream refuses longer ids (schema/upstream.md, requests).
 const MAX_SESSION_ID: usize = 64;
 
 const SESSION_HEADERS: [&str; 5] =
@@ -68,7 +68,7 @@ pub fn request_headers<'h>(
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    // A compressed stream that is not flushed per event delays all of them (crates.md 4.4).
+    // A compressed stream that is not flushed per event delays all of them.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// For what arrived while the process was suspended to be read from its socket.
+/// Time to read from the socket what arrived while the process was suspended.
 const LISTEN_AGAIN: Duration = Duration::from_millis(50);
 
-/// No answer in all that time.
+/// Nothing came in that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silent;
 
-/// Waits for as long. A process that was suspended (Ctrl-Z) wakes with its time over and with news that no task has read
-/// yet, so what can be had right then counts as well.
+/// Waits for `answer` for at most `idle`. After a suspension (Ctrl-Z) the time is over while data may wait in the socket,
+/// so that data still counts.
 pub async fn with_idle_timeout<F: Future>(idle: Duration, answer: F) -> Result<F::Output, Silent> {
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout(idle, &mut answer).await {

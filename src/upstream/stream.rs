@@ -1,5 +1,5 @@
 //! The events of an answer, one by one, with an eye on silence. It hands out what came and says how the body ended;
-//! whether that end was in order is told by the last event, not here.
+//! the last event says whether that end was in order.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ enum Body {
     Ended(Option<StreamFault>),
 }
 
-/// Why no further event can be had.
+/// Why there is no further event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamFault {
     #[error("the connection broke: {0}")]
@@ -94,7 +94,7 @@ impl EventStream {
         }
     }
 
-    /// The next event of what has been read already; `None` when there is none to be had without waiting.
+    /// Returns the next event of what has been read already; `None` when the next one has to be waited for.
     pub fn at_hand(&mut self) -> Result<Option<Event>, StreamFault> {
         let outcome = loop {
             match self.splitter.next_event() {
@@ -107,12 +107,12 @@ impl EventStream {
                 Err(too_large) => break StreamFault::TooLarge(too_large),
             }
         };
-        // The connection is of no more use, and neither is what was read from it.
+        // The connection and what was read from it are of no use any more.
         *self = EventStream { body: Body::Ended(None), splitter: SseSplitter::new(MAX_EVENT_BYTES) };
         Err(outcome)
     }
 
-    /// Some servers leave out the last blank line. What is not JSON there was cut off, which is told by the end.
+    /// Some servers leave out the last blank line. If it is not JSON, it was cut off, and the end of the stream shows that.
     fn last_event(&mut self) -> Option<Event> {
         let rest: Bytes = self.splitter.finish().ok().flatten()?;
         Event::read(rest, self.splitter.last_name()).ok().flatten()

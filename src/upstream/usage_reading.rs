@@ -1,5 +1,5 @@
 //! What upstream says about usage, in its three forms: `x-codex-*` headers, the `codex.rate_limits` event and the
-//! body of `GET /wham/usage` (upstream.md 2.2 and 3.4). What is missing or odd is left out, never guessed.
+//! body of `GET /wham/usage` (schema/upstream.md, usage). What is missing or odd is left out, never guessed.
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -52,7 +52,7 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
     says_something(reading)
 }
 
-/// Reads a `codex.rate_limits` event. One with a `metered_limit_name` of its own tells of that limit only.
+/// Reads a `codex.rate_limits` event. One with a `metered_limit_name` of its own is about that limit only.
 pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
     let windows = event.get("rate_limits").map(|limits| json_windows(limits, asked.answered_at));
     let own_limit = event.text("metered_limit_name").filter(|id| !is_main_limit(id));
@@ -181,7 +181,7 @@ fn json_windows(limit: &Value, now: At) -> Vec<Window> {
 }
 
 /// A slot counts when its percentage is known and anything in it is not zero: free plans send an empty second slot.
-/// A window whose length was not told has 0 minutes.
+/// A window of unknown length has 0 minutes.
 fn window(
     used_percent: Option<f64>,
     minutes: Option<f64>,

@@ -1,4 +1,4 @@
-//! What a failed attempt means, in the words of the protocol (section 8 "Kinds"). Produced by `upstream::classify`
+//! What a failed attempt means, in the words of the protocol (schema/protocol.md, "Kinds"). Produced by `upstream::classify`
 //! and by refreshing; consumed by the rotation failover.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub enum FailureKind {
     Unauthorized,
     /// The token endpoint refused the refresh token for good.
     LoginRequired,
-    /// No valid access token can be had for now.
+    /// There is no valid access token for now.
     TokenUnavailable,
     Deactivated,
     WorkspaceDenied,

@@ -1,4 +1,4 @@
-//! The rotation table (protocol.md 5): what a failed attempt means for its account. It does not choose what is tried
+//! The rotation table (schema/protocol.md, "Which failure does what"): what a failed attempt means for its account. It does not choose what is tried
 //! next.
 
 use std::time::Duration;

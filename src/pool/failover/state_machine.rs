@@ -1,5 +1,5 @@
-//! The failover of one completion over the accounts, until output begins (protocol.md 5, "The rotation contract"). It
-//! waits for nothing and sends nothing: the sidecar does what it says and tells it what came of that.
+//! The failover of one completion over the accounts, until output begins (schema/protocol.md, "Which failure does what"). It
+//! waits for nothing and sends nothing: the sidecar does what it says and reports the result.
 
 use super::failure_policy::{FailureAction, action_for};
 use super::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
@@ -29,7 +29,7 @@ pub struct Failover {
     extra_requests: u32,
     wait: Waiting,
     pin_cleared: Option<AccountId>,
-    /// Output began, or the failure is nobody's here to mend.
+    /// Output began, or no other account can mend the failure.
     over: bool,
 }
 
@@ -88,7 +88,7 @@ impl Failover {
         self.attempts
     }
 
-    /// The pin that `next` found unusable and cleared, told once.
+    /// Returns the pin that `next` found unusable and cleared, once.
     pub fn pin_cleared(&mut self) -> Option<AccountId> {
         self.pin_cleared.take()
     }
@@ -317,7 +317,7 @@ impl Failover {
         true
     }
 
-    /// A pin to an account that is used up or needs a person is given up and told, not silently ignored. A short
+    /// A pin to an account that is used up or needs a person is cleared and reported, not silently ignored. A short
     /// pause or a model it does not have leaves it pinned.
     fn clear_unusable_pin(&mut self, pool: &mut Pool, now: At) {
         let Some(account) = pool.pinned().and_then(|pin| pool.get(pin)) else { return };

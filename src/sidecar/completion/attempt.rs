@@ -46,7 +46,7 @@ struct Answering<'a> {
     attempt: u32,
     status: u16,
     headers: AnswerHeaders,
-    hold_back: PreambleBuffer,
+    preamble: PreambleBuffer,
     held: Vec<Event>,
     requested_at: At,
 }
@@ -62,7 +62,7 @@ impl Completion {
         self.recorder = Some(recorder);
         let end = self.ask(sink, account, attempt).await?;
         if let Some(recorder) = self.recorder.take() {
-            end.note(recorder);
+            end.record(recorder);
         }
         Ok(end)
     }
@@ -161,7 +161,7 @@ impl Completion {
                     attempt,
                     status,
                     headers,
-                    hold_back: PreambleBuffer::new(self.request.json_len()),
+                    preamble: PreambleBuffer::new(self.request.json_len()),
                     held: Vec::new(),
                     requested_at,
                 };
@@ -231,7 +231,7 @@ impl Completion {
         sink.flush().await?;
         // One future for both, so that upstream's silence is measured from its last sign of life.
         let mut next = pin!(events.next(self.idle));
-        let patience = match (self.first_event, answering.hold_back.release_at()) {
+        let patience = match (self.first_event, answering.preamble.release_at()) {
             (None, Some(at)) => at.since(clock::now()),
             _ => return Ok(next.await),
         };
@@ -254,7 +254,7 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(sink, answering, &event).await;
         }
-        match answering.hold_back.offer(event.json().len(), clock::now()) {
+        match answering.preamble.offer(event.json().len(), clock::now()) {
             PreambleState::Hold => {
                 answering.held.push(event.detached());
                 Ok(())
@@ -294,7 +294,7 @@ impl Completion {
         self.sidecar.notifier.check_status();
         let headers =
             answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        sink.tell(Notice::Accepted {
+        sink.send_notice(Notice::Accepted {
             attempt: answering.attempt,
             account: answering.account.as_str(),
             label: &label,
@@ -317,7 +317,7 @@ impl Completion {
         tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
     }
 
-    /// A stream that failed: before output another account may take over, after output it is said as it is.
+    /// A stream that failed: before output another account may take over, after output the client gets the failure.
     fn cut(&mut self, answering: &Answering<'_>, failure: Failure, body: Option<AnswerBody>) -> Sent {
         if self.first_event.is_none() {
             return Sent::FailedAttempt(failure, body);

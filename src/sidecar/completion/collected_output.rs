@@ -62,7 +62,7 @@ impl CollectedOutput {
     }
 }
 
-/// Where the value of `output` stands in `text`, when it is there. An absent member and `null` deserialize alike, so that
+/// Returns where the value of `output` is in `text`, when there is one. An absent member and `null` deserialize alike, so that
 /// a `null` is looked for by its name.
 fn null_or_empty_span(text: &str, output: Option<&RawValue>) -> Option<(usize, usize)> {
     if let Some(output) = output {

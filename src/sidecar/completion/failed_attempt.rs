@@ -1,4 +1,4 @@
-//! A failed attempt, and what is told of it.
+//! A failed attempt, and what clients are shown of it.
 
 use super::run::Completion;
 use crate::pool::{AccountId, Certainty, Failure, FailureKind, HealthStatus};
@@ -47,7 +47,7 @@ impl AnswerBody {
 }
 
 impl Completion {
-    /// Tells clients, and the state dir, what a failure did to its account.
+    /// Informs clients of what a failure did to its account, and saves it.
     pub(crate) fn report(&self, failed_attempt: &FailedAttempt, pin_cleared: bool) {
         let (label, standing, guessed) = {
             let pool = self.sidecar.pool();

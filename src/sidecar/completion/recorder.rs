@@ -1,5 +1,5 @@
-//! One attempt from its beginning to its end, noted in the history however it ends: also when the client cancels, goes
-//! away, or the deadline passes, because then this is dropped.
+//! One attempt from its beginning to its end. However it ends, it is recorded in the history: when the client cancels or
+//! disconnects, or the deadline passes, dropping the recorder does it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::protocol::Outcome;
 use crate::sidecar::Sidecar;
 use crate::upstream::token_count;
 
-/// A name that is longer was not given by upstream, and could be anything.
+/// Upstream has no longer model names.
 const MAX_MODEL_CHARS: usize = 64;
 
 pub(crate) struct AttemptRecorder {
@@ -25,7 +25,7 @@ pub(crate) struct AttemptRecorder {
     began: Instant,
     deadline: Option<Instant>,
     first_event: Option<Duration>,
-    noted: bool,
+    recorded: bool,
 }
 
 impl AttemptRecorder {
@@ -43,7 +43,7 @@ impl AttemptRecorder {
             began: Instant::now(),
             deadline,
             first_event: None,
-            noted: false,
+            recorded: false,
         }
     }
 
@@ -52,11 +52,11 @@ impl AttemptRecorder {
     }
 
     pub(crate) fn ended(mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
-        self.note(outcome, reason, tokens);
+        self.record(outcome, reason, tokens);
     }
 
-    fn note(&mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
-        self.noted = true;
+    fn record(&mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
+        self.recorded = true;
         self.sidecar.log.note(AttemptRecord {
             at: self.at,
             account: self.account.clone(),
@@ -71,7 +71,7 @@ impl AttemptRecorder {
 }
 
 impl AttemptEnd {
-    pub(crate) fn note(&self, recorder: AttemptRecorder) {
+    pub(crate) fn record(&self, recorder: AttemptRecorder) {
         match self {
             AttemptEnd::Ended(Terminal::Done { outcome, receipt, .. }) => {
                 let outcome = match outcome {
@@ -98,13 +98,13 @@ impl AttemptEnd {
 
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
-        if self.noted {
+        if self.recorded {
             return;
         }
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.note(AttemptResult::Failed, Some("deadline"), None);
+            self.record(AttemptResult::Failed, Some("deadline"), None);
         } else {
-            self.note(AttemptResult::Cancelled, None, None);
+            self.record(AttemptResult::Cancelled, None, None);
         }
     }
 }

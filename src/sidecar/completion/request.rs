@@ -1,5 +1,5 @@
-//! What a client orders with `complete`: its params, checked, and the request that all accounts are sent. Everything
-//! that can be refused is refused here, before an id is answered.
+//! The params of `complete`, checked, and the request that is sent to every account. Everything that can be refused is
+//! refused here, before the client gets an id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::upstream::{
     self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_in_headers, session_key,
 };
 
-/// Silence of upstream that is taken for a dead stream, as the official client does (upstream.md 3.3).
+/// After so much silence of upstream the stream counts as dead, as in the official client (schema/upstream.md, streams).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Compressing takes some milliseconds per MiB; a larger body would hold up everyone else's streams.
+/// Compressing takes some milliseconds per MiB; a larger body would delay all other streams.
 const PACK_ASIDE_FROM: usize = 256 << 10;
 
 /// A completion that may be begun.

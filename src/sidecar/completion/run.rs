@@ -45,7 +45,7 @@ pub(crate) struct Completion {
     pub(crate) dropped: Vec<DispensableParameter>,
     pub(crate) idle: Duration,
     pub(crate) started: Instant,
-    /// When the first event was handed on; from then on nothing is replayed.
+    /// When the first event was sent to the client; from then on nothing is replayed.
     pub(crate) first_event: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) recorder: Option<AttemptRecorder>,
@@ -58,7 +58,7 @@ pub(crate) enum Terminal {
     Cancelled,
 }
 
-/// A failed attempt that the client has not been told of yet, because who takes over is not known.
+/// A failed attempt whose notice is not sent yet, because the account that takes over is not known.
 struct Rotation {
     attempt: u32,
     failed_attempt: FailedAttempt,
@@ -93,7 +93,7 @@ pub(crate) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
             });
         },
     )?;
-    // jsonrpsee's own unsubscribe shuts the sink, and with it the way for the terminal `cancelled`; the name is ours.
+    // jsonrpsee's own unsubscribe closes the sink before the terminal `cancelled` is sent, so ours takes its name.
     module.remove_method(CompleteCancel::NAME);
     Ok(())
 }
@@ -142,10 +142,10 @@ impl Completion {
         };
         let terminal = ended
             .unwrap_or_else(|()| Terminal::Failed(self.bare_failure("deadline", "the deadline has passed")));
-        let told = match &terminal {
+        let sent = match &terminal {
             Terminal::Done { outcome, account, receipt } => {
                 let dropped: Vec<_> = self.dropped.iter().map(|parameter| parameter.name()).collect();
-                sink.tell(Notice::Done {
+                sink.send_notice(Notice::Done {
                     outcome: *outcome,
                     account: account.as_str(),
                     attempts: self.failover.attempts(),
@@ -156,17 +156,17 @@ impl Completion {
                 })
                 .await
             }
-            Terminal::Failed(failed) => sink.tell(Notice::Error { error: failed.clone() }).await,
-            Terminal::Cancelled => sink.tell(Notice::Cancelled).await,
+            Terminal::Failed(failed) => sink.send_notice(Notice::Error { error: failed.clone() }).await,
+            Terminal::Cancelled => sink.send_notice(Notice::Cancelled).await,
         };
-        if told.is_err() {
+        if sent.is_err() {
             tracing::debug!("the client was gone before the end of a completion");
         }
         sink
     }
 
     async fn accounts_in_turn(&mut self, sink: &mut CompletionSink) -> Result<Terminal, Disconnected> {
-        let mut untold: Option<Rotation> = None;
+        let mut unannounced: Option<Rotation> = None;
         let mut waits_until = None;
         let mut last: Option<FailedAttempt> = None;
         loop {
@@ -174,12 +174,12 @@ impl Completion {
             let changed = sidecar.notifier.next_change();
             let next = self.failover.next(&mut self.sidecar.pool(), clock::now());
             self.report_drained_pin();
-            if let Some(rotation) = untold.take() {
+            if let Some(rotation) = unannounced.take() {
                 let to = match &next {
                     Next::Attempt { account, .. } => Some(account),
                     Next::Wait { .. } | Next::Stop(_) => None,
                 };
-                last = Some(rotation.tell(sink, to).await?);
+                last = Some(rotation.announce(sink, to).await?);
             }
             match next {
                 Next::Attempt { account, attempt } => match self.attempt(sink, &account, attempt).await? {
@@ -188,14 +188,14 @@ impl Completion {
                         return Ok(Terminal::Failed(self.surfaced(&failed_attempt, Phase::BeforeOutput)));
                     }
                     AttemptEnd::Moved { failed_attempt, until } => {
-                        untold =
+                        unannounced =
                             Some(Rotation { attempt, failed_attempt, until: until.map(|at| at.millis()) });
                     }
                 },
                 // A login or a reset may end the wait early; either way the failover is asked again.
                 Next::Wait { account, until } => {
                     if waits_until.replace(until) != Some(until) {
-                        self.tell_of_the_wait(sink, &account, until).await?;
+                        self.announce_wait(sink, &account, until).await?;
                     }
                     let rest = until.since(clock::now()).min(LONGEST_SLEEP);
                     let _ = tokio::time::timeout(rest, changed).await;
@@ -205,15 +205,15 @@ impl Completion {
         }
     }
 
-    /// Every account is out and the client did not want to hear so yet: once for each time that is waited for.
-    async fn tell_of_the_wait(
+    /// Every account is out, and the completion waits. Sent once for each time that is waited for.
+    async fn announce_wait(
         &self,
         sink: &mut CompletionSink,
         account: &AccountId,
         until: At,
     ) -> Result<(), Disconnected> {
         tracing::info!(account = %account, until = %until, "waiting for a reset");
-        sink.tell(Notice::Rotated {
+        sink.send_notice(Notice::Rotated {
             attempt: self.failover.attempts(),
             from: account.as_str(),
             reason: RotatedReason {
@@ -306,14 +306,14 @@ impl Completion {
 }
 
 impl Rotation {
-    /// Tells the client, and gives back the attempt in case it was the last.
-    async fn tell(
+    /// Sends the notice, and returns the attempt in case it was the last.
+    async fn announce(
         self,
         sink: &mut CompletionSink,
         to: Option<&AccountId>,
     ) -> Result<FailedAttempt, Disconnected> {
         let failure = &self.failed_attempt.failure;
-        sink.tell(Notice::Rotated {
+        sink.send_notice(Notice::Rotated {
             attempt: self.attempt,
             from: self.failed_attempt.account.as_str(),
             reason: RotatedReason {

@@ -48,7 +48,7 @@ pub(crate) struct CollectedEnd {
 
 impl CompletionSink {
     /// Waits while the client does not read, so that upstream is not read either.
-    pub(crate) async fn tell(&mut self, notice: Notice<'_>) -> Result<(), Disconnected> {
+    pub(crate) async fn send_notice(&mut self, notice: Notice<'_>) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(stream) => {
                 stream.flush().await?;
@@ -64,8 +64,8 @@ impl CompletionSink {
         }
     }
 
-    /// Hands on one event, with those before and after it: [`CompletionSink::flush`] before anything is waited for. Waits
-    /// itself when there is enough.
+    /// Queues one event; events go out together. Call [`CompletionSink::flush`] before waiting for anything. Waits for the
+    /// client itself when the queue is full.
     pub(crate) async fn send_event(&mut self, event: &Event) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(stream) => {
@@ -86,7 +86,7 @@ impl CompletionSink {
         }
     }
 
-    /// Sends what was handed on.
+    /// Sends the queued events.
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(stream) => stream.flush().await,

@@ -11,7 +11,7 @@ pub(crate) enum UnavailableReason {
     /// There may be accounts, but their file cannot be read.
     Unreadable(String),
     LoginRequired,
-    /// The first one that only has to wait is back then.
+    /// When the first account that only has to wait is back.
     BackAt(At),
     /// Waiting does not help: disabled, or deactivated.
     Unusable,
@@ -40,16 +40,16 @@ impl UnavailableReason {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             UnavailableReason::NoAccounts => "add one with `login`",
-            UnavailableReason::Unreadable(_) => "`verify` tells what is amiss with the files",
+            UnavailableReason::Unreadable(_) => "`verify` says what is wrong with the files",
             UnavailableReason::LoginRequired => "log one of them in again",
             UnavailableReason::BackAt(_) => "wait until then, or add an account with `login`",
-            UnavailableReason::Unusable => "`accounts` shows what is in the way of each",
+            UnavailableReason::Unusable => "`accounts` shows why each cannot be used",
         }
     }
 }
 
 impl Sidecar {
-    /// Without a completion that could have told.
+    /// Outside of a completion, so without a failed attempt that says more.
     pub(crate) fn reason(&self) -> UnavailableReason {
         let prospect = self.pool().prospect(clock::now());
         match prospect {
@@ -60,7 +60,7 @@ impl Sidecar {
         }
     }
 
-    /// Why a completion stopped, unless that was up to one account.
+    /// Returns why a completion stopped; `None` when one account is the reason.
     pub(crate) fn stopped(&self, ending: &Ending) -> Option<UnavailableReason> {
         match (ending.kind, ending.retry_at) {
             (EndingKind::AccountUnavailable | EndingKind::LastFailure, _) => None,
@@ -77,7 +77,7 @@ impl Sidecar {
     pub(crate) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
         let pool = self.pool();
         let Some(account) = named.and_then(|id| pool.get(id)) else {
-            return "the account asked for is not there any more".to_owned();
+            return "the account that was asked for does not exist any more".to_owned();
         };
         let why = match account.state(clock::now()) {
             State::Disabled => "it is disabled".to_owned(),
@@ -96,7 +96,7 @@ impl Sidecar {
     }
 
     /// -32013, or -32012 when only a login helps.
-    pub(crate) fn nobody_error(&self) -> RpcError {
+    pub(crate) fn no_account_error(&self) -> RpcError {
         let reason = self.reason();
         let kind = match reason {
             UnavailableReason::LoginRequired => ErrorKind::LoginRequired,

@@ -118,7 +118,7 @@ pub(crate) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<
     let (mut tried, mut last) = (Vec::new(), None);
     loop {
         let best = sidecar.pool().best(&Demand::default(), &tried, clock::now());
-        let Some(id) = best else { return Err(last.unwrap_or_else(|| sidecar.nobody_error())) };
+        let Some(id) = best else { return Err(last.unwrap_or_else(|| sidecar.no_account_error())) };
         match promptly(&sidecar, &id, need()).await {
             Ok(token) => return Ok(token_answer(&id, &token)),
             Err(failure) => last = Some(error::token(&id, &failure)),

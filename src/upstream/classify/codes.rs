@@ -1,8 +1,8 @@
-//! The closed lists of upstream's codes and what each means (upstream.md 3.5, codex's and comparable tools' lists).
+//! The closed lists of upstream's codes and what each means (schema/upstream.md, error codes).
 
 use crate::pool::FailureKind::{self, *};
 
-/// `None` for a code that is unknown, or so general that the status tells more.
+/// Returns `None` for a code that is unknown, or so general that the status says more.
 pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
     Some(match code {
         "usage_limit_reached"

@@ -199,7 +199,7 @@ async fn accounts_that_cannot_be_read_are_not_taken_for_none() {
         let Some(Error::Call(refused)) = refused else { panic!("not refused: {refused:?}") };
         assert!(refused.message().contains("is damaged at line 1"), "{refused}");
         let hint = Refused::from(Error::Call(refused)).data["hint"].clone();
-        assert_eq!(hint, "`verify` tells what is amiss with the files");
+        assert_eq!(hint, "`verify` says what is wrong with the files");
     }
     env.replace_accounts(r#"{"accounts": []}"#);
     eventually("the file is read again", async || {
