@@ -7,6 +7,8 @@ pub struct ReasoningDropped {
     pub end_user_mismatch: u32,
     pub model_mismatch: u32,
     pub prefix_mismatch: u32,
+    /// Left out by the sidecar, because upstream refused the encrypted content of another account.
+    pub encrypted: u32,
 }
 
 impl ReasoningDropped {

@@ -125,6 +125,9 @@ pub struct ReasoningDropped {
     /// What came before it in the conversation was edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_mismatch: Option<u32>,
+    /// Left out by the sidecar, because upstream refused the encrypted content of another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<u32>,
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -83,6 +83,7 @@ pub(crate) fn reasoning_dropped(dropped: pool::ReasoningDropped) -> Option<Reaso
         end_user_mismatch: count(dropped.end_user_mismatch),
         model_mismatch: count(dropped.model_mismatch),
         prefix_mismatch: count(dropped.prefix_mismatch),
+        encrypted: count(dropped.encrypted),
     })
 }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::headers::session_key;
 use super::without_member::without_member;
+use super::without_reasoning::{ReasoningHash, without_reasoning};
 
 /// Smaller bodies gain nothing from compression.
 const COMPRESS_FROM: usize = 1024;
@@ -123,14 +124,28 @@ impl ResponsesRequest {
 
     /// The same request without a member of its body; `None` when it has no such member.
     pub fn without(&self, member: &str) -> Option<Self> {
-        let json = match self.headers.get(CONTENT_ENCODING) {
+        let json = self.json()?;
+        Some(self.with_json(without_member(str::from_utf8(&json).ok()?, member)?))
+    }
+
+    /// The same request without the reasoning in `foreign`, and how many items that were; `None` when it has none.
+    pub fn without_reasoning(&self, foreign: &[ReasoningHash]) -> Option<(Self, u32)> {
+        let json = self.json()?;
+        let (rest, removed) = without_reasoning(str::from_utf8(&json).ok()?, |item| foreign.contains(item))?;
+        Some((self.with_json(rest), removed))
+    }
+
+    fn json(&self) -> Option<Bytes> {
+        Some(match self.headers.get(CONTENT_ENCODING) {
             Some(_) => zstd::bulk::decompress(&self.body, self.json_len).ok()?.into(),
             None => self.body.clone(),
-        };
-        let rest = without_member(str::from_utf8(&json).ok()?, member)?;
+        })
+    }
+
+    fn with_json(&self, json: String) -> Self {
         let mut headers = self.headers.clone();
         headers.remove(CONTENT_ENCODING);
-        Some(Self::of_json(rest.into(), headers))
+        Self::of_json(json.into(), headers)
     }
 
     /// The size of the body before compression, in bytes.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::classify::classify_event;
 use super::input_transformations::reasoning_dropped;
 use super::usage_reading::{Asked, from_event, from_event_headers};
+use super::without_reasoning::{ReasoningHash, reasoning_hash};
 use crate::pool::{Failure, ReasoningDropped, UsageReading};
 
 /// Cheap to clone. It is a piece of the chunk it came in, and keeps that in memory.
@@ -32,6 +33,8 @@ enum EventKind {
     RateLimits,
     Preamble,
     Output,
+    /// `response.output_item.done`: output as well.
+    ItemDone,
     Completed,
     Incomplete,
     Failed,
@@ -145,11 +148,25 @@ impl Event {
         Event { json: Bytes::copy_from_slice(&self.json), kind: self.kind }
     }
 
+    /// Returns the hash of the encrypted reasoning that this event completes.
+    pub fn reasoning(&self) -> Option<ReasoningHash> {
+        #[derive(Deserialize)]
+        struct ItemDone<'a> {
+            #[serde(borrow)]
+            item: &'a RawValue,
+        }
+        if self.kind != EventKind::ItemDone {
+            return None;
+        }
+        let done: ItemDone<'_> = serde_json::from_slice(&self.json).ok()?;
+        reasoning_hash(done.item.get())
+    }
+
     pub fn meaning(&self, asked: Asked) -> EventMeaning {
         match self.kind {
             EventKind::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },
             EventKind::Preamble => EventMeaning::Preamble { usage: None },
-            EventKind::Output | EventKind::Untyped => EventMeaning::Output,
+            EventKind::Output | EventKind::ItemDone | EventKind::Untyped => EventMeaning::Output,
             EventKind::Incomplete => EventMeaning::Incomplete(self.response().1),
             EventKind::Failed => self.failed(asked),
             // The status decides how the response ended, whatever the type says.
@@ -239,6 +256,7 @@ impl EventKind {
             | "response.queued"
             | "response.metadata"
             | "keepalive" => EventKind::Preamble,
+            "response.output_item.done" => EventKind::ItemDone,
             "response.completed" => EventKind::Completed,
             "response.incomplete" => EventKind::Incomplete,
             "response.failed" | "response.cancelled" | "error" => EventKind::Failed,

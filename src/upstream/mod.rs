@@ -18,6 +18,7 @@ mod stream;
 mod token_usage;
 mod usage_reading;
 mod without_member;
+mod without_reasoning;
 
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 // Classification and splitting alone are public for tests/micro.
@@ -32,3 +33,4 @@ pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use stream::{EventStream, StreamFault};
 pub use token_usage::token_count;
 pub use usage_reading::Asked;
+pub use without_reasoning::ReasoningHash;

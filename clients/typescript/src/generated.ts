@@ -481,6 +481,10 @@ export interface Collected {
  */
 export interface ReasoningDropped {
   /**
+   * Left out by the sidecar, because upstream refused the encrypted content of another account.
+   */
+  encrypted?: number | null;
+  /**
    * Produced for another end user.
    */
   endUserMismatch?: number | null;

@@ -23,8 +23,6 @@ pub struct Failover {
     replayed: Vec<AccountId>,
     /// The one more try after transient failures is spent.
     tried_once_more: bool,
-    /// The request was sent once more in another form.
-    resent: bool,
     /// Requests beside the first of each account.
     extra_requests: u32,
     wait: Waiting,
@@ -62,7 +60,6 @@ impl Failover {
             asked_at: At(0),
             replayed: Vec::new(),
             tried_once_more: false,
-            resent: false,
             extra_requests: 0,
             wait: Waiting::NotYet,
             pin_cleared: None,
@@ -165,10 +162,9 @@ impl Failover {
         !paused && !self.replayed.contains(account) && self.extra_requests < MAX_EXTRA_REQUESTS
     }
 
-    /// Whether the current attempt may be sent once more in another form. That is spent by asking.
+    /// Whether the current attempt may be sent once more in another form. Asking spends it.
     pub fn may_resend(&mut self) -> bool {
-        let may = !self.resent && self.current.is_some() && self.extra_requests < MAX_EXTRA_REQUESTS;
-        self.resent |= may;
+        let may = self.current.is_some() && self.extra_requests < MAX_EXTRA_REQUESTS;
         self.extra_requests += u32::from(may);
         may
     }

@@ -86,7 +86,7 @@ impl Completion {
                 Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
                 Sent::FailedAttempt(failure, body) => (failure, body),
             };
-            if self.drop_refused_parameter(&failure).await {
+            if self.mend_request(&failure, account).await {
                 need = Need::USABLE;
                 continue;
             }
@@ -200,6 +200,10 @@ impl Completion {
                     continue;
                 }
                 EventMeaning::Output => {
+                    if let Some(item) = event.reasoning() {
+                        let origins = &self.sidecar.completions.reasoning_origins;
+                        origins.record(item, answering.account, asked.answered_at);
+                    }
                     self.forward(sink, &mut answering, &event).await?;
                     continue;
                 }

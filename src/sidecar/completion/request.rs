@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::run::Completion;
 use crate::clock;
-use crate::pool::{Demand, Failover, Failure};
+use crate::pool::{AccountId, Demand, Failover, Failure};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -81,6 +81,7 @@ impl PreparedCompletion {
             failover: Failover::new(self.demand),
             request,
             dropped,
+            encrypted_dropped: 0,
             idle: self.idle,
             started: self.placed,
             first_event: None,
@@ -96,9 +97,30 @@ async fn aside_when_large<T: Send + 'static>(bytes: usize, pack: impl FnOnce() -
 }
 
 impl Completion {
+    /// Changes the request as its refusal demands, when that changes little and one more request may be spent. Returns
+    /// whether `account` is to be asked again.
+    pub(super) async fn mend_request(&mut self, failure: &Failure, account: &AccountId) -> bool {
+        self.drop_refused_parameter(failure).await || self.drop_foreign_reasoning(failure, account).await
+    }
+
+    /// Leaves out reasoning that is known to come from another account, when upstream cannot decrypt what it got.
+    async fn drop_foreign_reasoning(&mut self, failure: &Failure, account: &AccountId) -> bool {
+        if failure.code.as_deref() != Some("invalid_encrypted_content") {
+            return false;
+        }
+        let foreign = self.sidecar.completions.reasoning_origins.foreign_to(account, clock::now());
+        let request = self.request.clone();
+        let rest = aside_when_large(request.json_len(), move || request.without_reasoning(&foreign)).await;
+        let Some((rest, removed)) = rest.filter(|_| self.failover.may_resend()) else { return false };
+        tracing::info!(removed, account = %account, "the request goes without another account's reasoning");
+        self.request = rest;
+        self.encrypted_dropped += removed;
+        true
+    }
+
     /// Leaves a parameter out that upstream refused, when the request has it, the meaning stays without it, and one more
     /// request may be spent. Returns whether the same account is to be asked again.
-    pub(super) async fn drop_refused_parameter(&mut self, failure: &Failure) -> bool {
+    async fn drop_refused_parameter(&mut self, failure: &Failure) -> bool {
         let Some(parameter) = failure.refused_parameter else { return false };
         let request = self.request.clone();
         let rest = aside_when_large(request.json_len(), move || request.without(parameter.name())).await;

@@ -13,12 +13,15 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
 use super::failed_attempt::FailedAttempt;
+use super::reasoning_origins::ReasoningOrigins;
 use super::recorder::AttemptRecorder;
 use super::refused_parameters::RefusedParameters;
 use super::request::PreparedCompletion;
 use super::sink::{CompletionSink, Disconnected, Stream};
 use crate::clock;
-use crate::pool::{AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next};
+use crate::pool::{
+    AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next, ReasoningDropped,
+};
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
@@ -34,6 +37,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 pub(crate) struct Completions {
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub(super) refused_parameters: RefusedParameters,
+    pub(super) reasoning_origins: ReasoningOrigins,
 }
 
 /// One completion on its way through the accounts.
@@ -43,6 +47,8 @@ pub(crate) struct Completion {
     pub(crate) request: ResponsesRequest,
     /// Members of the client's body that are left out, because upstream refuses them.
     pub(crate) dropped: Vec<DispensableParameter>,
+    /// Items of reasoning that are left out, because they are another account's.
+    pub(crate) encrypted_dropped: u32,
     pub(crate) idle: Duration,
     pub(crate) started: Instant,
     /// When the first event was sent to the client; from then on nothing is replayed.
@@ -150,7 +156,10 @@ impl Completion {
                     account: account.as_str(),
                     attempts: self.failover.attempts(),
                     usage: receipt.usage.as_deref(),
-                    reasoning_dropped: view::reasoning_dropped(receipt.reasoning_dropped),
+                    reasoning_dropped: view::reasoning_dropped(ReasoningDropped {
+                        encrypted: self.encrypted_dropped,
+                        ..receipt.reasoning_dropped
+                    }),
                     dropped: &dropped,
                     timing: self.timing(),
                 })

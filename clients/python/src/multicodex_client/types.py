@@ -443,6 +443,10 @@ class ReasoningDropped(TypedDict):
     (`turn_boundary`) is not counted.
     """
 
+    encrypted: NotRequired[int | None]
+    """
+    Left out by the sidecar, because upstream refused the encrypted content of another account.
+    """
     endUserMismatch: NotRequired[int | None]
     """
     Produced for another end user.
