@@ -11,13 +11,16 @@ pub fn pasted(data: &[u8]) {
     let Ok(input) = str::from_utf8(data) else { return };
     let (paste, _) = Paste::waiting_for(Secret::new(STATE));
     let Ok(answer) = paste.read(input) else { return };
-    let word = input.trim().trim_matches(['"', '\'', '<', '>']);
+    // A terminal breaks an address over lines, and a shell puts backslashes into it.
+    let joined: String =
+        input.chars().filter(|c| !c.is_whitespace() && !c.is_control() && *c != '\\').collect();
+    let word = joined.trim_matches(['"', '\'', '<', '>']);
     let query = word.trim_start_matches('?');
     let bare = !word.contains('#')
         && !["http://", "https://"].iter().any(|scheme| word.starts_with(scheme))
         && !["code=", "state=", "error="].iter().any(|member| query.starts_with(member));
-    let decoded = url::form_urlencoded::parse(input.as_bytes());
-    let stated = input.contains(STATE) || decoded.into_iter().any(|(_, value)| value.contains(STATE));
+    let decoded = url::form_urlencoded::parse(joined.as_bytes());
+    let stated = joined.contains(STATE) || decoded.into_iter().any(|(_, value)| value.contains(STATE));
     assert!(bare || stated, "believed without its state: {input:?}");
     match answer {
         Ok(code) => assert!(!code.expose().is_empty()),
