@@ -70,9 +70,6 @@ fn request(received: &Received) -> Option<Answer> {
     if body.get("stream") != Some(&Value::Bool(true)) {
         return detail("Stream must be set to true");
     }
-    if body.contains_key("max_output_tokens") {
-        return detail("Unsupported parameter: max_output_tokens");
-    }
     let cache_key = body.get("prompt_cache_key").and_then(Value::as_str).unwrap_or_default();
     if cache_key.chars().count() > 64 {
         return detail("Invalid 'prompt_cache_key': longer than 64 characters");

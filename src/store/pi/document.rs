@@ -255,6 +255,51 @@ impl Entry {
         };
         Entry::Bad { raw, label, message }
     }
+
+    /// What an entry that is left out for its label would be used with.
+    fn login(&self) -> Option<(Members, FileAccount)> {
+        let Entry::Bad { raw, .. } = self else { return None };
+        let members = serde_json::from_str::<Members>(raw.get()).ok()?;
+        let (account, _) = entry::read(&members).ok()?;
+        Some((members, account))
+    }
+
+    /// Takes in another record of the same login; false when it is a record of another one.
+    fn fold(&mut self, (other_members, other): &(Members, FileAccount)) -> bool {
+        let Entry::Account(members) = self else { return false };
+        let Ok((account, _)) = entry::read(members) else { return false };
+        let is_same_login = account.email.to_lowercase() == other.email.to_lowercase()
+            && account.account_id.is_some()
+            && account.account_id == other.account_id;
+        if !is_same_login {
+            return false;
+        }
+        if other.expires_at > account.expires_at {
+            *members = other_members.clone();
+        }
+        if account.linked || other.linked {
+            entry::set_linked(members, true);
+        }
+        true
+    }
+}
+
+/// Of two entries with one label and one workspace the credential that lives longer is kept, in the place of the first:
+/// the other one was refreshed from, and sending it would end the login. The file itself changes with the next edit.
+fn read_entries(raw: Vec<Box<RawValue>>) -> Vec<Entry> {
+    let mut labels = HashSet::with_capacity(raw.len());
+    let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+    for raw in raw {
+        let labels_before = labels.len();
+        let entry = Entry::new(raw, &mut labels);
+        let is_new_label = labels.len() > labels_before;
+        let folded = !is_new_label
+            && entry.login().is_some_and(|login| entries.iter_mut().any(|earlier| earlier.fold(&login)));
+        if !folded {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 /// Never shows a value: they are tokens.
@@ -314,9 +359,7 @@ impl<'de> Deserialize<'de> for Document {
                     }
                 }
                 let raw = accounts.ok_or_else(|| A::Error::missing_field("accounts"))?;
-                let mut labels = HashSet::with_capacity(raw.len());
-                let entries = raw.into_iter().map(|raw| Entry::new(raw, &mut labels)).collect();
-                Ok(Document { members, entries })
+                Ok(Document { members, entries: read_entries(raw) })
             }
         }
 

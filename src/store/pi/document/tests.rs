@@ -121,6 +121,39 @@ fn a_bad_entry_costs_only_itself_and_is_told() {
 }
 
 #[test]
+fn of_two_records_of_one_login_the_one_that_lives_longer_is_kept() {
+    fn record(label: &str, workspace: &str, number: u8, more: &str) -> String {
+        format!(
+            r#"{{"email":"{label}","accessToken":"access-{number}","refreshToken":"refresh-{number}","expiresAt":170000000000{number},"accountId":"{workspace}"{more}}}"#
+        )
+    }
+    fn check(entries: &[String], expected: &[(&str, &str, bool)], problems: usize) {
+        let document = parse(&format!(r#"{{"accounts":[{}]}}"#, entries.join(",")));
+        let accounts: Vec<_> = document.accounts().collect();
+        let found: Vec<_> = accounts
+            .iter()
+            .map(|account| (account.email.as_str(), account.refresh.expose(), account.linked))
+            .collect();
+        assert_eq!((found.as_slice(), document.problems().len()), (expected, problems), "{entries:?}");
+    }
+    let bob = record("bob", "w-9", 1, "");
+    let linked = r#","importSource":"pi-openai-codex""#;
+    check(
+        &[record("ada", "w-1", 1, ""), bob.clone(), record("Ada", "w-1", 2, "")],
+        &[("Ada", "refresh-2", false), ("bob", "refresh-1", false)],
+        0,
+    );
+    check(&[record("ada", "w-1", 2, ""), record("ADA", "w-1", 1, linked)], &[("ada", "refresh-2", true)], 0);
+    check(
+        &[record("ada", "w-1", 1, linked), record("ada", "w-1", 3, ""), record("ada", "w-1", 2, "")],
+        &[("ada", "refresh-3", true)],
+        0,
+    );
+    // Somebody else with the same label is kept as it is.
+    check(&[record("ada", "w-1", 1, ""), record("ada", "w-2", 2, "")], &[("ada", "refresh-1", false)], 1);
+}
+
+#[test]
 fn an_optional_member_of_a_wrong_type_is_left_out_and_told() {
     let document =
         parse(&format!(r#"{{"accounts":[{}]}}"#, entry("ada", r#","lastUsed":"x","needsReauth":1"#)));
