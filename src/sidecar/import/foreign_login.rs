@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::auth;
 use crate::pool::{Account, At, Credential, Identity};
-use crate::protocol::{ErrorKind, RpcError};
+use crate::protocol::{ErrorKind, ImportSource, RpcError};
 use crate::secret::Secret;
-use crate::store::{AuthFile, CodexLogin, LinkedCredential, NoReading, StorageError};
+use crate::store::{LinkedCredential, NoForeignLogin, read_foreign_login};
 
 pub(crate) fn fingerprint(login: &LinkedCredential) -> String {
     auth::fingerprint(&login.credential(), login.account_id.as_deref())
@@ -27,39 +27,28 @@ pub(crate) fn linked_account(login: &LinkedCredential) -> Account {
     account
 }
 
-fn refused(message: String) -> RpcError {
-    RpcError::new(ErrorKind::Storage, message)
-}
-
-pub(crate) fn read_pi_copy(path: &Path) -> Result<Account, RpcError> {
-    match AuthFile::new(path).read() {
-        Ok(Some(login)) => Ok(account_of(login.credential(), None, login.account_id)),
-        Ok(None) => {
-            Err(refused(format!("{} holds no ChatGPT login of pi's; name another file", path.display())))
-        }
-        Err(NoReading::Missing { .. }) => {
-            Err(refused(format!("{} does not exist; name another file", path.display())))
-        }
-        Err(error) => Err(refused(error.to_string())),
-    }
-}
-
-pub(crate) fn read_codex_copy(path: &Path) -> Result<Account, RpcError> {
-    let without = |what: &str| {
-        refused(format!("{} {what}; log in with the Codex CLI first, or name another file", path.display()))
-    };
-    let login = match CodexLogin::read(path) {
-        Ok(Some(login)) => login,
-        Ok(None) => return Err(without("holds no ChatGPT login of the Codex CLI's")),
-        Err(StorageError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Err(without("does not exist"));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    // Without a date in the token it counts as expired, so that it is renewed before it is used.
-    let expires_at = auth::claims(&login.access).expires_at.unwrap_or(At(0));
+/// The login in a file of another program, whichever of the known shapes it has. `source` is where it was expected.
+pub(crate) fn read_copy(path: &Path, source: ImportSource) -> Result<Account, RpcError> {
+    let login = read_foreign_login(path)?.map_err(|why_not| refused(path, source, why_not))?;
+    // Without a date it counts as expired, so that it is renewed before it is used.
+    let expires_at = login.expires_at.or(auth::claims(&login.access).expires_at).unwrap_or(At(0));
     let credential = Credential { access: login.access, refresh: login.refresh, expires_at };
     Ok(account_of(credential, login.id_token.as_ref(), login.account_id))
+}
+
+fn refused(path: &Path, source: ImportSource, why_not: NoForeignLogin) -> RpcError {
+    let next_step = match (why_not, source) {
+        (NoForeignLogin::Missing | NoForeignLogin::Nothing, ImportSource::Pi) => "; name another file",
+        (NoForeignLogin::Missing, ImportSource::Codex) => {
+            "; log in with the Codex CLI first, or name another file. A login that Codex keeps in the system's keyring \
+             is not read: sign in with `multicodex login`"
+        }
+        (NoForeignLogin::Nothing, ImportSource::Codex) => {
+            "; log in with the Codex CLI first, or name another file"
+        }
+        _ => "",
+    };
+    RpcError::new(ErrorKind::Storage, format!("{} {why_not}{next_step}", path.display()))
 }
 
 /// Who a credential belongs to, by its access token first. The label is chosen by the merge.

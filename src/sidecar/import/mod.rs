@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::accounts::load::record_of;
 use crate::sidecar::blocking::on_a_thread;
-use crate::sidecar::import::foreign_login::{fingerprint, linked_account, read_codex_copy, read_pi_copy};
+use crate::sidecar::import::foreign_login::{fingerprint, linked_account, read_copy};
 use crate::sidecar::import::merged::write_merged;
 use crate::store::{AuthFile, ImportsFile, LinkedCredential, NoReading, SavedAccount, StorageError};
 
@@ -90,11 +90,11 @@ pub(crate) async fn import(sidecar: Arc<Sidecar>, params: ImportParams) -> Resul
     match params.from.unwrap_or_default() {
         ImportSource::Pi => match path.filter(|path| !is_same_file(path, &paths.auth_file)) {
             None => sidecar.import_from_pi().await,
-            Some(path) => sidecar.import_copy(move || read_pi_copy(&path)).await,
+            Some(path) => sidecar.import_copy(move || read_copy(&path, ImportSource::Pi)).await,
         },
         ImportSource::Codex => {
             let path = path.unwrap_or_else(|| paths.codex_auth_file.clone());
-            sidecar.import_copy(move || read_codex_copy(&path)).await
+            sidecar.import_copy(move || read_copy(&path, ImportSource::Codex)).await
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::sidecar::command::quoted;
 use crate::sidecar::view::EXPIRING;
-use crate::store::CodexLogin;
+use crate::store::read_foreign_login;
 
 /// An answer that takes longer than this does not come any more.
 const UNDER_WAY: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ impl Sidecar {
                 }
             }
         }
-        if let Ok(Some(login)) = CodexLogin::read(&self.options.paths.codex_auth_file)
+        if let Ok(Ok(login)) = read_foreign_login(&self.options.paths.codex_auth_file)
             && let Some(account) = owners.get(&auth::token_hash(&login.refresh))
         {
             shared(account, "the Codex CLI");

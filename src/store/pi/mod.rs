@@ -2,8 +2,8 @@
 
 pub(crate) mod accounts;
 pub(crate) mod auth;
-pub(crate) mod codex_auth;
 pub(crate) mod document;
 pub(crate) mod entry;
+pub(crate) mod login_file;
 pub(crate) mod members;
 pub(crate) mod settings;

@@ -140,19 +140,48 @@ async fn a_copy_of_codex_s_login_is_taken_with_a_warning() {
 }
 
 #[tokio::test]
+async fn logins_of_other_programs_are_told_by_their_shape() {
+    let env = TestEnv::new([]);
+    let copy = env.agent_dir().join("copy.json");
+    let path = copy.to_str().expect("UTF-8");
+    for (name, from) in [("ada", "pi"), ("bob", "codex"), ("carol", "codex"), ("dan", "pi")] {
+        let login = env.sim().add_account(SimAccount::named(name));
+        let (access, refresh, expires) = (&login.access_token, &login.refresh_token, login.expires_at);
+        let codex = json!({"access_token": access, "refresh_token": refresh, "id_token": login.id_token});
+        let oauth = json!({"type": "oauth", "access": access, "refresh": refresh, "expires": expires});
+        let content = match name {
+            "ada" => json!({ "tokens": codex }),
+            "bob" => json!({ "openai-codex": oauth }),
+            "carol" => codex,
+            _ => json!({ "openai": oauth }),
+        };
+        fs::write(&copy, content.to_string()).expect("written");
+        let (code, told, errors) = run(&env, &["import", "--from", from, "--path", path]).await;
+        let added = format!("added: {}", email(name));
+        assert_eq!((code, told.lines().next()), (0, Some(added.as_str())), "{name}: {told}{errors}");
+        assert_eq!(run(&env, &["refresh", &email(name), "--force"]).await.0, 0, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_without_a_login_is_not_called_damaged() {
     let env = TestEnv::new([]);
     let api_key = env.agent_dir().join("api-key.json");
     fs::write(&api_key, r#"{"OPENAI_API_KEY":"sk-mine","tokens":null}"#).expect("written");
     let missing = env.agent_dir().join("missing.json");
+    let empty = env.agent_dir().join("empty.json");
+    fs::write(&empty, "{}").expect("written");
     for (from, path, said) in [
+        ("codex", &api_key, "holds an API key, which is no ChatGPT login; sign in with `multicodex login`"),
+        ("codex", &empty, "holds no ChatGPT login; log in with the Codex CLI first, or name another file"),
         (
             "codex",
-            &api_key,
-            "holds no ChatGPT login of the Codex CLI's; log in with the Codex CLI first, or name another file",
+            &missing,
+            "does not exist; log in with the Codex CLI first, or name another file. A login that Codex keeps in the \
+             system's keyring is not read: sign in with `multicodex login`",
         ),
-        ("codex", &missing, "does not exist; log in with the Codex CLI first, or name another file"),
-        ("pi", &api_key, "holds no ChatGPT login of pi's; name another file"),
+        ("pi", &api_key, "holds an API key, which is no ChatGPT login; sign in with `multicodex login`"),
+        ("pi", &empty, "holds no ChatGPT login; name another file"),
         ("pi", &missing, "does not exist; name another file"),
     ] {
         let path = path.to_str().expect("UTF-8");
