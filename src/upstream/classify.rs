@@ -127,6 +127,7 @@ fn describe(
     };
     Failure {
         resets_at: evidence.resets_at(now),
+        is_by_our_clock: evidence.quotes_a_past_date(now),
         retry_after,
         limit_id: lenient::header(headers, "x-codex-active-limit")
             .filter(|id| limited && !is_main_limit(id))

@@ -171,6 +171,9 @@ pub struct Failure {
     pub message: String,
     /// When the limit ends, as the answer quoted it (`resets_at`, or `resets_in_seconds` from now).
     pub resets_at: Option<At>,
+    /// The date that the answer quotes has passed while the wait beside it has not: this clock is ahead of upstream's, and
+    /// `resets_at` holds by this clock only.
+    pub is_by_our_clock: bool,
     /// What `retry-after`, or "try again in 1.5s", said.
     pub retry_after: Option<Duration>,
     /// The limit that was hit when it is not the main one (`codex`), e.g. `codex_bengalfox`.
@@ -235,6 +238,7 @@ impl Failure {
             code: None,
             message: message.into(),
             resets_at: None,
+            is_by_our_clock: false,
             retry_after: None,
             limit_id: None,
             whole_workspace: false,

@@ -180,6 +180,10 @@ fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now:
     let quoted_reset = quoted_reset.filter(|_| quoted_reset == known);
     let mut why = HealthEvidence::of(failure, now);
     match known {
+        // It moves with the clock once that is set right, and any reading outweighs it.
+        Some(until) if failure.is_by_our_clock && quoted_reset == known => {
+            Cooldown { until, certainty: Certainty::Guess, quoted_reset: None, why }
+        }
         Some(until) => Cooldown { until, certainty: Certainty::Prediction, quoted_reset, why },
         None => {
             why.source = Source::Fallback;
@@ -242,6 +246,13 @@ mod tests {
         check(Some(0), &windows[..1], 600, Certainty::Prediction, body);
         check(None, &windows[2..], 3600, Certainty::Guess, Source::Fallback);
         check(Some(-5), &[], 3600, Certainty::Guess, Source::Fallback);
+
+        let by_our_clock = Failure { resets_at: Some(in_secs(60)), is_by_our_clock: true, ..limited() };
+        let mut cooldown = usage_cooldown(&by_our_clock, &account("a"), Duration::from_secs(3600), NOW);
+        assert_eq!((cooldown.until, cooldown.certainty), (in_secs(60), Certainty::Guess));
+        // The clock was ten minutes ahead.
+        cooldown.clamp_future(in_secs(-600));
+        assert_eq!(cooldown.until, in_secs(-540));
     }
 
     #[test]

@@ -69,6 +69,12 @@ impl Evidence {
         self.resets_at.is_some() || self.resets_in_seconds.is_some()
     }
 
+    /// Whether the date has passed although the wait beside it has not.
+    pub(super) fn quotes_a_past_date(&self, now: At) -> bool {
+        let date = self.resets_at.and_then(lenient::at_from_unix);
+        date.is_some_and(|date| date <= now) && self.resets_in_seconds.is_some_and(|seconds| seconds > 0.0)
+    }
+
     pub(super) fn resets_at(&self, now: At) -> Option<At> {
         let after = self.resets_in_seconds.and_then(|seconds| lenient::at_after(seconds, now));
         lenient::later_credible([self.resets_at.and_then(lenient::at_from_unix), after], now)

@@ -341,3 +341,19 @@ fn only_parameters_that_change_no_meaning_are_dispensable() {
     check(r#"{"error":{"code":"invalid_value","param":"max_output_tokens","message":"Too small."}}"#, false);
     check(r#"{"detail":"Unsupported parameter: tools.max_output_tokens"}"#, false);
 }
+
+#[test]
+fn a_date_that_has_passed_beside_a_wait_that_has_not_tells_that_the_clocks_differ() {
+    fn check(date: i64, wait: i64, expected: (Option<i64>, bool)) {
+        let body = json!({"error": {"type": "usage_limit_reached", "resets_at": NOW.0 / 1000 + date,
+            "resets_in_seconds": wait}});
+        let failure = answer(429, &[], &body.to_string());
+        let wait = failure.resets_at.map(|at| at.since(NOW).as_secs() as i64);
+        assert_eq!((wait, failure.is_by_our_clock), expected, "{body}");
+    }
+    check(-3600, 60, (Some(60), true));
+    check(0, 60, (Some(60), true));
+    check(60, 60, (Some(60), false));
+    check(3600, 60, (Some(3600), false));
+    check(-60, 0, (None, false));
+}
