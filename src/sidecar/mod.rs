@@ -43,6 +43,7 @@ use self::notify::notifier::Notifier;
 use accounts::settings::Preferences;
 use completion::run::Completions;
 use credentials::pending_writes::PendingWrites;
+use credentials::put_back::WriteBacks;
 use credentials::refresher::Refresher;
 use import::Imports;
 use login::logins::Logins;
@@ -96,6 +97,7 @@ pub struct Sidecar {
     persist: StateSaver,
     refreshes: Refresher,
     unstored: PendingWrites,
+    write_backs: WriteBacks,
     logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
@@ -134,6 +136,7 @@ impl Sidecar {
                 &options.paths.state_dir,
             )),
             unstored: PendingWrites::default(),
+            write_backs: WriteBacks::default(),
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),

@@ -156,6 +156,7 @@ impl Sidecar {
         self.note_choices(now);
         let report = self.pool().sync(accounts, now);
         self.take_later(&found);
+        found.iter().for_each(|entry| self.note_old_entry(&entry.id, &entry.credential.refresh));
         self.take_marks(&found, saved, now);
         self.settle_repaired(&report.updated);
         self.restore_choices(&report.added);

@@ -4,6 +4,7 @@ pub(crate) mod findings;
 pub(crate) mod freshness;
 pub(crate) mod linked;
 pub(crate) mod pending_writes;
+pub(crate) mod put_back;
 pub(crate) mod refresh_token;
 pub(crate) mod refresher;
 pub(crate) mod single_flight;

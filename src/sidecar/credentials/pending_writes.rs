@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::freshness::{is_about_as_new, is_newer};
 use super::linked::Origin;
 use super::refresh_token::label_in;
@@ -16,7 +18,10 @@ use crate::sidecar::blocking::on_a_thread;
 use crate::store::{EditRefused, StorageError};
 
 #[derive(Default)]
-pub(crate) struct PendingWrites(Mutex<Waiting>);
+pub(crate) struct PendingWrites {
+    waiting: Mutex<Waiting>,
+    soon: Notify,
+}
 
 #[derive(Clone, Default)]
 struct Waiting {
@@ -28,6 +33,29 @@ struct Waiting {
 impl PendingWrites {
     pub(crate) fn pi_lacks(&self, id: &AccountId, origin: Origin) {
         self.waiting().in_pi_file.insert(id.clone(), origin);
+    }
+
+    /// The file holds `found`, for which what is in memory was refreshed.
+    pub(crate) fn accounts_file_lacks(&self, id: &AccountId, found: Secret) {
+        self.waiting().in_accounts_file.insert(id.clone(), found);
+    }
+
+    pub(crate) fn is_waiting_for_accounts_file(&self, id: &AccountId) -> bool {
+        self.waiting().in_accounts_file.contains_key(id)
+    }
+
+    pub(crate) fn is_waiting_for_pi(&self, id: &AccountId) -> bool {
+        self.waiting().in_pi_file.contains_key(id)
+    }
+
+    /// What waits is written before its regular turn.
+    pub(crate) fn write_soon(&self) {
+        self.soon.notify_one();
+    }
+
+    /// Ends once something is to be written before its regular turn.
+    pub(crate) async fn is_due(&self) {
+        self.soon.notified().await;
     }
 
     pub(crate) fn pi_has(&self, id: &AccountId) {
@@ -42,7 +70,7 @@ impl PendingWrites {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,6 +84,8 @@ impl Sidecar {
         new: &Credential,
         ledger: RefreshLedger,
     ) -> Result<Result<Option<Credential>, EditRefused>, StorageError> {
+        // Before the file is written: an old copy that is put back right after that waits anew.
+        self.unstored.waiting().in_accounts_file.remove(id);
         let (sidecar, holder, replaced, new) = (self.clone(), id.clone(), old.clone(), new.clone());
         let written = self
             .on_accounts_file(move |file| {
@@ -80,12 +110,9 @@ impl Sidecar {
                 })
             })
             .await;
-        let mut waiting = self.unstored.waiting();
-        match &written {
-            Ok(_) => waiting.in_accounts_file.remove(id),
-            Err(_) => waiting.in_accounts_file.insert(id.clone(), old.clone()),
-        };
-        drop(waiting);
+        if written.is_err() {
+            self.unstored.accounts_file_lacks(id, old.clone());
+        }
         written
     }
 

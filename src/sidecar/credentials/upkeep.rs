@@ -16,7 +16,13 @@ impl Sidecar {
     /// One look every `upkeep_interval` (a minute) and up to half as long again, so that sidecars do not march in step.
     pub async fn run_upkeep(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(jittered(self.options.upkeep_interval)).await;
+            tokio::select! {
+                () = tokio::time::sleep(jittered(self.options.upkeep_interval)) => {}
+                () = self.unstored.is_due() => {
+                    self.flush_pending(LOCK_PATIENCE).await;
+                    continue;
+                }
+            }
             self.flush_pending(LOCK_PATIENCE).await;
             let sidecar = self.clone();
             let looked = on_a_thread(move || {

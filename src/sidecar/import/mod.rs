@@ -160,7 +160,7 @@ impl Sidecar {
         match &login {
             Some(login) => {
                 if let Some(why_not) = self.why_not(login, &self.seen_logins()?) {
-                    return Ok(self.leave(why_not));
+                    return Ok(self.leave_pi_login(login, why_not));
                 }
             }
             None if !self.is_linked() => return Ok(ImportAnswer::default()),
@@ -176,7 +176,7 @@ impl Sidecar {
             return Ok(self.unlink()?);
         };
         if let Some(why_not) = self.why_not(&login, &self.with_its_accounts(seen.clone())) {
-            return Ok(self.leave(why_not));
+            return Ok(self.leave_pi_login(&login, why_not));
         }
         let _turn = self.file_turn();
         let merged = self.merge_into_file(linked_account(&login))?;
@@ -235,6 +235,13 @@ impl Sidecar {
                 false
             }
         }
+    }
+
+    fn leave_pi_login(&self, login: &LinkedCredential, why_not: WhyNotImported) -> ImportAnswer {
+        if why_not == WhyNotImported::Consumed {
+            self.note_old_pi_login(login);
+        }
+        self.leave(why_not)
     }
 
     fn leave(&self, why_not: WhyNotImported) -> ImportAnswer {

@@ -145,7 +145,7 @@ async fn a_token_whose_result_pi_could_not_get_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_refresh_puts_it_right() {
+async fn a_consumed_login_that_comes_back_is_not_taken_over_and_is_replaced() {
     let env = with_pi(expired("ada")).await;
     let sidecar = env.sidecar().await;
     let old = fs::read(env.auth_file()).expect("read");
@@ -156,6 +156,10 @@ async fn a_consumed_login_that_comes_back_is_not_taken_over_and_the_next_refresh
     let warning = answer.warning.expect("a warning");
     assert_eq!(serde_json::to_value(warning.kind).expect("JSON"), "consumed_credential");
     assert_eq!(env.read_accounts()["accounts"][1]["accessToken"], json!(token));
+    eventually("pi has the token that is still good", async || {
+        env.file_of_pi()["openai-codex"]["access"] == json!(token)
+    })
+    .await;
     let renewed = sidecar.refresh(Some("ada"), true).await;
     assert!(renewed.results[0].ok, "{renewed:?}");
     assert_eq!(env.file_of_pi()["openai-codex"]["access"], env.read_accounts()["accounts"][1]["accessToken"]);

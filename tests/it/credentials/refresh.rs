@@ -251,6 +251,28 @@ async fn a_running_sidecar_outlives_an_old_copy_of_the_file() {
 }
 
 #[tokio::test]
+async fn an_old_copy_of_the_file_is_replaced_at_once_and_outlived() {
+    let env = TestEnv::new([expired("ada"), SimAccount::named("bob")]);
+    let old = env.read_accounts().to_string();
+    let sidecar = env.sidecar().await;
+    sidecar.token("ada").await.expect("a token");
+    let renewed = env.read_accounts()["accounts"][0]["refreshToken"].clone();
+    // Old copies, each in another spelling, as programs write them.
+    for spelling in ["", "\n", "\n\n"] {
+        env.replace_accounts(&format!("{old}{spelling}"));
+        eventually("what was refreshed is in the file again", async || {
+            env.read_accounts()["accounts"][0]["refreshToken"] == renewed
+        })
+        .await;
+    }
+    sidecar.end().await;
+    assert_eq!(env.read_accounts()["accounts"][0]["refreshToken"], renewed);
+    let sidecar = env.sidecar().await;
+    assert!(sidecar.refresh(Some("ada"), true).await.results[0].ok);
+    assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (2, 0));
+}
+
+#[tokio::test]
 async fn the_answer_for_another_identity_is_not_stored() {
     let env = TestEnv::new([expired("ada"), SimAccount::named("bob")]);
     let issue = Issue { identity_of: Some("bob".into()), ..Issue::default() };

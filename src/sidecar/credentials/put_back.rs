@@ -1,0 +1,113 @@
+//! An old copy of a shared file, put back while this runs: by a backup, or by a program that writes the whole file from
+//! its memory. The tokens in it have been refreshed, and the ones that are still good are only here. They are written
+//! back at once, within bounds: two programs that each undo the other's writes must not do so for ever.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock;
+use crate::pool::{AccountId, At};
+use crate::protocol::{Warning, WarningKind};
+use crate::secret::Secret;
+use crate::sidecar::Sidecar;
+use crate::store::LinkedCredential;
+
+use super::linked::Origin;
+use crate::sidecar::import::foreign_login::identity_of;
+
+/// So many times within `WITHIN` is an account written back at once; after that with the next regular writes.
+const MOST_WRITE_BACKS: usize = 3;
+const WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// When which account was written back.
+#[derive(Default)]
+pub(crate) struct WriteBacks(Mutex<HashMap<AccountId, VecDeque<At>>>);
+
+impl WriteBacks {
+    /// Counts one, unless there were too many lately.
+    fn take_turn(&self, id: &AccountId, now: At) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = all.entry(id.clone()).or_default();
+        times.retain(|at| now.since(*at) < WITHIN && !at.is_ahead_of(now));
+        let has_turn = times.len() < MOST_WRITE_BACKS;
+        if has_turn {
+            times.push_back(now);
+        }
+        has_turn
+    }
+}
+
+impl Sidecar {
+    /// An entry of the accounts file holds a token that was refreshed: what it was refreshed to is kept waiting for the
+    /// file, and written at once where that has not been tried too often.
+    pub(crate) fn note_old_entry(&self, id: &AccountId, found: &Secret) {
+        let held = self.pool().get(id).map(|account| account.credential.refresh.clone());
+        let Some(held) = held.filter(|held| held != found) else { return };
+        if self.unstored.is_waiting_for_accounts_file(id)
+            || !self.is_consumed(found)
+            || self.is_consumed(&held)
+        {
+            return;
+        }
+        let path = self.accounts_file.path().display().to_string();
+        self.unstored.accounts_file_lacks(id, found.clone());
+        self.tell_put_back(id, &path);
+    }
+
+    /// The same for pi's login, as long as it is the linked account's.
+    pub(crate) fn note_old_pi_login(&self, login: &LinkedCredential) {
+        let identity = identity_of(login);
+        let linked = {
+            let pool = self.pool();
+            let mut accounts = pool.accounts().iter();
+            let found = accounts.find(|account| account.linked && account.identity == identity);
+            found.map(|account| (account.id.clone(), account.credential.refresh.clone()))
+        };
+        let Some((id, held)) = linked.filter(|(_, held)| *held != login.refresh) else { return };
+        if self.unstored.is_waiting_for_pi(&id) || self.is_consumed(&held) {
+            return;
+        }
+        let path = self.imports.auth_file.path().display().to_string();
+        self.unstored.pi_lacks(&id, Origin::RefreshedTokens);
+        self.tell_put_back(&id, &path);
+    }
+
+    fn tell_put_back(&self, id: &AccountId, path: &str) {
+        let at_once = self.write_backs.take_turn(id, clock::now());
+        tracing::warn!(account = %id, path, at_once, "an old copy of a file was put back");
+        self.notifier.warn(Warning {
+            kind: WarningKind::ConsumedCredential,
+            message: format!("{path} holds a token that has been refreshed; an old copy was put back"),
+            account: Some(id.to_string()),
+            hint: Some(if at_once {
+                "the login that is still good is written back; end the program that writes the old copy"
+                    .to_owned()
+            } else {
+                "it was written back several times and undone again: end the program that writes the old copy"
+                    .to_owned()
+            }),
+        });
+        if at_once {
+            self.unstored.write_soon();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_written_back_three_times_within_ten_minutes() {
+        let write_backs = WriteBacks::default();
+        let turn = |id: &str, minutes: i64| {
+            write_backs.take_turn(&AccountId::new(id.to_owned()), At(1_000_000 + minutes * 60_000))
+        };
+        assert_eq!([0, 1, 2, 3, 9].map(|minute| turn("a", minute)), [true, true, true, false, false]);
+        assert!(turn("b", 9));
+        assert_eq!([10, 10].map(|minute| turn("a", minute)), [true, false]);
+        // The clock was set back.
+        assert!(turn("a", -60));
+    }
+}
