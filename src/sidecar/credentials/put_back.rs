@@ -102,7 +102,7 @@ mod tests {
     fn an_account_is_written_back_three_times_within_ten_minutes() {
         let write_backs = WriteBacks::default();
         let turn = |id: &str, minutes: i64| {
-            write_backs.take_turn(&AccountId::new(id.to_owned()), At(1_000_000 + minutes * 60_000))
+            write_backs.take_turn(&AccountId::new(id), At(1_000_000 + minutes * 60_000))
         };
         assert_eq!([0, 1, 2, 3, 9].map(|minute| turn("a", minute)), [true, true, true, false, false]);
         assert!(turn("b", 9));
