@@ -43,7 +43,6 @@ use self::notify::notifier::Notifier;
 use accounts::settings::Preferences;
 use completion::run::Completions;
 use credentials::pending_writes::PendingWrites;
-use credentials::put_back::WriteBacks;
 use credentials::refresher::Refresher;
 use import::Imports;
 use login::logins::Logins;
@@ -97,7 +96,6 @@ pub struct Sidecar {
     persist: StateSaver,
     refreshes: Refresher,
     unstored: PendingWrites,
-    write_backs: WriteBacks,
     logins: Logins,
     completions: Completions,
     usage_fetches: UsageFetches,
@@ -136,7 +134,6 @@ impl Sidecar {
                 &options.paths.state_dir,
             )),
             unstored: PendingWrites::default(),
-            write_backs: WriteBacks::default(),
             logins: Logins::default(),
             completions: Completions::default(),
             usage_fetches: UsageFetches::default(),

@@ -66,9 +66,7 @@ impl Pool {
         now: At,
         admits: impl Fn(&AccountId) -> bool,
     ) -> Option<AccountId> {
-        let ranker = Ranker::new(self, demand, now);
-        let eligible = (0..self.accounts.len()).filter(|&index| ranker.why_not(index).is_none());
-        ranker.first(eligible.filter(|&index| admits(&self.accounts[index].id)))
+        self.first_of(demand, now, |why_not| why_not.is_none(), admits)
     }
 
     /// The first in the order among those that nothing but an earlier refusal of this model keeps from it, and that
@@ -79,11 +77,21 @@ impl Pool {
         now: At,
         admits: impl Fn(&AccountId) -> bool,
     ) -> Option<AccountId> {
-        let ranker = Ranker::new(self, demand, now);
         let is_refused =
-            |index: &usize| matches!(ranker.why_not(*index), Some(WhyNotEligible::ModelExcluded { .. }));
-        let refused = (0..self.accounts.len()).filter(is_refused);
-        ranker.first(refused.filter(|&index| admits(&self.accounts[index].id)))
+            |why_not: Option<WhyNotEligible>| matches!(why_not, Some(WhyNotEligible::ModelExcluded { .. }));
+        self.first_of(demand, now, is_refused, admits)
+    }
+
+    fn first_of(
+        &self,
+        demand: &Demand,
+        now: At,
+        is_meant: impl Fn(Option<WhyNotEligible>) -> bool,
+        admits: impl Fn(&AccountId) -> bool,
+    ) -> Option<AccountId> {
+        let ranker = Ranker::new(self, demand, now);
+        let meant = (0..self.accounts.len()).filter(|&index| is_meant(ranker.why_not(index)));
+        ranker.first(meant.filter(|&index| admits(&self.accounts[index].id)))
     }
 }
 

@@ -155,8 +155,7 @@ impl Sidecar {
             .unzip::<_, _, Vec<_>, Vec<_>>();
         self.note_choices(now);
         let report = self.pool().sync(accounts, now);
-        self.take_later(&found);
-        found.iter().for_each(|entry| self.note_old_entry(&entry.id, &entry.credential.refresh));
+        found.iter().for_each(|entry| self.take_different(entry));
         self.take_marks(&found, saved, now);
         self.settle_repaired(&report.updated);
         self.restore_choices(&report.added);
@@ -182,19 +181,17 @@ impl Found {
 }
 
 impl Sidecar {
-    /// A login that another program stored is taken over although it will not live as long as the credential held.
-    fn take_later(&self, found: &[Found]) {
-        let is_newer = |entry: &&Found| {
-            let held = self.pool().get(&entry.id).map(|account| account.credential.clone());
-            held.is_some_and(|held| {
-                entry.credential.refresh != held.refresh && is_newer(&entry.credential, &held)
-            })
-        };
-        for entry in found.iter().filter(is_newer) {
-            if !self.is_consumed(&entry.credential.refresh) {
-                self.pool().set_credential(&entry.id, entry.credential.clone());
-                self.notifier.settled(WarningKind::LoginRequired, Some(&entry.id));
-            }
+    /// The file holds another login than memory does. One that another program stored is taken over although it will not
+    /// live as long as the credential held; one that was refreshed is an old copy.
+    fn take_different(&self, entry: &Found) {
+        let found = &entry.credential;
+        let held = self.pool().get(&entry.id).map(|account| account.credential.clone());
+        let Some(held) = held.filter(|held| held.refresh != found.refresh) else { return };
+        if self.is_consumed(&found.refresh) {
+            self.note_old_entry(&entry.id, &found.refresh, &held.refresh);
+        } else if is_newer(found, &held) {
+            self.pool().set_credential(&entry.id, found.clone());
+            self.notifier.settled(WarningKind::LoginRequired, Some(&entry.id));
         }
     }
 

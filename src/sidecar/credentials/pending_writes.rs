@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 
 use super::freshness::{is_about_as_new, is_newer};
 use super::linked::Origin;
+use super::put_back::WriteBacks;
 use super::refresh_token::label_in;
 use crate::auth;
-use crate::pool::{AccountId, Credential, HealthStatus, RefreshLedger};
+use crate::pool::{AccountId, At, Credential, HealthStatus, RefreshLedger};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
@@ -21,6 +22,7 @@ use crate::store::{EditRefused, StorageError};
 pub(crate) struct PendingWrites {
     waiting: Mutex<Waiting>,
     soon: Notify,
+    write_backs: WriteBacks,
 }
 
 #[derive(Clone, Default)]
@@ -48,9 +50,13 @@ impl PendingWrites {
         self.waiting().in_pi_file.contains_key(id)
     }
 
-    /// What waits is written before its regular turn.
-    pub(crate) fn write_soon(&self) {
-        self.soon.notify_one();
+    /// What waits is written before its regular turn, unless that was done too often for this account. Says whether it is.
+    pub(crate) fn write_soon(&self, id: &AccountId, now: At) -> bool {
+        let has_turn = self.write_backs.take_turn(id, now);
+        if has_turn {
+            self.soon.notify_one();
+        }
+        has_turn
     }
 
     /// Ends once something is to be written before its regular turn.

@@ -3,18 +3,18 @@
 //! back at once, within bounds: two programs that each undo the other's writes must not do so for ever.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::linked::Origin;
 use crate::clock;
 use crate::pool::{AccountId, At};
 use crate::protocol::{Warning, WarningKind};
 use crate::secret::Secret;
 use crate::sidecar::Sidecar;
-use crate::store::LinkedCredential;
-
-use super::linked::Origin;
 use crate::sidecar::import::foreign_login::identity_of;
+use crate::store::LinkedCredential;
 
 /// So many times within `WITHIN` is an account written back at once; after that with the next regular writes.
 const MOST_WRITE_BACKS: usize = 3;
@@ -22,11 +22,11 @@ const WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// When which account was written back.
 #[derive(Default)]
-pub(crate) struct WriteBacks(Mutex<HashMap<AccountId, VecDeque<At>>>);
+pub(super) struct WriteBacks(Mutex<HashMap<AccountId, VecDeque<At>>>);
 
 impl WriteBacks {
     /// Counts one, unless there were too many lately.
-    fn take_turn(&self, id: &AccountId, now: At) -> bool {
+    pub(super) fn take_turn(&self, id: &AccountId, now: At) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let times = all.entry(id.clone()).or_default();
         times.retain(|at| now.since(*at) < WITHIN && !at.is_ahead_of(now));
@@ -39,20 +39,14 @@ impl WriteBacks {
 }
 
 impl Sidecar {
-    /// An entry of the accounts file holds a token that was refreshed: what it was refreshed to is kept waiting for the
-    /// file, and written at once where that has not been tried too often.
-    pub(crate) fn note_old_entry(&self, id: &AccountId, found: &Secret) {
-        let held = self.pool().get(id).map(|account| account.credential.refresh.clone());
-        let Some(held) = held.filter(|held| held != found) else { return };
-        if self.unstored.is_waiting_for_accounts_file(id)
-            || !self.is_consumed(found)
-            || self.is_consumed(&held)
-        {
+    /// An entry of the accounts file holds `found`, which was refreshed: what is held in memory waits for the file, and is
+    /// written at once where that has not been tried too often.
+    pub(crate) fn note_old_entry(&self, id: &AccountId, found: &Secret, held: &Secret) {
+        if self.unstored.is_waiting_for_accounts_file(id) || self.is_consumed(held) {
             return;
         }
-        let path = self.accounts_file.path().display().to_string();
         self.unstored.accounts_file_lacks(id, found.clone());
-        self.tell_put_back(id, &path);
+        self.tell_put_back(id, self.accounts_file.path());
     }
 
     /// The same for pi's login, as long as it is the linked account's.
@@ -68,14 +62,14 @@ impl Sidecar {
         if self.unstored.is_waiting_for_pi(&id) || self.is_consumed(&held) {
             return;
         }
-        let path = self.imports.auth_file.path().display().to_string();
         self.unstored.pi_lacks(&id, Origin::RefreshedTokens);
-        self.tell_put_back(&id, &path);
+        self.tell_put_back(&id, self.imports.auth_file.path());
     }
 
-    fn tell_put_back(&self, id: &AccountId, path: &str) {
-        let at_once = self.write_backs.take_turn(id, clock::now());
-        tracing::warn!(account = %id, path, at_once, "an old copy of a file was put back");
+    fn tell_put_back(&self, id: &AccountId, path: &Path) {
+        let path = path.display();
+        let at_once = self.unstored.write_soon(id, clock::now());
+        tracing::warn!(account = %id, %path, at_once, "an old copy of a file was put back");
         self.notifier.warn(Warning {
             kind: WarningKind::ConsumedCredential,
             message: format!("{path} holds a token that has been refreshed; an old copy was put back"),
@@ -88,9 +82,6 @@ impl Sidecar {
                     .to_owned()
             }),
         });
-        if at_once {
-            self.unstored.write_soon();
-        }
     }
 }
 

@@ -290,12 +290,10 @@ fn read_entries(raw: Vec<Box<RawValue>>) -> Vec<Entry> {
     let mut labels = HashSet::with_capacity(raw.len());
     let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
     for raw in raw {
-        let labels_before = labels.len();
         let entry = Entry::new(raw, &mut labels);
-        let is_new_label = labels.len() > labels_before;
-        let folded = !is_new_label
-            && entry.login().is_some_and(|login| entries.iter_mut().any(|earlier| earlier.fold(&login)));
-        if !folded {
+        let is_folded =
+            entry.login().is_some_and(|login| entries.iter_mut().any(|earlier| earlier.fold(&login)));
+        if !is_folded {
             entries.push(entry);
         }
     }

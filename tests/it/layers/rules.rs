@@ -87,7 +87,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         module: "render",
         crate_modules: &["protocol", "pool"],
-        outside: Outside::Pure(&["unicode_width", "unicode_segmentation", "jiff", "anstyle", "anstream"]),
+        outside: Outside::Pure(&["unicode_width", "unicode_segmentation", "anstyle"]),
     },
     Rule {
         module: "cli",
