@@ -18,7 +18,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The claims that matter (upstream.md 1.9). Each may be missing; of a token that is no JWT, all are.
+/// The claims that matter (schema/upstream.md, claims). Each may be missing; of a token that is no JWT, all are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     pub identity: Identity,

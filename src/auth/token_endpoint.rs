@@ -1,5 +1,5 @@
-//! The token endpoint (upstream.md 1.5 and 1.6): one request through the `oauth2` crate, its answer made regular, its
-//! refusal sorted into "for good" and "not now". Bodies are never logged and never part of an error.
+//! The token endpoint (schema/upstream.md, token endpoint): one request through the `oauth2` crate, its answer made
+//! regular, its refusal sorted into "for good" and "not now". Bodies are never logged and never part of an error.
 
 use std::time::Duration;
 

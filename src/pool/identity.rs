@@ -30,9 +30,9 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// One seat in one workspace (`chatgpt_account_id`, `chatgpt_user_id`; upstream.md 1.9). The same e-mail in two
-/// workspaces, and two seats in one workspace, are different accounts (peers.md (b) 19, 20). Either part may be
-/// missing from a token; an absent part never matches a present one.
+/// One seat in one workspace (`chatgpt_account_id`, `chatgpt_user_id`; schema/upstream.md, claims). The same e-mail in
+/// two workspaces, and two seats in one workspace, are different accounts. Either part may be missing from a token; an
+/// absent part never matches a present one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
     pub workspace_id: Option<String>,

@@ -1,10 +1,9 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
-//! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `cooldown`, `health`, `failure`,
-//! `settings`), the accounts as a whole (`roster`, `select`, `sync`, `merge`, `import`, `sign_in`, `marks`, `affinity`,
-//! `reading`, `reset`), which account is used (`eligibility`, `preference`, `ranking`, `reason`) and the line that shows it
-//! (`footer`), what becomes of one completion (`verdict`, `rotation`, `hold_back`) and what is remembered of it
-//! (`history`), whether a refresh token may be sent (`ledger`), and whose usage is asked for when (`poll_log`).
+//! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `settings`), what is known of an account's
+//! health (`health`), the accounts as a whole (`roster`) and their tokens (`tokens`: what is merged, and whether a refresh
+//! token may be sent), which account is used (`selection`) and the line that shows it (`footer`), what becomes of one
+//! completion (`failover`) and what is remembered of it (`history`), and whose usage is asked for when (`poll_schedule`).
 //!
 //! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
 

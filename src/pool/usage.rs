@@ -16,7 +16,7 @@ pub const SPEND_CAP: u32 = u32::MAX;
 /// Readings older than this are shown as stale and asked for again.
 pub const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// One rate-limit window. Identified by its length, never by the slot it came in (upstream.md 2.2).
+/// One rate-limit window. Identified by its length, never by the slot it came in (schema/upstream.md, usage).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     /// 300 = "5h", 10080 = "7d"; other lengths exist (weekly-only free plans, monthly ones).
@@ -58,8 +58,8 @@ pub fn window_name(minutes: u32) -> Cow<'static, str> {
     }
 }
 
-/// The latest reset among the windows that are used up: the account is back only when all of them are (peers.md
-/// (b) 10). `None` when none is, or when none of those says when it resets.
+/// The latest reset among the windows that are used up: the account is back only when all of them are.
+/// `None` when none is, or when none of those says when it resets.
 pub fn latest_exhausted_reset(windows: impl IntoIterator<Item = Window>, now: At) -> Option<At> {
     let exhausted = windows.into_iter().filter(|window| window.is_exhausted(now));
     exhausted.filter_map(|window| window.next_reset(now)).max()

@@ -19,7 +19,8 @@ use crate::sidecar::router::Spells;
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
 pub(crate) use rotation::{affinity_of, rotation, strategy_of};
 
-/// A token with less than this left is `expiring` and is refreshed before it is used (upstream.md 1.5).
+/// A token with less than this left is `expiring` and is refreshed before it is used (schema/upstream.md, token
+/// endpoint).
 pub(crate) const EXPIRING: Duration = Duration::from_secs(5 * 60);
 
 /// The accounts as they are when this is written down, one after the other: a list of them all would be made only to be

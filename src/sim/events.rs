@@ -1,4 +1,4 @@
-//! The events of a response as JSON texts, in upstream's order (upstream.md 3.3): generated or recorded.
+//! The events of a response as JSON texts, in upstream's order (schema/upstream.md, streams): generated or recorded.
 
 use serde_json::{Value, json};
 

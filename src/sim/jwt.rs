@@ -1,4 +1,4 @@
-//! Unsigned JWTs: enough for every client of upstream, none of which checks a signature (upstream.md 1.9).
+//! Unsigned JWTs: enough for every client of upstream, none of which checks a signature (schema/upstream.md, claims).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

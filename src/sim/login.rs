@@ -1,4 +1,4 @@
-//! Logging in: the authorize page, the codes it hands out, and the device flow (upstream.md 1.2, 1.4, 1.8). It refuses
+//! Logging in: the authorize page, the codes it hands out, and the device flow (schema/upstream.md, login). It refuses
 //! what upstream refuses: another client, a redirect that is not on loopback, a verifier that does not fit.
 
 use std::collections::HashMap;

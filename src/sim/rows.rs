@@ -1,5 +1,5 @@
-//! The known cases by name, each spelled as the admin endpoint takes it. Bodies are the ones of upstream.md 3.5 and 1.6
-//! (most of them seen in the wild, see tests/data/upstream/reported-in-issues).
+//! The known cases by name, each spelled as the admin endpoint takes it. Bodies are as schema/upstream.md (error codes,
+//! token endpoint) has them, most of them as users saw them: see tests/data/upstream/reported-in-issues.
 
 use super::behaviour::Behaviour;
 

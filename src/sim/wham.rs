@@ -1,4 +1,4 @@
-//! Usage in its three forms (endpoint, headers, event) and the small endpoints beside it (upstream.md 2.2, 3.4, 3.6, 5).
+//! Usage in its three forms (endpoint, headers, event) and the small endpoints beside it (schema/upstream.md, usage).
 
 use std::collections::BTreeMap;
 

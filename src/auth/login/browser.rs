@@ -13,7 +13,7 @@ use crate::auth::token_endpoint::CLIENT_ID;
 use crate::http::BaseUrl;
 use crate::secret::Secret;
 
-/// As pi asks for them (upstream.md 1.2). Codex also asks for connectors, which are not used here.
+/// As pi asks for them (schema/upstream.md, login). Codex also asks for connectors, which are not used here.
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 const STATE_BYTES: u32 = 32;
 const VERIFIER_BYTES: u32 = 64;
@@ -52,8 +52,8 @@ pub enum PasteError {
 }
 
 impl BrowserLogin {
-    /// Takes a place at the callback and makes the address (upstream.md 1.2). `originator` names the program on whose
-    /// behalf this is.
+    /// Takes a place at the callback and makes the address (schema/upstream.md, login). `originator` names the program
+    /// on whose behalf this is.
     pub async fn begin(
         auth_base: &BaseUrl,
         originator: &str,

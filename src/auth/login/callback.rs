@@ -20,7 +20,7 @@ use super::page::Page;
 use super::redirect::Redirect;
 use crate::secret::Secret;
 
-/// The ports that the authorization server lets Codex's client be called back on (upstream.md 1.1).
+/// The ports that the authorization server lets Codex's client be called back on (schema/upstream.md, login).
 pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 pub(super) const CALLBACK_PATH: &str = "/auth/callback";
 

@@ -1,5 +1,5 @@
-//! The device flow (upstream.md 1.8), which is not RFC 8628 in its names and statuses: the code is granted on another
-//! device, and this one asks until it is. The server makes up the PKCE pair.
+//! The device flow (schema/upstream.md, device login), which is not RFC 8628 in its names and statuses: the code is
+//! granted on another device, and this one asks until it is. The server makes up the PKCE pair.
 
 use std::time::Duration;
 

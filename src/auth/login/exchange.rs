@@ -1,4 +1,5 @@
-//! From a grant to tokens: the one request that a code is good for (upstream.md 1.4), and whose tokens they are.
+//! From a grant to tokens: the one request that a code is good for (schema/upstream.md, login), and whose tokens they
+//! are.
 
 use oauth2::{AuthType, AuthorizationCode, ClientId, PkceCodeVerifier, RedirectUrl, TokenUrl};
 

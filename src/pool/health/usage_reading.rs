@@ -23,8 +23,9 @@ pub enum UsageEffect {
 }
 
 impl Pool {
-    /// Stores the latest of each part, and corrects or ends a predicted cooldown (protocol.md 8, "Rotation"). One that
-    /// upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with windows.
+    /// Stores the latest of each part, and corrects or ends a predicted cooldown (schema/protocol.md, "Rotation"). One
+    /// that upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with
+    /// windows.
     pub fn apply_usage(&mut self, id: &AccountId, mut reading: UsageReading, now: At) -> UsageEffect {
         self.observe_clock(now);
         if reading.requested_at.is_ahead_of(now) {

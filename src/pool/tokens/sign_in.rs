@@ -101,7 +101,7 @@ fn is_likely(record: &Account, who: &Account) -> bool {
         && could_be(record, who)
 }
 
-/// The label that was asked for, else the e-mail, else one made up (files.md); told apart by the workspace, or failing
+/// The label that was asked for, else the e-mail, else one made up; told apart by the workspace, or failing
 /// that by the id, when another account bears it.
 fn free_label(records: &[Account], who: &Account, wanted: Option<&str>) -> String {
     let workspace = who.identity.workspace_id.as_deref().unwrap_or(who.id.as_str());
