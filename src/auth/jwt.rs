@@ -49,6 +49,13 @@ pub fn claims(token: &Secret) -> Claims {
     }
 }
 
+/// Returns whether the token belongs to a workspace under FedRAMP, which has endpoints of its own.
+pub fn is_fedramp(token: &Secret) -> bool {
+    let Some(payload) = payload(token.expose()) else { return false };
+    let auth = payload.get("https://api.openai.com/auth").unwrap_or(&Value::Null);
+    auth.get("chatgpt_account_is_fedramp").and_then(Value::as_bool) == Some(true)
+}
+
 /// `acc_` and the first 16 hex digits of a SHA-256 over the identity. Only when nothing of it is known does the label
 /// stand in.
 pub fn account_id(identity: &Identity, fallback_label: &str) -> AccountId {

@@ -11,7 +11,7 @@ mod token_endpoint;
 mod token_hash;
 
 pub use fingerprint::fingerprint;
-pub use jwt::{Claims, account_id, claims};
+pub use jwt::{Claims, account_id, claims, is_fedramp};
 pub use login::{
     BrowserConnection, BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page, Paste,
     PasteError, SignedIn, exchange, open_in_browser,

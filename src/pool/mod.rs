@@ -18,6 +18,7 @@ mod identity;
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
 pub(crate) mod poll_schedule;
+pub(crate) mod quota;
 mod reasoning_dropped;
 mod roster;
 pub(crate) mod selection;
@@ -49,6 +50,8 @@ pub use identity::{AccountId, Identity};
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
 pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
+pub use quota::reserve::{RESERVE_LIMIT, RESERVE_MODEL, RESERVE_ORDINARY_MODEL, Reserve};
+pub use quota::reset_credit::{RedeemAnswer, ResetCredit, ResetCreditList, first_to_expire};
 pub use reasoning_dropped::ReasoningDropped;
 pub use roster::{LabelError, Pool};
 pub use selection::affinity::{Affinity, SessionBinding};

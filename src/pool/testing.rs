@@ -44,6 +44,7 @@ pub(crate) fn reading(windows: &[Window], at: At) -> UsageReading {
         credits: None,
         spend: None,
         resets_left: None,
+        reserve: None,
         plan: None,
         source: UsageSource::UsageEndpoint,
         requested_at: at,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::pool::At;
 use crate::pool::health::status::later;
+use crate::pool::{At, Reserve, ResetCredit, ResetCreditList};
 
 /// 5 hours, in the minutes windows are named by.
 pub const FIVE_HOURS: u32 = 300;
@@ -136,6 +136,8 @@ pub struct UsageReading {
     pub spend: Option<SpendControl>,
     /// How often the user may have the limits reset.
     pub resets_left: Option<u32>,
+    /// Whether the reserve may be used; absent when the answer does not settle that.
+    pub reserve: Option<Reserve>,
     pub plan: Option<String>,
     pub source: UsageSource,
     /// When the request that carried it was sent; a reading may not end a cooldown that is younger than that.
@@ -159,6 +161,9 @@ pub struct Usage {
     pub credits: Option<Known<Credits>>,
     pub spend: Option<Known<SpendControl>>,
     pub resets_left: Option<Known<u32>>,
+    /// As they were listed last.
+    pub reset_credits: Option<Known<Vec<ResetCredit>>>,
+    pub reserve: Option<Known<Reserve>>,
 }
 
 impl Usage {
@@ -217,6 +222,34 @@ impl Usage {
         self.join(&Usage::from(reading), true);
     }
 
+    /// Takes over a list of reset credits, unless a later one is known.
+    pub fn update_reset_credits(&mut self, list: ResetCreditList) {
+        let (count, credits) = list.parts();
+        take_later_known(&mut self.resets_left, &Some(count), true);
+        take_later_known(&mut self.reset_credits, &Some(credits), true);
+    }
+
+    /// The reset credits that are available by the last list, the first to expire first, while no later count contradicts it.
+    pub fn listed_reset_credits(&self, now: At) -> Option<Vec<&ResetCredit>> {
+        let listed = self.reset_credits.as_ref()?;
+        let mut available: Vec<_> = listed.value.iter().filter(|credit| credit.is_available(now)).collect();
+        available.sort_by_key(|credit| credit.redeemed_before());
+        let is_current = self.resets_left.as_ref().is_none_or(|count| {
+            count.seen.at <= listed.seen.at || usize::try_from(count.value) == Ok(available.len())
+        });
+        is_current.then_some(available)
+    }
+
+    /// Whether to ask for the list of reset credits: there are some, and the list is unknown, contradicted by a later
+    /// count, or older than `max_age`.
+    pub fn wants_reset_credits(&self, max_age: Duration, now: At) -> bool {
+        let some_left = self.resets_left.as_ref().is_some_and(|count| count.value > 0);
+        let listed_at = self.reset_credits.as_ref().map(|listed| listed.seen.at);
+        some_left
+            && (self.listed_reset_credits(now).is_none()
+                || listed_at.is_none_or(|at| now.since(at) > max_age))
+    }
+
     /// Joins what another sidecar knows: of each part the later. In any order, any number of times.
     pub(crate) fn absorb(&mut self, other: &Usage) {
         self.join(other, false);
@@ -242,6 +275,8 @@ impl Usage {
         take_later_known(&mut self.credits, &other.credits, came_later);
         take_later_known(&mut self.spend, &other.spend, came_later);
         take_later_known(&mut self.resets_left, &other.resets_left, came_later);
+        take_later_known(&mut self.reset_credits, &other.reset_credits, came_later);
+        take_later_known(&mut self.reserve, &other.reserve, came_later);
     }
 
     /// See [`crate::pool::Health::clamp_future`].
@@ -253,6 +288,8 @@ impl Usage {
         self.credits.iter_mut().for_each(|known| settle(&mut known.seen));
         self.spend.iter_mut().for_each(|known| settle(&mut known.seen));
         self.resets_left.iter_mut().for_each(|known| settle(&mut known.seen));
+        self.reset_credits.iter_mut().for_each(|known| settle(&mut known.seen));
+        self.reserve.iter_mut().for_each(|known| settle(&mut known.seen));
     }
 }
 
@@ -272,6 +309,8 @@ impl From<UsageReading> for Usage {
             credits: reading.credits.map(|value| Known { value, seen }),
             spend: reading.spend.map(|value| Known { value, seen }),
             resets_left: reading.resets_left.map(|value| Known { value, seen }),
+            reset_credits: None,
+            reserve: reading.reserve.map(|value| Known { value, seen }),
         }
     }
 }
@@ -325,6 +364,50 @@ mod tests {
             windows: vec![window(FIVE_HOURS, used, None)],
             refuses: false,
         }
+    }
+
+    #[test]
+    fn a_list_of_reset_credits_holds_until_a_later_count_contradicts_it() {
+        let credit = |id: &str, expires_at: i64| ResetCredit {
+            id: id.into(),
+            expires_at: Some(At(expires_at)),
+            status: Some("available".into()),
+        };
+        let list = |at: i64, credits: &[ResetCredit]| ResetCreditList {
+            available: credits.len() as u32,
+            credits: credits.to_vec(),
+            requested_at: At(at),
+            fetched_at: At(at),
+        };
+        let counted = |count: u32, at: i64| {
+            let mut reading = reading(vec![], vec![], UsageSource::UsageEndpoint, at);
+            reading.resets_left = Some(count);
+            reading
+        };
+        let ids = |usage: &Usage, now: i64| -> Option<Vec<String>> {
+            Some(usage.listed_reset_credits(At(now))?.into_iter().map(|credit| credit.id.clone()).collect())
+        };
+        let hour = Duration::from_secs(3600);
+        let mut usage = Usage::from(counted(2, 1));
+        assert_eq!((ids(&usage, 1), usage.wants_reset_credits(hour, At(1))), (None, true));
+        usage.update_reset_credits(list(2, &[credit("late", 900), credit("early", 500)]));
+        assert_eq!(ids(&usage, 3), Some(vec!["early".to_owned(), "late".to_owned()]));
+        assert!(!usage.wants_reset_credits(hour, At(3)));
+        assert_eq!(ids(&usage, 500), Some(vec!["late".to_owned()]), "what expired is not shown");
+        usage.update(counted(2, 4));
+        assert_eq!(ids(&usage, 5).map(|ids| ids.len()), Some(2), "the same count again");
+        usage.update(counted(1, 6));
+        assert_eq!((ids(&usage, 7), usage.wants_reset_credits(hour, At(7))), (None, true));
+        usage.update(counted(0, 8));
+        assert!(!usage.wants_reset_credits(hour, At(8)), "there is nothing to list");
+        usage.update_reset_credits(list(5, &[credit("old", 900)]));
+        assert_eq!(
+            usage.resets_left.as_ref().map(|known| known.value),
+            Some(0),
+            "an older list changes no count"
+        );
+        usage.update_reset_credits(list(9, &[credit("late", 900)]));
+        assert!(usage.wants_reset_credits(Duration::ZERO, At(700)), "the list is old");
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub struct Usage {
     pub spend_control: Option<SpendControl>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_credits: Option<ResetCredits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<Reserve>,
 }
 
 /// When and from where a part was learned.
@@ -189,11 +191,42 @@ pub struct SpendControl {
     pub seen: Seen,
 }
 
-/// How often the user may have the limits reset, at chatgpt.com.
+/// How often the user may have the limits reset: here with `accounts/resetCredit`, or at chatgpt.com.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResetCredits {
     pub available: u32,
+    /// Those that are available, the first to expire first; absent while upstream has only counted them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<ResetCredit>,
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// Resets the usage windows of its account once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetCredit {
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// Upstream's word, e.g. `available`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+/// Luna Reserve: a second quota that upstream offers when the ordinary usage is up. It answers with a weaker model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reserve {
+    /// Whether it may be used now.
+    pub granted: bool,
+    /// What its model is called otherwise, e.g. `gpt-5.6-luna`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinary_model: Option<String>,
+    /// It was used up here; it is tried again then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_until: Option<i64>,
     #[serde(flatten)]
     pub seen: Seen,
 }

@@ -23,8 +23,8 @@ mod status;
 mod verify;
 
 pub use account::{
-    Account, AccountState, AdditionalLimit, Credits, Reason, ResetCredits, Seen, SpendControl, Token,
-    TokenState, Usage, UsageSource, Window,
+    Account, AccountState, AdditionalLimit, Credits, Reason, Reserve, ResetCredit, ResetCredits, Seen,
+    SpendControl, Token, TokenState, Usage, UsageSource, Window,
 };
 pub use command::{
     Command, CommandAnswer, CommandLevel, CommandParams, CommandSuggest, Suggestion, Suggestions,

@@ -16,6 +16,7 @@ pub(crate) mod methods;
 pub(crate) mod notify;
 mod params;
 mod redact;
+mod reset_credits;
 mod router;
 pub(crate) mod usage;
 mod verify;
@@ -49,6 +50,7 @@ use login::logins::Logins;
 use methods::history::HistoryRecorder;
 use methods::initialize::ClientSession;
 use methods::status::StatusNotifier;
+use reset_credits::ResetCredits;
 use usage::fetch::UsageFetches;
 use usage::poll::UsagePolls;
 
@@ -101,6 +103,7 @@ pub struct Sidecar {
     usage_fetches: UsageFetches,
     shown: StatusNotifier,
     usage_polls: UsagePolls,
+    reset_credits: ResetCredits,
     log: HistoryRecorder,
     watching: OnceLock<WatchReport>,
 }
@@ -139,6 +142,7 @@ impl Sidecar {
             usage_fetches: UsageFetches::default(),
             shown: StatusNotifier::default(),
             usage_polls: UsagePolls::new(PollLogFile::new(&options.paths.state_dir), clock::now()),
+            reset_credits: ResetCredits::default(),
             log: HistoryRecorder::new(HistoryFile::new(&options.paths.state_dir)),
             watching: OnceLock::new(),
             options,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::quota::{SimReserve, SimResetCredit};
 use crate::pool::At;
 
 /// Who can be signed in. `name` is how rules, the log and the scripts call it; upstream never sees it.
@@ -31,6 +32,10 @@ pub struct SimUsage {
     /// Limits beside the main one.
     pub limits: Vec<SimLimit>,
     pub credits: Option<SimCredits>,
+    pub reset_credits: Vec<SimResetCredit>,
+    /// A credit that is redeemed is spent and resets nothing.
+    pub resets_in_vain: bool,
+    pub reserve: Option<SimReserve>,
     /// Further members of the body of `/wham/usage`, in upstream's spelling, e.g. `spend_control`.
     pub body: serde_json::Map<String, Value>,
     /// What one completion adds to every window. When this is not 0 the account meets its usage limit at 100 %.

@@ -21,7 +21,7 @@ use super::sse_body::{Body, played, whole};
 use super::state::{Tracked, Turn, begin};
 use super::steps::Step;
 use super::stream_plan::StreamPlan;
-use super::{admin, checks, login, oauth, responses, wham};
+use super::{admin, checks, login, oauth, quota, responses, wham};
 use crate::clock;
 use crate::pool::At;
 
@@ -141,9 +141,13 @@ fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, beh
         Route::DeviceCode => login::device_code(shared, received),
         Route::DevicePoll => login::device_poll(shared, received),
         Route::DevicePage => login::device_page(shared, received),
-        Route::Usage => wham::usage(&shared.state().accounts[owner], now),
+        Route::Usage => {
+            let with_reserve = received.header("x-openai-codex-luna-reserve") == Some("1");
+            wham::usage(&shared.state().accounts[owner], with_reserve, now)
+        }
         Route::AccountsCheck => wham::accounts_check(&shared.state().accounts[owner]),
-        Route::ResetCredits => wham::reset_credits(),
+        Route::ResetCredits => quota::list(&shared.state().accounts[owner], now),
+        Route::RedeemResetCredit => quota::redeem(&mut shared.state().accounts[owner], received, now),
         Route::Models => wham::models(),
     })
 }

@@ -100,6 +100,12 @@ impl SimHandle {
         state.log.iter().filter(own).count()
     }
 
+    /// The reset credits of this account that were redeemed here: request id and credit id, in their order.
+    pub fn redeemed(&self, name: &str) -> Vec<(String, String)> {
+        let state = self.shared.state();
+        state.owner_of(name).map_or_else(Vec::new, |owner| state.accounts[owner].redeemed.done.clone())
+    }
+
     /// How often a refresh token was sent after it had been redeemed.
     pub fn reused(&self) -> u32 {
         self.shared.state().tokens.reused

@@ -14,7 +14,7 @@ use super::sse_body::rendered;
 use super::steps::{Step, steps};
 use super::stream_plan::StreamPlan;
 use super::tokens::Owner;
-use super::wham;
+use super::{quota, wham};
 use crate::pool::At;
 
 pub(super) fn respond(
@@ -28,7 +28,7 @@ pub(super) fn respond(
         Behaviour::Stream(plan) if plan.rendered_once => once(shared, owner, received, plan, now),
         Behaviour::Stream(plan) => stream(shared, owner, received, plan, now),
         _ => {
-            if let Some(refused) = charge(shared, owner, now) {
+            if let Some(refused) = charge(shared, owner, received, now) {
                 return Reply::Whole(refused);
             }
             let plan = StreamPlan { pace: shared.config.pace, ..StreamPlan::default() };
@@ -38,9 +38,12 @@ pub(super) fn respond(
 }
 
 /// Takes what a completion costs from the account's windows, or refuses.
-fn charge(shared: &Shared, owner: Owner, now: At) -> Option<Answer> {
+fn charge(shared: &Shared, owner: Owner, received: &Received, now: At) -> Option<Answer> {
     let mut state = shared.state();
     let member = &mut state.accounts[owner];
+    if let Some(charged) = quota::charge_reserve(member, received) {
+        return charged.err().map(|refused| *refused);
+    }
     if !member.account.usage.exhausted() {
         member.account.usage.charge();
         return None;

@@ -19,6 +19,7 @@ pub enum Route {
     Usage,
     AccountsCheck,
     ResetCredits,
+    RedeemResetCredit,
     Models,
 }
 
@@ -66,6 +67,7 @@ impl Route {
             ("GET", "/backend-api/wham/usage") => Some(Route::Usage),
             ("GET", "/backend-api/wham/accounts/check") => Some(Route::AccountsCheck),
             ("GET", "/backend-api/wham/rate-limit-reset-credits") => Some(Route::ResetCredits),
+            ("POST", "/backend-api/wham/rate-limit-reset-credits/consume") => Some(Route::RedeemResetCredit),
             ("GET", "/backend-api/codex/models") => Some(Route::Models),
             _ => None,
         }

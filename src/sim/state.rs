@@ -7,6 +7,7 @@ use super::account::{SimAccount, SimLogin, SimUsage};
 use super::behaviour::Behaviour;
 use super::log::{LoggedRequest, RequestEnd};
 use super::login::Logins;
+use super::quota::Redeemed;
 use super::received::Received;
 use super::rule::{Route, Rule, Rules};
 use super::server::Shared;
@@ -32,6 +33,7 @@ pub(super) struct State {
 pub(super) struct Member {
     pub(super) account: SimAccount,
     pub(super) usage_set_at: At,
+    pub(super) redeemed: Redeemed,
 }
 
 /// One request under way.
@@ -56,7 +58,7 @@ impl State {
     /// Adds the account, or replaces the one of this name, and signs it in.
     pub(super) fn add_account(&mut self, account: SimAccount, now: At) -> SimLogin {
         let expires_in = account.first_expires_in.unwrap_or(account.expires_in);
-        let member = Member { account: account.clone(), usage_set_at: now };
+        let member = Member { account: account.clone(), usage_set_at: now, redeemed: Redeemed::default() };
         let owner = match self.owner_of(&account.name) {
             Some(owner) => {
                 self.accounts[owner] = member;

@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 
 use super::account::SimWindow;
 use super::answer::Answer;
+use super::quota;
 use super::state::Member;
 use crate::pool::At;
 
 const MODELS_ETAG: &str = "W/\"sim-models-1\"";
 
-pub(super) fn usage(member: &Member, now: At) -> Answer {
+/// `with_reserve`: the request asked to be told of Luna Reserve.
+pub(super) fn usage(member: &Member, with_reserve: bool, now: At) -> Answer {
     let account = &member.account;
-    let limits: Vec<Value> = account
+    let mut limits: Vec<Value> = account
         .usage
         .limits
         .iter()
@@ -25,6 +27,10 @@ pub(super) fn usage(member: &Member, now: At) -> Answer {
             })
         })
         .collect();
+    let (reserve, banner) = quota::reserve_members(member, now)
+        .filter(|_| with_reserve)
+        .map_or((None, Value::Null), |(limit, banner)| (Some(limit), banner));
+    limits.extend(reserve);
     let mut body = json!({
         "user_id": account.user_id,
         "account_id": account.workspace_id,
@@ -35,7 +41,11 @@ pub(super) fn usage(member: &Member, now: At) -> Answer {
         "additional_rate_limits": limits,
         "credits": account.usage.credits,
         "rate_limit_reached_type": null,
+        "rate_limit_upsell": banner,
     });
+    if !account.usage.reset_credits.is_empty() {
+        body["rate_limit_reset_credits"] = json!({ "available_count": quota::available(member, now) });
+    }
     if let Some(members) = body.as_object_mut() {
         members.extend(account.usage.body.clone());
     }
@@ -108,10 +118,6 @@ pub(super) fn accounts_check(member: &Member) -> Answer {
     )
 }
 
-pub(super) fn reset_credits() -> Answer {
-    Answer::json(200, json!({ "available_count": 0, "credits": [] }))
-}
-
 pub(super) fn models() -> Answer {
     let models: Vec<Value> = ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-astra"]
         .iter()
@@ -136,7 +142,7 @@ pub(super) fn models() -> Answer {
     Answer::json(200, json!({ "models": models })).header("etag", MODELS_ETAG)
 }
 
-fn rate_limit(windows: &[SimWindow], member: &Member, now: At) -> Value {
+pub(super) fn rate_limit(windows: &[SimWindow], member: &Member, now: At) -> Value {
     let reached = windows.iter().any(|window| window.used_percent >= 100.0);
     let slot = |at: usize| {
         windows.get(at).map(|window| {

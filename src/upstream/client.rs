@@ -11,12 +11,17 @@ use super::body::ResponsesRequest;
 use super::classify::classify;
 use super::event::Event;
 use super::headers::AnswerHeaders;
+use super::reserve::{ASKS_FOR_RESERVE, is_of_workspace};
 use super::stream::EventStream;
 use super::usage_reading::{Asked, from_usage_body};
 use crate::clock;
 use crate::http::{BaseUrl, HttpClient, explain};
 use crate::pool::{At, Failure, FailureKind, Source, UsageReading};
 use crate::secret::Secret;
+
+mod reset_credits;
+
+pub use reset_credits::RedeemError;
 
 const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the rest of a response that came in place of a stream.
@@ -119,12 +124,15 @@ impl Upstream {
         }
     }
 
-    /// `GET {base}/wham/usage`, within 10 s.
-    pub async fn usage(&self, bearer: &Bearer<'_>) -> Result<UsageReading, Failure> {
+    /// `GET {base}/wham/usage`, within 10 s. `with_reserve` asks that the answer tells of Luna Reserve too.
+    pub async fn usage(&self, bearer: &Bearer<'_>, with_reserve: bool) -> Result<UsageReading, Failure> {
         let requested_at = clock::now();
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if with_reserve {
+            headers.insert(ASKS_FOR_RESERVE, HeaderValue::from_static("1"));
+        }
         bearer.put_into(&mut headers)?;
         let client = self.http.get(&self.base).map_err(|error| network(error.to_string()))?;
         let get = client.get(self.base.join("wham/usage")).headers(headers).timeout(USAGE_TIMEOUT);
@@ -140,14 +148,16 @@ impl Upstream {
         if let Some(fault) = body.fault {
             return Err(network(fault));
         }
-        from_usage_body(&body.bytes, asked).ok_or_else(|| Failure {
+        let mut reading = from_usage_body(&body.bytes, asked).ok_or_else(|| Failure {
             status: Some(status.as_u16()),
             ..Failure::new(
                 FailureKind::UpstreamProtocol,
                 Source::UsageEndpoint,
                 "the answer about usage is not a JSON object",
             )
-        })
+        })?;
+        reading.reserve.take_if(|_| !is_of_workspace(&body.bytes, bearer.workspace_id));
+        Ok(reading)
     }
 }
 

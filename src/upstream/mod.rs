@@ -13,6 +13,8 @@ mod headers;
 mod idle_timeout;
 mod input_transformations;
 mod lenient;
+mod reserve;
+mod reset_credits;
 mod sse;
 mod stream;
 mod token_usage;
@@ -23,7 +25,7 @@ mod without_reasoning;
 pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
 // Classification and splitting alone are public for tests/micro.
 pub use classify::{classify, presentable};
-pub use client::{Answer, Bearer, Upstream};
+pub use client::{Answer, Bearer, RedeemError, Upstream};
 pub use event::{Event, EventMeaning, ResponseReceipt};
 pub use headers::{
     AnswerHeaders, HeaderRefusal, Originator, request_headers, session_in_headers, session_key,

@@ -4,8 +4,8 @@
 use super::cooldown::Correction;
 use crate::pool::usage::latest_exhausted_reset;
 use crate::pool::{
-    AccountId, AdditionalLimit, At, Certainty, Cooldown, Credits, FailureKind, Pool, Source, SpendControl,
-    Usage, UsageReading, UsageSource, Window,
+    AccountId, AdditionalLimit, At, Certainty, Cooldown, Credits, FailureKind, Pool, ResetCreditList, Source,
+    SpendControl, Usage, UsageReading, UsageSource, Window,
 };
 
 /// What became of a reading, the least first: of several effects the greatest is told.
@@ -60,6 +60,19 @@ impl Pool {
             true
         });
         effect
+    }
+}
+
+impl Pool {
+    /// Stores a list of reset credits.
+    pub fn apply_reset_credits(&mut self, id: &AccountId, mut list: ResetCreditList, now: At) {
+        list.fetched_at = list.fetched_at.not_ahead_of(now);
+        self.update(id, |account| {
+            let Some(usage) = &mut account.health.usage else { return false };
+            let before = (usage.resets_left.clone(), usage.reset_credits.clone());
+            usage.update_reset_credits(list);
+            before != (usage.resets_left.clone(), usage.reset_credits.clone())
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use crate::auth;
 use crate::clock;
 use crate::pool::{AccountId, Failure, FailureKind, Source, UsageReading};
 use crate::protocol::ChangeReason;
@@ -67,7 +68,10 @@ impl Sidecar {
         let asked = self.ask_usage(id, errand).await;
         self.note_usage_answered(id, asked.as_ref().map(drop)).await;
         match &asked {
-            Ok(reading) => self.apply_usage(id, reading.clone()),
+            Ok(reading) => {
+                self.apply_usage(id, reading.clone());
+                self.list_reset_credits_when_due(id, errand).await;
+            }
             Err(failure) => tracing::info!(
                 account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
             ),
@@ -89,14 +93,15 @@ impl Sidecar {
         };
         let token = self.token(id, need).await?;
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-        match self.upstream.usage(&bearer).await {
+        let with_reserve = !auth::is_fedramp(&token.access);
+        match self.upstream.usage(&bearer, with_reserve).await {
             Err(failure)
                 if failure.kind == FailureKind::Unauthorized
                     && errand != (FetchTrigger::Due { unauthorized_before: true }) =>
             {
                 let token = self.token(id, Need::NewerThan(token.access)).await?;
                 let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-                self.upstream.usage(&bearer).await
+                self.upstream.usage(&bearer, with_reserve).await
             }
             result => result,
         }

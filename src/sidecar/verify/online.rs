@@ -55,7 +55,7 @@ impl Sidecar {
                     token: &account.credential.access,
                     workspace_id: account.identity.workspace_id.as_deref(),
                 };
-                let answer = self.upstream.usage(&bearer).await;
+                let answer = self.upstream.usage(&bearer, false).await;
                 let found = self.judge(&account, answer);
                 found.into_iter().map(|check| check.of(&account.id)).collect()
             })

@@ -2,7 +2,8 @@
 
 use crate::pool::{self, At, Health, Known};
 use crate::protocol::{
-    AdditionalLimit, Credits, ResetCredits, Seen, SpendControl, Usage, UsageSource, Window,
+    AdditionalLimit, Credits, Reserve, ResetCredit, ResetCredits, Seen, SpendControl, Usage, UsageSource,
+    Window,
 };
 
 pub(crate) fn usage(health: &Health, now: At) -> Option<Usage> {
@@ -33,9 +34,35 @@ pub(crate) fn usage(health: &Health, now: At) -> Option<Usage> {
             resets_at: value.resets_at.map(At::millis),
             seen: seen(*when, now),
         }),
-        reset_credits: (known.resets_left.as_ref())
-            .map(|Known { value, seen: when }| ResetCredits { available: *value, seen: seen(*when, now) }),
+        reset_credits: (known.resets_left.as_ref()).map(|Known { value, seen: when }| ResetCredits {
+            available: *value,
+            credits: known
+                .listed_reset_credits(now)
+                .unwrap_or_default()
+                .into_iter()
+                .map(reset_credit)
+                .collect(),
+            seen: seen(*when, now),
+        }),
+        reserve: known.reserve.as_ref().filter(|known| known.value.is_told_of()).map(
+            |Known { value, seen: when }| Reserve {
+                granted: value.granted,
+                ordinary_model: value.ordinary_model.clone(),
+                cooldown_until: health
+                    .cooldown_of(Some(pool::RESERVE_LIMIT), now)
+                    .map(|it| it.until.millis()),
+                seen: seen(*when, now),
+            },
+        ),
     })
+}
+
+pub(crate) fn reset_credit(credit: &pool::ResetCredit) -> ResetCredit {
+    ResetCredit {
+        id: credit.id.clone(),
+        expires_at: credit.expires_at.map(At::millis),
+        status: credit.status.clone(),
+    }
 }
 
 fn seen(seen: pool::Seen, now: At) -> Seen {

@@ -320,7 +320,7 @@ async fn without_an_answer_it_is_the_network() {
     drop(taken);
     let token = Secret::new("access-1");
     let bearer = Bearer { token: &token, workspace_id: None };
-    let failure = Upstream::new(HttpClient::new(), base).usage(&bearer).await.unwrap_err();
+    let failure = Upstream::new(HttpClient::new(), base).usage(&bearer, false).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Network);
     assert!(failure.message.contains("refused"), "{}", failure.message);
 }
@@ -329,7 +329,8 @@ async fn without_an_answer_it_is_the_network() {
 async fn a_token_that_fits_no_header_is_not_sent() {
     let server = Server::start(vec![]).await;
     let token = Secret::new("access\n1");
-    let failure = server.upstream.usage(&Bearer { token: &token, workspace_id: None }).await.unwrap_err();
+    let failure =
+        server.upstream.usage(&Bearer { token: &token, workspace_id: None }, false).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unauthorized);
     assert!(server.requests.lock().unwrap().is_empty());
 }
@@ -361,11 +362,13 @@ async fn usage_is_asked_for_and_read() {
     .await;
     let token = Secret::new("access-1");
     let usage = async || {
-        server.upstream.usage(&Bearer { token: &token, workspace_id: Some("ws-1") }).await.map(|reading| {
-            let minutes: Vec<_> = reading.windows.iter().map(|window| window.window_minutes).collect();
-            assert!(reading.requested_at <= reading.fetched_at);
-            (reading.plan.unwrap(), minutes)
-        })
+        server.upstream.usage(&Bearer { token: &token, workspace_id: Some("ws-1") }, true).await.map(
+            |reading| {
+                let minutes: Vec<_> = reading.windows.iter().map(|window| window.window_minutes).collect();
+                assert!(reading.requested_at <= reading.fetched_at);
+                (reading.plan.unwrap(), minutes)
+            },
+        )
     };
     let expected = ("plus".to_owned(), vec![300]);
     assert_eq!(usage().await.unwrap(), expected);
@@ -387,6 +390,7 @@ async fn usage_is_asked_for_and_read() {
         "chatgpt-account-id: ws-1",
         "accept: application/json",
         "accept-encoding: gzip",
+        "x-openai-codex-luna-reserve: 1",
     ] {
         assert!(requests[0].head.contains(line), "{line} is not in {}", requests[0].head);
     }

@@ -37,6 +37,7 @@ fn the_headers_of_a_free_plan_hold_one_weekly_window() {
             credits: Some(Credits { has_credits: false, unlimited: false, balance: None }),
             spend: None,
             resets_left: None,
+            reserve: None,
             plan: Some("free".into()),
             source: UsageSource::ResponseHeaders,
             requested_at: ASKED.requested_at,

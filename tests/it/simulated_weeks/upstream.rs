@@ -138,6 +138,7 @@ impl Truth {
             credits: None,
             spend: None,
             resets_left: None,
+            reserve: None,
             plan: None,
             source,
             requested_at: At(requested_at),

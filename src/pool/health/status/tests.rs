@@ -1,6 +1,6 @@
 use super::*;
 use crate::pool::testing::{reading, window};
-use crate::pool::{AdditionalLimit, Certainty, WEEK};
+use crate::pool::{AdditionalLimit, Certainty, Reserve, WEEK};
 use proptest::prelude::*;
 
 fn mark(since: i64, kind: FailureKind) -> HealthEvidence {
@@ -55,6 +55,7 @@ fn any_health() -> impl Strategy<Value = Health> {
         reading.limits = [limit("x"), limit("y")].into_iter().take(usize::from(parts)).collect();
         reading.lists_limits = lists;
         reading.resets_left = (parts > 0).then_some(u32::from(used));
+        reading.reserve = (parts > 1).then_some(Reserve { granted: used > 1, ordinary_model: None });
         if parts == 3 {
             reading.windows.clear();
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pool::{AdditionalLimit, At, Credits, Known, Seen, SpendControl, Usage, UsageSource, Window};
+use crate::pool::{
+    AdditionalLimit, At, Credits, Known, Reserve, ResetCredit, Seen, SpendControl, Usage, UsageSource, Window,
+};
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +24,10 @@ pub(crate) struct SavedUsage {
     spend: Option<SavedSpend>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_left: Option<SavedResets>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_credits: Option<SavedResetCredits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserve: Option<SavedReserve>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -89,6 +95,34 @@ struct SavedResets {
     seen: SavedSeen,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedResetCredits {
+    list: Vec<SavedResetCredit>,
+    #[serde(flatten)]
+    seen: SavedSeen,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedResetCredit {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedReserve {
+    granted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordinary_model: Option<String>,
+    #[serde(flatten)]
+    seen: SavedSeen,
+}
+
 impl From<&Usage> for SavedUsage {
     fn from(usage: &Usage) -> Self {
         SavedUsage {
@@ -125,6 +159,15 @@ impl From<&Usage> for SavedUsage {
                 .resets_left
                 .as_ref()
                 .map(|Known { value, seen }| SavedResets { left: *value, seen: (*seen).into() }),
+            reset_credits: usage.reset_credits.as_ref().map(|Known { value, seen }| SavedResetCredits {
+                list: value.iter().map(SavedResetCredit::from).collect(),
+                seen: (*seen).into(),
+            }),
+            reserve: usage.reserve.as_ref().map(|Known { value, seen }| SavedReserve {
+                granted: value.granted,
+                ordinary_model: value.ordinary_model.clone(),
+                seen: (*seen).into(),
+            }),
         }
     }
 }
@@ -161,7 +204,30 @@ impl SavedUsage {
                 })
             }),
             resets_left: self.resets_left.and_then(|saved| saved.seen.known(saved.left)),
+            reset_credits: self
+                .reset_credits
+                .and_then(|saved| saved.seen.known(saved.list.into_iter().map(ResetCredit::from).collect())),
+            reserve: self.reserve.and_then(|saved| {
+                let (granted, ordinary_model) = (saved.granted, saved.ordinary_model);
+                saved.seen.known(Reserve { granted, ordinary_model })
+            }),
         })
+    }
+}
+
+impl From<&ResetCredit> for SavedResetCredit {
+    fn from(credit: &ResetCredit) -> Self {
+        SavedResetCredit {
+            id: credit.id.clone(),
+            expires_at: credit.expires_at.map(At::millis),
+            status: credit.status.clone(),
+        }
+    }
+}
+
+impl From<SavedResetCredit> for ResetCredit {
+    fn from(saved: SavedResetCredit) -> Self {
+        ResetCredit { id: saved.id, expires_at: saved.expires_at.map(At), status: saved.status }
     }
 }
 

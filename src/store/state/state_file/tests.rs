@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::pool::{
     AdditionalLimit, Backoff, Certainty, Cooldown, Credits, FailureKind, HealthEvidence, HealthStatus, Known,
-    ModelExclusion, Seen, Source, SpendControl, Usage, UsageSource, Window,
+    ModelExclusion, Reserve, ResetCredit, Seen, Source, SpendControl, Usage, UsageSource, Window,
 };
 
 const NOW: At = At(1_700_000_000_000);
@@ -68,6 +68,12 @@ fn full_state() -> SavedState {
                 resets_at: Some(At(15)),
             })),
             resets_left: Some(known(2)),
+            reset_credits: Some(known(vec![ResetCredit {
+                id: "c1".to_owned(),
+                expires_at: Some(At(16)),
+                status: Some("available".to_owned()),
+            }])),
+            reserve: Some(known(Reserve { granted: true, ordinary_model: Some("gpt-5.6-luna".to_owned()) })),
         }),
         last_used_at: Some(At(11)),
         withdrawn_at: Some(At(12)),

@@ -1,0 +1,111 @@
+//! Reset credits: each resets the usage windows of one account once, until it expires (schema/upstream.md, usage).
+
+use crate::pool::{At, Known, Seen, UsageSource};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetCredit {
+    pub id: String,
+    pub expires_at: Option<At>,
+    /// Upstream's word, e.g. `available` or `redeemed`; absent counts as available.
+    pub status: Option<String>,
+}
+
+/// One answer of the endpoint that lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetCreditList {
+    /// How many upstream counts.
+    pub available: u32,
+    pub credits: Vec<ResetCredit>,
+    pub requested_at: At,
+    pub fetched_at: At,
+}
+
+/// What upstream answers to a request to redeem a credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedeemAnswer {
+    /// The credit is spent, and windows were reset.
+    Reset,
+    /// No window is used, so nothing was spent.
+    NothingToReset,
+    /// There is no such credit any more.
+    NoCredit,
+    /// The same request was carried out before: its credit is spent.
+    AlreadyRedeemed,
+}
+
+impl RedeemAnswer {
+    pub const ALL: [RedeemAnswer; 4] = [
+        RedeemAnswer::Reset,
+        RedeemAnswer::NothingToReset,
+        RedeemAnswer::NoCredit,
+        RedeemAnswer::AlreadyRedeemed,
+    ];
+
+    /// As upstream spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RedeemAnswer::Reset => "reset",
+            RedeemAnswer::NothingToReset => "nothing_to_reset",
+            RedeemAnswer::NoCredit => "no_credit",
+            RedeemAnswer::AlreadyRedeemed => "already_redeemed",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        RedeemAnswer::ALL.into_iter().find(|answer| answer.name() == name)
+    }
+
+    /// Whether the credit is spent.
+    pub fn is_spent(self) -> bool {
+        matches!(self, RedeemAnswer::Reset | RedeemAnswer::AlreadyRedeemed)
+    }
+}
+
+impl ResetCredit {
+    pub fn is_available(&self, now: At) -> bool {
+        let is_free = self.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("available"));
+        is_free && self.expires_at.is_none_or(|at| at > now)
+    }
+
+    /// Orders credits: the first to expire first, one that never does last.
+    pub(crate) fn redeemed_before(&self) -> (bool, Option<At>, &str) {
+        (self.expires_at.is_none(), self.expires_at, &self.id)
+    }
+}
+
+/// Returns the credit that is redeemed first: of those that are available the one that expires first, and one that
+/// never does last.
+pub fn first_to_expire(credits: &[ResetCredit], now: At) -> Option<&ResetCredit> {
+    let available = credits.iter().filter(|credit| credit.is_available(now));
+    available.min_by_key(|credit| credit.redeemed_before())
+}
+
+impl ResetCreditList {
+    pub(crate) fn parts(self) -> (Known<u32>, Known<Vec<ResetCredit>>) {
+        let seen = Seen { at: self.fetched_at, source: UsageSource::UsageEndpoint };
+        (Known { value: self.available, seen }, Known { value: self.credits, seen })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credit(id: &str, expires_at: Option<i64>, status: Option<&str>) -> ResetCredit {
+        ResetCredit { id: id.into(), expires_at: expires_at.map(At), status: status.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_available_credit_that_expires_first_is_taken() {
+        let credits = [
+            credit("forever", None, None),
+            credit("later", Some(300), Some("available")),
+            credit("sooner", Some(200), Some("Available")),
+            credit("spent", Some(150), Some("redeemed")),
+            credit("expired", Some(100), Some("available")),
+        ];
+        let first = |now: i64| first_to_expire(&credits, At(now)).map(|credit| credit.id.as_str());
+        assert_eq!([99, 100, 200, 300].map(first), ["expired", "sooner", "later", "forever"].map(Some));
+        assert_eq!(first_to_expire(&credits[3..], At(100)), None);
+    }
+}
