@@ -10,3 +10,47 @@ pub fn now() -> At {
     let since_epoch = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     At(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
+
+/// Where an owner of state gets the time from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Clock {
+    System,
+    #[cfg(test)]
+    Simulated(simulated::SimulatedClock),
+}
+
+impl Clock {
+    pub(crate) fn now(self) -> At {
+        match self {
+            Clock::System => now(),
+            #[cfg(test)]
+            Clock::Simulated(clock) => clock.now(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod simulated {
+    use tokio::time::Instant;
+
+    use super::Clock;
+    use crate::pool::At;
+
+    /// A clock that follows tokio's paused time, so that a test lets an hour pass in an instant.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct SimulatedClock {
+        start: At,
+        started: Instant,
+    }
+
+    impl SimulatedClock {
+        pub(super) fn now(self) -> At {
+            self.start + self.started.elapsed()
+        }
+    }
+
+    /// Returns a clock that shows `start` now. Call it within a runtime whose time is paused.
+    pub(crate) fn starting_at(start: At) -> Clock {
+        Clock::Simulated(SimulatedClock { start, started: Instant::now() })
+    }
+}

@@ -25,16 +25,10 @@ async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     let sidecar = Sidecar::start(sidecar_options(options));
     let methods = sidecar::methods(sidecar.clone()).map_err(|error| error.to_string())?;
     let build = |outbox: Outbox| {
-        tokio::spawn(sidecar.clone().run_notifier(outbox));
-        tokio::spawn(sidecar.clone().run_status());
+        sidecar.connect(outbox);
         methods
     };
-    tokio::spawn(sidecar.clone().run_watch());
-    tokio::spawn(sidecar.clone().run_persist());
-    tokio::spawn(sidecar.clone().run_imports());
-    tokio::spawn(sidecar.clone().run_upkeep());
-    tokio::spawn(sidecar.clone().run_usage_polls());
-    tokio::spawn(sidecar.clone().run_history());
+    sidecar.spawn_tasks();
     let ended = rpc::serve(input, output, rpc_config, build, terminate, sidecar.finish()).await;
     Ok(ExitCode::from(ended.exit_code()))
 }

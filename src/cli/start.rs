@@ -14,7 +14,7 @@ pub(super) fn sidecar_options(options: ServeOptions) -> sidecar::Options {
         refresh_spacing: Duration::from_millis(options.refresh_spacing_ms),
         login: options.login,
         upkeep_interval: Duration::from_millis(options.upkeep_interval_ms),
-        usage_tempo: PollSchedule::every(Duration::from_millis(options.usage_interval_ms)),
+        usage_schedule: PollSchedule::every(Duration::from_millis(options.usage_interval_ms)),
         start: Start::Merging,
     }
 }

@@ -1,7 +1,12 @@
 //! One signed-in identity and everything the pool knows about it.
 
+use std::time::Duration;
+
 use crate::pool::{AccountId, At, Health, HealthEvidence, HealthStatus, Identity};
 use crate::secret::Secret;
+
+/// A token with less than this left is `expiring`, and is refreshed before it is used (schema/upstream.md, token endpoint).
+pub const EXPIRING: Duration = Duration::from_secs(5 * 60);
 
 /// Access token, refresh token and expiry, always replaced as one value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ mod time;
 pub(crate) mod tokens;
 mod usage;
 
-pub use account::{Account, Credential, State};
+pub use account::{Account, Credential, EXPIRING, State};
 pub use clock_skew::ClockSkew;
 pub use failover::failure::{DispensableParameter, Failure, FailureKind, Source, Speaker};
 pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};

@@ -1,15 +1,14 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
 use crate::auth::{LoginError, TokenRefreshError};
-use crate::clock;
-use crate::pool::{AccountId, At, Failure, FailureKind, LabelError, Pool, SelectError};
+use crate::pool::{AccountId, At, Failure, FailureKind, Pool, SelectError};
 use crate::protocol::{ErrorKind, RpcError};
-use crate::sidecar::{Sidecar, view};
+use crate::sidecar::accounts::RenameError;
 use crate::store::StorageError;
 use crate::upstream::presentable;
 
-/// Of what the user chose, when the state dir did not take it: it is offered again with the next change.
-pub(crate) const HOLDS_UNSAVED: &str = "it holds all the same, and is saved once that can be";
+/// The hint when a choice of the user could not be saved.
+pub(crate) const ACTIVE_BUT_UNSAVED: &str = "the change is active now; saving it failed and will be retried";
 
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
@@ -19,9 +18,13 @@ impl From<StorageError> for RpcError {
     }
 }
 
-impl From<LabelError> for RpcError {
-    fn from(error: LabelError) -> Self {
-        RpcError::invalid_params("label", error.to_string())
+/// A label that `account` could not be given.
+pub(crate) fn rename(account: &AccountId, error: RenameError) -> RpcError {
+    match error {
+        RenameError::Storage(error) => storage(account, error),
+        RenameError::Label(_) | RenameError::Refused(_) => {
+            RpcError::invalid_params("label", error.to_string())
+        }
     }
 }
 
@@ -70,7 +73,7 @@ fn in_words(pool: &Pool, candidates: &[AccountId]) -> String {
 }
 
 /// A token that could not be had for `account`.
-pub(crate) fn token(account: &AccountId, failure: &Failure) -> RpcError {
+pub(crate) fn token(account: &AccountId, failure: &Failure, now: At) -> RpcError {
     let mut rpc = match failure.kind {
         FailureKind::LoginRequired | FailureKind::Unauthorized => {
             let mut rpc = RpcError::new(ErrorKind::LoginRequired, failure.message.clone());
@@ -94,7 +97,7 @@ pub(crate) fn token(account: &AccountId, failure: &Failure) -> RpcError {
         }
     };
     rpc.data.cause = Some(failure.kind.name().to_owned());
-    rpc.data.retry_at = failure.retry_after.map(|rest| (clock::now() + rest).millis());
+    rpc.data.retry_at = failure.retry_after.map(|rest| (now + rest).millis());
     rpc.data.account = Some(account.to_string());
     rpc.data.status = failure.status;
     rpc.data.code = failure.code.clone();
@@ -135,21 +138,4 @@ pub(crate) fn storage(account: &AccountId, error: StorageError) -> RpcError {
     let mut rpc = RpcError::from(error);
     rpc.data.account = Some(account.to_string());
     rpc
-}
-
-impl Sidecar {
-    /// The account that a selector in params names.
-    pub(crate) fn find(&self, selector: &str) -> Result<AccountId, RpcError> {
-        let pool = self.pool();
-        pool.select(selector).map_err(|error| select(&pool, selector, error))
-    }
-
-    /// The account as clients see it now.
-    pub(crate) fn account_view(&self, id: &AccountId, now: At) -> Result<crate::protocol::Account, RpcError> {
-        let pool = self.pool();
-        let account = pool
-            .get(id)
-            .ok_or_else(|| select(&pool, id.as_str(), SelectError::NotFound { candidates: Vec::new() }))?;
-        Ok(view::account(&pool, account, now))
-    }
 }

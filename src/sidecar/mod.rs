@@ -1,8 +1,9 @@
-//! The methods: one file per noun, each thin: parse, ask the pool, do I/O, tell the pool, answer. Parses no HTTP and
-//! touches no file itself.
+//! The sidecar: the owners of its state, and the methods that clients call on them. Parses no HTTP and touches no file
+//! itself.
 //!
-//! The pool lives behind one mutex: lock, decide, unlock, and never held over an await. Credentials on disk are the
-//! truth; [`load`] brings them into memory, [`refresh`] replaces them, [`persist`] keeps what was learned about them.
+//! Each piece of state has one owner with private fields: [`AccountRegistry`] (the pool, the accounts file, the state file,
+//! the settings), [`Imports`] (pi's login), [`TokenRefresher`], [`UsageService`], [`Logins`] and [`Notifier`]. An owner
+//! knows the ones before it in the order in which [`Sidecar::start`] makes them, and none of the later ones.
 
 pub(crate) mod accounts;
 mod blocking;
@@ -12,100 +13,58 @@ pub(crate) mod credentials;
 mod error;
 mod import;
 pub(crate) mod login;
+mod lookup;
 pub(crate) mod methods;
 pub(crate) mod notify;
+mod options;
 mod params;
 mod redact;
-mod reset_credits;
+pub(crate) mod reset_credits;
 mod router;
+mod tasks;
 pub(crate) mod usage;
 mod verify;
 mod view;
+mod words;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock;
-use crate::http::{BaseUrl, HttpClient};
-use crate::pool::{PollSchedule, Pool, RotationSettings};
-use crate::protocol::ChangeReason;
-use crate::store::{AccountsFile, HistoryFile, Paths, PollLogFile, RefreshJournal, SettingsFile, StateFile};
+use crate::clock::Clock;
+use crate::http::HttpClient;
+use crate::store::{HistoryFile, PollLogFile, RefreshJournal};
 use crate::upstream::Upstream;
-use crate::watch::WatchReport;
 
-pub use command::{footer_change, quoted, rotation_change, setting_lines};
+pub use command::{footer_change, rotation_change, setting_lines};
 pub use completion::collect::complete_into;
 pub use login::logins::LoginOptions;
 pub use methods::refresh::refresh_accounts;
+pub use options::{Options, Start};
 pub use router::methods;
+pub use words::quoted;
 
-use self::accounts::persist::StateSaver;
 use self::notify::notifier::Notifier;
-use accounts::settings::Preferences;
+use accounts::AccountRegistry;
 use completion::run::Completions;
-use credentials::pending_writes::PendingWrites;
-use credentials::refresher::Refresher;
+use credentials::{OAuthTokenEndpoint, RefreshTiming, TokenRefresher};
 use import::Imports;
 use login::logins::Logins;
 use methods::history::HistoryRecorder;
 use methods::initialize::ClientSession;
-use methods::status::StatusNotifier;
-use reset_credits::ResetCredits;
-use usage::fetch::UsageFetches;
-use usage::poll::UsagePolls;
+use usage::UsageService;
 
-/// Where everything is; decided once by the command line.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub paths: Paths,
-    pub upstream_url: BaseUrl,
-    pub auth_url: BaseUrl,
-    /// How long the host lane rests between two refreshes (upstream revokes families that are refreshed in a burst).
-    pub refresh_spacing: Duration,
-    pub login: LoginOptions,
-    /// How often accounts that reason uses are looked after.
-    pub upkeep_interval: Duration,
-    pub usage_tempo: PollSchedule,
-    pub start: Start,
-}
-
-/// What is done before anything is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// pi's login is merged.
-    Merging,
-    NotMerging,
-    /// Nothing is changed, not even what should be.
-    ReadOnly,
-}
-
-/// One running sidecar: the pool, the files and the clients around it.
+/// One running sidecar.
 pub struct Sidecar {
     options: Options,
-    pool: Mutex<Pool>,
-    accounts_file: AccountsFile,
-    /// Held by whoever takes the accounts file into the pool, or changes both.
-    file_turn: Mutex<()>,
-    /// Held through a change that the user asked for. Whoever waits for it is served in the order of asking.
-    edits: Arc<tokio::sync::Mutex<()>>,
-    state_file: StateFile,
-    preferences: Preferences,
-    imports: Imports,
-    http: HttpClient,
-    upstream: Upstream,
-    session: ClientSession,
-    notifier: Notifier,
-    persist: StateSaver,
-    refreshes: Refresher,
-    unstored: PendingWrites,
-    logins: Logins,
+    notifier: Arc<Notifier>,
+    registry: Arc<AccountRegistry>,
+    imports: Arc<Imports>,
+    refresher: Arc<TokenRefresher>,
+    usage: Arc<UsageService>,
+    logins: Arc<Logins>,
     completions: Completions,
-    usage_fetches: UsageFetches,
-    shown: StatusNotifier,
-    usage_polls: UsagePolls,
-    reset_credits: ResetCredits,
-    log: HistoryRecorder,
-    watching: OnceLock<WatchReport>,
+    history: Arc<HistoryRecorder>,
+    session: ClientSession,
 }
 
 impl std::fmt::Debug for Sidecar {
@@ -115,88 +74,93 @@ impl std::fmt::Debug for Sidecar {
 }
 
 impl Sidecar {
-    /// Reads the files and is ready to answer. Faults in the files become warnings, not errors: what can be used is
-    /// used.
+    /// Reads the files and is ready to answer. Faults in the files become warnings, not errors: what can be used is used.
     pub fn start(options: Options) -> Arc<Self> {
-        let http = HttpClient::new();
-        let sidecar = Arc::new(Sidecar {
-            pool: Mutex::new(Pool::new(RotationSettings::default())),
-            accounts_file: AccountsFile::new(options.paths.accounts_file.clone(), &options.paths.guard_dir),
-            file_turn: Mutex::default(),
-            edits: Arc::default(),
-            state_file: StateFile::new(&options.paths.state_dir),
-            preferences: Preferences::new(SettingsFile::new(options.paths.settings_file.clone())),
-            imports: Imports::new(&options.paths.auth_file, &options.paths.state_dir),
-            upstream: Upstream::new(http.clone(), options.upstream_url.clone()),
-            http,
-            session: ClientSession::default(),
-            notifier: Notifier::default(),
-            persist: StateSaver::default(),
-            refreshes: Refresher::new(RefreshJournal::new(
-                options.paths.guard_dir.clone(),
-                &options.paths.state_dir,
-            )),
-            unstored: PendingWrites::default(),
-            logins: Logins::default(),
-            completions: Completions::default(),
-            usage_fetches: UsageFetches::default(),
-            shown: StatusNotifier::default(),
-            usage_polls: UsagePolls::new(PollLogFile::new(&options.paths.state_dir), clock::now()),
-            reset_credits: ResetCredits::default(),
-            log: HistoryRecorder::new(HistoryFile::new(&options.paths.state_dir)),
-            watching: OnceLock::new(),
-            options,
-        });
-        sidecar.load_settings();
+        let sidecar = Sidecar::assemble(options);
+        sidecar.registry.load_settings();
         match sidecar.options.start {
-            Start::ReadOnly => sidecar.inspect_everything(),
+            Start::ReadOnly => sidecar.registry.load_read_only(),
             Start::Merging | Start::NotMerging => {
-                sidecar.load_everything();
-                sidecar.check_unknown_outcomes();
+                sidecar.registry.load();
+                sidecar.refresher.check_unknown_outcomes();
             }
         }
         if sidecar.options.start == Start::Merging {
-            sidecar.merge_at_start();
+            sidecar.imports.merge_at_start();
         }
-        sidecar
+        Arc::new(sidecar)
     }
 
-    /// The pool, for one decision. A panic while it was held leaves plain data behind, so poisoning is ignored.
-    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.observe_clock(clock::now()) {
-            self.changed(ChangeReason::Cooldown);
+    fn assemble(options: Options) -> Self {
+        let paths = &options.paths;
+        let clock = Clock::System;
+        let http = HttpClient::new();
+        let upstream = Upstream::new(http.clone(), options.upstream_url.clone());
+        let journal = RefreshJournal::new(paths.guard_dir.clone(), &paths.state_dir);
+        let notifier = Arc::new(Notifier::default());
+        let registry = Arc::new(AccountRegistry::new(paths, journal.clone(), notifier.clone(), clock));
+        let imports = Arc::new(Imports::new(paths, registry.clone(), notifier.clone()));
+        let refresher = Arc::new(TokenRefresher::new(
+            registry.clone(),
+            imports.clone(),
+            notifier.clone(),
+            journal,
+            Box::new(OAuthTokenEndpoint { http: http.clone(), url: options.auth_url.clone() }),
+            RefreshTiming { spacing: options.refresh_spacing, upkeep_interval: options.upkeep_interval },
+        ));
+        let usage = Arc::new(UsageService::new(
+            registry.clone(),
+            refresher.clone(),
+            notifier.clone(),
+            Arc::new(upstream.clone()),
+            options.usage_schedule,
+            PollLogFile::new(&paths.state_dir),
+        ));
+        let logins = Arc::new(Logins::new(
+            registry.clone(),
+            refresher.clone(),
+            notifier.clone(),
+            http.clone(),
+            options.auth_url.clone(),
+            options.login.clone(),
+        ));
+        let history =
+            Arc::new(HistoryRecorder::new(HistoryFile::new(&paths.state_dir), notifier.clone(), clock));
+        Sidecar {
+            notifier,
+            registry,
+            imports,
+            refresher,
+            usage,
+            logins,
+            completions: Completions::new(upstream),
+            history,
+            session: ClientSession::new(http),
+            options,
         }
-        pool
     }
 
-    /// Taken on threads that may block, never on the runtime's.
-    fn file_turn(&self) -> MutexGuard<'_, ()> {
-        self.file_turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Something about accounts changed: clients are told, and what was learned is kept.
-    pub(crate) fn changed(&self, reason: ChangeReason) {
-        self.notifier.accounts_changed(reason);
-        self.persist.soon();
-    }
-
-    /// Ends what is under way: refreshes that were sent are stored, and what was learned is kept. The caller bounds the
+    /// Ends what is under way: refreshes that were sent are stored, and what was learned is saved. The caller bounds the
     /// time.
-    pub async fn finish(self: &Arc<Self>) {
+    pub async fn finish(&self) {
         if self.options.start == Start::ReadOnly {
             return;
         }
-        if self.refreshes.are_under_way() {
+        if self.refresher.is_refreshing() {
             // A slow token endpoint may use up all the time there is.
-            self.flush().await;
-            self.refreshes.settle().await;
+            self.registry.save().await;
+            self.refresher.finish().await;
         }
-        self.logins.settle().await;
-        self.flush().await;
-        self.finish_history().await;
-        self.flush_pending(Duration::ZERO).await;
-        // Last, because a client that does not read makes this wait. One that is gone misses nothing.
-        let _ = self.send_events().await;
+        self.logins.finish().await;
+        self.registry.save().await;
+        self.history.finish().await;
+        self.refresher.flush_pending(Duration::ZERO).await;
+        // Last, because a client that does not read makes this wait. A client that is gone misses nothing.
+        let _ = self.notifier.send_events().await;
+    }
+
+    /// Returns why the accounts file could not be read, when that is why there are no accounts.
+    pub fn accounts_unreadable(&self) -> Option<String> {
+        self.registry.unreadable()
     }
 }

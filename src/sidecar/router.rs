@@ -5,7 +5,6 @@ use std::sync::Arc;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Methods, RpcModule};
-use serde::Serialize;
 
 use crate::protocol::{
     Accounts, AccountsToken, Collect, Command, CommandSuggest, CompleteCancel, Disable, Enable, History,
@@ -15,11 +14,10 @@ use crate::protocol::{
 };
 use crate::rpc::hand_over;
 use crate::sidecar::completion::{collect, run};
-use crate::sidecar::login::handlers;
 use crate::sidecar::methods::{
-    accounts, discover, footer, history, initialize, paths, refresh, reset, rotation, status,
+    accounts, discover, footer, history, import, initialize, login, paths, refresh, reset, rotation, status,
 };
-use crate::sidecar::{Sidecar, command, import, params, verify};
+use crate::sidecar::{Sidecar, command, params, verify};
 
 /// Every method of the sidecar, ready to be served.
 ///
@@ -31,40 +29,35 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
     on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
     on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
-    on_waiting::<Accounts, _, _>(&mut module, accounts::list)?;
-    on_waiting::<Use, _, _>(&mut module, accounts::use_account)?;
-    on_waiting::<Remove, _, _>(&mut module, accounts::remove)?;
-    on_waiting::<Disable, _, _>(&mut module, accounts::disable)?;
-    on_waiting::<Enable, _, _>(&mut module, accounts::enable)?;
-    on_waiting::<Label, _, _>(&mut module, accounts::label)?;
-    on_waiting::<Import, _, _>(&mut module, import::import)?;
-    on_waiting::<Login, _, _>(&mut module, handlers::login)?;
-    on_waiting::<Reauth, _, _>(&mut module, handlers::reauth)?;
-    on_waiting::<LoginSubmit, _, _>(&mut module, handlers::submit)?;
-    on_waiting::<LoginWait, _, _>(&mut module, handlers::wait)?;
-    on::<LoginCancel>(&mut module, &sidecar, handlers::cancel)?;
-    on_waiting::<AccountsToken, _, _>(&mut module, accounts::token)?;
-    on_waiting::<Refresh, _, _>(&mut module, refresh::refresh)?;
+    on_waiting::<Accounts, _>(&mut module, accounts::list)?;
+    on_waiting::<Use, _>(&mut module, accounts::use_account)?;
+    on_waiting::<Remove, _>(&mut module, accounts::remove)?;
+    on_waiting::<Disable, _>(&mut module, accounts::disable)?;
+    on_waiting::<Enable, _>(&mut module, accounts::enable)?;
+    on_waiting::<Label, _>(&mut module, accounts::label)?;
+    on_waiting::<Import, _>(&mut module, import::import)?;
+    on_waiting::<Login, _>(&mut module, login::login)?;
+    on_waiting::<Reauth, _>(&mut module, login::reauth)?;
+    on_waiting::<LoginSubmit, _>(&mut module, login::submit)?;
+    on_waiting::<LoginWait, _>(&mut module, login::wait)?;
+    on::<LoginCancel>(&mut module, &sidecar, login::cancel)?;
+    on_waiting::<AccountsToken, _>(&mut module, accounts::token)?;
+    on_waiting::<Refresh, _>(&mut module, refresh::refresh)?;
     on::<ShowRotation>(&mut module, &sidecar, rotation::show)?;
-    on_waiting::<SetRotation, _, _>(&mut module, rotation::set)?;
-    on_waiting::<Reset, _, _>(&mut module, reset::reset)?;
+    on_waiting::<SetRotation, _>(&mut module, rotation::set)?;
+    on_waiting::<Reset, _>(&mut module, reset::reset)?;
     on::<ShowStatus>(&mut module, &sidecar, status::show)?;
     on::<ShowFooter>(&mut module, &sidecar, footer::show)?;
-    on_waiting::<SetFooter, _, _>(&mut module, footer::set)?;
-    on_waiting::<Verify, _, _>(&mut module, verify::verify)?;
-    on_waiting::<History, _, _>(&mut module, history::history)?;
-    on_waiting::<Command, _, _>(&mut module, command::command)?;
-    on_waiting::<CommandSuggest, _, _>(&mut module, command::suggest)?;
-    on_waiting::<Collect, _, _>(&mut module, collect::collect)?;
+    on_waiting::<SetFooter, _>(&mut module, footer::set)?;
+    on_waiting::<Verify, _>(&mut module, verify::verify)?;
+    on_waiting::<History, _>(&mut module, history::history)?;
+    on_waiting::<Command, _>(&mut module, command::command)?;
+    on_waiting::<CommandSuggest, _>(&mut module, command::suggest)?;
+    on_waiting::<Collect, _>(&mut module, collect::collect)?;
     run::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, run::cancel)?;
     Ok(module.into())
 }
-
-/// Is written down as a `T` is.
-pub(crate) trait Spells<T>: Serialize {}
-
-impl<T: Serialize> Spells<T> for T {}
 
 type Handler<M> = fn(&Arc<Sidecar>, <M as Method>::Params) -> Result<<M as Method>::Result, RpcError>;
 
@@ -86,15 +79,15 @@ where
 }
 
 /// A method that waits for a file or for upstream.
-fn on_waiting<M, R, F>(
+fn on_waiting<M, F>(
     module: &mut RpcModule<Sidecar>,
     handler: impl Fn(Arc<Sidecar>, M::Params) -> F + Copy + Send + Sync + 'static,
 ) -> Result<(), RegisterMethodError>
 where
     M: Method,
     M::Params: Send + 'static,
-    R: Spells<M::Result> + Clone + Send + 'static,
-    F: Future<Output = Result<R, RpcError>> + Send + 'static,
+    M::Result: Clone + Send + 'static,
+    F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
     module.register_async_method(M::NAME, move |params, sidecar, _| async move {
         handler(sidecar, params::parse::<M::Params>(&params)?)
@@ -130,7 +123,7 @@ mod tests {
             refresh_spacing: Duration::ZERO,
             login: LoginOptions::default(),
             upkeep_interval: Duration::MAX,
-            usage_tempo: PollSchedule::every(Duration::MAX),
+            usage_schedule: PollSchedule::every(Duration::MAX),
             start: Start::ReadOnly,
         });
         let methods = methods(sidecar).unwrap();

@@ -4,72 +4,24 @@ mod footer;
 mod rotation;
 mod usage;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use serde::{Serialize, Serializer};
-
-use crate::pool::{self, At, Pool};
+use crate::pool::{self, At, EXPIRING, Pool};
 use crate::protocol::{
     Account, AccountList, AccountStanding, AccountState, Reason, ReasoningDropped, Token, TokenState,
 };
-use crate::sidecar::Sidecar;
-use crate::sidecar::router::Spells;
 
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
 pub(crate) use rotation::{affinity_of, rotation, strategy_of};
 
-/// A token with less than this left is `expiring` and is refreshed before it is used (schema/upstream.md, token
-/// endpoint).
-pub(crate) const EXPIRING: Duration = Duration::from_secs(5 * 60);
-
-/// The accounts as they are when this is written down, one after the other: a list of them all would be made only to be
-/// thrown away.
-#[derive(Clone)]
-pub(crate) struct Listing {
-    sidecar: Arc<Sidecar>,
-    now: At,
-}
-
-impl Listing {
-    pub(crate) fn new(sidecar: Arc<Sidecar>, now: At) -> Self {
-        Listing { sidecar, now }
+/// Returns all accounts, in the file's order.
+pub(crate) fn accounts(pool: &Pool, now: At) -> AccountList {
+    let active = pool.active(now);
+    let view = |account| view(pool, account, active.as_ref(), now).into_owned();
+    AccountList {
+        accounts: pool.accounts().iter().map(view).collect(),
+        active: active.as_ref().map(ToString::to_string),
+        pinned: pool.pinned().map(ToString::to_string),
+        revision: pool.revision(),
     }
-}
-
-impl Spells<AccountList> for Listing {}
-
-impl Serialize for Listing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Each<I>(I);
-        impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(self.0.clone())
-            }
-        }
-        let pool = self.sidecar.pool();
-        let active = pool.active(self.now);
-        AccountList {
-            accounts: Each(all(&pool, active.as_ref(), self.now)),
-            active: active.as_ref().map(ToString::to_string),
-            pinned: pool.pinned().map(ToString::to_string),
-            revision: pool.revision(),
-        }
-        .serialize(serializer)
-    }
-}
-
-/// In the file's order.
-pub(crate) fn accounts(pool: &Pool, now: At) -> Vec<Account> {
-    all(pool, pool.active(now).as_ref(), now).map(Account::into_owned).collect()
-}
-
-fn all<'p>(
-    pool: &'p Pool,
-    active: Option<&pool::AccountId>,
-    now: At,
-) -> impl Iterator<Item = Account<&'p str>> + Clone {
-    pool.accounts().iter().map(move |account| view(pool, account, active, now))
 }
 
 pub(crate) fn account(pool: &Pool, account: &pool::Account, now: At) -> Account {

@@ -1,11 +1,10 @@
-//! What the user chose about accounts: the pin, and which are disabled. It refuses to forget a choice because its account
-//! is away for a while.
+//! What the user chose about accounts: the pin, and which are disabled. A choice stays while its account is away.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::AccountRegistry;
 use crate::pool::{AccountId, At, Pool};
-use crate::sidecar::Sidecar;
 use crate::store::SavedState;
 
 /// One choice of the user, and when it was made.
@@ -15,7 +14,7 @@ pub(crate) struct Stamped<T> {
     pub(crate) at: At,
 }
 
-/// What the user chose, with the time of the choice, so that of two sidecars the later one counts.
+/// What the user chose, with the time of each choice, so that the later choice of two sidecars counts.
 #[derive(Default)]
 pub(crate) struct Choices {
     pub(crate) pinned: Stamped<Option<AccountId>>,
@@ -23,17 +22,17 @@ pub(crate) struct Choices {
 }
 
 impl<T> Stamped<T> {
-    /// A choice is later than the one that it replaces, whatever the clock says: it may have been set back, and `now`
-    /// may be from before a wait for a lock.
+    /// Dates the new choice after the one that it replaces, whatever the clock says: the clock may have been set back, and
+    /// `now` may be from before a wait for a lock.
     fn replace(&mut self, value: T, now: At) {
         *self = Stamped { value, at: now.max(self.at + Duration::from_millis(1)) };
     }
 }
 
 impl Choices {
-    /// A choice that differs from the one last saved or read was made since, here. What was chosen for an account that
-    /// is away stands.
-    fn note(&mut self, pool: &Pool, now: At) {
+    /// A choice that differs from the one last saved or read was made here since. A choice about an account that is away
+    /// stands.
+    fn record(&mut self, pool: &Pool, now: At) {
         let pin_is_away =
             pool.pinned().is_none() && self.pinned.value.as_ref().is_some_and(|id| pool.get(id).is_none());
         if self.pinned.value.as_ref() != pool.pinned() && !pin_is_away {
@@ -47,10 +46,10 @@ impl Choices {
         }
     }
 
-    /// Takes over what was chosen in another sidecar later than here. What was chosen here and is not noted yet is later
-    /// than anything that has been saved.
+    /// Takes over what was chosen later in another sidecar. A choice made here that is not recorded yet is later than
+    /// anything that has been saved.
     pub(crate) fn take_later(&mut self, saved: &SavedState, pool: &mut Pool, now: At) {
-        self.note(pool, now);
+        self.record(pool, now);
         for (id, account) in &saved.accounts {
             let known = self.disabled.entry(id.clone()).or_default();
             if account.disabled_changed_at > known.at {
@@ -70,25 +69,25 @@ impl Choices {
     }
 }
 
-impl Sidecar {
-    /// What the user chose here since is kept with the time of now.
-    pub(crate) fn note_choices(&self, now: At) {
-        let pool = self.pool();
-        self.persist.choices().note(&pool, now);
+impl AccountRegistry {
+    /// Records what the user chose since the last call, with the time of now.
+    pub(super) fn record_choices(&self, now: At) {
+        self.decide(|pool, _| self.saver.choices().record(pool, now));
     }
 
-    /// Accounts that come, or come back, are as the user wanted them.
-    pub(crate) fn restore_choices(&self, added: &[AccountId]) {
-        let mut pool = self.pool();
-        let choices = self.persist.choices();
-        for id in added {
-            if choices.disabled.get(id).is_some_and(|disabled| disabled.value) {
-                pool.set_disabled(id, true);
+    /// Accounts that are new, or came back, get what the user had chosen for them.
+    pub(super) fn restore_choices(&self, added: &[AccountId]) {
+        self.decide(|pool, _| {
+            let choices = self.saver.choices();
+            for id in added {
+                if choices.disabled.get(id).is_some_and(|disabled| disabled.value) {
+                    pool.set_disabled(id, true);
+                }
+                if pool.pinned().is_none() && choices.pinned.value.as_ref() == Some(id) {
+                    pool.pin(id);
+                }
             }
-            if pool.pinned().is_none() && choices.pinned.value.as_ref() == Some(id) {
-                pool.pin(id);
-            }
-        }
+        });
     }
 }
 

@@ -1,53 +1,52 @@
-//! From the files into the pool: at start, and whenever someone else changes one of them. What cannot be read is
-//! reported and leaves memory as it is; it is never taken for "no accounts".
+//! From the files into the pool: at start, and whenever another program changes one of them. A file that cannot be read
+//! causes a warning and leaves memory as it is; it is never taken for "no accounts".
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::auth;
-use crate::clock;
-use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, Credential, FailureKind, FileFlags, HealthEvidence,
-    HealthStatus, Identity, Pool,
-};
+use super::AccountRegistry;
+use super::entries::{identified, remembered};
+use super::freshness::is_newer;
+use crate::pool::{AccountId, Credential, FileFlags, HealthStatus};
 use crate::protocol::{ChangeReason, WarningKind};
-use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::sidecar::credentials::freshness::is_newer;
-use crate::store::{
-    FileAccount, Loaded, PermissionFinding, STATE_FILE, SavedAccount, SavedState, StorageError,
-};
-use crate::watch::Watch;
+use crate::store::{FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState};
+use crate::watch::{Watch, WatchReport};
 
-impl Sidecar {
-    /// The first reading; blocking, because nothing can be answered before it.
-    pub(crate) fn load_everything(&self) {
-        let read = clock::now();
+impl AccountRegistry {
+    /// Reads the files for the first time. Blocks, because nothing can be answered before it.
+    pub(crate) fn load(&self) {
+        let read_at = self.now();
         let saved = self.read_state();
         match self.accounts_file.load() {
             Ok(loaded) => self.take_accounts(loaded, &saved),
-            Err(error) => self.warn_unreadable(&error),
+            Err(error) => self.notifier.warn_unreadable(&error),
         }
-        self.take_state(saved, read);
+        self.take_state(saved, read_at);
     }
 
-    /// As the first reading, but nothing is mended by it.
-    pub(crate) fn inspect_everything(&self) {
-        let read = clock::now();
+    /// As [`AccountRegistry::load`], but changes no file.
+    pub(crate) fn load_read_only(&self) {
+        let read_at = self.now();
         let saved = self.state_file.look().unwrap_or_default();
         match self.accounts_file.load() {
             Ok(loaded) => self.take_entries(loaded.accounts, &saved),
-            Err(error) => self.warn_unreadable(&error),
+            Err(error) => self.notifier.warn_unreadable(&error),
         }
-        self.take_state(saved, read);
+        self.take_state(saved, read_at);
     }
 
-    /// Takes over what others write, for as long as it is polled. Starting to watch takes milliseconds, so it happens
-    /// beside the first requests; what changed meanwhile is read once it has begun.
-    pub async fn run_watch(self: Arc<Self>) {
-        let watched = self.watched_files();
-        let every_file = watched.clone();
+    /// Takes over what other programs write, for as long as it is polled. `pi_login_may_differ` is called when pi's login
+    /// should be compared with the accounts. Starting to watch takes milliseconds, so it happens beside the first
+    /// requests; what changed meanwhile is read once it has begun.
+    pub(crate) async fn run_watch(
+        self: Arc<Self>,
+        auth_file: PathBuf,
+        pi_login_may_differ: impl Fn() + Clone + Send + 'static,
+    ) {
+        let files = self.watched_files(&auth_file);
+        let watched = files.clone();
         let started = on_a_thread(move || Watch::start(watched)).await;
         let (watch, mut changed) = match started {
             Ok(watching) => watching,
@@ -56,94 +55,93 @@ impl Sidecar {
                 return;
             }
         };
-        let _ = self.watching.set(watch.report());
-        for path in every_file {
-            self.clone().reload(path).await;
+        let _ = self.watch_report.set(watch.report());
+        for path in files {
+            self.clone().reload(path, pi_login_may_differ.clone()).await;
         }
         while let Some(path) = changed.recv().await {
-            self.clone().reload(path).await;
+            self.clone().reload(path, pi_login_may_differ.clone()).await;
         }
     }
 
-    pub(crate) fn watched_files(&self) -> Vec<PathBuf> {
-        let paths = &self.options.paths;
-        vec![
-            paths.accounts_file.clone(),
-            paths.settings_file.clone(),
-            paths.auth_file.clone(),
-            paths.state_dir.join(STATE_FILE),
-        ]
+    /// Returns the files that other programs may change.
+    pub(crate) fn watched_files(&self, auth_file: &Path) -> Vec<PathBuf> {
+        let ours = [self.accounts_file.path(), self.preferences.path(), self.state_file.path()];
+        ours.into_iter().chain([auth_file]).map(Path::to_owned).collect()
     }
 
-    async fn reload(self: Arc<Self>, path: PathBuf) {
+    /// Returns how the files are watched; `None` until watching has begun.
+    pub(crate) fn watch_report(&self) -> Option<&WatchReport> {
+        self.watch_report.get()
+    }
+
+    async fn reload(self: Arc<Self>, path: PathBuf, pi_login_may_differ: impl Fn() + Send + 'static) {
         on_a_thread(move || {
-            let paths = &self.options.paths;
-            if path == paths.accounts_file {
-                self.reload_accounts();
-            } else if path == paths.settings_file {
+            if path == self.accounts_file.path() {
+                // A login that could not be merged while the file was unusable, or whose account left with it, can be
+                // merged now.
+                if self.reload_accounts() {
+                    pi_login_may_differ();
+                }
+            } else if path == self.preferences.path() {
                 self.reload_settings();
-            } else if path == paths.auth_file {
-                self.imports.soon();
-            } else {
+            } else if path == self.state_file.path() {
                 self.reload_state();
+            } else {
+                pi_login_may_differ();
             }
         })
         .await;
     }
 
-    fn reload_accounts(&self) {
-        let _turn = self.file_turn();
-        let before = self.pool().revision();
-        if let Err(error) = self.read_accounts_again() {
-            return self.warn_unreadable(&error);
+    /// Returns false when the file cannot be read.
+    fn reload_accounts(&self) -> bool {
+        let turn = self.file_turn();
+        let before = self.decide(|pool, _| pool.revision());
+        if let Err(error) = turn.reload() {
+            self.notifier.warn_unreadable(&error);
+            return false;
         }
-        // A login that could not be merged while the file was unusable, or whose account went away with it, can be now.
-        self.imports.soon();
-        if self.pool().revision() != before {
+        if self.decide(|pool, _| pool.revision()) != before {
             self.changed(ChangeReason::External);
         }
-    }
-
-    pub(crate) fn read_accounts_again(&self) -> Result<(), StorageError> {
-        let loaded = self.accounts_file.load()?;
-        self.take_accounts(loaded, &self.read_state());
-        Ok(())
+        true
     }
 
     fn reload_state(&self) {
-        let read = clock::now();
-        if self.take_state(self.read_state(), read) {
+        let read_at = self.now();
+        if self.take_state(self.read_state(), read_at) {
             self.notifier.accounts_changed(ChangeReason::External);
         }
     }
 
     pub(crate) fn read_state(&self) -> SavedState {
-        let reading = match self.state_file.load(clock::now()) {
+        let reading = match self.state_file.load(self.now()) {
             Ok(reading) => reading,
             Err(error) => {
-                self.warn_unreadable(&error);
+                self.notifier.warn_unreadable(&error);
                 return SavedState::default();
             }
         };
         let path = self.state_file.path();
-        self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
+        self.notifier.clear_about(WarningKind::CorruptFile, path.to_string_lossy());
         if let Some(aside) = reading.set_aside {
-            self.warn_set_aside(&aside);
+            self.notifier.warn_set_aside(&aside);
         }
         reading.state
     }
 
-    fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
-        self.warn_of_entries(&loaded.problems);
+    pub(super) fn take_accounts(&self, loaded: Loaded, saved: &SavedState) {
+        self.notifier.warn_of_entries(&loaded.problems);
         if let PermissionFinding::Wide { mode } = loaded.permissions {
             self.narrow_accounts_file(mode);
         }
-        self.warn_of_a_shared_folder();
+        self.warn_of_shared_directory();
         self.take_entries(loaded.accounts, saved);
     }
 
     fn take_entries(&self, entries: Vec<FileAccount>, saved: &SavedState) {
-        let now = clock::now();
+        let now = self.now();
         let known: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let (found, accounts) = entries
@@ -153,145 +151,83 @@ impl Sidecar {
                 (Found::of(entry, &account.id), remembered(account, entry, &known, now))
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        self.note_choices(now);
-        let report = self.pool().sync(accounts, now);
+        self.record_choices(now);
+        let report = self.decide(|pool, now| pool.sync(accounts, now));
         found.iter().for_each(|entry| self.take_different(entry));
-        self.take_marks(&found, saved, now);
-        self.settle_repaired(&report.updated);
+        self.take_flags(&found, saved);
+        self.clear_repaired(&report.updated);
         self.restore_choices(&report.added);
         tracing::info!(?report, "accounts file taken in");
         let path = self.accounts_file.path();
-        self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
+        self.notifier.clear_about(WarningKind::CorruptFile, path.to_string_lossy());
     }
 }
 
-/// What an entry of the file says about the health of its account, and of which credential it says so.
+/// The health that an entry of the file gives its account, and the credential that it gives it for.
 struct Found {
     id: AccountId,
     credential: Credential,
-    marks: FileFlags,
+    flags: FileFlags,
 }
 
 impl Found {
     fn of(entry: &FileAccount, id: &AccountId) -> Self {
-        let marks =
+        let flags =
             FileFlags { needs_login: entry.needs_reauth, exhausted_until: entry.quota_exhausted_until };
-        Found { id: id.clone(), credential: entry.credential(), marks }
+        Found { id: id.clone(), credential: entry.credential(), flags }
     }
 }
 
-impl Sidecar {
-    /// The file holds another login than memory does. One that another program stored is taken over although it will not
-    /// live as long as the credential held; one that was refreshed is an old copy.
+impl AccountRegistry {
+    /// The file holds another login than memory does. A login that another program stored is taken over even if it
+    /// expires earlier than the one in memory; a login that has been refreshed is an old copy.
     fn take_different(&self, entry: &Found) {
         let found = &entry.credential;
-        let held = self.pool().get(&entry.id).map(|account| account.credential.clone());
+        let held = self.decide(|pool, _| pool.get(&entry.id).map(|account| account.credential.clone()));
         let Some(held) = held.filter(|held| held.refresh != found.refresh) else { return };
         if self.is_consumed(&found.refresh) {
-            self.note_old_entry(&entry.id, &found.refresh, &held.refresh);
+            self.record_old_entry(&entry.id, &found.refresh, &held.refresh);
         } else if is_newer(found, &held) {
-            self.pool().set_credential(&entry.id, found.clone());
-            self.notifier.settled(WarningKind::LoginRequired, Some(&entry.id));
+            self.decide(|pool, _| pool.set_credential(&entry.id, found.clone()));
+            self.notifier.clear(WarningKind::LoginRequired, Some(&entry.id));
         }
     }
 
-    /// What the extension marks of an account that is known already. Sidecars save what they learned before they mark
-    /// it, so theirs is known from the state and is no news here.
-    fn take_marks(&self, found: &[Found], saved: &SavedState, now: At) {
-        let mut pool = self.pool();
-        let mut last_seen = self.persist.marks();
-        let mut taken: HashSet<&AccountId> = HashSet::with_capacity(found.len());
-        for entry in found.iter().filter(|entry| taken.insert(&entry.id)) {
-            let before = last_seen.insert(entry.id.clone(), entry.marks);
-            let Some(mut before) = before.filter(|before| *before != entry.marks) else { continue };
-            if let Some((_, saved)) = saved.accounts.iter().find(|(id, _)| *id == entry.id) {
-                pool.absorb(&entry.id, &saved.health, now);
+    /// Takes over what pi-multicodex wrote about accounts that are known already. Sidecars save what they learned before
+    /// they write it into the file, so what they wrote is in the state file and is not new here.
+    fn take_flags(&self, found: &[Found], saved: &SavedState) {
+        self.decide(|pool, now| {
+            let mut last_seen = self.saver.flags();
+            let mut taken: HashSet<&AccountId> = HashSet::with_capacity(found.len());
+            for entry in found.iter().filter(|entry| taken.insert(&entry.id)) {
+                let before = last_seen.insert(entry.id.clone(), entry.flags);
+                let Some(mut before) = before.filter(|before| *before != entry.flags) else { continue };
+                if let Some((_, saved)) = saved.accounts.iter().find(|(id, _)| *id == entry.id) {
+                    pool.absorb(&entry.id, &saved.health, now);
+                }
+                if pool
+                    .get(&entry.id)
+                    .is_none_or(|account| account.credential.refresh != entry.credential.refresh)
+                {
+                    // It was written about a credential that is out of date.
+                    before.needs_login = entry.flags.needs_login;
+                }
+                pool.take_marks(&entry.id, before, entry.flags, now);
             }
-            if pool
-                .get(&entry.id)
-                .is_none_or(|account| account.credential.refresh != entry.credential.refresh)
-            {
-                // It says so of a credential that is out of date.
-                before.needs_login = entry.marks.needs_login;
-            }
-            pool.take_marks(&entry.id, before, entry.marks, now);
-        }
-    }
-
-    /// Accounts that someone else logged in again: should they need it once more, it is said once more.
-    fn settle_repaired(&self, updated: &[AccountId]) {
-        let pool = self.pool();
-        let is_good =
-            |id: &&AccountId| pool.get(id).is_some_and(|it| it.health.standing == HealthStatus::Good);
-        for id in updated.iter().filter(is_good) {
-            self.notifier.settled(WarningKind::LoginRequired, Some(id));
-            self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
-        }
-    }
-}
-
-/// The labels of all records in the file that are of this account.
-pub(crate) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
-    let mut alone = Pool::default();
-    let accounts = entries.map(|entry| record_of(&entry, &HashMap::new(), now)).collect();
-    let folded = alone.sync(accounts, now).folded;
-    let kept = alone.get(id).map(|account| account.label.clone());
-    let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
-    kept.into_iter().chain(folded).collect()
-}
-
-/// An account as its entry in the file tells it, and nothing more.
-pub(crate) fn identified(entry: &FileAccount) -> Account {
-    let claims = auth::claims(&entry.access);
-    let identity = Identity {
-        workspace_id: claims.identity.workspace_id.or_else(|| entry.account_id.clone()),
-        user_id: claims.identity.user_id,
-    };
-    let id = auth::account_id(&identity, &entry.email);
-    let mut account = Account::new(id, identity, entry.email.clone(), entry.credential());
-    account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
-    account.plan = claims.plan;
-    account.linked = entry.linked;
-    account
-}
-
-/// An account as its entry and the state dir tell it.
-pub(crate) fn record_of(entry: &FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
-    remembered(identified(entry), entry, known, now)
-}
-
-/// The account of this entry with what the state dir remembers of it. The file is the truth about `needsReauth`: the
-/// ancestor clears it there when a login repaired the account.
-fn remembered(
-    mut account: Account,
-    entry: &FileAccount,
-    known: &HashMap<&AccountId, &SavedAccount>,
-    now: At,
-) -> Account {
-    if let Some(saved) = known.get(&account.id) {
-        account.health = saved.health.clone();
-        account.plan = saved.plan.clone().or(account.plan);
-    }
-    let health = &mut account.health;
-    match (entry.needs_reauth, &health.standing) {
-        (true, HealthStatus::Good) => {
-            health.standing =
-                HealthStatus::NeedsLogin(HealthEvidence::in_file(FailureKind::LoginRequired, now));
-        }
-        (false, HealthStatus::NeedsLogin(_)) => health.standing = HealthStatus::Good,
-        _ => {}
-    }
-    if let Some(until) = entry.quota_exhausted_until.filter(|until| *until > now)
-        && health.cooldown.is_none()
-        && health.withdrawn_at.is_none()
-    {
-        health.cooldown = Some(Cooldown {
-            until,
-            certainty: Certainty::Prediction,
-            quoted_reset: None,
-            why: HealthEvidence::in_file(FailureKind::UsageLimit, now),
         });
     }
-    health.last_used_at = health.last_used_at.max(entry.last_used_at);
-    account
+
+    /// Clears the warnings of accounts that someone else logged in again: if they need it once more, they are sent again.
+    fn clear_repaired(&self, updated: &[AccountId]) {
+        let repaired: Vec<&AccountId> = self.decide(|pool, _| {
+            let is_good = |id: &&AccountId| {
+                pool.get(id).is_some_and(|account| account.health.standing == HealthStatus::Good)
+            };
+            updated.iter().filter(is_good).collect()
+        });
+        for id in repaired {
+            self.notifier.clear(WarningKind::LoginRequired, Some(id));
+            self.notifier.clear(WarningKind::ConsumedCredential, Some(id));
+        }
+    }
 }

@@ -1,32 +1,37 @@
-//! The user's settings: read at start and when somebody changes them, and changed here under pi's lock.
+//! The user's settings: read at start and when another program changes them, and changed here under pi's lock.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::AccountRegistry;
 use crate::pool::FooterPrefs;
-use crate::protocol::{ChangeReason, RpcError, WarningKind};
-use crate::sidecar::Sidecar;
+use crate::protocol::{ChangeReason, WarningKind};
 use crate::store::{LockDirectory, Settings, SettingsFile, StorageError, make_private_dir};
 
 /// pi writes its settings in milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) struct Preferences {
+pub(super) struct Preferences {
     file: SettingsFile,
-    /// Held by whoever brings the file and what is known of it together.
+    /// Held while the file and memory are brought together.
     turn: Mutex<()>,
     footer: Mutex<FooterPrefs>,
-    /// Apart from those of the accounts, which shall not wait while pi holds its lock.
+    /// Not the turn of account changes, which should not wait while pi holds the lock of its settings.
     edits: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Preferences {
-    pub(crate) fn new(file: SettingsFile) -> Self {
+    pub(super) fn new(file: SettingsFile) -> Self {
         Preferences { file, turn: Mutex::default(), footer: Mutex::default(), edits: Arc::default() }
     }
 
-    pub(crate) fn footer(&self) -> FooterPrefs {
-        *self.lock_footer()
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub(super) fn edits(&self) -> &Arc<tokio::sync::Mutex<()>> {
+        &self.edits
     }
 
     fn lock_footer(&self) -> MutexGuard<'_, FooterPrefs> {
@@ -38,35 +43,39 @@ impl Preferences {
     }
 }
 
-impl Sidecar {
+impl AccountRegistry {
+    pub(crate) fn footer_preferences(&self) -> FooterPrefs {
+        *self.preferences.lock_footer()
+    }
+
+    /// Blocks.
     pub(crate) fn load_settings(&self) {
         let _turn = self.preferences.turn();
         match self.preferences.file.load() {
             Ok(settings) => self.take_settings(settings),
-            Err(error) => self.warn_unreadable(&error),
+            Err(error) => self.notifier.warn_unreadable(&error),
         }
     }
 
-    pub(crate) fn reload_settings(&self) {
-        let before = (self.pool().revision(), self.preferences.footer());
+    pub(super) fn reload_settings(&self) {
+        let current = || (self.decide(|pool, _| pool.revision()), self.footer_preferences());
+        let (revision, footer) = current();
         self.load_settings();
-        if self.pool().revision() != before.0 {
+        let now = current();
+        if now.0 != revision {
             self.notifier.accounts_changed(ChangeReason::External);
         }
-        if self.preferences.footer() != before.1 {
+        if now.1 != footer {
             self.notifier.check_status();
         }
     }
 
-    /// As [`Sidecar::edit`], of settings.
-    pub(crate) async fn edit_settings<T: Send + 'static>(
-        self: &Arc<Self>,
-        change: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
-    ) -> Result<T, RpcError> {
-        self.in_turn(&self.preferences.edits, change).await
-    }
-
-    /// Blocks. What the file says then is what counts, also of what others changed in it meanwhile.
+    /// Changes the settings file under pi's lock, and takes over everything that it says then, also what others changed in
+    /// it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The file was not changed, and neither was anything here.
     pub(crate) fn change_settings(
         &self,
         write: impl FnOnce(&SettingsFile, &LockDirectory) -> Result<Settings, StorageError>,
@@ -75,7 +84,7 @@ impl Sidecar {
         if let Some(dir) = file.path().parent() {
             make_private_dir(dir)?;
         }
-        // Before the turn: whoever holds pi's lock may take its time.
+        // Before the turn: pi may hold its lock for a while.
         let held = LockDirectory::acquire(file.path(), LOCK_PATIENCE)?;
         let _turn = self.preferences.turn();
         let settings = write(file, &held)?;
@@ -84,10 +93,10 @@ impl Sidecar {
     }
 
     fn take_settings(&self, settings: Settings) {
-        self.warn_of_settings(&settings.problems);
-        let path = self.preferences.file.path();
-        self.notifier.settled_about(WarningKind::CorruptFile, path.to_string_lossy());
+        self.notifier.warn_of_settings(&settings.problems);
+        let path = self.preferences.path();
+        self.notifier.clear_about(WarningKind::CorruptFile, path.to_string_lossy());
         *self.preferences.lock_footer() = settings.footer;
-        self.pool().set_settings(settings.rotation);
+        self.decide(|pool, _| pool.set_settings(settings.rotation));
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::family::{ArgKind, COMMANDS, CommandSpec, member};
 use super::nearest::nearest;
 use super::settings;
-use super::words::words;
 use crate::protocol::{FooterChange, ResetScope, RotationChange};
+use crate::sidecar::words::words;
 
 const NAME: &str = "/multicodex";
 const DEFAULT_HISTORY: u32 = 20;

@@ -6,7 +6,6 @@ mod line;
 mod nearest;
 mod settings;
 mod suggest;
-mod words;
 
 use std::sync::Arc;
 
@@ -14,19 +13,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::line::{Line, ParseError};
-use crate::clock;
+use crate::pool::At;
 use crate::protocol::{
     Account, AccountParams, AccountState, CheckStatus, CommandAnswer, CommandLevel, CommandParams, ErrorKind,
     FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams, RefreshParams,
     ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
 };
 use crate::render::{self, TextStyle, clean};
-use crate::sidecar::login::handlers;
-use crate::sidecar::methods::{accounts, footer, history, refresh, reset, rotation, status};
+use crate::sidecar::methods::{accounts, footer, history, login, paths, refresh, reset, rotation, status};
 use crate::sidecar::{Sidecar, verify, view};
 
 pub use line::{footer_change, rotation_change};
-pub use words::quoted;
 
 /// Why a line could not be done.
 enum Refused {
@@ -67,19 +64,19 @@ async fn run(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refuse
         Line::Help(Some(word)) => said(CommandLevel::Info, family::help_on(word)),
         Line::Accounts => {
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::accounts(&accounts, clock::now().millis(), style))
+            shown(CommandLevel::Info, &render::accounts(&accounts, sidecar.registry.now().millis(), style))
         }
         Line::Use(account) => {
             let used = accounts::use_account(sidecar.clone(), AccountParams { account }).await?.account;
-            let others_answer = sidecar.pool().active(clock::now()).is_some();
-            used_now(&used, others_answer)
+            let others_answer = sidecar.registry.decide(|pool, now| pool.active(now).is_some());
+            used_now(&used, others_answer, sidecar.registry.now())
         }
         Line::Show(account) => sidecar.show(account).await?,
         Line::Refresh(account) => {
             let params = RefreshParams { account, force: None };
             let answer = refresh::refresh(sidecar.clone(), params).await?;
             let all: Vec<Account> = answer.results.iter().map(|result| result.account.clone()).collect();
-            let mut text = render::accounts(&all, clock::now().millis(), style);
+            let mut text = render::accounts(&all, sidecar.registry.now().millis(), style);
             let mut level = CommandLevel::Info;
             for result in &answer.results {
                 if let Some(error) = &result.error {
@@ -91,11 +88,11 @@ async fn run(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refuse
         }
         Line::Login(label) => {
             let params = LoginParams { label, ..LoginParams::default() };
-            begun(None, handlers::login(sidecar.clone(), params).await?)
+            begun(None, login::login(sidecar.clone(), params).await?)
         }
         Line::Reauth(account) => {
             let params = ReauthParams { account, ..ReauthParams::default() };
-            let started = handlers::reauth(sidecar.clone(), params).await?;
+            let started = login::reauth(sidecar.clone(), params).await?;
             let is_renewed = |account: &Account| Some(&account.id) == started.account.as_ref();
             let renewed = sidecar.listed().into_iter().find(is_renewed).map(|account| account.label);
             begun(renewed, started)
@@ -144,33 +141,38 @@ async fn run(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refuse
             let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::history(&answer, &accounts, clock::now().millis(), style))
+            shown(
+                CommandLevel::Info,
+                &render::history(&answer, &accounts, sidecar.registry.now().millis(), style),
+            )
         }
         Line::Stats => {
             let params = HistoryParams { limit: Some(0), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
             let accounts = sidecar.listed();
-            shown(CommandLevel::Info, &render::stats(&answer, &accounts, clock::now().millis(), style))
+            shown(
+                CommandLevel::Info,
+                &render::stats(&answer, &accounts, sidecar.registry.now().millis(), style),
+            )
         }
     })
 }
 
 impl Sidecar {
     fn style(&self) -> TextStyle {
-        TextStyle::plain(view::footer(&self.preferences.footer()).usage_mode)
+        TextStyle::plain(view::footer(&self.registry.footer_preferences()).usage_mode)
     }
 
     fn listed(&self) -> Vec<Account> {
-        let now = clock::now();
-        self.usage_polls.attended(now);
-        view::accounts(&self.pool(), now)
+        self.usage.attended();
+        self.registry.decide(|pool, now| view::accounts(pool, now).accounts)
     }
 
     /// Who is in use and why not the others; or one account, with all that is known of it.
     async fn show(self: &Arc<Self>, account: Option<String>) -> Result<CommandAnswer, RpcError> {
-        let now = clock::now();
+        let now = self.registry.now();
         if let Some(selector) = account {
-            let account = self.account_view(&self.find(&selector)?, now)?;
+            let account = self.account_view(&self.find(&selector)?)?;
             return Ok(shown(CommandLevel::Info, &render::account(&account, now.millis(), &self.style())));
         }
         let accounts = self.listed();
@@ -183,7 +185,7 @@ impl Sidecar {
     }
 
     fn path_lines(&self) -> Vec<String> {
-        let paths = self.paths();
+        let paths = paths::of(&self.options.paths);
         let mut lines = vec![
             format!("accounts: {}", paths.accounts_file),
             format!("settings: {}", paths.settings_file),
@@ -216,8 +218,8 @@ pub fn setting_lines(settings: &impl Serialize) -> Result<Vec<String>, RpcError>
 }
 
 /// A pin does not end a cooldown.
-fn used_now(used: &Account, others_answer: bool) -> CommandAnswer {
-    let left = used.cooldown_until.map_or(0, |until| until - clock::now().millis());
+fn used_now(used: &Account, others_answer: bool, now: At) -> CommandAnswer {
+    let left = used.cooldown_until.map_or(0, |until| until - now.millis());
     if used.state != AccountState::Cooling || left <= 0 {
         return said(CommandLevel::Info, [format!("now using {}", used.label)]);
     }

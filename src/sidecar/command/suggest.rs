@@ -3,9 +3,9 @@
 use super::family::{ArgKind, COMMANDS, member};
 use super::line::after_the_name;
 use super::settings::{self, SWITCH, Setting, Values};
-use super::words::{Word, quoted, words};
 use crate::protocol::{Account, AccountState, Suggestion};
 use crate::render::clean;
+use crate::sidecar::words::{Word, quoted, words};
 
 /// Fits for what is typed of the last word; all of them when that is nothing.
 pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {

@@ -8,7 +8,6 @@ use super::failed_attempt::{AnswerBody, FailedAttempt};
 use super::recorder::AttemptRecorder;
 use super::run::{Completion, Terminal};
 use super::sink::{CompletionSink, Disconnected};
-use crate::clock;
 use crate::pool::{AccountId, AfterFailure, At, Failure, FailureKind, PreambleBuffer, PreambleState, Source};
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, WarningKind};
 use crate::sidecar::credentials::token::{Need, Token};
@@ -90,7 +89,7 @@ impl Completion {
                 need = Need::USABLE;
                 continue;
             }
-            let after = self.failover.failed(&mut self.sidecar.pool(), &failure, clock::now());
+            let after = self.sidecar.registry.decide(|pool, now| self.failover.failed(pool, &failure, now));
             tracing::info!(
                 account = %account, attempt, kind = failure.kind.name(), status = failure.status, code = failure.code,
                 ?after, "attempt failed"
@@ -116,14 +115,14 @@ impl Completion {
 
     /// What is under way for the token goes on when it is no longer waited for here.
     async fn token(&self, account: &AccountId, need: Need) -> Result<Token, Failure> {
-        let asking = self.sidecar.token(account, need);
-        if !self.failover.has_another(&self.sidecar.pool(), clock::now()) {
+        let asking = self.sidecar.refresher.token(account, need);
+        if !self.sidecar.registry.decide(|pool, now| self.failover.has_another(pool, now)) {
             return asking.await;
         }
         tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
             let why = "a new token is long in coming; another account answers meanwhile";
             let failure = Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why);
-            self.sidecar.refresh_failed(account, &failure);
+            self.sidecar.refresher.refresh_failed(account, &failure);
             Err(failure)
         })
     }
@@ -136,8 +135,8 @@ impl Completion {
         token: &Token,
     ) -> Result<Sent, Disconnected> {
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-        let requested_at = clock::now();
-        let asking = self.sidecar.upstream.responses(&bearer, &self.request);
+        let requested_at = self.sidecar.registry.now();
+        let asking = self.sidecar.completions.upstream().responses(&bearer, &self.request);
         let answer = match with_idle_timeout(self.idle, asking).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => return Ok(Sent::FailedAttempt(failure, None)),
@@ -190,11 +189,12 @@ impl Completion {
                 }
                 Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
             };
-            let asked = Asked { requested_at: answering.requested_at, answered_at: clock::now() };
+            let asked =
+                Asked { requested_at: answering.requested_at, answered_at: self.sidecar.registry.now() };
             let (outcome, receipt) = match event.meaning(asked) {
                 EventMeaning::Preamble { usage } => {
                     if let Some(reading) = usage {
-                        self.sidecar.apply_usage(answering.account, reading);
+                        self.sidecar.usage.apply(answering.account, reading);
                     }
                     self.hold_or_forward(sink, &mut answering, event).await?;
                     continue;
@@ -209,7 +209,7 @@ impl Completion {
                 }
                 EventMeaning::Failed { failure, usage } => {
                     if let Some(reading) = usage {
-                        self.sidecar.apply_usage(answering.account, reading);
+                        self.sidecar.usage.apply(answering.account, reading);
                     }
                     if self.first_event.is_some() {
                         self.forward(sink, &mut answering, &event).await?;
@@ -236,7 +236,7 @@ impl Completion {
         // One future for both, so that upstream's silence is measured from its last sign of life.
         let mut next = pin!(events.next(self.idle));
         let patience = match (self.first_event, answering.preamble.release_at()) {
-            (None, Some(at)) => at.since(clock::now()),
+            (None, Some(at)) => at.since(self.sidecar.registry.now()),
             _ => return Ok(next.await),
         };
         match tokio::time::timeout(patience, &mut next).await {
@@ -258,7 +258,7 @@ impl Completion {
         if self.first_event.is_some() {
             return self.forward(sink, answering, &event).await;
         }
-        match answering.preamble.offer(event.json().len(), clock::now()) {
+        match answering.preamble.offer(event.json().len(), self.sidecar.registry.now()) {
             PreambleState::Hold => {
                 answering.held.push(event.detached());
                 Ok(())
@@ -289,12 +289,11 @@ impl Completion {
         if let Some(recorder) = &mut self.recorder {
             recorder.first_event();
         }
-        let label = {
-            let mut pool = self.sidecar.pool();
-            self.failover.accepted(&mut pool, clock::now());
+        let label = self.sidecar.registry.decide(|pool, now| {
+            self.failover.accepted(pool, now);
             pool.get(answering.account).map(|account| account.label.clone()).unwrap_or_default()
-        };
-        self.sidecar.shown.of_session(self.failover.session());
+        });
+        self.sidecar.session.shown.set_session(self.failover.session());
         self.sidecar.notifier.check_status();
         let headers =
             answering.headers.shown.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -313,11 +312,11 @@ impl Completion {
     }
 
     fn ended_well(&mut self, account: &AccountId, events: EventStream) {
-        self.failover.succeeded(&mut self.sidecar.pool(), clock::now());
+        self.sidecar.registry.decide(|pool, now| self.failover.succeeded(pool, now));
         tracing::info!(account = %account, attempts = self.failover.attempts(), "completed");
-        self.sidecar.notifier.settled(WarningKind::NoAvailableAccount, None);
-        self.sidecar.notifier.settled(WarningKind::LoginRequired, Some(account));
-        self.sidecar.changed(ChangeReason::Rotation);
+        self.sidecar.notifier.clear(WarningKind::NoAvailableAccount, None);
+        self.sidecar.notifier.clear(WarningKind::LoginRequired, Some(account));
+        self.sidecar.registry.changed(ChangeReason::Rotation);
         tokio::spawn(tokio::time::timeout(DRAIN, drain(events)));
     }
 
@@ -326,7 +325,8 @@ impl Completion {
         if self.first_event.is_none() {
             return Sent::FailedAttempt(failure, body);
         }
-        let after = self.failover.failed_after_output(&mut self.sidecar.pool(), &failure, clock::now());
+        let after =
+            self.sidecar.registry.decide(|pool, now| self.failover.failed_after_output(pool, &failure, now));
         tracing::info!(
             account = %answering.account, kind = failure.kind.name(), status = failure.status, code = failure.code,
             "failed after output"
@@ -338,10 +338,10 @@ impl Completion {
 
     fn read_headers(&self, account: &AccountId, headers: &AnswerHeaders) {
         if let Some(skew) = headers.skew {
-            self.sidecar.compare_clocks(skew);
+            self.sidecar.notifier.compare_clocks(skew);
         }
         if let Some(reading) = &headers.usage {
-            self.sidecar.apply_usage(account, reading.clone());
+            self.sidecar.usage.apply(account, reading.clone());
         }
     }
 }

@@ -49,18 +49,15 @@ impl AnswerBody {
 impl Completion {
     /// Informs clients of what a failure did to its account, and saves it.
     pub(crate) fn report(&self, failed_attempt: &FailedAttempt, pin_cleared: bool) {
-        let (label, standing, guessed) = {
-            let pool = self.sidecar.pool();
-            let Some(account) = pool.get(&failed_attempt.account) else { return };
-            let guessed = account
-                .health
-                .cooldown
-                .as_ref()
-                .is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
-            (account.label.clone(), account.health.standing.clone(), guessed)
-        };
+        let found = self.sidecar.registry.decide(|pool, _| {
+            let account = pool.get(&failed_attempt.account)?;
+            let cooldown = account.health.cooldown.as_ref();
+            let guessed = cooldown.is_some_and(|cooldown| cooldown.certainty == Certainty::Guess);
+            Some((account.label.clone(), account.health.standing.clone(), guessed))
+        });
+        let Some((label, standing, guessed)) = found else { return };
         if guessed && matches!(failed_attempt.failure.kind, FailureKind::UsageLimit | FailureKind::Credits) {
-            self.sidecar.date_cooldown_soon(&failed_attempt.account);
+            self.sidecar.usage.date_cooldown_soon(&failed_attempt.account);
         }
         if let HealthStatus::NeedsLogin(why) = &standing {
             self.sidecar.notifier.warn(Warning {
@@ -73,7 +70,7 @@ impl Completion {
         if pin_cleared {
             self.warn_pin_cleared(&failed_attempt.account, &label, &failed_attempt.failure.message);
         }
-        self.sidecar.changed(match standing {
+        self.sidecar.registry.changed(match standing {
             HealthStatus::Good => ChangeReason::Cooldown,
             HealthStatus::NeedsLogin(_) | HealthStatus::Deactivated(_) => ChangeReason::Health,
         });
@@ -82,13 +79,13 @@ impl Completion {
     /// A pin that could not be used at all was cleared by the failover.
     pub(crate) fn report_drained_pin(&mut self) {
         let Some(id) = self.failover.pin_cleared() else { return };
-        let label = self.sidecar.pool().get(&id).map(|account| account.label.clone()).unwrap_or_default();
+        let label = self.sidecar.registry.label_of(&id);
         self.warn_pin_cleared(&id, &label, "it cannot be used now");
-        self.sidecar.changed(ChangeReason::Rotation);
+        self.sidecar.registry.changed(ChangeReason::Rotation);
     }
 
     fn warn_pin_cleared(&self, id: &AccountId, label: &str, why: &str) {
-        self.sidecar.notifier.tell(Warning {
+        self.sidecar.notifier.report(Warning {
             kind: WarningKind::PinCleared,
             message: format!("{label} is no longer pinned: {why}"),
             account: Some(id.to_string()),

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
 use super::run::Terminal;
-use crate::clock;
 use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, TokenCount};
 use crate::protocol::Outcome;
 use crate::sidecar::Sidecar;
@@ -39,7 +38,7 @@ impl AttemptRecorder {
             sidecar: sidecar.clone(),
             account: account.clone(),
             model: model.map(printable),
-            at: clock::now(),
+            at: sidecar.registry.now(),
             began: Instant::now(),
             deadline,
             first_event: None,
@@ -57,7 +56,7 @@ impl AttemptRecorder {
 
     fn record(&mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
         self.recorded = true;
-        self.sidecar.log.note(AttemptRecord {
+        self.sidecar.history.record(AttemptRecord {
             at: self.at,
             account: self.account.clone(),
             model: self.model.take(),

@@ -8,7 +8,6 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::run::Completion;
-use crate::clock;
 use crate::pool::{AccountId, Demand, Failover, Failure};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
@@ -69,7 +68,8 @@ impl PreparedCompletion {
     pub(crate) async fn begin(self) -> Completion {
         let body_len = self.body.json.len();
         let (mut body, headers) = (self.body, self.headers);
-        let refused = self.sidecar.completions.refused_parameters.of_model(&body.model, clock::now());
+        let refused =
+            self.sidecar.completions.refused_parameters.of_model(&body.model, self.sidecar.registry.now());
         let packed = move || {
             let dropped: Vec<_> =
                 refused.into_iter().filter(|parameter| body.remove(parameter.name())).collect();
@@ -108,7 +108,8 @@ impl Completion {
         if failure.code.as_deref() != Some("invalid_encrypted_content") {
             return false;
         }
-        let foreign = self.sidecar.completions.reasoning_origins.foreign_to(account, clock::now());
+        let foreign =
+            self.sidecar.completions.reasoning_origins.foreign_to(account, self.sidecar.registry.now());
         let request = self.request.clone();
         let rest = aside_when_large(request.json_len(), move || request.without_reasoning(&foreign)).await;
         let Some((rest, removed)) = rest.filter(|_| self.failover.may_resend()) else { return false };
@@ -126,7 +127,7 @@ impl Completion {
         let rest = aside_when_large(request.json_len(), move || request.without(parameter.name())).await;
         let Some(rest) = rest.filter(|_| self.failover.may_resend()) else { return false };
         let model = self.failover.model().unwrap_or_default();
-        self.sidecar.completions.refused_parameters.remember(model, parameter, clock::now());
+        self.sidecar.completions.refused_parameters.remember(model, parameter, self.sidecar.registry.now());
         tracing::info!(
             parameter = parameter.name(),
             model,

@@ -18,7 +18,6 @@ use super::recorder::AttemptRecorder;
 use super::refused_parameters::RefusedParameters;
 use super::request::PreparedCompletion;
 use super::sink::{CompletionSink, Disconnected, Stream};
-use crate::clock;
 use crate::pool::{
     AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next, ReasoningDropped,
 };
@@ -27,14 +26,14 @@ use crate::protocol::{
     RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
 use crate::sidecar::{Sidecar, params, redact, view};
-use crate::upstream::{ResponseReceipt, ResponsesRequest};
+use crate::upstream::{ResponseReceipt, ResponsesRequest, Upstream};
 
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Running subscriptions and how to end them, and what completions have learned about requests.
-#[derive(Default)]
 pub(crate) struct Completions {
+    upstream: Upstream,
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub(super) refused_parameters: RefusedParameters,
     pub(super) reasoning_origins: ReasoningOrigins,
@@ -109,6 +108,19 @@ pub(crate) fn cancel(sidecar: &Arc<Sidecar>, params: CancelComplete) -> Result<b
 }
 
 impl Completions {
+    pub(crate) fn new(upstream: Upstream) -> Self {
+        Completions {
+            upstream,
+            running: Mutex::default(),
+            refused_parameters: RefusedParameters::default(),
+            reasoning_origins: ReasoningOrigins::default(),
+        }
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     /// Resolves when the completion is cancelled, and never when it merely ends.
     fn begin(&self, id: &str) -> impl Future<Output = ()> + use<> {
         let (sender, receiver) = oneshot::channel();
@@ -181,7 +193,7 @@ impl Completion {
         loop {
             let sidecar = self.sidecar.clone();
             let changed = sidecar.notifier.next_change();
-            let next = self.failover.next(&mut self.sidecar.pool(), clock::now());
+            let next = sidecar.registry.decide(|pool, now| self.failover.next(pool, now));
             self.report_drained_pin();
             if let Some(rotation) = unannounced.take() {
                 let to = match &next {
@@ -206,7 +218,7 @@ impl Completion {
                     if waits_until.replace(until) != Some(until) {
                         self.announce_wait(sink, &account, until).await?;
                     }
-                    let rest = until.since(clock::now()).min(LONGEST_SLEEP);
+                    let rest = until.since(sidecar.registry.now()).min(LONGEST_SLEEP);
                     let _ = tokio::time::timeout(rest, changed).await;
                 }
                 Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
@@ -239,21 +251,23 @@ impl Completion {
 
     /// The failure of one attempt, as upstream worded it.
     pub(crate) fn surfaced(&self, failed_attempt: &FailedAttempt, phase: Phase) -> Failed {
-        let pool = self.sidecar.pool();
-        let mut failed = self.bare_failure(
-            failed_attempt.failure.kind.name(),
-            &redact::redact(&pool, &failed_attempt.failure.message),
-        );
+        let failure = &failed_attempt.failure;
+        let (message, body) = self.sidecar.registry.decide(|pool, _| {
+            let message = redact::redact(pool, &failure.message).into_owned();
+            let body = failed_attempt.body.as_ref().map(|body| {
+                let redact = if body.truncated { redact::redact_cut } else { redact::redact };
+                redact(pool, &body.text).into_owned()
+            });
+            (message, body)
+        });
+        let mut failed = self.bare_failure(failure.kind.name(), &message);
         failed.phase = phase;
         failed.account = Some(failed_attempt.account.to_string());
-        failed.status = failed_attempt.failure.status;
-        failed.code = failed_attempt.failure.code.clone();
+        failed.status = failure.status;
+        failed.code = failure.code.clone();
         failed.hint = failed_attempt.hint().map(str::to_owned);
-        if let Some(body) = &failed_attempt.body {
-            let redact = if body.truncated { redact::redact_cut } else { redact::redact };
-            failed.body = Some(redact(&pool, &body.text).into_owned());
-            failed.body_truncated = body.truncated;
-        }
+        failed.body = body;
+        failed.body_truncated = failed_attempt.body.as_ref().is_some_and(|body| body.truncated);
         failed
     }
 
@@ -267,7 +281,7 @@ impl Completion {
         if ending.kind == EndingKind::LastFailure {
             return failed;
         }
-        failed.accounts = Some(view::standings(&self.sidecar.pool(), clock::now()));
+        failed.accounts = Some(self.sidecar.registry.decide(|pool, now| view::standings(pool, now)));
         match self.sidecar.stopped(ending) {
             Some(reason) => {
                 reason.kind().clone_into(&mut failed.kind);

@@ -1,6 +1,5 @@
 //! Why no account can answer, in words, and what to do about it.
 
-use crate::clock;
 use crate::pool::{AccountId, At, Availability, Ending, EndingKind, State};
 use crate::protocol::{ErrorKind, RpcError};
 use crate::sidecar::Sidecar;
@@ -51,8 +50,7 @@ impl UnavailableReason {
 impl Sidecar {
     /// Outside of a completion, so without a failed attempt that says more.
     pub(crate) fn reason(&self) -> UnavailableReason {
-        let prospect = self.pool().prospect(clock::now());
-        match prospect {
+        match self.registry.decide(|pool, now| pool.prospect(now)) {
             Availability::NoAccounts => self.no_accounts(),
             Availability::BackAt(at) => UnavailableReason::BackAt(at),
             Availability::Login => UnavailableReason::LoginRequired,
@@ -66,7 +64,9 @@ impl Sidecar {
             (EndingKind::AccountUnavailable | EndingKind::LastFailure, _) => None,
             (EndingKind::LoginRequired, _) => Some(UnavailableReason::LoginRequired),
             (EndingKind::NoAvailableAccount, Some(at)) => Some(UnavailableReason::BackAt(at)),
-            (EndingKind::NoAvailableAccount, None) if self.pool().accounts().is_empty() => {
+            (EndingKind::NoAvailableAccount, None)
+                if self.registry.decide(|pool, _| pool.accounts().is_empty()) =>
+            {
                 Some(self.no_accounts())
             }
             (EndingKind::NoAvailableAccount, None) => Some(UnavailableReason::Unusable),
@@ -75,24 +75,25 @@ impl Sidecar {
 
     /// Why the one account that was asked for cannot be used.
     pub(crate) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
-        let pool = self.pool();
-        let Some(account) = named.and_then(|id| pool.get(id)) else {
-            return "the account that was asked for does not exist any more".to_owned();
-        };
-        let why = match account.state(clock::now()) {
-            State::Disabled => "it is disabled".to_owned(),
-            State::NeedsLogin => "it needs a login".to_owned(),
-            State::Deactivated => "it is deactivated".to_owned(),
-            State::Cooling | State::Ready => match back_at {
-                Some(at) => format!("it is back at {}", at.to_the_next_minute()),
-                None => return format!("{} cannot be used now", account.label),
-            },
-        };
-        format!("{} cannot be used now: {why}", account.label)
+        self.registry.decide(|pool, now| {
+            let Some(account) = named.and_then(|id| pool.get(id)) else {
+                return "the account that was asked for does not exist any more".to_owned();
+            };
+            let why = match account.state(now) {
+                State::Disabled => "it is disabled".to_owned(),
+                State::NeedsLogin => "it needs a login".to_owned(),
+                State::Deactivated => "it is deactivated".to_owned(),
+                State::Cooling | State::Ready => match back_at {
+                    Some(at) => format!("it is back at {}", at.to_the_next_minute()),
+                    None => return format!("{} cannot be used now", account.label),
+                },
+            };
+            format!("{} cannot be used now: {why}", account.label)
+        })
     }
 
     fn no_accounts(&self) -> UnavailableReason {
-        self.accounts_unreadable().map_or(UnavailableReason::NoAccounts, UnavailableReason::Unreadable)
+        self.registry.unreadable().map_or(UnavailableReason::NoAccounts, UnavailableReason::Unreadable)
     }
 
     /// -32013, or -32012 when only a login helps.

@@ -1,19 +1,17 @@
-//! What refreshing found out about an account, for the pool and for clients: needs login, deactivated, in doubt, paused.
-//! Sends nothing itself.
+//! What a refresh found out about an account, for the pool and for clients: needs login, deactivated, outcome unknown,
+//! paused. Sends nothing itself.
 
+use super::TokenRefresher;
 use crate::auth;
-use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Failure, FailureKind, HealthEvidence, RefreshLedger, Source, TokenHash,
-    WhyNotRefreshed,
+    Account, AccountId, At, Failure, FailureKind, HealthEvidence, Source, TokenHash, WhyNotRefreshed,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
-use crate::sidecar::Sidecar;
-use crate::store::{LedgerReading, StorageError};
+use crate::store::StorageError;
 
-impl Sidecar {
-    /// Nothing was sent, for this reason.
-    pub(crate) fn not_sent(&self, account: &Account, why_not: &WhyNotRefreshed) -> Failure {
+impl TokenRefresher {
+    /// Returns the failure of a refresh that was not sent, and tells the pool and clients about the account.
+    pub(super) fn not_sent(&self, account: &Account, why_not: &WhyNotRefreshed) -> Failure {
         tracing::info!(account = %account.id, ?why_not, "not refreshed");
         let kind = match why_not {
             WhyNotRefreshed::Consumed => FailureKind::LoginRequired,
@@ -42,20 +40,27 @@ impl Sidecar {
             WhyNotRefreshed::OutcomeUnknown { .. } => {}
             WhyNotRefreshed::Paused { until } => {
                 self.warn_paused(*until);
-                failure.retry_after = Some(until.since(clock::now()));
+                failure.retry_after = Some(until.since(self.registry.now()));
             }
-            WhyNotRefreshed::Resting { until, .. } => failure.retry_after = Some(until.since(clock::now())),
+            WhyNotRefreshed::Resting { until, .. } => {
+                failure.retry_after = Some(until.since(self.registry.now()))
+            }
         }
         failure
     }
 
-    /// Only a login helps, or not even that.
-    pub(crate) fn mark_unusable(&self, account: &Account, failure: &Failure) {
-        let mark = HealthEvidence::of(failure, clock::now());
-        if failure.kind == FailureKind::Deactivated {
-            self.pool().mark_deactivated(&account.id, mark);
-        } else {
-            self.pool().mark_needs_login(&account.id, mark);
+    /// Marks the account as one that needs a login or is deactivated.
+    pub(super) fn mark_unusable(&self, account: &Account, failure: &Failure) {
+        let is_deactivated = failure.kind == FailureKind::Deactivated;
+        self.registry.decide(|pool, now| {
+            let evidence = HealthEvidence::of(failure, now);
+            if is_deactivated {
+                pool.mark_deactivated(&account.id, evidence);
+            } else {
+                pool.mark_needs_login(&account.id, evidence);
+            }
+        });
+        if !is_deactivated {
             self.notifier.warn(Warning {
                 kind: WarningKind::LoginRequired,
                 message: format!("{} needs login: {}", account.label, failure.message),
@@ -63,10 +68,10 @@ impl Sidecar {
                 hint: Some("log this account in again".to_owned()),
             });
         }
-        self.changed(ChangeReason::Health);
+        self.registry.changed(ChangeReason::Health);
     }
 
-    pub(crate) fn warn_paused(&self, until: At) {
+    pub(super) fn warn_paused(&self, until: At) {
         self.notifier.warn(Warning {
             kind: WarningKind::RedeemPaused,
             message: format!(
@@ -80,11 +85,11 @@ impl Sidecar {
         });
     }
 
-    /// Says in the account's state whether it is known what became of its refresh token.
-    pub(crate) fn set_doubt(&self, id: &AccountId, unknown_since: Option<At>) {
+    /// Sets whether the outcome of the account's last refresh is unknown.
+    pub(super) fn set_refresh_uncertain(&self, id: &AccountId, unknown_since: Option<At>) {
         let Some(since) = unknown_since else {
-            self.pool().set_doubt(id, None);
-            self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
+            self.registry.decide(|pool, _| pool.set_doubt(id, None));
+            self.notifier.clear(WarningKind::OutcomeUnknown, Some(id));
             return;
         };
         let message = "a refresh token was sent and no answer arrived; it may be consumed".to_owned();
@@ -95,7 +100,7 @@ impl Sidecar {
             since,
             source: Source::TokenEndpoint,
         };
-        self.pool().set_doubt(id, Some(mark));
+        self.registry.decide(|pool, _| pool.set_doubt(id, Some(mark)));
         self.notifier.warn(Warning {
             kind: WarningKind::OutcomeUnknown,
             message,
@@ -104,50 +109,30 @@ impl Sidecar {
                 "`refresh` with `force` tries it once more; if that fails, log this account in again".into(),
             ),
         });
-        self.changed(ChangeReason::Health);
+        self.registry.changed(ChangeReason::Health);
     }
 
-    /// What processes that died left open, while reason refreshes. Blocks.
+    /// Finds refreshes whose process died before the outcome was recorded. Does nothing while another process refreshes.
+    /// Blocks.
     pub(crate) fn check_unknown_outcomes(&self) {
-        let ledger = match self.refreshes.file.load_at_rest(clock::now()) {
-            Ok(reading) => self.take_ledger(reading),
-            // Whoever holds the lane writes down how it ends.
+        let ledger = match self.journal.load_at_rest(self.registry.now()) {
+            Ok(reading) => self.registry.accept_ledger(reading),
+            // The holder of the lane records how its refresh ends.
             Err(StorageError::Locked { .. }) => return,
             Err(error) => {
                 tracing::warn!(%error, "the refresh journal was not read");
                 return;
             }
         };
-        let held: Vec<(AccountId, TokenHash)> = {
-            let pool = self.pool();
+        let held: Vec<(AccountId, TokenHash)> = self.registry.decide(|pool, _| {
             let hash =
                 |account: &Account| (account.id.clone(), auth::token_hash(&account.credential.refresh));
             pool.accounts().iter().map(hash).collect()
-        };
+        });
         for (id, hash) in held {
             if let Some(since) = ledger.unknown_since(&hash) {
-                self.set_doubt(&id, Some(since));
+                self.set_refresh_uncertain(&id, Some(since));
             }
         }
-    }
-
-    /// What is known of tokens that were refreshed. Blocks.
-    pub(crate) fn read_ledger(&self) -> Result<RefreshLedger, StorageError> {
-        self.refreshes.file.load(clock::now()).map(|reading| self.take_ledger(reading))
-    }
-
-    pub(crate) fn take_ledger(&self, reading: LedgerReading) -> RefreshLedger {
-        if let Some(aside) = reading.set_aside {
-            self.notifier.warn(Warning {
-                kind: WarningKind::CorruptFile,
-                message: format!(
-                    "the refresh journal did not parse and was set aside as {}",
-                    aside.display()
-                ),
-                account: None,
-                hint: Some("which refresh tokens were refreshed before is not known any more".to_owned()),
-            });
-        }
-        reading.ledger
     }
 }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::refresh_token::{is_of, storage};
-use crate::clock;
+use super::TokenRefresher;
+use super::refresh_token::storage;
 use crate::pool::{Account, AccountId, Credential, Failure, FailureKind, Source};
 use crate::protocol::{Warning, WarningKind};
-use crate::sidecar::Sidecar;
+use crate::sidecar::accounts::{Origin, is_of};
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::import::foreign_login::identity_of;
 use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, rehearse_replacement};
@@ -19,14 +19,6 @@ pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a write is tried whose lock was taken from us.
 const WRITES: u32 = 3;
-
-/// How a credential was come by that pi is to have, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    RefreshedTokens,
-    /// A person logged in, because what there was is no good, however long it would have lived.
-    Login,
-}
 
 /// pi's lock, and the login it had when the lock was taken.
 pub(crate) struct PiLogin {
@@ -41,13 +33,13 @@ impl PiLogin {
     }
 }
 
-impl Sidecar {
+impl TokenRefresher {
     /// Whether the account's token is pi's, too: it is linked, or the token stands in pi's file. A program that wrote the
     /// accounts file without the link did not make the token its own.
     pub(crate) async fn is_shared_with_pi(self: &Arc<Self>, account: &Account) -> bool {
-        let (sidecar, refresh) = (self.clone(), account.credential.refresh.clone());
+        let (imports, refresh) = (self.imports.clone(), account.credential.refresh.clone());
         let in_its_file =
-            move || matches!(sidecar.imports.auth_file.read(), Ok(Some(login)) if login.refresh == refresh);
+            move || matches!(imports.auth_file().read(), Ok(Some(login)) if login.refresh == refresh);
         account.linked || on_a_thread(in_its_file).await
     }
 
@@ -66,41 +58,41 @@ impl Sidecar {
         account: &Account,
         patience: Duration,
     ) -> Result<PiLogin, StorageError> {
-        let (sidecar, account) = (self.clone(), account.clone());
+        let (refresher, account) = (self.clone(), account.clone());
         on_a_thread(move || {
-            let lock = LockDirectory::acquire(sidecar.imports.auth_file.path(), patience)?;
-            sidecar.read_pi_login(lock, &account)
+            let lock = LockDirectory::acquire(refresher.imports.auth_file().path(), patience)?;
+            refresher.read_pi_login(lock, &account)
         })
         .await
     }
 
-    /// Whether pi's file can be locked, read and written now, so that reason goes through a login that pi would not get.
-    pub(crate) async fn make_sure_pi_can_follow(
+    /// Finds out whether pi's file can be locked, read and written now, so that no one goes through a login that pi would
+    /// not get.
+    pub(crate) async fn ensure_pi_can_follow(
         self: &Arc<Self>,
         account: &Account,
     ) -> Result<(), StorageError> {
         let _lock = self.lock_pi_login_for(account, CLIENT_PATIENCE).await?;
-        self.make_sure_pi_can_have_it().await
+        self.ensure_pi_file_writable().await
     }
 
     /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
     pub(crate) async fn pi_stays_busy(&self, id: &AccountId) -> Failure {
-        let depends_on_pi = self
-            .pool()
-            .get(id)
-            .is_some_and(|account| account.linked && account.credential.expires_at <= clock::now());
+        let depends_on_pi = self.registry.decide(|pool, now| {
+            pool.get(id).is_some_and(|account| account.linked && account.credential.expires_at <= now)
+        });
         if !depends_on_pi {
             return std::future::pending().await;
         }
         tokio::time::sleep(CLIENT_PATIENCE).await;
         self.imports.is_waited_for().await;
-        storage(&StorageError::Locked { path: self.options.paths.auth_file.clone() })
+        storage(&StorageError::Locked { path: self.imports.auth_file().path().to_owned() })
     }
 
     /// Whether the new credential of a linked account could be stored, found out before the old one is sent. The caller holds
     /// pi's lock.
-    pub(crate) async fn make_sure_pi_can_have_it(self: &Arc<Self>) -> Result<(), StorageError> {
-        let path = self.options.paths.auth_file.clone();
+    pub(crate) async fn ensure_pi_file_writable(self: &Arc<Self>) -> Result<(), StorageError> {
+        let path = self.imports.auth_file().path().to_owned();
         on_a_thread(move || rehearse_replacement(&path)).await
     }
 
@@ -114,7 +106,7 @@ impl Sidecar {
         origin: Origin,
     ) {
         if let Err(error) = self.give_to_pi(pi, account, credential, origin).await {
-            self.note_that_pi_lacks(&account.id, origin, &error.to_string());
+            self.pi_lacks(&account.id, origin, &error.to_string());
         }
     }
 
@@ -125,20 +117,20 @@ impl Sidecar {
         credential: &Credential,
         origin: Origin,
     ) -> Result<(), StorageError> {
-        let (sidecar, holder, credential) = (self.clone(), account.clone(), credential.clone());
-        on_a_thread(move || sidecar.write_back_blocking(pi, &holder, &credential, origin)).await?;
-        self.unstored.pi_has(&account.id);
+        let (refresher, holder, credential) = (self.clone(), account.clone(), credential.clone());
+        on_a_thread(move || refresher.write_back_blocking(pi, &holder, &credential, origin)).await?;
+        self.registry.pending().pi_has(&account.id);
         Ok(())
     }
 
     /// Tells it, and has it tried again.
-    pub(crate) fn note_that_pi_lacks(&self, id: &AccountId, origin: Origin, why: &str) {
-        self.unstored.pi_lacks(id, origin);
+    pub(crate) fn pi_lacks(&self, id: &AccountId, origin: Origin, why: &str) {
+        self.registry.pending().pi_lacks(id, origin);
         let what = match origin {
             Origin::RefreshedTokens => "a refreshed credential",
             Origin::Login => "a login that is stored in codex-accounts.json",
         };
-        self.notifier.tell(Warning {
+        self.notifier.report(Warning {
             kind: WarningKind::CorruptFile,
             message: format!("{what} could not be written to pi's auth.json: {why}"),
             account: Some(id.to_string()),
@@ -156,7 +148,7 @@ impl Sidecar {
         credential: &Credential,
         origin: Origin,
     ) -> Result<(), StorageError> {
-        let file = &self.imports.auth_file;
+        let file = self.imports.auth_file();
         let found = pi.login.clone();
         let mut tried = 0;
         loop {
@@ -170,10 +162,10 @@ impl Sidecar {
                 return Ok(());
             };
             let new = old.renewed(credential);
-            self.keep_removed(old, &new);
+            self.imports.keep_removed(old, &new);
             let written = file.set_credential(credential, &pi.lock);
             // Removed between the two, it was noted with the old credential.
-            self.keep_removed(old, &new);
+            self.imports.keep_removed(old, &new);
             match written {
                 Err(StorageError::Locked { .. }) if tried < WRITES => {
                     tried += 1;
@@ -188,12 +180,12 @@ impl Sidecar {
     }
 
     fn read_pi_login(&self, lock: LockDirectory, account: &Account) -> Result<PiLogin, StorageError> {
-        let mut login = self.imports.auth_file.read();
+        let mut login = self.imports.auth_file().read();
         // Under pi's lock only someone who does not know of it can be writing.
         for _ in 0..5 {
             let Err(NoReading::HalfWritten { .. }) = login else { break };
             std::thread::sleep(Duration::from_millis(20));
-            login = self.imports.auth_file.read();
+            login = self.imports.auth_file().read();
         }
         let login = match login {
             Ok(login) => login.filter(|login| is_of(&account.identity, &identity_of(login))),

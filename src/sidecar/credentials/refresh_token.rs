@@ -1,24 +1,24 @@
-//! One refresh token for another, so that none is ever burned: under the lane of the host and the credential's lock, read
-//! the file again, adopt what someone else refreshed, note the intent, send, store, note the result. Refuses to send
-//! what is known as consumed, what may be consumed, and what could not be stored.
+//! The exchange of one refresh token: under the lane of the host and the credential's lock, read the file again, adopt
+//! what another program refreshed, record the intent, send, store, record the result. Refuses to send a token that is
+//! consumed, one that may be consumed, and one whose successor could not be stored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::freshness::is_newer;
-use super::linked::{Origin, PiLogin, changed_hands};
+use super::TokenRefresher;
+use super::linked::{PiLogin, changed_hands};
 use super::token::gone;
 use crate::auth::{self, Claims, RefreshedTokens, TokenRefreshError};
-use crate::clock;
 use crate::pool::{
-    Account, AccountId, At, Credential, Failure, FailureKind, Identity, RefreshLedger, RefreshMode,
-    RefreshOutcome, Refusal, Source, TokenHash,
+    Account, AccountId, At, Credential, Failure, FailureKind, RefreshLedger, RefreshMode, RefreshOutcome,
+    Refusal, Source, TokenHash,
 };
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::secret::Secret;
-use crate::sidecar::Sidecar;
+use crate::sidecar::accounts::freshness::is_newer;
+use crate::sidecar::accounts::{Origin, is_entry_of, is_of};
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{AccountsFile, Document, FileAccount, RefreshLane, StorageError};
+use crate::store::{FileAccount, RefreshLane, StorageError};
 
 /// How long to wait for the lane of the host, and then for the credential's lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -29,22 +29,24 @@ struct Turn {
     ledger: RefreshLedger,
 }
 
-impl Sidecar {
-    pub(crate) async fn exchange(
+impl TokenRefresher {
+    pub(super) async fn refresh_locked(
         self: &Arc<Self>,
         id: &AccountId,
         seen: &Secret,
-        urge: RefreshMode,
+        mode: RefreshMode,
     ) -> Result<Credential, Failure> {
-        let account = self.pool().get(id).cloned().ok_or_else(gone)?;
-        let pi = if !is_other(&account.credential, seen) && self.is_shared_with_pi(&account).await {
+        let account = self.account(id)?;
+        let pi = if !is_other(&account.credential, seen, self.registry.now())
+            && self.is_shared_with_pi(&account).await
+        {
             Some(self.lock_pi_login(&account).await?)
         } else {
             None
         };
-        let _turn = self.refreshes.turn.lock().await;
-        let account = self.pool().get(id).cloned().ok_or_else(gone)?;
-        if is_other(&account.credential, seen) {
+        let _turn = self.turn.lock().await;
+        let account = self.account(id)?;
+        if is_other(&account.credential, seen, self.registry.now()) {
             return Ok(account.credential);
         }
         if pi.is_none() && self.is_shared_with_pi(&account).await {
@@ -55,29 +57,29 @@ impl Sidecar {
         let hash = auth::token_hash(&held.refresh);
         turn.ledger.supersede(id, &hash);
         let unknown_since = turn.ledger.unknown_since(&hash);
-        self.set_doubt(id, unknown_since);
-        if is_other(&held, seen) {
+        self.set_refresh_uncertain(id, unknown_since);
+        if is_other(&held, seen, self.registry.now()) {
             return Ok(held);
         }
         // The user can only have meant what the account's state said.
         let told = unknown_since.is_none() || account.refresh_uncertain.is_some();
-        let urge = if told { urge } else { RefreshMode::Needed };
-        if let Some(why_not) = turn.ledger.why_not(id, &hash, urge, clock::now()) {
+        let mode = if told { mode } else { RefreshMode::Needed };
+        if let Some(why_not) = turn.ledger.why_not(id, &hash, mode, self.registry.now()) {
             return Err(self.not_sent(&account, &why_not));
         }
-        self.make_sure_it_can_be_stored().await.map_err(|error| storage(&error))?;
+        self.ensure_storable().await.map_err(|error| storage(&error))?;
         if pi.is_some() {
-            self.make_sure_pi_can_have_it().await.map_err(|error| storage(&error))?;
+            self.ensure_pi_file_writable().await.map_err(|error| storage(&error))?;
         }
-        tokio::time::sleep(turn.ledger.lane_rest(self.options.refresh_spacing, clock::now())).await;
-        if self.refreshes.is_closing() {
+        tokio::time::sleep(turn.ledger.lane_rest(self.timing.spacing, self.registry.now())).await;
+        if self.is_closing() {
             let why = "the sidecar is ending";
             return Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why));
         }
-        turn.ledger.intend(id, &hash, clock::now());
+        turn.ledger.intend(id, &hash, self.registry.now());
         turn.save().await.map_err(|error| storage(&error))?;
-        tracing::info!(account = %id, hash = hash.0, ?urge, expires_at = held.expires_at.millis(), "refreshing");
-        let answer = auth::refresh(&self.http, &self.options.auth_url, &held.refresh, clock::now()).await;
+        tracing::info!(account = %id, hash = hash.0, ?mode, expires_at = held.expires_at.millis(), "refreshing");
+        let answer = self.endpoint.refresh(&held.refresh, self.registry.now()).await;
         match answer {
             Ok(refreshed) => self.refreshed(turn, pi, &account, &held, &hash, refreshed).await,
             Err(TokenRefreshError::AccessTokenMissing { refresh }) => {
@@ -93,15 +95,20 @@ impl Sidecar {
         }
     }
 
+    pub(super) fn account(&self, id: &AccountId) -> Result<Account, Failure> {
+        self.registry.decide(|pool, _| pool.get(id).cloned()).ok_or_else(gone)
+    }
+
     async fn enter_lane(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Failure> {
-        let (file, id) = (self.refreshes.file.clone(), id.clone());
+        let (file, id) = (self.journal.clone(), id.clone());
+        let now = self.registry.now();
         let entered = on_a_thread(move || {
             let lane = file.enter(&id, LOCK_PATIENCE)?;
-            let reading = lane.load(clock::now())?;
+            let reading = lane.load(now)?;
             Ok((lane, reading))
         });
         let (lane, reading) = entered.await.map_err(|error| storage(&error))?;
-        Ok(Turn { lane: Arc::new(lane), ledger: self.take_ledger(reading) })
+        Ok(Turn { lane: Arc::new(lane), ledger: self.registry.accept_ledger(reading) })
     }
 
     /// The credential as the files have it now, or as memory has it when that is better. Memory follows.
@@ -111,7 +118,7 @@ impl Sidecar {
         pi: Option<&PiLogin>,
         ledger: &RefreshLedger,
     ) -> Result<Credential, Failure> {
-        let loaded = self.on_accounts_file(AccountsFile::load).await.map_err(|error| storage(&error))?;
+        let loaded = self.registry.in_file_turn(|turn| turn.load()).await.map_err(|error| storage(&error))?;
         if loaded.read_only {
             let why = "codex-accounts.json is of a newer version and is not written";
             return Err(Failure::new(FailureKind::Storage, Source::File, why));
@@ -140,16 +147,16 @@ impl Sidecar {
         let best = found.fold(account.credential.clone(), better);
         if best != account.credential {
             tracing::info!(account = %account.id, "adopted a newer credential from a file");
-            self.pool().set_credential(&account.id, best.clone());
-            self.notifier.settled(WarningKind::LoginRequired, Some(&account.id));
-            self.changed(ChangeReason::External);
+            self.registry.decide(|pool, _| pool.set_credential(&account.id, best.clone()));
+            self.notifier.clear(WarningKind::LoginRequired, Some(&account.id));
+            self.registry.changed(ChangeReason::External);
         }
         Ok(best)
     }
 
     /// The accounts file parses, is of our version, and can be replaced.
-    pub(crate) async fn make_sure_it_can_be_stored(self: &Arc<Self>) -> Result<(), StorageError> {
-        self.on_accounts_file(AccountsFile::rehearse).await
+    pub(crate) async fn ensure_storable(self: &Arc<Self>) -> Result<(), StorageError> {
+        self.registry.in_file_turn(|turn| turn.rehearse()).await
     }
 
     async fn refreshed(
@@ -165,7 +172,7 @@ impl Sidecar {
         let outcome =
             if refreshed.refresh_replaced { RefreshOutcome::Replaced } else { RefreshOutcome::Kept };
         if !is_of(&account.identity, &refreshed.claims.identity) {
-            turn.settle(id, hash, &RefreshOutcome::Replaced).await;
+            turn.record(id, hash, &RefreshOutcome::Replaced, self.registry.now()).await;
             let why = "the token endpoint answered for another identity; log this account in again";
             let mut failure = Failure::new(FailureKind::LoginRequired, Source::TokenEndpoint, why);
             failure.code = Some("identity_mismatch".to_owned());
@@ -182,19 +189,19 @@ impl Sidecar {
             Ok(Ok(Some(login))) => login.clone(),
             _ => credential,
         };
-        turn.settle(id, hash, &outcome).await;
+        turn.record(id, hash, &outcome, self.registry.now()).await;
         // The old refresh token is consumed whatever happened to the file, so memory takes the new one in any case.
-        self.pool().set_credential(id, credential.clone());
-        self.notifier.settled(WarningKind::LoginRequired, Some(id));
-        self.notifier.settled(WarningKind::OutcomeUnknown, Some(id));
-        self.notifier.settled(WarningKind::ConsumedCredential, Some(id));
-        self.notifier.settled(WarningKind::RedeemPaused, None);
-        self.changed(ChangeReason::Refresh);
+        self.registry.decide(|pool, _| pool.set_credential(id, credential.clone()));
+        self.notifier.clear(WarningKind::LoginRequired, Some(id));
+        self.notifier.clear(WarningKind::OutcomeUnknown, Some(id));
+        self.notifier.clear(WarningKind::ConsumedCredential, Some(id));
+        self.notifier.clear(WarningKind::RedeemPaused, None);
+        self.registry.changed(ChangeReason::Refresh);
         if let Ok(Err(refused)) = &written {
             tracing::warn!(account = %id, %refused, "the account left the file while its token was refreshed");
         }
         if let Err(error) = written {
-            self.notifier.tell(Warning {
+            self.notifier.report(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!(
                     "a refreshed credential could not be stored and lives in memory only: {error}"
@@ -237,8 +244,8 @@ impl Sidecar {
             code = failure.code,
             "the refresh token was not refreshed"
         );
-        let paused = turn.settle(&account.id, hash, &outcome).await;
-        self.set_doubt(&account.id, turn.ledger.unknown_since(hash));
+        let paused = turn.record(&account.id, hash, &outcome, self.registry.now()).await;
+        self.set_refresh_uncertain(&account.id, turn.ledger.unknown_since(hash));
         if let Some(until) = paused {
             self.warn_paused(until);
         }
@@ -255,9 +262,15 @@ impl Turn {
         on_a_thread(move || lane.save(&ledger)).await
     }
 
-    /// Notes how it ended. When that cannot be saved the intent stands, which is the safe side.
-    async fn settle(&mut self, id: &AccountId, hash: &TokenHash, outcome: &RefreshOutcome) -> Option<At> {
-        let paused = self.ledger.settle(id, hash, outcome, clock::now());
+    /// Records how it ended. When that cannot be saved the intent stands, which is the safe side.
+    async fn record(
+        &mut self,
+        id: &AccountId,
+        hash: &TokenHash,
+        outcome: &RefreshOutcome,
+        now: At,
+    ) -> Option<At> {
+        let paused = self.ledger.settle(id, hash, outcome, now);
         if let Err(error) = self.save().await {
             tracing::error!(account = %id, %error, "the result of a refresh could not be noted");
         }
@@ -267,34 +280,8 @@ impl Turn {
 
 /// Whether someone has replaced the credential that was seen, by one that lives. One that expires soon will do: whoever
 /// needs a longer life has seen this one then, and asks again.
-fn is_other(credential: &Credential, seen: &Secret) -> bool {
-    credential.access != *seen && credential.expires_at > clock::now()
-}
-
-/// What the account's entry is called in the file; its own label comes first when it has several.
-pub(crate) fn label_in(document: &Document, account: &Account) -> Option<String> {
-    let its = document.accounts().filter(|entry| is_entry_of(entry, account));
-    its.map(|entry| entry.email).min_by_key(|label| *label != account.label)
-}
-
-fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
-    let claims = auth::claims(&entry.access);
-    let identity = Identity {
-        workspace_id: claims.identity.workspace_id.or_else(|| entry.account_id.clone()),
-        user_id: claims.identity.user_id,
-    };
-    auth::account_id(&identity, &entry.email) == account.id
-        || (entry.email == account.label && is_of(&account.identity, &identity))
-}
-
-/// Whether a token with these claims may belong to the account: what both name must agree, what one leaves out may not
-/// contradict.
-pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
-    let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
-        (Some(known), Some(claimed)) => known == claimed,
-        _ => true,
-    };
-    agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
+fn is_other(credential: &Credential, seen: &Secret, now: At) -> bool {
+    credential.access != *seen && credential.expires_at > now
 }
 
 pub(crate) fn storage(error: &StorageError) -> Failure {

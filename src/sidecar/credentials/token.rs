@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock;
+use super::TokenRefresher;
+use crate::pool::EXPIRING;
 use crate::pool::{AccountId, At, Credential, Failure, FailureKind, HealthStatus, RefreshMode, Source};
 use crate::secret::Secret;
-use crate::sidecar::Sidecar;
-use crate::sidecar::view::EXPIRING;
+use crate::upstream::Bearer;
 
-/// While the token at hand still lives, nobody waits longer than this for a new one: the token endpoint may be slow,
-/// and whoever holds a lock may be, too.
+/// The longest wait for a new token while the old one is still valid: the token endpoint may be slow, and so may the holder
+/// of a lock.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How good the token has to be.
@@ -36,25 +36,27 @@ pub(crate) struct Token {
     pub(crate) workspace_id: Option<String>,
 }
 
-impl Sidecar {
+impl Token {
+    pub(crate) fn bearer(&self) -> Bearer<'_> {
+        Bearer { token: &self.access, workspace_id: self.workspace_id.as_deref() }
+    }
+}
+
+impl TokenRefresher {
     /// # Errors
     ///
     /// `login_required` when only a login helps, `token_unavailable` and the like when waiting may help.
     pub(crate) async fn token(self: &Arc<Self>, id: &AccountId, need: Need) -> Result<Token, Failure> {
-        let (held, workspace_id, standing) = {
-            let pool = self.pool();
-            let account = pool.get(id).ok_or_else(gone)?;
-            let workspace_id = account.identity.workspace_id.clone();
-            (account.credential.clone(), workspace_id, account.health.standing.clone())
-        };
+        let account = self.account(id)?;
+        let (held, workspace_id) = (account.credential, account.identity.workspace_id);
         let credential = match need {
             Need::Forced => self.refresh(id, &held.access, RefreshMode::Forced).await?,
-            _ if let HealthStatus::NeedsLogin(mark) = standing => {
+            _ if let HealthStatus::NeedsLogin(mark) = account.health.standing => {
                 let mut failure = Failure::new(FailureKind::LoginRequired, mark.source, mark.message);
                 failure.code = mark.code;
                 return Err(failure);
             }
-            Need::ValidFor(life) if held.expires_at > clock::now() + life => held,
+            Need::ValidFor(life) if held.expires_at > self.registry.now() + life => held,
             Need::ValidFor(_) => self.renewed(id, held).await?,
             Need::NewerThan(refused) if held.access != refused => held,
             Need::NewerThan(refused) => {
@@ -73,12 +75,14 @@ impl Sidecar {
     /// A new credential, or the old one when that lives and a new one cannot be had, or not soon.
     async fn renewed(self: &Arc<Self>, id: &AccountId, old: Credential) -> Result<Credential, Failure> {
         let refreshing = self.refresh(id, &old.access, RefreshMode::Needed);
-        if old.expires_at <= clock::now() {
+        if old.expires_at <= self.registry.now() {
             return refreshing.await;
         }
         let why = match tokio::time::timeout(PATIENCE, refreshing).await {
             Ok(Ok(credential)) => return Ok(credential),
-            Ok(Err(failure)) if is_final(&failure) || old.expires_at <= clock::now() => return Err(failure),
+            Ok(Err(failure)) if is_final(&failure) || old.expires_at <= self.registry.now() => {
+                return Err(failure);
+            }
             Ok(Err(failure)) => failure.kind.name(),
             Err(_) => "slow",
         };

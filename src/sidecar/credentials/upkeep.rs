@@ -1,46 +1,45 @@
 //! Keeps refresh chains alive while accounts wait: one at a time and slowly, also of accounts that are cooling, whose
-//! chain would die during a long cooldown. Refuses to hurry: what is used is renewed by its use.
+//! chain would die during a long cooldown. Refuses to hurry: what is used is refreshed by its use.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::TokenRefresher;
 use super::linked::LOCK_PATIENCE;
 use crate::auth;
-use crate::clock;
+use crate::pool::EXPIRING;
 use crate::pool::{Account, AccountId, At, HealthStatus, RefreshLedger, RefreshMode};
-use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::sidecar::view::EXPIRING;
 
-impl Sidecar {
+impl TokenRefresher {
     /// One look every `upkeep_interval` (a minute) and up to half as long again, so that sidecars do not march in step.
-    pub async fn run_upkeep(self: Arc<Self>) {
+    pub(crate) async fn run_upkeep(self: Arc<Self>) {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(jittered(self.options.upkeep_interval)) => {}
-                () = self.unstored.is_due() => {
+                () = tokio::time::sleep(jittered(self.timing.upkeep_interval)) => {}
+                () = self.registry.pending().is_due() => {
                     self.flush_pending(LOCK_PATIENCE).await;
                     continue;
                 }
             }
             self.flush_pending(LOCK_PATIENCE).await;
-            let sidecar = self.clone();
-            let looked = on_a_thread(move || {
-                sidecar.check_unknown_outcomes();
-                sidecar.read_ledger()
+            let refresher = self.clone();
+            let read = on_a_thread(move || {
+                refresher.check_unknown_outcomes();
+                refresher.registry.read_ledger()
             });
-            let ledger = match looked.await {
+            let ledger = match read.await {
                 Ok(ledger) => ledger,
                 Err(error) => {
                     tracing::warn!(%error, "no upkeep: the refresh journal cannot be read");
                     continue;
                 }
             };
-            let due = due(self.pool().accounts(), &ledger, clock::now());
-            let Some(id) = due else { continue };
-            let Some(seen) = self.pool().get(&id).map(|account| account.credential.access.clone()) else {
-                continue;
-            };
+            let due = self.registry.decide(|pool, now| {
+                let id = due(pool.accounts(), &ledger, now)?;
+                pool.get(&id).map(|account| (id, account.credential.access.clone()))
+            });
+            let Some((id, seen)) = due else { continue };
             tracing::info!(account = %id, "renewed by upkeep");
             if let Err(failure) = self.refresh(&id, &seen, RefreshMode::Needed).await {
                 tracing::info!(account = %id, kind = failure.kind.name(), "upkeep did not succeed");

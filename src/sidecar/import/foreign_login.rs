@@ -60,7 +60,7 @@ fn account_of(credential: Credential, id_token: Option<&Secret>, account_id: Opt
         user_id: claims.identity.user_id.or(more.identity.user_id),
     };
     let email = claims.email.or(more.email);
-    // Of a login that names reason the credential itself is the name.
+    // A login that names no one is named after its credential.
     let fallback = auth::fingerprint(&credential, None);
     let id = auth::account_id(&identity, &fallback);
     let mut account = Account::new(id, identity, String::new(), credential);

@@ -13,10 +13,13 @@ use crate::auth::{
     self, BrowserConnection, BrowserLogin, CALLBACK_PORTS, Callbacks, DeviceLogin, Grant, LoginError, Page,
     Paste,
 };
-use crate::clock;
+use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{AccountId, Purpose};
 use crate::protocol::{ErrorKind, LoginCompleted, LoginFailure, RpcError};
-use crate::sidecar::{Sidecar, error};
+use crate::sidecar::accounts::AccountRegistry;
+use crate::sidecar::credentials::TokenRefresher;
+use crate::sidecar::error;
+use crate::sidecar::notify::notifier::Notifier;
 
 /// Logins that may be under way at a time.
 const MAX_OPEN: usize = 32;
@@ -48,9 +51,14 @@ pub(crate) enum Beginning {
     Device(DeviceLogin),
 }
 
-/// Every login of this connection that can be named.
-#[derive(Default)]
+/// The owner of the logins of this connection, those under way and those that ended a while ago.
 pub(crate) struct Logins {
+    pub(super) registry: Arc<AccountRegistry>,
+    pub(super) refresher: Arc<TokenRefresher>,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) http: HttpClient,
+    pub(super) auth_url: BaseUrl,
+    pub(super) options: LoginOptions,
     table: Mutex<Table>,
     callbacks: Callbacks,
 }
@@ -75,12 +83,46 @@ type Outcome = Result<AccountId, RpcError>;
 pub(crate) struct Login {
     id: String,
     paste: Option<Paste>,
-    /// Taken by whoever comes first: a cancel, or the answer that the login waits for.
+    /// Taken by what comes first: a cancel, or the answer that the login waits for.
     cancel: Mutex<Option<oneshot::Sender<()>>>,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
 impl Logins {
+    pub(crate) fn new(
+        registry: Arc<AccountRegistry>,
+        refresher: Arc<TokenRefresher>,
+        notifier: Arc<Notifier>,
+        http: HttpClient,
+        auth_url: BaseUrl,
+        options: LoginOptions,
+    ) -> Self {
+        Logins {
+            registry,
+            refresher,
+            notifier,
+            http,
+            auth_url,
+            options,
+            table: Mutex::default(),
+            callbacks: Callbacks::default(),
+        }
+    }
+
+    /// Begins a login in a browser. `client` is who the page says it comes from.
+    pub(crate) async fn begin_browser(&self, client: &str) -> Result<BrowserLogin, LoginError> {
+        BrowserLogin::begin(&self.auth_url, client, &self.callbacks, &self.options.callback_ports).await
+    }
+
+    /// Begins a login with a code on another device.
+    pub(crate) async fn begin_device(&self) -> Result<DeviceLogin, LoginError> {
+        DeviceLogin::begin(&self.http, &self.auth_url).await
+    }
+
+    pub(crate) fn options(&self) -> &LoginOptions {
+        &self.options
+    }
+
     /// The login, or -32602.
     pub(crate) fn get(&self, id: &str) -> Result<Arc<Login>, RpcError> {
         let known = self.table().logins.iter().find(|login| login.id == id).cloned();
@@ -91,12 +133,8 @@ impl Logins {
         self.table().open() >= MAX_OPEN
     }
 
-    pub(crate) fn callbacks(&self) -> &Callbacks {
-        &self.callbacks
-    }
-
     /// Waits for those whose code is being exchanged or stored.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn finish(&self) {
         let logins: Vec<Arc<Login>> = self.table().logins.iter().cloned().collect();
         for login in logins.iter().filter(|login| login.slot().is_none()) {
             let _ = login.ended().await;
@@ -166,9 +204,9 @@ impl Login {
     }
 }
 
-impl Sidecar {
-    /// Goes on with the flow by itself, and gives the id to ask after it by; `None` when too many are under way.
-    pub(crate) fn begin_login(
+impl Logins {
+    /// Runs the flow to its end in the background. Returns the id of the login; `None` when too many are under way.
+    pub(crate) fn begin(
         self: &Arc<Self>,
         beginning: Beginning,
         purpose: Purpose,
@@ -179,29 +217,29 @@ impl Sidecar {
             Beginning::Device(_) => None,
         };
         let (cancel, cancelled) = oneshot::channel();
-        let login = self.logins.add(paste, cancel)?;
+        let login = self.add(paste, cancel)?;
         let id = login.id.clone();
         tracing::info!(login = id, ?purpose, device = login.paste.is_none(), "a login begins");
-        let sidecar = self.clone();
+        let logins = self.clone();
         tokio::spawn(async move {
-            let (grant, visitor) = answered(&login, beginning, lives, cancelled).await;
+            let (grant, browser_page) = answered(&login, beginning, lives, cancelled).await;
             let outcome = match grant {
-                Ok(grant) => sidecar.complete_login(grant, &purpose).await,
+                Ok(grant) => logins.complete_login(grant, &purpose).await,
                 Err(error) => Err(error),
             };
-            sidecar.tell_login(&login, outcome, visitor).await;
+            logins.report_end(&login, outcome, browser_page).await;
         });
         Some(id)
     }
 
     async fn complete_login(self: &Arc<Self>, grant: Grant, purpose: &Purpose) -> Outcome {
-        let signed_in = auth::exchange(&self.http, &self.options.auth_url, grant, clock::now())
+        let signed_in = auth::exchange(&self.http, &self.auth_url, grant, self.registry.now())
             .await
             .map_err(|error| error::login(&error))?;
         self.store_login(signed_in, purpose).await
     }
 
-    async fn tell_login(&self, login: &Login, outcome: Outcome, visitor: Option<BrowserConnection>) {
+    async fn report_end(&self, login: &Login, outcome: Outcome, browser_page: Option<BrowserConnection>) {
         let (page, completed) = match &outcome {
             Ok(account) => {
                 tracing::info!(login = login.id, %account, "a login ended well");
@@ -215,8 +253,8 @@ impl Sidecar {
         login.slot().take();
         login.outcome.send_replace(Some(outcome));
         self.notifier.login_completed(completed);
-        if let Some(visitor) = visitor {
-            visitor.show(&page).await;
+        if let Some(browser_page) = browser_page {
+            browser_page.show(&page).await;
         }
     }
 }
@@ -240,7 +278,9 @@ async fn answered(
         ended = timeout(lives, flow) => Some(ended.unwrap_or((Err(LoginError::Expired), None))),
     };
     match ended {
-        Some((grant, visitor)) if login.commit() => (grant.map_err(|error| error::login(&error)), visitor),
+        Some((grant, browser_page)) if login.commit() => {
+            (grant.map_err(|error| error::login(&error)), browser_page)
+        }
         _ => (Err(RpcError::new(ErrorKind::LoginCancelled, "the login was cancelled")), None),
     }
 }

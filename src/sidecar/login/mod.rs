@@ -1,5 +1,4 @@
 //! Logins: a person grants access in a browser or with a device code.
 
-pub(crate) mod handlers;
 pub(crate) mod logins;
 pub(crate) mod sign_in;

@@ -2,19 +2,13 @@
 //! Nothing is stored for the wrong account.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::logins::Logins;
 use crate::auth::{self, SignedIn};
 use crate::pool::{Account, AccountId, NotPlaced, Placement, Purpose, place};
 use crate::protocol::{ChangeReason, ErrorKind, RpcError, WarningKind};
-use crate::sidecar::Sidecar;
-use crate::sidecar::accounts::load::identified;
-use crate::sidecar::blocking::on_a_thread;
-use crate::sidecar::credentials::linked::Origin;
-use crate::store::{Document, FileAccount, RefreshLane};
-
-/// A refresh takes at most 30 s; the person waits meanwhile.
-const LANE_PATIENCE: Duration = Duration::from_secs(30);
+use crate::sidecar::accounts::{Origin, identified};
+use crate::store::{Document, FileAccount};
 
 /// What became of the file.
 struct Stored {
@@ -26,7 +20,7 @@ struct Stored {
 /// The account became pi's while its login was being stored: pi's lock has to be taken first.
 struct BecameLinked;
 
-impl Sidecar {
+impl Logins {
     /// The account that the login is now the credential of.
     ///
     /// The accounts file comes first and pi's auth.json second. Whatever fails or is killed in between, the login is
@@ -43,82 +37,59 @@ impl Sidecar {
         let mut pis = self.is_pis(&account, purpose);
         let renewed = loop {
             // pi's lock before all others: see `lock_pi_login`.
-            let pi = if pis { Some(self.lock_pi_login(&account).await) } else { None };
-            let quiet = self.while_nobody_refreshes(slot(&account, purpose)).await;
+            let pi = if pis { Some(self.refresher.lock_pi_login(&account).await) } else { None };
+            let refreshes_held = self.refresher.hold_refreshes(slot(&account, purpose)).await;
             let Ok(renewed) = self.store_in_accounts_file(&account, purpose, pis).await? else {
                 pis = true;
                 continue;
             };
-            self.unstored.forget(&id);
+            self.registry.pending().forget(&id);
             match pi {
-                Some(Ok(pi)) => self.write_back(pi, &account, &account.credential, Origin::Login).await,
-                Some(Err(failure)) => self.note_that_pi_lacks(&id, Origin::Login, &failure.message),
+                Some(Ok(pi)) => {
+                    self.refresher.write_back(pi, &account, &account.credential, Origin::Login).await
+                }
+                Some(Err(failure)) => self.refresher.pi_lacks(&id, Origin::Login, &failure.message),
                 None => {}
             }
-            drop(quiet);
+            drop(refreshes_held);
             break renewed;
         };
-        self.notifier.settled(WarningKind::LoginRequired, Some(&id));
-        self.notifier.settled(WarningKind::OutcomeUnknown, Some(&id));
+        self.notifier.clear(WarningKind::LoginRequired, Some(&id));
+        self.notifier.clear(WarningKind::OutcomeUnknown, Some(&id));
         tracing::info!(account = %id, renewed, pis, "a login was stored");
-        self.changed(ChangeReason::Login);
+        self.registry.changed(ChangeReason::Login);
         Ok(id)
     }
 
     /// Whether the login will go to the account that is linked to pi, as far as memory knows.
     fn is_pis(&self, account: &Account, purpose: &Purpose) -> bool {
-        let pool = self.pool();
-        match place(pool.accounts(), account, purpose) {
+        self.registry.decide(|pool, _| match place(pool.accounts(), account, purpose) {
             Ok(Placement::Known(index)) => pool.accounts()[index].linked,
             Ok(Placement::New { .. }) | Err(_) => false,
-        }
+        })
     }
 
-    /// Into the file, then into the pool. Says whether an account was renewed, or that pi has to be asked first.
+    /// Stores the login in the file, then in the pool. Returns whether an account was renewed.
     async fn store_in_accounts_file(
         self: &Arc<Self>,
         account: &Account,
         purpose: &Purpose,
         pis: bool,
     ) -> Result<Result<bool, BecameLinked>, RpcError> {
-        let (sidecar, mut account, purpose) = (self.clone(), account.clone(), purpose.clone());
-        self.on_accounts_file(move |file| {
-            let stored = file.change(|document| store(document, &account, &purpose, pis))?;
-            Ok(stored.map(|stored| {
-                let Stored { was, label } = stored?;
+        let (mut account, purpose) = (account.clone(), purpose.clone());
+        self.registry
+            .in_file_turn(move |turn| {
+                let stored = turn.change(|document| store(document, &account, &purpose, pis))?;
+                let Ok(Stored { was, label }) = stored? else { return Ok(Err(BecameLinked)) };
                 account.label = label;
-                sidecar.pool().sign_in(was.as_ref(), account);
-                Ok(was.is_some())
-            }))
-        })
-        .await?
+                turn.registry().decide(|pool, _| pool.sign_in(was.as_ref(), account));
+                Ok(Ok(was.is_some()))
+            })
+            .await
     }
 }
 
-/// While this is held, no sidecar refreshes a token of the account.
-struct RefreshGuard<'a> {
-    _turn: tokio::sync::MutexGuard<'a, ()>,
-    _lane: Option<RefreshLane>,
-}
-
-impl Sidecar {
-    /// Waits until a refresh under way is stored, so that it does not take the place of the login afterwards. A login that
-    /// has its tokens is stored in any case.
-    async fn while_nobody_refreshes(&self, slot: AccountId) -> RefreshGuard<'_> {
-        let turn = self.refreshes.turn.lock().await;
-        let file = self.refreshes.file.clone();
-        let lane = match on_a_thread(move || file.enter(&slot, LANE_PATIENCE)).await {
-            Ok(lane) => Some(lane),
-            Err(error) => {
-                tracing::warn!(%error, "a login is stored without the refresh lane");
-                None
-            }
-        };
-        RefreshGuard { _turn: turn, _lane: lane }
-    }
-}
-
-/// Whose turn to refresh is waited for.
+/// Returns the account whose refreshes are held back.
 fn slot(account: &Account, purpose: &Purpose) -> AccountId {
     match purpose {
         Purpose::Renew(slot) => slot.clone(),

@@ -7,7 +7,7 @@ use crate::protocol::{Footer, FooterChange, NoParams, RpcError};
 use crate::sidecar::{Sidecar, view};
 
 pub(crate) fn show(sidecar: &Arc<Sidecar>, _: NoParams) -> Result<Footer, RpcError> {
-    Ok(view::footer(&sidecar.preferences.footer()))
+    Ok(view::footer(&sidecar.registry.footer_preferences()))
 }
 
 pub(crate) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<Footer, RpcError> {
@@ -18,13 +18,13 @@ pub(crate) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<F
         show_reset: params.show_reset,
         order: params.order.map(view::footer_order_of),
     };
-    sidecar
-        .edit_settings(move |sidecar| {
-            if change != pool::FooterChange::default() {
-                sidecar.change_settings(|file, held| file.set_footer(&change, held))?;
-            }
-            sidecar.notifier.check_status();
-            Ok(view::footer(&sidecar.preferences.footer()))
-        })
-        .await
+    let setter = sidecar.clone();
+    let set = move || {
+        if change != pool::FooterChange::default() {
+            setter.registry.change_settings(|file, held| file.set_footer(&change, held))?;
+        }
+        setter.notifier.check_status();
+        Ok(view::footer(&setter.registry.footer_preferences()))
+    };
+    sidecar.registry.edit_settings(set).await
 }

@@ -1,5 +1,5 @@
-//! `history`: what was tried, of all sidecars of the user. An attempt is noted in memory when it ends and written down
-//! a moment later, so that no completion ever waits for a file.
+//! `history`: the attempts of all sidecars of the user. An attempt is recorded in memory when it ends and written a moment
+//! later, so that no completion waits for a file.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::pool::{self, AccountId, AttemptRecord, AttemptResult, Day, HistoryQuestion};
 use crate::protocol::{
     AccountTally, Attempt, AttemptOutcome, DayTally, HistoryAnswer, HistoryParams, RpcError, Tally,
@@ -15,7 +15,8 @@ use crate::protocol::{
 };
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{HistoryFile, HistoryReading, LOCK_DEADLINE, StorageError};
+use crate::sidecar::notify::notifier::Notifier;
+use crate::store::{HistoryFile, LOCK_DEADLINE, StorageError};
 
 /// Attempts that end closer together than this share a write.
 const GATHER: Duration = Duration::from_millis(250);
@@ -29,19 +30,26 @@ const MAX_LIMIT: u32 = 1000;
 const DEFAULT_DAYS: u32 = 30;
 const MAX_DAYS: u32 = 366;
 
+/// The owner of the history file.
 pub(crate) struct HistoryRecorder {
-    pub(crate) file: HistoryFile,
+    file: HistoryFile,
+    notifier: Arc<Notifier>,
+    clock: Clock,
     waiting: Mutex<VecDeque<AttemptRecord>>,
     wake: Notify,
 }
 
 impl HistoryRecorder {
-    pub(crate) fn new(file: HistoryFile) -> Self {
-        HistoryRecorder { file, waiting: Mutex::default(), wake: Notify::new() }
+    pub(crate) fn new(file: HistoryFile, notifier: Arc<Notifier>, clock: Clock) -> Self {
+        HistoryRecorder { file, notifier, clock, waiting: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Only remembers it.
-    pub(crate) fn note(&self, tried: AttemptRecord) {
+    pub(crate) fn file(&self) -> &HistoryFile {
+        &self.file
+    }
+
+    /// Takes an attempt that ended; it is written later.
+    pub(crate) fn record(&self, tried: AttemptRecord) {
         let mut waiting = self.waiting();
         if waiting.len() == MAX_WAITING {
             waiting.pop_front();
@@ -56,7 +64,7 @@ impl HistoryRecorder {
         if tries.is_empty() {
             return Ok(());
         }
-        self.file.append(&tries, patience, clock::now()).inspect_err(|_| {
+        self.file.append(&tries, patience, self.clock.now()).inspect_err(|_| {
             let mut waiting = self.waiting();
             for tried in tries.into_iter().rev() {
                 if waiting.len() < MAX_WAITING {
@@ -75,14 +83,11 @@ pub(crate) async fn history(sidecar: Arc<Sidecar>, params: HistoryParams) -> Res
     let limit = within("limit", params.limit, DEFAULT_LIMIT, 0, MAX_LIMIT)?;
     let days = within("days", params.days, DEFAULT_DAYS, 1, MAX_DAYS)?;
     let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
-    let since = Day(clock::now().day().0 - i64::from(days) + 1);
+    let since = Day(sidecar.registry.now().day().0 - i64::from(days) + 1);
     let question = HistoryQuestion { limit: usize::try_from(limit).unwrap_or(usize::MAX), account, since };
-    let reading = on_a_thread(move || {
-        sidecar.write_history(LOCK_DEADLINE);
-        sidecar.log.file.load(clock::now()).map(|reading| sidecar.take_history(reading))
-    })
-    .await?;
-    let report = reading.report(&question);
+    let recorder = sidecar.history.clone();
+    let history = on_a_thread(move || recorder.load()).await?;
+    let report = history.report(&question);
     let accounts = account_tallies(&report.accounts);
     Ok(HistoryAnswer {
         attempts: report.tries.into_iter().map(attempt).collect(),
@@ -99,38 +104,41 @@ pub(crate) async fn history(sidecar: Arc<Sidecar>, params: HistoryParams) -> Res
     })
 }
 
-impl Sidecar {
-    pub async fn run_history(self: Arc<Self>) {
+impl HistoryRecorder {
+    pub(crate) async fn run(self: Arc<Self>) {
         loop {
-            self.log.wake.notified().await;
+            self.wake.notified().await;
             tokio::time::sleep(GATHER).await;
-            let sidecar = self.clone();
-            on_a_thread(move || sidecar.write_history(LOCK_DEADLINE)).await;
+            let recorder = self.clone();
+            on_a_thread(move || recorder.flush(LOCK_DEADLINE)).await;
         }
     }
 
-    pub(crate) async fn finish_history(self: &Arc<Self>) {
-        let sidecar = self.clone();
-        on_a_thread(move || sidecar.write_history(LAST_PATIENCE)).await;
+    pub(crate) async fn finish(self: &Arc<Self>) {
+        let recorder = self.clone();
+        on_a_thread(move || recorder.flush(LAST_PATIENCE)).await;
     }
 
-    /// Blocks. None of it is worth failing a request for.
-    fn write_history(&self, patience: Duration) {
-        if let Err(error) = self.log.write(patience) {
-            tracing::warn!(%error, "the history was not written");
-        }
-    }
-
-    fn take_history(&self, reading: HistoryReading) -> pool::History {
+    /// Blocks.
+    fn load(&self) -> Result<pool::History, StorageError> {
+        self.flush(LOCK_DEADLINE);
+        let reading = self.file.load(self.clock.now())?;
         if let Some(aside) = reading.set_aside {
-            self.notifier.tell(Warning {
+            self.notifier.report(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!("the history was damaged and was set aside as {}", aside.display()),
                 account: None,
                 hint: Some("what could be read of it was kept; nothing else depends on it".to_owned()),
             });
         }
-        reading.history
+        Ok(reading.history)
+    }
+
+    /// Writes what waits. A failure is only logged: none of it is worth failing a request for. Blocks.
+    fn flush(&self, patience: Duration) {
+        if let Err(error) = self.write(patience) {
+            tracing::warn!(%error, "the history was not written");
+        }
     }
 }
 

@@ -2,19 +2,30 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::http::HttpClient;
 use crate::protocol::{
     Capabilities, ClientInfo, CompleteCapability, ErrorKind, InitializeParams, InitializeResult,
     LoginCapability, LoginFlow, PROTOCOL_VERSION, RpcError, ServerInfo,
 };
 use crate::sidecar::Sidecar;
+use crate::sidecar::methods::{paths, status, status::ShownStatus};
 
-/// What the handshake settled, once per process.
-#[derive(Default)]
+/// The client: who it is, and what it saw last.
 pub(crate) struct ClientSession {
     client: OnceLock<ClientInfo>,
+    pub(crate) shown: ShownStatus,
+    http: HttpClient,
 }
 
 impl ClientSession {
+    pub(crate) fn new(http: HttpClient) -> Self {
+        ClientSession { client: OnceLock::new(), shown: ShownStatus::default(), http }
+    }
+
+    pub(crate) fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
     /// The client's name for the `originator` header, when the handshake gave one.
     pub(crate) fn client(&self) -> Option<&ClientInfo> {
         self.client.get()
@@ -29,8 +40,8 @@ pub(crate) fn initialize(
         return Err(RpcError::new(ErrorKind::InvalidRequest, "already initialized"));
     }
     // Building the TLS client costs milliseconds; from here on a completion is likely and would have to wait for it.
-    sidecar.http.warm(&sidecar.options.upstream_url);
-    sidecar.begin_status();
+    sidecar.session.http.warm(&sidecar.options.upstream_url);
+    status::begin(sidecar);
     sidecar.notifier.open(params.opt_out_notifications.unwrap_or_default());
     Ok(InitializeResult {
         server: ServerInfo { name: "multicodex".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -39,6 +50,6 @@ pub(crate) fn initialize(
             complete: CompleteCapability { transports: vec!["sse".to_owned()] },
             login: LoginCapability { flows: vec![LoginFlow::Browser, LoginFlow::Device] },
         },
-        paths: sidecar.paths(),
+        paths: paths::of(&sidecar.options.paths),
     })
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::clock;
 use crate::pool;
 use crate::protocol::{ChangeReason, ResetParams, ResetResult, ResetScope, RpcError};
 use crate::sidecar::Sidecar;
-use crate::sidecar::error::HOLDS_UNSAVED;
+use crate::sidecar::error::ACTIVE_BUT_UNSAVED;
 
 pub(crate) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<ResetResult, RpcError> {
     let scope = match params.scope {
@@ -14,7 +13,7 @@ pub(crate) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<
         ResetScope::Quota => pool::ResetScope::Quota,
         ResetScope::All => pool::ResetScope::All,
     };
-    let report = sidecar.pool().reset(scope, clock::now());
+    let report = sidecar.registry.decide(|pool, now| pool.reset(scope, now));
     tracing::info!(
         ?scope,
         unpinned = report.unpinned,
@@ -22,13 +21,13 @@ pub(crate) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<
         "reset by the user"
     );
     if report.unpinned {
-        sidecar.changed(ChangeReason::Rotation);
+        sidecar.registry.changed(ChangeReason::Rotation);
     } else if report.cooldowns_cleared > 0 {
-        sidecar.changed(ChangeReason::Cooldown);
+        sidecar.registry.changed(ChangeReason::Cooldown);
     }
-    // What was taken back must not be there again after a restart.
-    let save =
-        |sidecar: &Sidecar| sidecar.save_state().map_err(|error| RpcError::from(error).hinted(HOLDS_UNSAVED));
-    sidecar.edit(save).await?;
+    // What was taken back must not return with a restart.
+    let registry = sidecar.registry.clone();
+    let saved = sidecar.registry.edit(move || registry.save_state()).await;
+    saved.map_err(|error| RpcError::from(error).hinted(ACTIVE_BUT_UNSAVED))?;
     Ok(ResetResult { unpinned: report.unpinned, cooldowns_cleared: report.cooldowns_cleared })
 }

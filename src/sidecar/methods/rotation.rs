@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock;
 use crate::pool::{self, Demand, PRIORITIES, RESERVES};
 use crate::protocol::{ChangeReason, Rotation, RotationChange, RotationParams, RpcError};
 use crate::sidecar::{Sidecar, view};
@@ -12,23 +11,23 @@ use crate::upstream::session_key;
 pub(crate) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
     let session = params.session_id.as_deref().filter(|session| !session.is_empty()).map(session_key);
     let demand = Demand { session, model: params.model, account: None };
-    Ok(view::rotation(&sidecar.pool(), &demand, clock::now()))
+    Ok(sidecar.registry.decide(|pool, now| view::rotation(pool, &demand, now)))
 }
 
 pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result<Rotation, RpcError> {
-    sidecar
-        .edit_settings(move |sidecar| {
-            let change = change(sidecar, params)?;
-            if change != pool::RotationChange::default() {
-                sidecar.change_settings(|file, held| file.set_rotation(&change, held))?;
-            }
-            sidecar.changed(ChangeReason::Rotation);
-            Ok(view::rotation(&sidecar.pool(), &Demand::default(), clock::now()))
-        })
-        .await
+    let setter = sidecar.clone();
+    let set = move || {
+        let change = change(&setter, params)?;
+        if change != pool::RotationChange::default() {
+            setter.registry.change_settings(|file, held| file.set_rotation(&change, held))?;
+        }
+        setter.registry.changed(ChangeReason::Rotation);
+        Ok(setter.registry.decide(|pool, now| view::rotation(pool, &Demand::default(), now)))
+    };
+    sidecar.registry.edit_settings(set).await
 }
 
-/// What the user asked for, or the member that cannot be had.
+/// Returns the change that the user asked for, or an error that names the wrong member.
 fn change(sidecar: &Sidecar, params: RotationChange) -> Result<pool::RotationChange, RpcError> {
     let refuse = |path: &str, expected: &str| {
         Err(RpcError::invalid_params(path, format!("{path} must be {expected}")))

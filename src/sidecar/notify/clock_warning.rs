@@ -2,15 +2,15 @@
 
 use crate::pool::ClockSkew;
 use crate::protocol::{Warning, WarningKind};
-use crate::sidecar::Sidecar;
+use crate::sidecar::notify::notifier::Notifier;
 
-impl Sidecar {
+impl Notifier {
     pub(crate) fn compare_clocks(&self, skew: ClockSkew) {
         if skew.is_over() {
-            self.notifier.settled(WarningKind::ClockSkew, None);
+            self.clear(WarningKind::ClockSkew, None);
         }
         if skew.matters() {
-            self.notifier.warn(Warning {
+            self.warn(Warning {
                 kind: WarningKind::ClockSkew,
                 message: format!(
                     "this machine's clock is {} {} upstream's, so resets and the lives of tokens are misjudged",

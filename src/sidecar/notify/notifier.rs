@@ -1,4 +1,5 @@
-//! What the sidecar says unasked: held back until `initialize`, coalesced, and never at the cost of memory.
+//! What the sidecar sends without being asked: warnings, changes of accounts, ended logins. Sends nothing before
+//! `initialize`, combines bursts of changes, and keeps a bounded number of warnings for a client that does not read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::take;
@@ -7,11 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::clock;
 use crate::pool::AccountId;
 use crate::protocol::{AccountsChanged, ChangeReason, LoginCompleted, Notification, Warning, WarningKind};
 use crate::rpc::{Closed, Outbox};
-use crate::sidecar::Sidecar;
 
 /// A burst of changes shorter than this becomes one notification.
 const COALESCE: Duration = Duration::from_millis(10);
@@ -25,7 +24,7 @@ pub(crate) struct Notifier {
     wake: Notify,
     outbox: OnceLock<Outbox>,
     changes: Notify,
-    /// Something happened that the footer may show.
+    /// Wakes whoever compares the footer with what the client shows.
     status: Notify,
 }
 
@@ -37,8 +36,8 @@ struct State {
     warnings: VecDeque<Warning>,
     /// As many as there were logins; none before `initialize`.
     logins: Vec<LoginCompleted>,
-    /// What was said about (kind, subject), so that one cause is one warning until it changes.
-    said: HashMap<(WarningKind, Option<String>), String>,
+    /// The message last sent for each (kind, subject), so that one cause is one warning until it changes.
+    current: HashMap<(WarningKind, Option<String>), String>,
 }
 
 impl State {
@@ -48,7 +47,7 @@ impl State {
 }
 
 impl Notifier {
-    /// `initialize` was answered: from now on notifications may be sent, but for those opted out of.
+    /// Called when `initialize` is answered: allows notifications, except those that the client opted out of.
     pub(crate) fn open(&self, opted_out: Vec<String>) {
         let mut state = self.state();
         state.open = true;
@@ -70,16 +69,16 @@ impl Notifier {
         self.status.notify_waiters();
     }
 
-    /// Resolves at the next thing that the footer may show, counted from this call on.
-    pub(crate) fn next_look_at_status(&self) -> impl Future<Output = ()> {
+    /// Resolves at the next event that the footer may show, counted from this call on.
+    pub(crate) fn next_status_change(&self) -> impl Future<Output = ()> {
         self.status.notified()
     }
 
-    pub(crate) async fn let_a_burst_pass(&self) {
+    pub(crate) async fn debounce(&self) {
         tokio::time::sleep(COALESCE).await;
     }
 
-    /// Whether a client is there that did not opt out of these.
+    /// Returns whether a client is connected that did not opt out of these notifications.
     pub(crate) fn wants<N: Notification>(&self) -> bool {
         self.state().wants::<N>()
     }
@@ -97,18 +96,18 @@ impl Notifier {
         self.changes.notified()
     }
 
-    /// A state of things that lasts, of the account or of the whole: said once until it changes.
+    /// Warns of a lasting condition, of one account or of the whole sidecar: sent once until its message changes.
     pub(crate) fn warn(&self, warning: Warning) {
-        self.warn_unless_said(warning.account.clone(), warning);
+        self.warn_unless_current(warning.account.clone(), warning);
     }
 
-    /// As [`Notifier::warn`], of something that is no account, e.g. a file.
+    /// As [`Notifier::warn`], for a subject that is no account, e.g. a file.
     pub(crate) fn warn_about(&self, subject: impl Into<String>, warning: Warning) {
-        self.warn_unless_said(Some(subject.into()), warning);
+        self.warn_unless_current(Some(subject.into()), warning);
     }
 
-    /// Something that happened: said each time.
-    pub(crate) fn tell(&self, warning: Warning) {
+    /// Warns of an event: sent each time.
+    pub(crate) fn report(&self, warning: Warning) {
         tracing::warn!(kind = ?warning.kind, account = warning.account, "{}", warning.message);
         let mut state = self.state();
         if state.warnings.len() == MAX_WARNINGS {
@@ -118,32 +117,32 @@ impl Notifier {
         self.wake.notify_one();
     }
 
-    /// The cause is gone: should it come back, it is said again.
-    pub(crate) fn settled(&self, kind: WarningKind, account: Option<&AccountId>) {
-        self.state().said.remove(&(kind, account.map(ToString::to_string)));
+    /// The cause is gone: if it comes back, the warning is sent again.
+    pub(crate) fn clear(&self, kind: WarningKind, account: Option<&AccountId>) {
+        self.state().current.remove(&(kind, account.map(ToString::to_string)));
     }
 
-    /// Of this kind only these subjects are amiss now; any other is said again should it come back.
-    pub(crate) fn settled_but(&self, kind: WarningKind, subjects: &[String]) {
-        let amiss = |subject: &Option<String>| subject.as_ref().is_some_and(|it| subjects.contains(it));
-        self.state().said.retain(|(said, subject), _| *said != kind || amiss(subject));
+    /// Only these subjects still have a warning of this kind; all others are cleared.
+    pub(crate) fn clear_all_but(&self, kind: WarningKind, subjects: &[String]) {
+        let remains = |subject: &Option<String>| subject.as_ref().is_some_and(|it| subjects.contains(it));
+        self.state().current.retain(|(known, subject), _| *known != kind || remains(subject));
     }
 
-    pub(crate) fn settled_about(&self, kind: WarningKind, subject: impl Into<String>) {
-        self.state().said.remove(&(kind, Some(subject.into())));
+    pub(crate) fn clear_about(&self, kind: WarningKind, subject: impl Into<String>) {
+        self.state().current.remove(&(kind, Some(subject.into())));
     }
 
-    /// What was said about it, and still holds.
-    pub(crate) fn said_about(&self, kind: WarningKind, subject: impl Into<String>) -> Option<String> {
-        self.state().said.get(&(kind, Some(subject.into()))).cloned()
+    /// Returns the message of the warning that still holds for this subject.
+    pub(crate) fn current_about(&self, kind: WarningKind, subject: impl Into<String>) -> Option<String> {
+        self.state().current.get(&(kind, Some(subject.into()))).cloned()
     }
 
-    /// The way to the client, once there is one.
+    /// Returns the queue to the client, once one is connected.
     pub(crate) fn outbox(&self) -> Option<Outbox> {
         self.outbox.get().cloned()
     }
 
-    /// None before `initialize`, nor of what the client opted out of.
+    /// Returns `None` before `initialize`, and when the client opted out.
     fn take_change(&self) -> Option<ChangeReason> {
         let mut state = self.state();
         if !state.open {
@@ -152,7 +151,7 @@ impl Notifier {
         state.changed.take().filter(|_| state.wants::<AccountsChanged>())
     }
 
-    /// As [`Notifier::take_change`], of what happened.
+    /// As [`Notifier::take_change`], for warnings and ended logins.
     fn take_events(&self) -> (VecDeque<Warning>, Vec<LoginCompleted>) {
         let mut state = self.state();
         if !state.open {
@@ -168,10 +167,10 @@ impl Notifier {
         (warnings, logins)
     }
 
-    fn warn_unless_said(&self, subject: Option<String>, warning: Warning) {
-        let said = self.state().said.insert((warning.kind, subject), warning.message.clone());
-        if said.as_ref() != Some(&warning.message) {
-            self.tell(warning);
+    fn warn_unless_current(&self, subject: Option<String>, warning: Warning) {
+        let before = self.state().current.insert((warning.kind, subject), warning.message.clone());
+        if before.as_ref() != Some(&warning.message) {
+            self.report(warning);
         }
     }
 
@@ -180,43 +179,54 @@ impl Notifier {
     }
 }
 
-impl Sidecar {
+impl Notifier {
     /// Sends one notification in order with the answers, when the client wants it.
     pub(crate) async fn notify_now<N: Notification>(&self, params: &N::Params) {
-        if let (true, Some(outbox)) = (self.notifier.wants::<N>(), self.notifier.outbox.get()) {
+        if let (true, Some(outbox)) = (self.wants::<N>(), self.outbox.get()) {
             // A client that is gone misses nothing.
             let _ = outbox.notify(N::NAME, params).await;
         }
     }
 
-    /// Connects the notifications to the client, from this call on, and sends them until the connection is gone. A
-    /// client that does not read makes this wait, while changes go on being coalesced into one.
-    pub fn run_notifier(self: Arc<Self>, outbox: Outbox) -> impl Future<Output = ()> + Send {
-        let _ = self.notifier.outbox.set(outbox.clone());
-        self.send_notifications(outbox)
+    /// Connects the notifications to the client, from this call on, and sends them until the connection is gone.
+    /// `describe` gives the parameters of `accounts/changed` at the time of sending. A client that does not read makes
+    /// this wait; changes are combined into one meanwhile.
+    pub(crate) fn run(
+        self: Arc<Self>,
+        outbox: Outbox,
+        describe: impl Fn(ChangeReason) -> AccountsChanged + Send + 'static,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = self.outbox.set(outbox.clone());
+        async move { self.send_until_closed(outbox, describe).await }
     }
 
-    async fn send_notifications(self: Arc<Self>, outbox: Outbox) {
-        let mut told = None;
+    async fn send_until_closed(&self, outbox: Outbox, describe: impl Fn(ChangeReason) -> AccountsChanged) {
+        let mut sent_revision = None;
         loop {
-            self.notifier.wake.notified().await;
-            tokio::time::sleep(COALESCE).await;
+            self.wake.notified().await;
+            self.debounce().await;
             if self.send_events().await.is_err() {
                 return;
             }
-            let changed = self.notifier.take_change().map(|reason| self.accounts_changed(reason));
-            let Some(changed) = changed.filter(|changed| told != Some(changed.revision)) else { continue };
-            told = Some(changed.revision);
+            let changed = self.take_change().map(&describe);
+            let Some(changed) = changed.filter(|changed| sent_revision != Some(changed.revision)) else {
+                continue;
+            };
+            sent_revision = Some(changed.revision);
             if outbox.notify(AccountsChanged::NAME, &changed).await.is_err() {
                 return;
             }
         }
     }
 
-    /// What happened and was not told yet. The error says that the client is gone.
+    /// Sends the warnings and ended logins that wait.
+    ///
+    /// # Errors
+    ///
+    /// The client is gone.
     pub(crate) async fn send_events(&self) -> Result<(), Closed> {
-        let Some(outbox) = self.notifier.outbox.get() else { return Ok(()) };
-        let (warnings, logins) = self.notifier.take_events();
+        let Some(outbox) = self.outbox.get() else { return Ok(()) };
+        let (warnings, logins) = self.take_events();
         for warning in warnings {
             outbox.notify(Warning::NAME, &warning).await?;
         }
@@ -224,15 +234,5 @@ impl Sidecar {
             outbox.notify(LoginCompleted::NAME, &completed).await?;
         }
         Ok(())
-    }
-
-    fn accounts_changed(&self, reason: ChangeReason) -> AccountsChanged {
-        let pool = self.pool();
-        AccountsChanged {
-            revision: pool.revision(),
-            reason,
-            active: pool.active(clock::now()).map(|id| id.to_string()),
-            pinned: pool.pinned().map(ToString::to_string),
-        }
     }
 }

@@ -1,86 +1,63 @@
-//! Asking upstream for the list of reset credits, seldom: usage counts them, and only their ids and dates are missing.
+//! The list of reset credits. It is read seldom: usage counts them, and only their ids and dates are missing there.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock;
-use crate::pool::{AccountId, At, Failure, FailureKind, ResetCreditList, STALE_AFTER};
+use super::ResetCredits;
+use crate::pool::{AccountId, At, Failure, FailureKind, ResetCreditList};
 use crate::protocol::ChangeReason;
-use crate::sidecar::Sidecar;
-use crate::sidecar::credentials::token::{Need, Token};
-use crate::sidecar::usage::fetch::FetchTrigger;
-use crate::upstream::Bearer;
+use crate::sidecar::credentials::token::Need;
 
-/// How old a list may be while nobody asks: its credits come and go by the week.
-const UNASKED_MAX_AGE: Duration = Duration::from_secs(6 * 60 * 60);
 /// Upstream limits how often it lists; after a refusal the account is left alone for this long.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
 
-/// Until when each account's list is not asked for.
+/// Until when each account's list is not read.
 #[derive(Debug, Default)]
-pub(crate) struct ListPauses(Mutex<HashMap<AccountId, At>>);
+pub(super) struct ListPauses(Mutex<HashMap<AccountId, At>>);
 
-impl Sidecar {
-    /// After usage was read. A list that cannot be had is simply not known.
-    pub(crate) async fn list_reset_credits_when_due(self: &Arc<Self>, id: &AccountId, trigger: FetchTrigger) {
-        let now = clock::now();
-        let max_age = match trigger {
-            FetchTrigger::Wanted => STALE_AFTER,
-            FetchTrigger::Due { .. } => UNASKED_MAX_AGE,
-        };
-        let is_due = self.pool().get(id).is_some_and(|account| {
-            account.health.usage.as_ref().is_some_and(|usage| usage.wants_reset_credits(max_age, now))
+impl ResetCredits {
+    /// Reads the list after usage was read, when it is missing or older than `max_age`. A list that cannot be read stays
+    /// unknown.
+    pub(crate) async fn list_when_due(&self, id: &AccountId, max_age: Duration) {
+        let (is_due, now) = self.registry.decide(|pool, now| {
+            let usage = pool.get(id).and_then(|account| account.health.usage.as_ref());
+            (usage.is_some_and(|usage| usage.wants_reset_credits(max_age, now)), now)
         });
-        if is_due && !self.reset_credits.pauses.holds(id, now) {
-            self.list_reset_credits(id).await.ok();
+        if is_due && !self.pauses.holds(id, now) {
+            self.list(id).await.ok();
         }
     }
 
     /// Reads the list now, whatever is known.
-    pub(crate) async fn list_reset_credits(
-        self: &Arc<Self>,
-        id: &AccountId,
-    ) -> Result<ResetCreditList, Failure> {
-        let asked = self
-            .with_token(id, async |sidecar, token| sidecar.upstream.reset_credits(&token.bearer()).await)
-            .await;
-        match &asked {
+    pub(crate) async fn list(&self, id: &AccountId) -> Result<ResetCreditList, Failure> {
+        let answer = self.request(id).await;
+        match &answer {
             Ok(list) => {
-                self.pool().apply_reset_credits(id, list.clone(), clock::now());
-                self.changed(ChangeReason::Usage);
+                self.registry.decide(|pool, now| pool.apply_reset_credits(id, list.clone(), now));
+                self.registry.changed(ChangeReason::Usage);
             }
             Err(failure) => {
-                self.reset_credits.pauses.begin(id, clock::now());
+                self.pauses.begin(id, self.registry.now());
                 tracing::info!(
                     account = %id, kind = failure.kind.name(), status = failure.status,
                     "reset credits could not be listed"
                 );
             }
         }
-        asked
+        answer
     }
 
-    /// A 401 is one refresh and one more try, as for a completion.
-    async fn with_token<T>(
-        self: &Arc<Self>,
-        id: &AccountId,
-        ask: impl AsyncFn(&Arc<Self>, &Token) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let token = self.token(id, Need::USABLE).await?;
-        match ask(self, &token).await {
+    /// A 401 causes one refresh and one retry, as for a completion.
+    async fn request(&self, id: &AccountId) -> Result<ResetCreditList, Failure> {
+        let token = self.refresher.token(id, Need::USABLE).await?;
+        match self.endpoint.reset_credits(token.bearer()).await {
             Err(failure) if failure.kind == FailureKind::Unauthorized => {
-                let token = self.token(id, Need::NewerThan(token.access)).await?;
-                ask(self, &token).await
+                let token = self.refresher.token(id, Need::NewerThan(token.access)).await?;
+                self.endpoint.reset_credits(token.bearer()).await
             }
             answered => answered,
         }
-    }
-}
-
-impl Token {
-    pub(crate) fn bearer(&self) -> Bearer<'_> {
-        Bearer { token: &self.access, workspace_id: self.workspace_id.as_deref() }
     }
 }
 

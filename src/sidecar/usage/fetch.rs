@@ -1,107 +1,102 @@
-//! Asking upstream for usage. A failing usage endpoint marks no account and fails no completion.
+//! Reads usage from upstream. A failing usage endpoint changes no account and fails no completion.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use super::UsageService;
 use crate::auth;
-use crate::clock;
-use crate::pool::{AccountId, Failure, FailureKind, Source, UsageReading};
-use crate::protocol::ChangeReason;
-use crate::sidecar::Sidecar;
-use crate::sidecar::credentials::single_flight::SingleFlight;
+use crate::pool::{AccountId, Failure, FailureKind, STALE_AFTER, Source, UsageReading};
 use crate::sidecar::credentials::token::Need;
-use crate::upstream::Bearer;
 
-/// Accounts asked about at the same time.
+/// Accounts whose usage is read at the same time.
 const AT_ONCE: usize = 4;
 
-/// Why usage is asked for.
+/// The age at which a list of reset credits is read again while no one asks: credits come and go by the week.
+const UNASKED_LIST_MAX_AGE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Why usage is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FetchTrigger {
-    /// By the client.
+    /// The client asked for it.
     Wanted,
-    /// The schedule says so, and the request is on the record.
+    /// The schedule says so; the poll is recorded already.
     Due { unauthorized_before: bool },
 }
 
-/// Accounts whose usage is being asked for right now.
-pub(crate) type UsageFetches = SingleFlight<AccountId, Result<(), Failure>>;
-
-impl Sidecar {
-    /// Asks for every usable account's usage, a few at a time.
-    pub(crate) async fn fetch_all_usage(self: &Arc<Self>) {
-        let ids: Vec<AccountId> = self.pool().accounts().iter().map(|account| account.id.clone()).collect();
+impl UsageService {
+    /// Reads the usage of every account, a few at a time.
+    pub(crate) async fn fetch_all(self: &Arc<Self>) {
+        let ids: Vec<AccountId> = self
+            .registry
+            .decide(|pool, _| pool.accounts().iter().map(|account| account.id.clone()).collect());
         futures_util::stream::iter(ids)
             .for_each_concurrent(AT_ONCE, |id| async move {
-                // Already logged; usage that cannot be read is simply not news.
-                self.fetch_usage(&id, FetchTrigger::Wanted).await.ok();
+                // A failure is logged already.
+                self.fetch(&id, FetchTrigger::Wanted).await.ok();
             })
             .await;
     }
 
-    pub(crate) fn apply_usage(&self, id: &AccountId, reading: UsageReading) {
-        self.pool().apply_usage(id, reading, clock::now());
-        self.changed(ChangeReason::Usage);
-    }
-
-    /// Whoever asks while this is asked gets the same answer.
-    pub(crate) async fn fetch_usage(
+    /// Reads the usage of one account. Callers that come while it is read share the answer.
+    pub(crate) async fn fetch(
         self: &Arc<Self>,
         id: &AccountId,
-        errand: FetchTrigger,
+        trigger: FetchTrigger,
     ) -> Result<(), Failure> {
         let ask = || {
-            let (sidecar, id) = (self.clone(), id.clone());
-            async move { sidecar.take_usage(&id, errand).await }
+            let (service, id) = (self.clone(), id.clone());
+            async move { service.fetch_and_apply(&id, trigger).await }
         };
-        self.usage_fetches.join(id.clone(), ask).await.unwrap_or_else(|| {
-            Err(Failure::new(FailureKind::Network, Source::UsageEndpoint, "asking for usage broke off"))
+        self.fetches.join(id.clone(), ask).await.unwrap_or_else(|| {
+            Err(Failure::new(FailureKind::Network, Source::UsageEndpoint, "reading usage broke off"))
         })
     }
 
-    async fn take_usage(self: &Arc<Self>, id: &AccountId, errand: FetchTrigger) -> Result<(), Failure> {
-        if errand == FetchTrigger::Wanted {
-            self.note_usage_asked(id).await;
+    async fn fetch_and_apply(self: &Arc<Self>, id: &AccountId, trigger: FetchTrigger) -> Result<(), Failure> {
+        if trigger == FetchTrigger::Wanted {
+            self.record_poll(id).await;
         }
-        let asked = self.ask_usage(id, errand).await;
-        self.note_usage_answered(id, asked.as_ref().map(drop)).await;
-        match &asked {
+        let answer = self.request(id, trigger).await;
+        self.record_answer(id, answer.as_ref().map(drop)).await;
+        match &answer {
             Ok(reading) => {
-                self.apply_usage(id, reading.clone());
-                self.list_reset_credits_when_due(id, errand).await;
+                self.apply(id, reading.clone());
+                let max_age = match trigger {
+                    FetchTrigger::Wanted => STALE_AFTER,
+                    FetchTrigger::Due { .. } => UNASKED_LIST_MAX_AGE,
+                };
+                self.reset_credits.list_when_due(id, max_age).await;
             }
             Err(failure) => tracing::info!(
                 account = %id, kind = failure.kind.name(), status = failure.status, "usage could not be read"
             ),
         }
-        asked.map(drop)
+        answer.map(drop)
     }
 
-    /// A 401 here is one refresh and one more try, as for a completion; but when that was in vain the last time, no more
-    /// tokens are refreshed for it until a person asks.
-    async fn ask_usage(
+    /// A 401 causes one refresh and one retry, as for a completion. When the retry failed the last time, the schedule
+    /// refreshes no more tokens for it until a person asks.
+    async fn request(
         self: &Arc<Self>,
         id: &AccountId,
-        errand: FetchTrigger,
+        trigger: FetchTrigger,
     ) -> Result<UsageReading, Failure> {
-        let need = match errand {
+        let need = match trigger {
             FetchTrigger::Wanted => Need::USABLE,
-            // The one at hand, which is known to live.
+            // The token in memory, which is known to be valid.
             FetchTrigger::Due { .. } => Need::ValidFor(Duration::ZERO),
         };
-        let token = self.token(id, need).await?;
-        let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
+        let token = self.refresher.token(id, need).await?;
         let with_reserve = !auth::is_fedramp(&token.access);
-        match self.upstream.usage(&bearer, with_reserve).await {
+        match self.endpoint.usage(token.bearer(), with_reserve).await {
             Err(failure)
                 if failure.kind == FailureKind::Unauthorized
-                    && errand != (FetchTrigger::Due { unauthorized_before: true }) =>
+                    && trigger != (FetchTrigger::Due { unauthorized_before: true }) =>
             {
-                let token = self.token(id, Need::NewerThan(token.access)).await?;
-                let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
-                self.upstream.usage(&bearer, with_reserve).await
+                let token = self.refresher.token(id, Need::NewerThan(token.access)).await?;
+                self.endpoint.usage(token.bearer(), with_reserve).await
             }
             result => result,
         }

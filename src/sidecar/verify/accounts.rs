@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::auth;
-use crate::clock;
+use crate::pool::EXPIRING;
 use crate::pool::{Account, At, HealthStatus, RefreshLedger, State, TokenHash};
 use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
-use crate::sidecar::command::quoted;
-use crate::sidecar::view::EXPIRING;
+use crate::sidecar::words::quoted;
 use crate::store::read_foreign_login;
 
 /// An answer that takes longer than this does not come any more.
@@ -18,14 +17,18 @@ const UNDER_WAY: Duration = Duration::from_secs(60);
 impl Sidecar {
     /// Blocks.
     pub(crate) fn check_accounts(&self) -> Vec<Check> {
-        let now = clock::now();
-        let accounts: Vec<Account> = self.pool().accounts().to_vec();
+        let (accounts, names, now) = self.registry.decide(|pool, now| {
+            let accounts: Vec<Account> = pool.accounts().to_vec();
+            let name = |account: &Account| pool.unambiguous_selector(account).to_owned();
+            let names: Vec<String> = accounts.iter().map(name).collect();
+            (accounts, names, now)
+        });
         // A journal that cannot be read is told of with the files.
-        let ledger = self.refreshes.file.look().unwrap_or_default();
+        let ledger = self.refresher.journal().look().unwrap_or_default();
         let mut checks = Vec::new();
         match accounts.len() {
             // Of a file that cannot be read it is not known.
-            0 if self.accounts_file.load().is_err() => {}
+            0 if self.registry.accounts_file().load().is_err() => {}
             0 => {
                 checks.push(Check::warn(CheckId::Accounts, "there are no accounts yet", "multicodex login"));
             }
@@ -48,8 +51,7 @@ impl Sidecar {
                 "look for another program that renews the same logins, and end it",
             ),
         });
-        for account in &accounts {
-            let name = self.pool().unambiguous_selector(account);
+        for (account, name) in accounts.iter().zip(&names) {
             checks.push(login(account, name));
             checks.push(token(account, name, &ledger, now));
             checks.push(usage(account, now));
@@ -67,7 +69,9 @@ impl Sidecar {
                     format!("{with} holds the refresh token of {}, too", account.label),
                     format!(
                         "the first to renew signs the other out: {}",
-                        log_in_again(self.pool().unambiguous_selector(account))
+                        log_in_again(
+                            &self.registry.decide(|pool, _| pool.unambiguous_selector(account).to_owned())
+                        )
                     ),
                 )
                 .of(&account.id),

@@ -34,7 +34,7 @@ impl Sidecar {
         ));
         checks.push(writable(
             CheckId::StateDirWritable,
-            self.state_file.path(),
+            self.registry.state_file().path(),
             "the state dir can be written to",
             "make that directory yours and writable, or name another with --state-dir",
         ));
@@ -45,8 +45,8 @@ impl Sidecar {
     }
 
     fn check_accounts_file(&self) -> Vec<Check> {
-        let path = self.accounts_file.path();
-        let loaded = match self.accounts_file.load() {
+        let path = self.registry.accounts_file().path();
+        let loaded = match self.registry.accounts_file().load() {
             Ok(loaded) => loaded,
             Err(error) => {
                 let hint = "repair it in an editor, or move it away and log in again: multicodex login";
@@ -90,10 +90,10 @@ impl Sidecar {
 
     fn check_state_files(&self) -> Check {
         let damaged = [
-            self.state_file.look().err(),
-            self.refreshes.file.look().err(),
-            self.imports.seen.look().err(),
-            self.log.file.is_sound().err(),
+            self.registry.state_file().look().err(),
+            self.refresher.journal().look().err(),
+            self.imports.seen_file().look().err(),
+            self.history.file().is_sound().err(),
         ];
         if let Some(error) = damaged.into_iter().flatten().next() {
             let hint = match error {
@@ -104,8 +104,8 @@ impl Sidecar {
             };
             return Check::warn(CheckId::StateFiles, error.to_string(), hint);
         }
-        if self.log.file.is_sound().is_ok_and(|sound| !sound) {
-            let message = format!("{} is damaged", self.log.file.path().display());
+        if self.history.file().is_sound().is_ok_and(|sound| !sound) {
+            let message = format!("{} is damaged", self.history.file().path().display());
             let hint = "look at the history: it is set aside, and what can be read of it kept";
             return Check::warn(CheckId::StateFiles, message, hint);
         }
@@ -177,17 +177,16 @@ impl Sidecar {
             }
         };
         let theirs = auth::token_hash(&login.refresh);
-        let taken = {
-            let pool = self.pool();
+        let taken = self.registry.decide(|pool, _| {
             let linked = pool.accounts().iter().find(|account| account.linked);
             linked
                 .filter(|account| auth::token_hash(&account.credential.refresh) == theirs)
                 .map(|account| account.label.clone())
-        };
+        });
         if let Some(label) = taken {
             return Check::pass(CheckId::AuthImport, format!("the login of pi is {label}"));
         }
-        let seen: SeenLogins = self.imports.seen.load().unwrap_or_default();
+        let seen: SeenLogins = self.imports.seen_file().load().unwrap_or_default();
         if seen.removed == Some(fingerprint(&login)) {
             return Check::pass(CheckId::AuthImport, "the login of pi was removed here, and stays so");
         }
@@ -202,18 +201,23 @@ impl Sidecar {
 
     pub(crate) fn check_pi_login(&self) -> Result<Option<LinkedCredential>, NoReading> {
         for _ in 0..RETRIES {
-            match self.imports.auth_file.read() {
+            match self.imports.auth_file().read() {
                 Err(NoReading::HalfWritten { .. }) => std::thread::sleep(PAUSE),
                 settled => return settled,
             }
         }
-        self.imports.auth_file.read()
+        self.imports.auth_file().read()
     }
 
     fn check_watcher(&self) -> Check {
-        let (by, running) = match self.watching.get() {
+        let (by, running) = match self.registry.watch_report() {
             Some(report) => (report.noticed_by(), true),
-            None => (watch::try_out(self.watched_files().iter().map(PathBuf::as_path)), false),
+            None => (
+                watch::try_out(
+                    self.registry.watched_files(&self.options.paths.auth_file).iter().map(PathBuf::as_path),
+                ),
+                false,
+            ),
         };
         let message = match (by, running) {
             (NoticedBy::Kernel, true) => "the kernel tells of changes by others",

@@ -8,13 +8,12 @@ use futures_util::StreamExt;
 
 use super::accounts::log_in_again;
 use super::replace;
-use crate::clock;
 use crate::http::{BaseUrl, Reached};
 use crate::pool::{
     Account, At, ClockSkew, Failure, FailureKind, HealthStatus, UsageMode, UsageReading, Window, window_name,
 };
 use crate::protocol::{Check, CheckId};
-use crate::sidecar::command::quoted;
+use crate::sidecar::words::quoted;
 use crate::sidecar::{Sidecar, redact};
 use crate::upstream::Bearer;
 
@@ -25,12 +24,13 @@ const WRONG: Duration = Duration::from_secs(5 * 60);
 
 impl Sidecar {
     pub(crate) async fn check_upstream(self: &Arc<Self>, checks: &mut Vec<Check>) {
-        let asked_at = clock::now();
+        let http = self.session.http();
+        let asked_at = self.registry.now();
         let (upstream, auth_server) = tokio::join!(
-            self.http.reach(&self.options.upstream_url, "wham/usage"),
-            self.http.reach(&self.options.auth_url, "")
+            http.reach(&self.options.upstream_url, "wham/usage"),
+            http.reach(&self.options.auth_url, "")
         );
-        let answered_at = clock::now();
+        let answered_at = self.registry.now();
         checks.push(reachable(CheckId::Upstream, &self.options.upstream_url, &upstream, "--upstream-url"));
         checks.push(reachable(CheckId::AuthServer, &self.options.auth_url, &auth_server, "--auth-url"));
         let date = [&upstream, &auth_server].into_iter().flatten().find_map(|reached| reached.date);
@@ -41,21 +41,19 @@ impl Sidecar {
             // What is known here is all there is to say of the accounts.
             return;
         }
-        let accounts: Vec<Account> = {
-            let now = clock::now();
-            let pool = self.pool();
+        let accounts: Vec<Account> = self.registry.decide(|pool, now| {
             let can_be_asked = |account: &&Account| {
                 matches!(account.health.standing, HealthStatus::Good) && account.credential.expires_at > now
             };
             pool.accounts().iter().filter(can_be_asked).cloned().collect()
-        };
+        });
         let asked: Vec<Vec<Check>> = futures_util::stream::iter(accounts)
             .map(|account| async move {
                 let bearer = Bearer {
                     token: &account.credential.access,
                     workspace_id: account.identity.workspace_id.as_deref(),
                 };
-                let answer = self.upstream.usage(&bearer, false).await;
+                let answer = self.completions.upstream().usage(&bearer, false).await;
                 let found = self.judge(&account, answer);
                 found.into_iter().map(|check| check.of(&account.id)).collect()
             })
@@ -68,7 +66,7 @@ impl Sidecar {
     }
 
     fn judge(&self, account: &Account, answer: Result<UsageReading, Failure>) -> Vec<Check> {
-        let mode = self.preferences.footer().usage_mode;
+        let mode = self.registry.footer_preferences().usage_mode;
         let label = &account.label;
         let failure = match answer {
             Ok(reading) => {
@@ -79,8 +77,11 @@ impl Sidecar {
             }
             Err(failure) => failure,
         };
-        let why = redact::redact(&self.pool(), &failure.message).into_owned();
-        let name = self.pool().unambiguous_selector(account);
+        let (why, name) = self.registry.decide(|pool, _| {
+            let why = redact::redact(pool, &failure.message).into_owned();
+            (why, pool.unambiguous_selector(account).to_owned())
+        });
+        let name = name.as_str();
         vec![match failure.kind {
             FailureKind::Unauthorized => Check::fail(
                 CheckId::AccountToken,

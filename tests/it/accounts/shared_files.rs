@@ -191,7 +191,7 @@ fn a_choice_that_cannot_be_saved_holds_and_is_told_to() {
         assert_eq!((&error["code"], &error["data"]["hint"]), (&json!(-32016), &json!(hint)), "{error}");
     };
     env.rewrite_accounts(|file| file["version"] = json!(9));
-    let pinned = "it is pinned all the same; only that file does not say so";
+    let pinned = "the account is pinned; only that file does not say so";
     refused(&mut peer, "accounts/use", json!({"account": "bob@example.com"}), pinned);
     env.rewrite_accounts(|file| file["version"] = json!(1));
 
@@ -200,7 +200,7 @@ fn a_choice_that_cannot_be_saved_holds_and_is_told_to() {
         let _ = fs::remove_file(&lock);
         fs::create_dir(&lock).is_ok()
     });
-    let held = "it holds all the same, and is saved once that can be";
+    let held = "the change is active now; saving it failed and will be retried";
     refused(&mut peer, "accounts/disable", json!({"account": "ada@example.com"}), held);
     assert_choices(&mut peer);
     fs::remove_dir(&lock).expect("gone");

@@ -117,4 +117,4 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Folders whose parts must not import one another in a circle.
-pub const WITHOUT_CIRCLES: &[&str] = &["store", "cli", "upstream", "auth", "rpc", "protocol"];
+pub const WITHOUT_CIRCLES: &[&str] = &["store", "cli", "upstream", "auth", "rpc", "protocol", "sidecar"];

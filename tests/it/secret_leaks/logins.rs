@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::files;
 use crate::env::TestEnv;
-use crate::env::{email, expired};
+use crate::env::{email, eventually_blocking, expired};
 use crate::import::pi_and_codex::{auth_file, auth_json, codex_auth_json, sign_in};
 use crate::login::{command, get, redirect};
 
@@ -116,6 +116,8 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     let whole = fs::read_to_string(&pi).expect("read");
     write_pi(&first);
     assert_eq!(sidecar.result("accounts/import", json!({}))["warning"]["kind"], "consumed_credential");
+    // The good login is written back, which would otherwise happen while the file is broken on purpose.
+    eventually_blocking("pi's login is written back", || fs::read_to_string(&pi).is_ok_and(|it| it == whole));
     for broken in [
         whole[..whole.len() - 40].to_owned(),
         whole.replace("\"oauth\"", "\"eyJhbGciOiJub25lIn0\""),

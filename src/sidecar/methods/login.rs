@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::logins::Beginning;
-use crate::auth::{BrowserLogin, DeviceLogin, open_in_browser};
-use crate::clock;
+use crate::auth::open_in_browser;
 use crate::pool::{AccountId, Purpose, SelectError, State};
 use crate::protocol::{
     AccountAnswer, ErrorKind, LoginCancelled, LoginFlow, LoginIdParams, LoginParams, LoginStarted,
     LoginSubmitParams, ReauthParams, RpcError,
 };
+use crate::sidecar::login::logins::Beginning;
 use crate::sidecar::methods::accounts::wanted_label;
 use crate::sidecar::{Sidecar, error};
 
@@ -23,9 +22,9 @@ pub(crate) async fn reauth(sidecar: Arc<Sidecar>, params: ReauthParams) -> Resul
         Some(selector) => sidecar.find(selector)?,
         None => the_one_to_renew(&sidecar)?,
     };
-    let linked = sidecar.pool().get(&id).filter(|account| account.linked).cloned();
+    let linked = sidecar.registry.decide(|pool, _| pool.get(&id).filter(|account| account.linked).cloned());
     if let Some(account) = linked {
-        sidecar.make_sure_pi_can_follow(&account).await.map_err(|error| error::storage(&id, error))?;
+        sidecar.refresher.ensure_pi_can_follow(&account).await.map_err(|error| error::storage(&id, error))?;
     }
     begin(&sidecar, Purpose::Renew(id), params.flow, params.open).await
 }
@@ -56,7 +55,7 @@ pub(crate) fn cancel(sidecar: &Arc<Sidecar>, params: LoginIdParams) -> Result<Lo
 }
 
 fn answer(sidecar: &Sidecar, outcome: Result<AccountId, RpcError>) -> Result<AccountAnswer, RpcError> {
-    Ok(AccountAnswer { account: sidecar.account_view(&outcome?, clock::now())? })
+    Ok(AccountAnswer { account: sidecar.account_view(&outcome?)? })
 }
 
 async fn begin(
@@ -69,38 +68,33 @@ async fn begin(
         return Err(too_many());
     }
     // Before a person goes through a login that cannot be kept.
-    sidecar.make_sure_it_can_be_stored().await?;
+    sidecar.refresher.ensure_storable().await?;
     let flow = flow.unwrap_or_default();
     let (beginning, url, user_code, lives) = match flow {
         LoginFlow::Browser => {
             let client = sidecar.session.client().and_then(|client| client.name.as_deref());
-            let browser = BrowserLogin::begin(
-                &sidecar.options.auth_url,
-                client.unwrap_or(env!("CARGO_PKG_NAME")),
-                sidecar.logins.callbacks(),
-                &sidecar.options.login.callback_ports,
-            )
-            .await
-            .map_err(|error| error::login(&error))?;
-            let url = browser.url().to_owned();
-            (Beginning::Browser(browser), url, None, sidecar.options.login.browser_lives)
-        }
-        LoginFlow::Device => {
-            let device = DeviceLogin::begin(&sidecar.http, &sidecar.options.auth_url)
+            let browser = sidecar
+                .logins
+                .begin_browser(client.unwrap_or(env!("CARGO_PKG_NAME")))
                 .await
                 .map_err(|error| error::login(&error))?;
-            let lives = sidecar.options.login.device_lives;
+            let url = browser.url().to_owned();
+            (Beginning::Browser(browser), url, None, sidecar.logins.options().browser_lives)
+        }
+        LoginFlow::Device => {
+            let device = sidecar.logins.begin_device().await.map_err(|error| error::login(&error))?;
+            let lives = sidecar.logins.options().device_lives;
             let lives = device.expires_in().map_or(lives, |theirs| theirs.min(lives));
             let (url, user_code) = (device.url(), device.user_code().to_owned());
             (Beginning::Device(device), url, Some(user_code), lives)
         }
     };
-    let expires_at = (clock::now() + lives).millis();
+    let expires_at = (sidecar.registry.now() + lives).millis();
     let account = match &purpose {
         Purpose::Renew(id) => Some(id.to_string()),
         _ => None,
     };
-    let login_id = sidecar.begin_login(beginning, purpose, lives).ok_or_else(too_many)?;
+    let login_id = sidecar.logins.begin(beginning, purpose, lives).ok_or_else(too_many)?;
     let opened = match open {
         Some(true) => Some(opened(url.clone()).await),
         _ => None,
@@ -125,21 +119,21 @@ async fn opened(url: String) -> bool {
 
 /// The only account that needs a login; when none does, the active one.
 fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
-    let now = clock::now();
-    let pool = sidecar.pool();
-    let dead = pool.accounts().iter().filter(|account| account.state(now) == State::NeedsLogin);
-    let mut candidates: Vec<AccountId> = dead.map(|account| account.id.clone()).collect();
-    if candidates.len() > 1 {
-        let ambiguous = SelectError::Ambiguous { candidates };
-        let mut error = error::select(&pool, "", ambiguous);
-        "several accounts need a login; say which one is to be renewed".clone_into(&mut error.message);
-        return Err(error);
-    }
-    candidates.pop().or_else(|| pool.active(now)).ok_or_else(|| {
-        let candidates = pool.accounts().iter().map(|account| account.label.clone());
-        let none = SelectError::NotFound { candidates: candidates.collect() };
-        let mut error = error::select(&pool, "", none);
-        "no account is active; say which one is to be renewed".clone_into(&mut error.message);
-        error
+    sidecar.registry.decide(|pool, now| {
+        let dead = pool.accounts().iter().filter(|account| account.state(now) == State::NeedsLogin);
+        let mut candidates: Vec<AccountId> = dead.map(|account| account.id.clone()).collect();
+        if candidates.len() > 1 {
+            let ambiguous = SelectError::Ambiguous { candidates };
+            let mut error = error::select(pool, "", ambiguous);
+            "several accounts need a login; say which one is to be renewed".clone_into(&mut error.message);
+            return Err(error);
+        }
+        candidates.pop().or_else(|| pool.active(now)).ok_or_else(|| {
+            let candidates = pool.accounts().iter().map(|account| account.label.clone());
+            let none = SelectError::NotFound { candidates: candidates.collect() };
+            let mut error = error::select(pool, "", none);
+            "no account is active; say which one is to be renewed".clone_into(&mut error.message);
+            error
+        })
     })
 }

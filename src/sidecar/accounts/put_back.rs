@@ -1,22 +1,19 @@
-//! An old copy of a shared file, put back while this runs: by a backup, or by a program that writes the whole file from
-//! its memory. The tokens in it have been refreshed, and the ones that are still good are only here. They are written
-//! back at once, within bounds: two programs that each undo the other's writes must not do so for ever.
+//! An old copy of a shared file that was put back while this runs: by a backup, or by a program that writes the whole file
+//! from its memory. Its tokens have been refreshed, and the good ones are only in memory. They are written back at once,
+//! within bounds: two programs that undo each other's writes must not do so for ever.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::linked::Origin;
-use crate::clock;
-use crate::pool::{AccountId, At};
+use super::AccountRegistry;
+use super::pending_writes::Origin;
+use crate::pool::{AccountId, At, Identity};
 use crate::protocol::{Warning, WarningKind};
 use crate::secret::Secret;
-use crate::sidecar::Sidecar;
-use crate::sidecar::import::foreign_login::identity_of;
-use crate::store::LinkedCredential;
 
-/// So many times within `WITHIN` is an account written back at once; after that with the next regular writes.
+/// An account is written back at once this often within `WITHIN`; after that with the next regular writes.
 const MOST_WRITE_BACKS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(10 * 60);
 
@@ -38,37 +35,35 @@ impl WriteBacks {
     }
 }
 
-impl Sidecar {
-    /// An entry of the accounts file holds `found`, which was refreshed: what is held in memory waits for the file, and is
-    /// written at once where that has not been tried too often.
-    pub(crate) fn note_old_entry(&self, id: &AccountId, found: &Secret, held: &Secret) {
-        if self.unstored.is_waiting_for_accounts_file(id) || self.is_consumed(held) {
+impl AccountRegistry {
+    /// An entry of the accounts file holds `found`, which was refreshed: the credential in memory waits for the file, and
+    /// is written at once unless that was done too often.
+    pub(super) fn record_old_entry(&self, id: &AccountId, found: &Secret, held: &Secret) {
+        if self.pending.is_waiting_for_accounts_file(id) || self.is_consumed(held) {
             return;
         }
-        self.unstored.accounts_file_lacks(id, found.clone());
-        self.tell_put_back(id, self.accounts_file.path());
+        self.pending.accounts_file_lacks(id, found.clone());
+        self.warn_put_back(id, self.accounts_file.path());
     }
 
-    /// The same for pi's login, as long as it is the linked account's.
-    pub(crate) fn note_old_pi_login(&self, login: &LinkedCredential) {
-        let identity = identity_of(login);
-        let linked = {
-            let pool = self.pool();
+    /// The same for pi's login `found` of `identity`, as long as that is the linked account. `path` is pi's file.
+    pub(crate) fn record_old_pi_login(&self, identity: &Identity, found: &Secret, path: &Path) {
+        let linked = self.decide(|pool, _| {
             let mut accounts = pool.accounts().iter();
-            let found = accounts.find(|account| account.linked && account.identity == identity);
-            found.map(|account| (account.id.clone(), account.credential.refresh.clone()))
-        };
-        let Some((id, held)) = linked.filter(|(_, held)| *held != login.refresh) else { return };
-        if self.unstored.is_waiting_for_pi(&id) || self.is_consumed(&held) {
+            let linked = accounts.find(|account| account.linked && account.identity == *identity);
+            linked.map(|account| (account.id.clone(), account.credential.refresh.clone()))
+        });
+        let Some((id, held)) = linked.filter(|(_, held)| held != found) else { return };
+        if self.pending.is_waiting_for_pi(&id) || self.is_consumed(&held) {
             return;
         }
-        self.unstored.pi_lacks(&id, Origin::RefreshedTokens);
-        self.tell_put_back(&id, self.imports.auth_file.path());
+        self.pending.pi_lacks(&id, Origin::RefreshedTokens);
+        self.warn_put_back(&id, path);
     }
 
-    fn tell_put_back(&self, id: &AccountId, path: &Path) {
+    fn warn_put_back(&self, id: &AccountId, path: &Path) {
         let path = path.display();
-        let at_once = self.unstored.write_soon(id, clock::now());
+        let at_once = self.pending.write_soon(id, self.now());
         tracing::warn!(account = %id, %path, at_once, "an old copy of a file was put back");
         self.notifier.warn(Warning {
             kind: WarningKind::ConsumedCredential,

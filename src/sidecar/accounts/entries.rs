@@ -1,0 +1,103 @@
+//! Which account an entry of codex-accounts.json is, by its tokens first and its label second.
+
+use std::collections::HashMap;
+
+use crate::auth::{self, Claims};
+use crate::pool::{
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, HealthEvidence, HealthStatus, Identity, Pool,
+};
+use crate::store::{Document, FileAccount, SavedAccount};
+
+/// Returns the labels of all entries that belong to this account.
+pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
+    let mut alone = Pool::default();
+    let accounts = entries.map(|entry| record_of(&entry, &HashMap::new(), now)).collect();
+    let folded = alone.sync(accounts, now).folded;
+    let kept = alone.get(id).map(|account| account.label.clone());
+    let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
+    kept.into_iter().chain(folded).collect()
+}
+
+/// Returns the account that an entry of the file describes, without what the state file knows about it.
+pub(crate) fn identified(entry: &FileAccount) -> Account {
+    let claims = auth::claims(&entry.access);
+    let identity = identity_of(entry, &claims);
+    let id = auth::account_id(&identity, &entry.email);
+    let mut account = Account::new(id, identity, entry.email.clone(), entry.credential());
+    account.email = claims.email.or_else(|| account.label.contains('@').then(|| account.label.clone()));
+    account.plan = claims.plan;
+    account.linked = entry.linked;
+    account
+}
+
+/// Returns the account that an entry of the file and the state file describe.
+pub(crate) fn record_of(entry: &FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
+    remembered(identified(entry), entry, known, now)
+}
+
+/// Adds what the state file knows of the account. The accounts file is the truth about `needsReauth`: pi-multicodex
+/// clears it there when a login repaired the account.
+pub(super) fn remembered(
+    mut account: Account,
+    entry: &FileAccount,
+    known: &HashMap<&AccountId, &SavedAccount>,
+    now: At,
+) -> Account {
+    if let Some(saved) = known.get(&account.id) {
+        account.health = saved.health.clone();
+        account.plan = saved.plan.clone().or(account.plan);
+    }
+    let health = &mut account.health;
+    match (entry.needs_reauth, &health.standing) {
+        (true, HealthStatus::Good) => {
+            health.standing =
+                HealthStatus::NeedsLogin(HealthEvidence::in_file(FailureKind::LoginRequired, now));
+        }
+        (false, HealthStatus::NeedsLogin(_)) => health.standing = HealthStatus::Good,
+        _ => {}
+    }
+    if let Some(until) = entry.quota_exhausted_until.filter(|until| *until > now)
+        && health.cooldown.is_none()
+        && health.withdrawn_at.is_none()
+    {
+        health.cooldown = Some(Cooldown {
+            until,
+            certainty: Certainty::Prediction,
+            quoted_reset: None,
+            why: HealthEvidence::in_file(FailureKind::UsageLimit, now),
+        });
+    }
+    health.last_used_at = health.last_used_at.max(entry.last_used_at);
+    account
+}
+
+/// Returns the label of the account's entry in the file; its own label comes first when it has several entries.
+pub(crate) fn label_in(document: &Document, account: &Account) -> Option<String> {
+    let its = document.accounts().filter(|entry| is_entry_of(entry, account));
+    its.map(|entry| entry.email).min_by_key(|label| *label != account.label)
+}
+
+/// Whether this entry of the file is the account's.
+pub(crate) fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
+    let identity = identity_of(entry, &auth::claims(&entry.access));
+    auth::account_id(&identity, &entry.email) == account.id
+        || (entry.email == account.label && is_of(&account.identity, &identity))
+}
+
+/// Whether a token with these claims may belong to the account: what both name must agree, and what one leaves out
+/// contradicts nothing.
+pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
+    let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
+        (Some(known), Some(claimed)) => known == claimed,
+        _ => true,
+    };
+    agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
+}
+
+/// Who the tokens say the entry belongs to; the file's own `accountId` counts where they name no workspace.
+fn identity_of(entry: &FileAccount, claims: &Claims) -> Identity {
+    Identity {
+        workspace_id: claims.identity.workspace_id.clone().or_else(|| entry.account_id.clone()),
+        user_id: claims.identity.user_id.clone(),
+    }
+}
