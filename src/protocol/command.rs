@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Method;
+use super::{ErrorKind, Method};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CommandParams {
@@ -48,6 +48,7 @@ impl Method for Command {
     const NAME: &'static str = "command";
     const SUMMARY: &'static str =
         "Does what a `/multicodex` line says and answers in words. Mistakes are of level `error`.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = CommandParams;
     type Result = CommandAnswer;
 }
@@ -59,6 +60,7 @@ pub struct CommandSuggest;
 impl Method for CommandSuggest {
     const NAME: &'static str = "command/suggest";
     const SUMMARY: &'static str = "How a `/multicodex` line may go on.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = CommandParams;
     type Result = Suggestions;
 }

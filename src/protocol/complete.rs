@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::lenient;
-use super::{AccountState, Method};
+use super::{AccountState, ErrorKind, Method};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -222,6 +222,7 @@ pub struct Complete;
 impl Method for Complete {
     const NAME: &'static str = "complete";
     const SUMMARY: &'static str = "Streams one completion through the best account. Answers a subscription id, then sends `complete` notifications.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous];
     type Params = CompleteParams;
     type Result = SubscriptionId;
 }
@@ -234,6 +235,7 @@ impl Method for CompleteCancel {
     const NAME: &'static str = "complete/cancel";
     const SUMMARY: &'static str =
         "Aborts a completion, which then ends with `cancelled`. False when it had ended.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = CancelComplete;
     type Result = bool;
 }
@@ -245,6 +247,14 @@ pub struct Collect;
 impl Method for Collect {
     const NAME: &'static str = "complete/collect";
     const SUMMARY: &'static str = "A completion as one answer instead of a stream.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccountNotFound,
+        ErrorKind::AccountAmbiguous,
+        ErrorKind::LoginRequired,
+        ErrorKind::NoAvailableAccount,
+        ErrorKind::AccountUnavailable,
+        ErrorKind::Upstream,
+    ];
     type Params = CompleteParams;
     type Result = Collected;
 }

@@ -124,6 +124,14 @@ pub struct AccountsToken;
 impl Method for AccountsToken {
     const NAME: &'static str = "accounts/token";
     const SUMMARY: &'static str = "A valid access token: the one method that answers a secret.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccountNotFound,
+        ErrorKind::AccountAmbiguous,
+        ErrorKind::LoginRequired,
+        ErrorKind::NoAvailableAccount,
+        ErrorKind::Upstream,
+        ErrorKind::Storage,
+    ];
     type Params = TokenParams;
     type Result = TokenAnswer;
 }
@@ -136,6 +144,7 @@ impl Method for Refresh {
     const NAME: &'static str = "refresh";
     const SUMMARY: &'static str =
         "Makes sure that tokens are good, and asks for usage; of one account or of all.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous];
     type Params = RefreshParams;
     type Result = RefreshAnswer;
 }

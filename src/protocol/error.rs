@@ -27,7 +27,46 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The JSON-RPC code (section 7 of the protocol).
+    /// Kinds that any request can be answered with, whatever its method.
+    pub fn is_common(self) -> bool {
+        matches!(self, ErrorKind::InvalidParams | ErrorKind::Internal)
+    }
+
+    /// When a method answers this, in one sentence for the schema.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidRequest => "The request is not allowed now.",
+            ErrorKind::InvalidParams => "A param is missing or wrong; `path` names it.",
+            ErrorKind::Internal => "A fault of the sidecar.",
+            ErrorKind::AccountNotFound => {
+                "No account has this id, label or e-mail; `candidates` lists the labels."
+            }
+            ErrorKind::AccountAmbiguous => {
+                "Several accounts have this label or e-mail; `candidates` lists their ids."
+            }
+            ErrorKind::LoginRequired => "Only a new login helps.",
+            ErrorKind::NoAvailableAccount => "No account can be used now; `retryAt` says when one can.",
+            ErrorKind::AccountUnavailable => "The account that `account` names cannot be used now.",
+            ErrorKind::LoginFailed => "The login failed; nothing was stored.",
+            ErrorKind::LoginExpired => "The login was not finished in time; nothing was stored.",
+            ErrorKind::LoginCancelled => "`login/cancel` ended the login; nothing was stored.",
+            ErrorKind::IdentityMismatch => "The login is of another identity; nothing was stored.",
+            ErrorKind::Upstream => {
+                "OpenAI's servers refused or did not answer; `status`, `code`, `cause` and `body` say how."
+            }
+            ErrorKind::Storage => "A file could not be locked, read or written.",
+        }
+    }
+
+    /// The name on the wire.
+    pub fn name(self) -> Cow<'static, str> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => Cow::Owned(name),
+            _ => Cow::Borrowed("internal"),
+        }
+    }
+
+    /// The JSON-RPC code.
     pub fn code(self) -> i32 {
         match self {
             ErrorKind::InvalidRequest => -32600,
@@ -95,15 +134,11 @@ pub struct RpcError {
 
 impl RpcError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let name = match serde_json::to_value(kind) {
-            Ok(serde_json::Value::String(name)) => Cow::Owned(name),
-            _ => Cow::Borrowed("internal"),
-        };
         RpcError {
             kind,
             message: message.into(),
             data: Box::new(ErrorData {
-                kind: name,
+                kind: kind.name(),
                 retryable: false,
                 account: None,
                 retry_at: None,

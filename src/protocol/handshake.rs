@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
-use super::{LoginFlow, Method, NoParams};
+use super::{ErrorKind, LoginFlow, Method, NoParams};
 
 /// The version of the protocol that this sidecar speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -88,6 +88,7 @@ impl Method for Initialize {
     const NAME: &'static str = "initialize";
     const SUMMARY: &'static str =
         "The handshake: recommended, not required. Notifications are sent only after it.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::InvalidRequest];
     type Params = InitializeParams;
     type Result = InitializeResult;
 }
@@ -99,6 +100,7 @@ pub struct PathsResult;
 impl Method for PathsResult {
     const NAME: &'static str = "paths";
     const SUMMARY: &'static str = "Where the files are.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = Paths;
 }

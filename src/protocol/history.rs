@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Method;
 use super::lenient;
+use super::{ErrorKind, Method};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -112,6 +112,8 @@ impl Method for History {
     const NAME: &'static str = "history";
     const SUMMARY: &'static str =
         "The latest attempts with their outcome, tokens and times, and sums by account and by day.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = HistoryParams;
     type Result = HistoryAnswer;
 }

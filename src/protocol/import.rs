@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Warning};
+use super::{ErrorKind, Method, Warning};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -45,6 +45,7 @@ pub struct Import;
 impl Method for Import {
     const NAME: &'static str = "accounts/import";
     const SUMMARY: &'static str = "Merges the login of pi or of the Codex CLI into the accounts.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::Storage];
     type Params = ImportParams;
     type Result = ImportAnswer;
 }

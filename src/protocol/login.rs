@@ -121,6 +121,7 @@ impl Method for Login {
     const NAME: &'static str = "login";
     const SUMMARY: &'static str =
         "Begins the login of a new account. One that turns out to be known is renewed.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::LoginFailed, ErrorKind::Storage];
     type Params = LoginParams;
     type Result = LoginStarted;
 }
@@ -133,6 +134,12 @@ impl Method for Reauth {
     const NAME: &'static str = "reauth";
     const SUMMARY: &'static str =
         "Begins a new login of an account. One of another identity is refused and not stored.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccountNotFound,
+        ErrorKind::AccountAmbiguous,
+        ErrorKind::LoginFailed,
+        ErrorKind::Storage,
+    ];
     type Params = ReauthParams;
     type Result = LoginStarted;
 }
@@ -144,6 +151,13 @@ pub struct LoginSubmit;
 impl Method for LoginSubmit {
     const NAME: &'static str = "login/submit";
     const SUMMARY: &'static str = "Hands in what a person pasted, and answers when the login has ended.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::LoginFailed,
+        ErrorKind::LoginExpired,
+        ErrorKind::LoginCancelled,
+        ErrorKind::IdentityMismatch,
+        ErrorKind::Storage,
+    ];
     type Params = LoginSubmitParams;
     type Result = AccountAnswer;
 }
@@ -155,6 +169,13 @@ pub struct LoginWait;
 impl Method for LoginWait {
     const NAME: &'static str = "login/wait";
     const SUMMARY: &'static str = "Answers when the login has ended; cancelling this does not end it.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::LoginFailed,
+        ErrorKind::LoginExpired,
+        ErrorKind::LoginCancelled,
+        ErrorKind::IdentityMismatch,
+        ErrorKind::Storage,
+    ];
     type Params = LoginIdParams;
     type Result = AccountAnswer;
 }
@@ -166,6 +187,7 @@ pub struct LoginCancel;
 impl Method for LoginCancel {
     const NAME: &'static str = "login/cancel";
     const SUMMARY: &'static str = "Ends a login, which then fails with `login_cancelled`.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = LoginIdParams;
     type Result = LoginCancelled;
 }

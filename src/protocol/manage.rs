@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Method};
+use super::{Account, ErrorKind, Method};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -85,6 +85,7 @@ pub struct Accounts;
 impl Method for Accounts {
     const NAME: &'static str = "accounts";
     const SUMMARY: &'static str = "All accounts, in the file's order.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = AccountsParams;
     type Result = AccountList;
 }
@@ -97,6 +98,13 @@ impl Method for Use {
     const NAME: &'static str = "accounts/use";
     const SUMMARY: &'static str =
         "Pins an account, after making sure that its token is valid. A disabled account is enabled.";
+    const ERRORS: &'static [ErrorKind] = &[
+        ErrorKind::AccountNotFound,
+        ErrorKind::AccountAmbiguous,
+        ErrorKind::LoginRequired,
+        ErrorKind::Upstream,
+        ErrorKind::Storage,
+    ];
     type Params = AccountParams;
     type Result = AccountAnswer;
 }
@@ -108,6 +116,8 @@ pub struct Remove;
 impl Method for Remove {
     const NAME: &'static str = "accounts/remove";
     const SUMMARY: &'static str = "Forgets an account and its credential. pi's own auth.json is left alone.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
     type Result = Removed;
 }
@@ -119,6 +129,8 @@ pub struct Disable;
 impl Method for Disable {
     const NAME: &'static str = "accounts/disable";
     const SUMMARY: &'static str = "Takes an account out of rotation and keeps it.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
     type Result = AccountAnswer;
 }
@@ -130,6 +142,8 @@ pub struct Enable;
 impl Method for Enable {
     const NAME: &'static str = "accounts/enable";
     const SUMMARY: &'static str = "Takes a disabled account into rotation again.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
     type Result = AccountAnswer;
 }
@@ -141,6 +155,8 @@ pub struct Label;
 impl Method for Label {
     const NAME: &'static str = "accounts/label";
     const SUMMARY: &'static str = "Renames an account.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = LabelParams;
     type Result = AccountAnswer;
 }
@@ -152,6 +168,7 @@ pub struct Reset;
 impl Method for Reset {
     const NAME: &'static str = "reset";
     const SUMMARY: &'static str = "Clears the pin, the cooldowns and back-offs, or both.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::Storage];
     type Params = ResetParams;
     type Result = ResetResult;
 }

@@ -1,14 +1,18 @@
-//! What a method is: a name, the types of its params and result, and a sentence for the schema.
+//! What a method is: a name, a sentence for the schema, its errors, and the types of its params and result.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::ErrorKind;
 
 /// One method of the protocol. The registration of handlers, the typed client and the schema all read these
 /// constants and types, so that they cannot drift apart.
 pub trait Method {
     const NAME: &'static str;
     const SUMMARY: &'static str;
+    /// The kinds of error of this method, besides those that every request can meet ([`ErrorKind::is_common`]).
+    const ERRORS: &'static [ErrorKind];
     type Params: DeserializeOwned + JsonSchema;
     type Result: Serialize + JsonSchema + Clone;
 }
@@ -25,6 +29,7 @@ pub struct RpcDiscover;
 impl Method for RpcDiscover {
     const NAME: &'static str = "rpc.discover";
     const SUMMARY: &'static str = "The OpenRPC document of this protocol.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = serde_json::Value;
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Command, CommandSuggest, Complete, CompleteCancel,
-    Disable, Enable, ErrorData, Failed, History, Import, Initialize, Label, Login, LoginCancel,
+    Disable, Enable, ErrorData, ErrorKind, Failed, History, Import, Initialize, Label, Login, LoginCancel,
     LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh,
     RefreshProgress, Remove, Reset, RpcDiscover, SetFooter, SetRotation, ShowFooter, ShowRotation,
     ShowStatus, StatusChanged, Use, Verify, Warning,
@@ -33,6 +33,7 @@ pub fn document() -> Value {
         "components": {"schemas": schemas.into_definitions()},
         "x-protocol-version": PROTOCOL_VERSION,
         "x-error-data": error_data,
+        "x-common-errors": common_errors(),
         "x-notifications": notifications,
     })
 }
@@ -116,6 +117,26 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
     ]
 }
 
+/// What any request can be answered with, those of the transport among it, which have no [`ErrorKind`].
+fn common_errors() -> Vec<Value> {
+    let transport = [
+        (-32700, "parse_error", "The message is not JSON."),
+        (-32600, "invalid_request", "The message is not a request, or not allowed now."),
+        (-32600, "message_too_large", "The message is larger than `--max-message-bytes`."),
+        (-32601, "method_not_found", "No method has this name."),
+        (-32001, "overloaded", "`--max-requests` requests are in flight; try again."),
+        (-32800, "cancelled", "`$/cancelRequest` named this request, or the sidecar ends."),
+    ];
+    let transport = transport.map(|(code, kind, meaning)| error(code, meaning, kind));
+    let common = [ErrorKind::InvalidParams, ErrorKind::Internal];
+    let common = common.map(|kind| error(kind.code(), kind.meaning(), &kind.name()));
+    transport.into_iter().chain(common).collect()
+}
+
+fn error(code: i32, meaning: &str, kind: &str) -> Value {
+    json!({"code": code, "message": meaning, "data": {"kind": kind}})
+}
+
 fn method<M: Method>(schemas: &mut Schemas) -> Value {
     let params = schemas.of_params::<M::Params>();
     let descriptors = schemas.descriptors(&params);
@@ -127,6 +148,7 @@ fn method<M: Method>(schemas: &mut Schemas) -> Value {
         "paramStructure": structure,
         "params": descriptors,
         "result": {"name": "result", "schema": schemas.of_result::<M::Result>()},
+        "errors": M::ERRORS.iter().map(|kind| error(kind.code(), kind.meaning(), &kind.name())).collect::<Vec<_>>(),
         "x-params": params,
     })
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Method;
 use super::lenient;
+use super::{ErrorKind, Method};
 
 /// Of which completion to tell; without members, of one that has no session.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +117,7 @@ pub struct ShowRotation;
 impl Method for ShowRotation {
     const NAME: &'static str = "rotation";
     const SUMMARY: &'static str = "How accounts are chosen, and which one would be used now and why.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = RotationParams;
     type Result = Rotation;
 }
@@ -128,6 +129,8 @@ pub struct SetRotation;
 impl Method for SetRotation {
     const NAME: &'static str = "rotation/set";
     const SUMMARY: &'static str = "Changes how accounts are chosen, saved in settings.json.";
+    const ERRORS: &'static [ErrorKind] =
+        &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = RotationChange;
     type Result = Rotation;
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Method, NoParams, Notification};
+use super::{ErrorKind, Method, NoParams, Notification};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -123,6 +123,7 @@ impl Method for ShowStatus {
     const NAME: &'static str = "status";
     const SUMMARY: &'static str =
         "The footer: account, usage and countdowns, as text and as segments to colour.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = StatusParams;
     type Result = Status;
 }
@@ -144,6 +145,7 @@ pub struct ShowFooter;
 impl Method for ShowFooter {
     const NAME: &'static str = "footer";
     const SUMMARY: &'static str = "How the footer is to look.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = Footer;
 }
@@ -155,6 +157,7 @@ pub struct SetFooter;
 impl Method for SetFooter {
     const NAME: &'static str = "footer/set";
     const SUMMARY: &'static str = "Changes how the footer looks, saved at once in settings.json.";
+    const ERRORS: &'static [ErrorKind] = &[ErrorKind::Storage];
     type Params = FooterChange;
     type Result = Footer;
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Method;
+use super::{ErrorKind, Method};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -119,6 +119,7 @@ impl Method for Verify {
     const NAME: &'static str = "verify";
     const SUMMARY: &'static str =
         "Looks for what is amiss with files, locks, accounts and (online) upstream. Changes nothing.";
+    const ERRORS: &'static [ErrorKind] = &[];
     type Params = VerifyParams;
     type Result = VerifyAnswer;
 }

@@ -1,14 +1,27 @@
 //! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
 
+use jsonrpsee::types::ErrorObjectOwned;
+
 use crate::auth::{LoginError, TokenRefreshError};
 use crate::pool::{AccountId, At, Failure, FailureKind, Pool, SelectError};
-use crate::protocol::{ErrorKind, RpcError};
+use crate::protocol::{ErrorKind, Method, RpcError};
 use crate::sidecar::accounts::RenameError;
 use crate::store::StorageError;
 use crate::upstream::presentable;
 
 /// The hint when a choice of the user could not be saved.
 pub(crate) const ACTIVE_BUT_UNSAVED: &str = "the change is active now; saving it failed and will be retried";
+
+/// The error as `M` answers it. The schema lists the kinds of each method; debug builds panic on one that is not listed.
+pub(crate) fn answer<M: Method>(error: RpcError) -> ErrorObjectOwned {
+    debug_assert!(
+        error.kind.is_common() || M::ERRORS.contains(&error.kind),
+        "`{}` answers {:?}, which its ERRORS do not list",
+        M::NAME,
+        error.kind
+    );
+    error.into()
+}
 
 impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {

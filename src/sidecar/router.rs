@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Methods, RpcModule};
 
 use crate::protocol::{
@@ -17,7 +16,7 @@ use crate::sidecar::completion::{collect, run};
 use crate::sidecar::methods::{
     accounts, discover, footer, history, import, initialize, login, paths, refresh, reset, rotation, status,
 };
-use crate::sidecar::{Sidecar, command, params, verify};
+use crate::sidecar::{Sidecar, command, error, params, verify};
 
 /// Every method of the sidecar, ready to be served.
 ///
@@ -73,7 +72,8 @@ where
 {
     let sidecar = sidecar.clone();
     module.register_method(M::NAME, move |params, _, _| {
-        handler(&sidecar, params::parse::<M::Params>(&params)?).map(hand_over).map_err(ErrorObjectOwned::from)
+        let params = params::parse::<M::Params>(&params)?;
+        handler(&sidecar, params).map(hand_over).map_err(error::answer::<M>)
     })?;
     Ok(())
 }
@@ -93,7 +93,7 @@ where
         handler(sidecar, params::parse::<M::Params>(&params)?)
             .await
             .map(hand_over)
-            .map_err(ErrorObjectOwned::from)
+            .map_err(error::answer::<M>)
     })?;
     Ok(())
 }

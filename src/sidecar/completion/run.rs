@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::{ErrorObjectOwned, SubscriptionId};
+use jsonrpsee::types::SubscriptionId;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
-use crate::sidecar::{Sidecar, params, redact, view};
+use crate::sidecar::{Sidecar, error, params, redact, view};
 use crate::upstream::{ResponseReceipt, ResponsesRequest, Upstream};
 
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
@@ -79,7 +79,7 @@ pub(crate) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMe
         |params, pending, sidecar, _| {
             let prepared = params::parse::<CompleteParams>(&params)
                 .and_then(|params| PreparedCompletion::new(&sidecar, params))
-                .map_err(ErrorObjectOwned::from);
+                .map_err(error::answer::<Complete>);
             tokio::spawn(async move {
                 let prepared = match prepared {
                     Ok(prepared) => prepared,

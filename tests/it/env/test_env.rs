@@ -140,11 +140,6 @@ impl TestEnv {
         });
     }
 
-    /// A text with the agent directory named as a user's would be.
-    pub fn at_home(&self, text: &str) -> String {
-        text.replace(&self.dir.path().to_string_lossy().into_owned(), "/home/ada/.pi/agent")
-    }
-
     /// The real binary with everything pointed at this environment, nothing of the user's environment, no rest between
     /// refreshes and no usage polls.
     pub fn command(&self, arguments: &[&str]) -> Command {

@@ -1,4 +1,8 @@
-//! `schema/` is generated from the types and committed; these tests hold the two together.
+//! The schema and the reference are generated from the types and committed; these tests compare the two.
+
+mod examples;
+mod pretty;
+mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +22,27 @@ fn openrpc_document_is_up_to_date() {
 #[test]
 fn schema_bundle_is_up_to_date() {
     committed("multicodex.schema.json", &openrpc::bundle());
+}
+
+#[test]
+fn reference_is_up_to_date() {
+    committed_text("reference.md", &reference::page(&openrpc::document(), &examples::read()));
+}
+
+#[test]
+fn every_method_has_an_example_and_every_link_of_the_reference_a_target() {
+    let document = openrpc::document();
+    let examples = examples::read();
+    let methods = document["methods"].as_array().expect("methods");
+    let names = methods.iter().filter_map(|method| method["name"].as_str());
+    let without: Vec<&str> = names.filter(|name| examples.of_method(name).is_empty()).collect();
+    assert_eq!(without, ["rpc.discover"], "whose result is openrpc.json itself");
+
+    let page = reference::page(&document, &examples);
+    let targets: Vec<String> = page.lines().filter_map(reference::anchor).collect();
+    let links = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next());
+    let broken: Vec<&str> = links.filter(|link| !targets.iter().any(|target| target == link)).collect();
+    assert!(broken.is_empty(), "{broken:?}");
 }
 
 #[test]
@@ -80,10 +105,13 @@ fn every_choice_of_the_protocol_is_a_choice_of_the_settings() {
 }
 
 fn committed(name: &str, generated: &Value) {
+    committed_text(name, &format!("{}\n", serde_json::to_string_pretty(generated).expect("JSON")));
+}
+
+fn committed_text(name: &str, text: &str) {
     let path = root().join("schema").join(name);
-    let text = format!("{}\n", serde_json::to_string_pretty(generated).expect("JSON"));
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        fs::write(&path, &text).expect("schema/ is writable");
+        fs::write(&path, text).expect("schema/ is writable");
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(found == text, "schema/{name} differs from the types; regenerate it: {REGENERATE}");
