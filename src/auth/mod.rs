@@ -7,6 +7,8 @@ pub mod fuzz;
 mod jwt;
 mod login;
 mod refresh;
+#[cfg(test)]
+pub(crate) mod testing;
 mod token_endpoint;
 mod token_hash;
 

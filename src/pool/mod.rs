@@ -24,7 +24,7 @@ mod roster;
 pub(crate) mod selection;
 mod settings;
 #[cfg(any(test, fuzzing))]
-mod testing;
+pub(crate) mod testing;
 mod time;
 pub(crate) mod tokens;
 mod usage;

@@ -22,6 +22,8 @@ mod redact;
 pub(crate) mod reset_credits;
 mod router;
 mod tasks;
+#[cfg(test)]
+mod testing;
 pub(crate) mod usage;
 mod verify;
 mod view;
@@ -46,7 +48,7 @@ pub use words::quoted;
 use self::notify::notifier::Notifier;
 use accounts::AccountRegistry;
 use completion::run::Completions;
-use credentials::{OAuthTokenEndpoint, RefreshTiming, TokenRefresher};
+use credentials::{LOCK_PATIENCE, OAuthTokenEndpoint, RefreshTiming, TokenRefresher};
 use import::Imports;
 use login::logins::Logins;
 use methods::history::HistoryRecorder;
@@ -106,7 +108,11 @@ impl Sidecar {
             notifier.clone(),
             journal,
             Box::new(OAuthTokenEndpoint { http: http.clone(), url: options.auth_url.clone() }),
-            RefreshTiming { spacing: options.refresh_spacing, upkeep_interval: options.upkeep_interval },
+            RefreshTiming {
+                spacing: options.refresh_spacing,
+                upkeep_interval: options.upkeep_interval,
+                lock_patience: LOCK_PATIENCE,
+            },
         ));
         let usage = Arc::new(UsageService::new(
             registry.clone(),

@@ -1,20 +1,15 @@
 //! Redeeming against a raw loopback server.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::auth::testing::jwt;
 use crate::pool::Identity;
 
 const NOW: At = At::from_secs(1_790_000_000);
-
-fn jwt(payload: Value) -> String {
-    format!("e30.{}.", URL_SAFE_NO_PAD.encode(payload.to_string()))
-}
 
 fn answer(status: &str, more: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
@@ -61,9 +56,9 @@ async fn refresh_against(answer: &str) -> (Result<RefreshedTokens, TokenRefreshE
 
 #[tokio::test]
 async fn a_token_is_refreshed_with_one_form() {
-    let access = jwt(json!({"exp": 1, "https://api.openai.com/auth":
+    let access = jwt(&json!({"exp": 1, "https://api.openai.com/auth":
         {"chatgpt_account_id": "ws-1", "chatgpt_user_id": "user-1", "chatgpt_plan_type": "plus"}}));
-    let id_token = jwt(json!({"email": "a@example.com"}));
+    let id_token = jwt(&json!({"email": "a@example.com"}));
     let body = json!({"access_token": access, "refresh_token": "refresh-2", "id_token": id_token,
         "token_type": "Bearer", "expires_in": 864000, "scope": "openid"});
     let (outcome, requests) =
@@ -103,7 +98,7 @@ async fn what_the_answer_leaves_out_is_made_up_for() {
         assert_eq!((credential.refresh.expose(), credential.expires_at), (refresh, expires_at), "{body}");
         assert_eq!(refreshed.refresh_replaced, refresh != "refresh-1");
     };
-    let exp = jwt(json!({"exp": 1_796_219_000}));
+    let exp = jwt(&json!({"exp": 1_796_219_000}));
     check(json!({"access_token": exp}), "refresh-1", At::from_secs(1_796_219_000)).await;
     check(json!({"access_token": "opaque"}), "refresh-1", NOW + UNKNOWN_LIFETIME).await;
     check(

@@ -13,8 +13,6 @@ use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::import::foreign_login::identity_of;
 use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, rehearse_replacement};
 
-/// pi holds its lock for as long as its own request takes, 15 s at most.
-pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// pi holds its lock while it asks us for a token, so a client is not kept waiting for it: protocol section 8.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a write is tried whose lock was taken from us.
@@ -47,7 +45,7 @@ impl TokenRefresher {
     /// and the other accounts shall not wait for that. Clients that wait for the account's token are told meanwhile.
     pub(crate) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {
         let waiting = self.imports.waiting();
-        let locked = self.lock_pi_login_for(account, LOCK_PATIENCE).await;
+        let locked = self.lock_pi_login_for(account, self.timing.lock_patience).await;
         drop(waiting);
         locked.map_err(|error| storage(&error))
     }
@@ -171,7 +169,7 @@ impl TokenRefresher {
                     tried += 1;
                     tracing::warn!(account = %account.id, tried, "pi's lock was taken from us; reading again");
                     drop(pi);
-                    let lock = LockDirectory::acquire(file.path(), LOCK_PATIENCE)?;
+                    let lock = LockDirectory::acquire(file.path(), self.timing.lock_patience)?;
                     pi = self.read_pi_login(lock, account)?;
                 }
                 written => return written,

@@ -12,6 +12,9 @@ pub(crate) mod token;
 mod token_endpoint;
 mod upkeep;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,13 +29,18 @@ use single_flight::SingleFlight;
 
 pub(crate) use token_endpoint::{OAuthTokenEndpoint, TokenEndpoint};
 
-/// How refreshes are spaced; the defaults are in `ServeOptions`.
+/// pi holds its lock for as long as its own request takes, 15 s at most; a refresh of another sidecar may take as long.
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How refreshes are spaced, and how long they wait for others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefreshTiming {
     /// The pause between two refreshes of this machine: upstream revokes logins that are refreshed in a burst.
     pub(crate) spacing: Duration,
     /// How often accounts that are not in use are checked.
     pub(crate) upkeep_interval: Duration,
+    /// The longest wait for pi's lock, for the lane of the host and for a credential's lock.
+    pub(crate) lock_patience: Duration,
 }
 
 /// The owner of the refresh journal, and the only one that sends a refresh token.

@@ -3,7 +3,6 @@
 //! consumed, one that may be consumed, and one whose successor could not be stored.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::TokenRefresher;
 use super::linked::{PiLogin, changed_hands};
@@ -19,9 +18,6 @@ use crate::sidecar::accounts::freshness::is_newer;
 use crate::sidecar::accounts::{Origin, is_entry_of, is_of};
 use crate::sidecar::blocking::on_a_thread;
 use crate::store::{FileAccount, RefreshLane, StorageError};
-
-/// How long to wait for the lane of the host, and then for the credential's lock.
-const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The locks, and what the ledger says under them.
 struct Turn {
@@ -101,9 +97,9 @@ impl TokenRefresher {
 
     async fn enter_lane(self: &Arc<Self>, id: &AccountId) -> Result<Turn, Failure> {
         let (file, id) = (self.journal.clone(), id.clone());
-        let now = self.registry.now();
+        let (now, patience) = (self.registry.now(), self.timing.lock_patience);
         let entered = on_a_thread(move || {
-            let lane = file.enter(&id, LOCK_PATIENCE)?;
+            let lane = file.enter(&id, patience)?;
             let reading = lane.load(now)?;
             Ok((lane, reading))
         });

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TokenRefresher;
-use super::linked::LOCK_PATIENCE;
 use crate::auth;
 use crate::pool::EXPIRING;
 use crate::pool::{Account, AccountId, At, HealthStatus, RefreshLedger, RefreshMode};
@@ -18,11 +17,11 @@ impl TokenRefresher {
             tokio::select! {
                 () = tokio::time::sleep(jittered(self.timing.upkeep_interval)) => {}
                 () = self.registry.pending().is_due() => {
-                    self.flush_pending(LOCK_PATIENCE).await;
+                    self.flush_pending(self.timing.lock_patience).await;
                     continue;
                 }
             }
-            self.flush_pending(LOCK_PATIENCE).await;
+            self.flush_pending(self.timing.lock_patience).await;
             let refresher = self.clone();
             let read = on_a_thread(move || {
                 refresher.check_unknown_outcomes();

@@ -5,6 +5,8 @@ mod copy;
 pub(crate) mod foreign_login;
 mod merge_login;
 mod merged;
+#[cfg(test)]
+mod tests;
 mod tombstone;
 
 use std::sync::Arc;

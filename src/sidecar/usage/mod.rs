@@ -3,6 +3,8 @@
 pub(crate) mod fetch;
 mod poll;
 mod poll_record;
+#[cfg(test)]
+mod tests;
 mod warning;
 
 use std::sync::atomic::{AtomicI64, Ordering};
