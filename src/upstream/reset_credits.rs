@@ -63,7 +63,6 @@ fn time(value: &Value) -> Option<At> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
