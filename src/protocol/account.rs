@@ -1,4 +1,4 @@
-//! An account as clients see it. There is never a token in it.
+//! An account as clients see it. It never holds a token.
 
 use std::borrow::Cow;
 
@@ -20,18 +20,20 @@ pub struct Account<S = String> {
     /// `chatgpt_account_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<S>,
-    /// As upstream names it, e.g. `plus`; unknown names occur.
+    /// Upstream's name for the plan, e.g. `plus`. New names may come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<S>,
-    /// What rotation would use now for a completion without a session.
+    /// Whether rotation would use it now for a completion without a session.
     pub active: bool,
+    /// The user chose it with `accounts/use`.
     pub pinned: bool,
-    /// Owned by pi's auth.json.
+    /// pi's auth.json owns its credential.
     pub linked: bool,
     pub state: AccountState,
-    /// Why it is not ready, or why it is backed off.
+    /// Why it is not `ready`, or why it is backed off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// It met a limit and is not used before then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown_until: Option<i64>,
     /// After transient failures the account ranks last until then; its state stays `ready`.
@@ -45,7 +47,7 @@ pub struct Account<S = String> {
 }
 
 impl Account<&str> {
-    /// The same, to be kept.
+    /// Returns a copy that owns its strings.
     pub fn into_owned(self) -> Account {
         Account {
             id: self.id.to_owned(),
@@ -70,10 +72,15 @@ impl Account<&str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
+    /// It can be used.
     Ready,
+    /// It met a limit and waits until `cooldownUntil`.
     Cooling,
+    /// Only a new login helps.
     NeedsLogin,
+    /// Upstream deactivated the account or its workspace.
     Deactivated,
+    /// The user took it out of rotation.
     Disabled,
 }
 
@@ -98,19 +105,19 @@ pub struct Token {
 #[serde(rename_all = "snake_case")]
 pub enum TokenState {
     Valid,
-    /// Under five minutes are left.
+    /// It expires in less than five minutes.
     Expiring,
     Expired,
 }
 
-/// What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
-/// those of the whole belong to `windows` and `reached`.
+/// What is known about an account's usage. Its parts come from different answers, so each has its own time and source;
+/// `fetchedAt`, `source` and `stale` at this level belong to `windows` and `reached`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// Shortest first. A window that is not listed is unknown, which is neither 0 % nor untouched.
     pub windows: Vec<Window>,
-    /// What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+    /// Upstream's word for the limit that was reached, e.g. `workspace_member_credits_depleted`. New words may come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<String>,
     #[serde(flatten)]
@@ -127,7 +134,7 @@ pub struct Usage {
     pub reserve: Option<Reserve>,
 }
 
-/// When and from where a part was learned.
+/// When and from where a part of the usage was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
@@ -140,7 +147,7 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Window {
-    /// From the length: `5h`, `7d`, `30d`, …
+    /// Derived from the length: `5h`, `7d`, `30d`, …
     pub name: Cow<'static, str>,
     pub used_percent: f64,
     pub window_minutes: u32,
@@ -148,7 +155,7 @@ pub struct Window {
     pub resets_at: Option<i64>,
 }
 
-/// A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
+/// A separate limit beside the main one, e.g. of one model. Its cooldown affects only completions that meet it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdditionalLimit {
@@ -156,7 +163,7 @@ pub struct AdditionalLimit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     pub windows: Vec<Window>,
-    /// When the account may be used for it again.
+    /// Completions that meet this limit do not use the account before then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown_until: Option<i64>,
     #[serde(flatten)]
@@ -174,7 +181,7 @@ pub struct Credits {
     pub seen: Seen,
 }
 
-/// The account's own limit on spending. Amounts are texts of upstream.
+/// The account's own spending limit. Amounts are upstream's texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpendControl {

@@ -14,7 +14,7 @@ pub struct CommandParams {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandAnswer {
     pub level: CommandLevel,
-    /// For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
+    /// Text for people. No line is empty, and none is wider than 80 columns unless it quotes something that is.
     pub lines: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct CommandAnswer {
 pub enum CommandLevel {
     Info,
     Warning,
-    /// A mistake in the line, or what it asked for could not be done.
+    /// The line has a mistake, or the command failed.
     Error,
 }
 
@@ -34,7 +34,7 @@ pub struct Suggestions {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suggestion {
-    /// The whole line after `/multicodex`, with this suggestion taken.
+    /// The whole line after `/multicodex`, completed with this suggestion.
     pub value: String,
     /// What to show for it.
     pub label: String,
@@ -46,8 +46,15 @@ pub struct Command;
 
 impl Method for Command {
     const NAME: &'static str = "command";
-    const SUMMARY: &'static str =
-        "Does what a `/multicodex` line says and answers in words. Mistakes are of level `error`.";
+    const SUMMARY: &'static str = "Runs a `/multicodex` command and answers with text to show.";
+    const DESCRIPTION: &'static str = "\
+        The line is what a user typed after `/multicodex`, which may stand in front. Names with white space go \
+        in quotes. `help` lists the commands. `accounts ada` and `use ada` pin an account, `show ada` shows \
+        everything about one, `reset` alone clears pin and cooldowns, `footer usageMode used` and `rotation \
+        waitForReset=30m` change settings.\n\
+        \n\
+        A mistake in the line, an unknown account or a failed command is an answer of level `error`; a \
+        JSON-RPC error means that `line` was missing.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = CommandParams;
     type Result = CommandAnswer;
@@ -59,7 +66,9 @@ pub struct CommandSuggest;
 
 impl Method for CommandSuggest {
     const NAME: &'static str = "command/suggest";
-    const SUMMARY: &'static str = "How a `/multicodex` line may go on.";
+    const SUMMARY: &'static str = "Completes a `/multicodex` line.";
+    const DESCRIPTION: &'static str = "\
+        Accounts are found by any part of their label or e-mail.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = CommandParams;
     type Result = Suggestions;

@@ -12,27 +12,31 @@ use super::{AccountState, ErrorKind, Method};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CompleteParams {
-    /// An OpenAI Responses body, passed on byte for byte. `stream: true` and `store: false` are set when absent.
+    /// An OpenAI Responses body, sent byte for byte. `stream: true` and `store: false` are added when absent or null;
+    /// `stream: false`, `store: true` and a `model` of more than 256 bytes are refused.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub request: Box<RawValue>,
-    /// Affinity key; also `prompt_cache_key` when the body has none.
+    /// The session for affinity: the account that served it last is kept while it can serve. It is also sent as
+    /// `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// Only this account, no rotation: id, label or e-mail.
+    /// Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
+    /// `account_unavailable` and no request is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// For upstream; allow-listed (see `schema/protocol.md`).
+    /// Request headers for upstream, from a short list.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::strings")]
     pub headers: Option<BTreeMap<String, String>>,
-    /// The whole completion, all attempts included. No limit when absent.
+    /// Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub deadline_ms: Option<u64>,
-    /// Longest silence of upstream; 300000 when absent.
+    /// How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
+    /// completion (`idle_timeout`).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub idle_timeout_ms: Option<u64>,
 }
 
-/// `c1`, `c2`, … within one connection.
+/// `c1`, `c2`, …, unique within one connection.
 pub type SubscriptionId = String;
 
 /// The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
@@ -40,7 +44,8 @@ pub type SubscriptionId = String;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Notice<'a> {
-    /// An attempt failed before any output. `to` is absent when no account takes over (yet).
+    /// An attempt failed before any output. `to` is the account that is tried next; it is absent when there is none, or
+    /// when the completion waits for one.
     #[schemars(title = "RotatedNotice")]
     Rotated {
         attempt: u32,
@@ -61,7 +66,7 @@ pub enum Notice<'a> {
         /// x-request-id, openai-model, retry-after and the x-codex-* family.
         headers: BTreeMap<&'a str, &'a str>,
     },
-    /// One upstream event, raw.
+    /// One event of upstream, unchanged.
     #[schemars(title = "EventNotice")]
     Event {
         #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -73,19 +78,19 @@ pub enum Notice<'a> {
         outcome: Outcome,
         account: &'a str,
         attempts: u32,
-        /// Upstream's own `usage` member, raw.
+        /// Upstream's `usage` member, unchanged.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
         usage: Option<&'a RawValue>,
-        /// Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+        /// Reasoning that upstream removed from the input, e.g. after a switch of accounts. Absent when none was removed.
         #[serde(skip_serializing_if = "Option::is_none")]
         reasoning_dropped: Option<ReasoningDropped>,
-        /// Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+        /// Members that were left out of the request because upstream refuses them: `max_output_tokens`.
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         dropped: &'a [&'a str],
         timing: Timing,
     },
-    /// It did not end well.
+    /// The completion failed.
     #[schemars(title = "ErrorNotice")]
     Error { error: Failed },
     /// After `complete/cancel`.
@@ -103,13 +108,13 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timing {
-    /// From the request to the first event handed on.
+    /// From the request to the first event that was sent to the client.
     pub first_event_ms: u64,
     pub total_ms: u64,
 }
 
-/// Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
-/// (`turn_boundary`) is not counted.
+/// How many reasoning items were removed from the input, by upstream's reason. Removal at a turn boundary is normal and is
+/// not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReasoningDropped {
@@ -122,10 +127,10 @@ pub struct ReasoningDropped {
     /// Produced by another model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_mismatch: Option<u32>,
-    /// What came before it in the conversation was edited.
+    /// An earlier part of the conversation was edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_mismatch: Option<u32>,
-    /// Left out by the sidecar, because upstream refused the encrypted content of another account.
+    /// The sidecar removed it, because upstream refused the encrypted content of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<u32>,
 }
@@ -140,15 +145,15 @@ pub struct RotatedReason<'a> {
     pub message: &'a str,
 }
 
-/// Why a completion failed. `status` and `body` are upstream's last answer, so that a client can map it as if it had
-/// spoken to upstream itself.
+/// Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
+/// called upstream itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
     pub kind: String,
     pub message: String,
     pub phase: Phase,
-    /// Accounts tried.
+    /// How many attempts were made.
     pub attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -156,17 +161,17 @@ pub struct Failed {
     pub status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// At most 64 KiB.
+    /// Upstream's last body, at most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub body_truncated: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<i64>,
-    /// What to do, when none could be used.
+    /// What to do next, when no account could be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// How every account stands, when none could be used.
+    /// The state of every account, when none could be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountStanding>>,
 }
@@ -174,7 +179,7 @@ pub struct Failed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Nothing was shown to the client.
+    /// The client has received no output.
     BeforeOutput,
     /// `accepted` had been sent.
     AfterOutput,
@@ -192,7 +197,7 @@ pub struct AccountStanding {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Collected {
-    /// The terminal `response` object, raw.
+    /// The final `response` object of upstream, unchanged.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub response: Box<RawValue>,
     /// Account id.
@@ -221,7 +226,12 @@ pub struct Complete;
 
 impl Method for Complete {
     const NAME: &'static str = "complete";
-    const SUMMARY: &'static str = "Streams one completion through the best account. Answers a subscription id, then sends `complete` notifications.";
+    const SUMMARY: &'static str = "Streams one completion through the best account: answers a subscription id, then sends `complete` notifications.";
+    const DESCRIPTION: &'static str = "\
+        The notifications and their order are in [the flows](protocol.md#flow-1-from-the-start-to-an-answer). \
+        It is refused in batches (-32600). These request headers are allowed; any other is refused with -32602 \
+        and its name in `path`: `originator`, `user-agent`, `session-id`, `session_id`, `thread-id`, \
+        `conversation_id`, `x-client-request-id`, `openai-beta`, `version`, `x-codex-*`, `accept-language`.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous];
     type Params = CompleteParams;
     type Result = SubscriptionId;
@@ -234,7 +244,7 @@ pub struct CompleteCancel;
 impl Method for CompleteCancel {
     const NAME: &'static str = "complete/cancel";
     const SUMMARY: &'static str =
-        "Aborts a completion, which then ends with `cancelled`. False when it had ended.";
+        "Cancels a completion, which then ends with `cancelled`. Answers false when it had ended before.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = CancelComplete;
     type Result = bool;
@@ -246,7 +256,7 @@ pub struct Collect;
 
 impl Method for Collect {
     const NAME: &'static str = "complete/collect";
-    const SUMMARY: &'static str = "A completion as one answer instead of a stream.";
+    const SUMMARY: &'static str = "Makes one completion and answers with its final response.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccountNotFound,
         ErrorKind::AccountAmbiguous,

@@ -1,4 +1,4 @@
-//! Methods about tokens: `accounts/token`, the one that answers a secret, and `refresh`.
+//! Methods about tokens: `accounts/token`, the only one whose result holds a secret, and `refresh`.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ pub struct TokenParams {
     /// An account's id, label or e-mail; the account that rotation would use now when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
-    /// once, and the freshest is answered.
+    /// How long the token must still be valid; five minutes when absent. More than the life of a new token means: refresh
+    /// once and answer the newest.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub min_valid_ms: Option<u64>,
 }
@@ -23,9 +23,9 @@ pub struct TokenParams {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenAnswer {
-    /// Secret.
+    /// A secret.
     pub access_token: String,
-    /// To be sent as `chatgpt-account-id`.
+    /// Send it as `chatgpt-account-id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<String>,
     pub expires_at: i64,
@@ -39,7 +39,7 @@ pub struct RefreshParams {
     /// An account's id, label or e-mail, or `all`, which is the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Refresh also when the token is still good, and once more what was refused or whose answer was lost.
+    /// Refresh also tokens that are still good, and try again those that were refused or whose answer was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
 }
@@ -55,7 +55,7 @@ pub struct RefreshAnswer {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Refreshed {
-    /// As it is afterwards.
+    /// The account after the refresh.
     pub account: Account,
     /// Its token is good.
     pub ok: bool,
@@ -63,14 +63,14 @@ pub struct Refreshed {
     pub error: Option<RefreshError>,
 }
 
-/// Why one account could not be refreshed: what a request for it alone would have been answered.
+/// Why one account could not be refreshed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefreshError {
     pub kind: ErrorKind,
     pub message: String,
     pub retryable: bool,
-    /// By the kinds of `complete`'s `error`.
+    /// One of the kinds of a `complete` error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct RefreshError {
     pub code: Option<String>,
 }
 
-/// One more account of a `refresh` is done.
+/// A `refresh` finished one more account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RefreshProgress {
     pub done: u32,
@@ -94,7 +94,7 @@ pub struct RefreshProgress {
     pub account: String,
 }
 
-/// The token does not belong into a log.
+/// Leaves out the token, so that it cannot get into a log.
 impl fmt::Debug for TokenAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenAnswer").field("account", &self.account).finish_non_exhaustive()
@@ -123,7 +123,12 @@ pub struct AccountsToken;
 
 impl Method for AccountsToken {
     const NAME: &'static str = "accounts/token";
-    const SUMMARY: &'static str = "A valid access token: the one method that answers a secret.";
+    const SUMMARY: &'static str =
+        "Answers a valid access token. It is the only method whose result holds a secret.";
+    const DESCRIPTION: &'static str = "\
+        Without `account` it answers for the account that rotation would use now; when that token cannot be \
+        refreshed, the next account is tried. When a refresh takes longer than 2 s and the present token is \
+        still valid, the present token is answered.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccountNotFound,
         ErrorKind::AccountAmbiguous,
@@ -143,7 +148,12 @@ pub struct Refresh;
 impl Method for Refresh {
     const NAME: &'static str = "refresh";
     const SUMMARY: &'static str =
-        "Makes sure that tokens are good, and asks for usage; of one account or of all.";
+        "Makes sure that tokens are good and reads the usage, of one account or of all.";
+    const DESCRIPTION: &'static str = "\
+        The result has one entry for each account, in the order of `accounts`; `ok` means that its token is \
+        good. With `force` it also refreshes tokens that are still good, and tries again those that were \
+        refused, whose answer was lost or that are backed off, but never a refresh token that is known as \
+        consumed. `refresh/progress` comes before the answer.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous];
     type Params = RefreshParams;
     type Result = RefreshAnswer;
@@ -151,6 +161,6 @@ impl Method for Refresh {
 
 impl Notification for RefreshProgress {
     const NAME: &'static str = "refresh/progress";
-    const SUMMARY: &'static str = "One more account of a `refresh` is done; before its answer.";
+    const SUMMARY: &'static str = "A `refresh` finished one more account. Comes before its answer.";
     type Params = Self;
 }

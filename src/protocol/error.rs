@@ -92,7 +92,7 @@ impl ErrorKind {
 pub struct ErrorData {
     /// An [`ErrorKind`], or one of the transport's own (`parse_error`, `overloaded`, `cancelled`, …).
     pub kind: Cow<'static, str>,
-    /// The same request may succeed later without anyone doing anything.
+    /// The same request may succeed later, although nothing was changed.
     pub retryable: bool,
     /// Account id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ pub struct ErrorData {
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The field that is wrong, e.g. `request.store`.
+    /// The wrong field, e.g. `request.store`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Labels (not found) or ids (ambiguous) to choose from.
@@ -114,10 +114,10 @@ pub struct ErrorData {
     /// Upstream's own code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What the last attempt failed with, by the kinds of `complete`'s `error`.
+    /// What the last attempt failed with: one of the kinds of a `complete` error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Upstream's last answer, unchanged up to its cap of 64 KiB.
+    /// Upstream's last body, unchanged, at most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -154,13 +154,13 @@ impl RpcError {
         }
     }
 
-    /// With what to do next, or what is to be known.
+    /// Adds what to do next.
     pub fn hinted(mut self, hint: &str) -> Self {
         self.data.hint = Some(hint.to_owned());
         self
     }
 
-    /// -32602 that names the field.
+    /// Returns an error -32602 that names the field.
     pub fn invalid_params(path: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = RpcError::new(ErrorKind::InvalidParams, message);
         error.data.path = Some(path.into());

@@ -14,10 +14,10 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub struct InitializeParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientInfo>,
-    /// A newer one than the server's is answered with the server's own.
+    /// The version that the client was written for. The answer always holds the sidecar's own.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub protocol_version: Option<u32>,
-    /// Exact names of notifications not to be sent.
+    /// Names of notifications that the sidecar does not send.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opt_out_notifications: Option<Vec<String>>,
 }
@@ -25,7 +25,7 @@ pub struct InitializeParams {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ClientInfo {
-    /// Becomes the `originator` and opens the User-Agent upstream.
+    /// Sent upstream as the `originator` and at the start of the User-Agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,13 +55,13 @@ pub struct Capabilities {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CompleteCapability {
-    /// How upstream is spoken to; `sse` so far.
+    /// The transports to upstream: `sse`.
     pub transports: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoginCapability {
-    /// Login flows on offer: `browser`, `device`.
+    /// `browser` and `device`.
     pub flows: Vec<LoginFlow>,
 }
 
@@ -86,8 +86,12 @@ pub struct Initialize;
 
 impl Method for Initialize {
     const NAME: &'static str = "initialize";
-    const SUMMARY: &'static str =
-        "The handshake: recommended, not required. Notifications are sent only after it.";
+    const SUMMARY: &'static str = "The handshake. Notifications are sent only after it.";
+    const DESCRIPTION: &'static str = "\
+        Send it first. Until then the sidecar sends no notification but those of `complete`; it keeps warnings \
+        and sends them afterwards. A second `initialize` is refused with -32600. The answer always holds the \
+        sidecar's own `protocolVersion`; how a client compares the two is in [Supervising the \
+        sidecar](protocol.md#supervising-the-sidecar).";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::InvalidRequest];
     type Params = InitializeParams;
     type Result = InitializeResult;
@@ -99,7 +103,7 @@ pub struct PathsResult;
 
 impl Method for PathsResult {
     const NAME: &'static str = "paths";
-    const SUMMARY: &'static str = "Where the files are.";
+    const SUMMARY: &'static str = "The paths of the files that the sidecar reads and writes.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = Paths;

@@ -1,4 +1,4 @@
-//! `history`: what was tried, how it ended and what it cost. No prompts, no answers, no sessions.
+//! `history`: the attempts, how each ended and what it cost. Holds no prompts, answers or sessions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use super::{ErrorKind, Method};
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HistoryParams {
-    /// How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
+    /// How many attempts to list; 50 when absent, at most 1000. With 0 only the sums.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub limit: Option<u32>,
-    /// Only of this account: id, label or e-mail.
+    /// Only this account: id, label or e-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Over how many days, today included, the sums go; 30 when absent, 366 at most.
+    /// How many days the sums cover, today included; 30 when absent, at most 366.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub days: Option<u32>,
 }
@@ -23,15 +23,15 @@ pub struct HistoryParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryAnswer {
-    /// Of all sidecars of this user, the latest first.
+    /// Attempts of all sidecars of this user, the latest first.
     pub attempts: Vec<Attempt>,
     /// One row for each account that was tried within `days`, the busiest first.
     pub accounts: Vec<AccountTally>,
-    /// One row for each day on which something was tried, the latest first.
+    /// One row for each day with an attempt, the latest first.
     pub days: Vec<DayTally>,
 }
 
-/// One account was asked for one completion.
+/// One request of a completion to one account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
@@ -47,7 +47,7 @@ pub struct Attempt {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokenCount>,
-    /// From the beginning of the attempt to the first event handed on.
+    /// From the beginning of the attempt to the first event that was sent to the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_event_ms: Option<u64>,
     pub total_ms: u64,
@@ -59,19 +59,19 @@ pub enum AttemptOutcome {
     Completed,
     /// Upstream cut the response short.
     Incomplete,
-    /// It failed before output; another account was asked, or would have been.
+    /// It failed before output, and failover went on to the next account if there was one.
     Rotated,
     /// The client got an error.
     Failed,
-    /// The client gave it up, or went away.
+    /// The client cancelled it or ended.
     Cancelled,
 }
 
-/// As upstream counted them.
+/// Upstream's count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenCount {
     pub input: u64,
-    /// Of `input`, how many came from upstream's cache.
+    /// The part of `input` that came from upstream's cache.
     pub cached: u64,
     pub output: u64,
 }
@@ -80,7 +80,7 @@ pub struct TokenCount {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     pub attempts: u64,
-    /// Also those that upstream cut short.
+    /// Includes those that upstream cut short.
     pub completed: u64,
     pub rotated: u64,
     pub failed: u64,
@@ -112,6 +112,15 @@ impl Method for History {
     const NAME: &'static str = "history";
     const SUMMARY: &'static str =
         "The latest attempts with their outcome, tokens and times, and sums by account and by day.";
+    const DESCRIPTION: &'static str = "\
+        There is one row for each account that was asked for a completion, by any sidecar of the user. A \
+        replay after a 401 belongs to its attempt. In the sums, attempts that the client gave up count as \
+        `cancelled`, and those that upstream cut short as `completed`.\n\
+        \n\
+        An attempt is in the file within a second of its end; a sidecar sees its own attempts at once. The \
+        file, `history.jsonl` in the state directory, keeps at least the last 1000 attempts and sums of older \
+        ones for up to 400 days, in less than 1 MiB. You may delete it at any time. It never holds prompts, \
+        answers, session ids or tokens.";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = HistoryParams;

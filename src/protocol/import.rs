@@ -1,4 +1,4 @@
-//! `accounts/import`: logins of other programs.
+//! `accounts/import`: takes over logins of other programs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use super::{ErrorKind, Method, Warning};
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ImportParams {
-    /// Whose login; pi's when absent.
+    /// `pi` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<ImportSource>,
-    /// Another file than the usual one. What is found there becomes a copy: only pi's own file is ever written back to.
+    /// A file other than the usual one. Its login becomes a copy: the sidecar writes back only to pi's own file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
@@ -19,14 +19,14 @@ pub struct ImportParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportSource {
-    /// pi's auth.json, which is also merged whenever it changes.
+    /// pi's auth.json, which the sidecar also merges whenever it changes.
     #[default]
     Pi,
-    /// The Codex CLI's auth.json, which is read and never written.
+    /// The Codex CLI's auth.json, which the sidecar reads and never writes.
     Codex,
 }
 
-/// Account ids, by what became of them.
+/// What an import did, with the ids of the accounts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportAnswer {
     pub changed: bool,
@@ -44,7 +44,17 @@ pub struct Import;
 
 impl Method for Import {
     const NAME: &'static str = "accounts/import";
-    const SUMMARY: &'static str = "Merges the login of pi or of the Codex CLI into the accounts.";
+    const SUMMARY: &'static str =
+        "Merges the login of pi, or a copy of another program's login, into the accounts.";
+    const DESCRIPTION: &'static str = "\
+        The sidecar merges pi's login by itself, at its start and whenever pi's auth.json changes; the rules \
+        are in [Import](protocol.md#import). With `from: \"codex\"` the file of the Codex CLI is read and \
+        never written.\n\
+        \n\
+        A file is read in any of these shapes, whatever `from` says: pi's, the Codex CLI's, opencode's \
+        (`openai`), and tokens at the top level as CLIProxyAPI writes them. A file without a usable login (an \
+        API key, no refresh token, several logins, a database, no JSON) is refused with -32016, and the \
+        message says what to do.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::Storage];
     type Params = ImportParams;
     type Result = ImportAnswer;

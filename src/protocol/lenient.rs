@@ -1,5 +1,5 @@
-//! Params as clients write them: an integer may be written `60000.0`, and an empty array stands for an empty object, as
-//! PHP and Lua write one.
+//! Deserializers for what clients write: an integer may be `60000.0`, and an empty array may stand for an empty object,
+//! because PHP and Lua write one so.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// An optional integer. Fractions are refused, and so is what does not fit.
+/// An optional integer. Refuses fractions and numbers that do not fit.
 pub(super) fn integer<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: TryFrom<u64> + TypeName,
@@ -50,7 +50,7 @@ impl<T: TryFrom<u64> + TypeName> Visitor<'_> for Integer<T> {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
-        // Beyond this not every integer has a float of its own.
+        // Above this value a float does not stand for one integer only.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if number.fract() == 0.0 && (0.0..=EXACT).contains(&number) {
             self.visit_u64(number as u64)

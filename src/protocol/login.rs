@@ -8,13 +8,13 @@ use super::{AccountAnswer, ErrorKind, Method, Notification};
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoginParams {
-    /// What a new account is to be called; its e-mail when absent. Not blank.
+    /// The label of a new account, not blank; its e-mail when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// `browser` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<LoginFlow>,
-    /// Open the user's browser.
+    /// Whether to open the user's browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
 }
@@ -22,13 +22,13 @@ pub struct LoginParams {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReauthParams {
-    /// Id, label or e-mail; when absent the only account that needs a login, else the active one.
+    /// Id, label or e-mail. When absent: the account that needs a login if there is exactly one, else the active one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// `browser` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<LoginFlow>,
-    /// Open the user's browser.
+    /// Whether to open the user's browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
 }
@@ -36,31 +36,32 @@ pub struct ReauthParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginFlow {
-    /// A browser on this machine comes back by itself; from any other, the address it ends up at is pasted.
+    /// A browser on this machine returns to the sidecar by itself. From another machine a person pastes the address at which
+    /// the browser ended.
     #[default]
     Browser,
-    /// A short code is typed on another device.
+    /// A person types a short code on another device.
     Device,
 }
 
-/// A login under way.
+/// A login in progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginStarted {
-    /// Within this connection.
+    /// Unique within this connection.
     pub login_id: String,
     pub flow: LoginFlow,
     /// Id of the account that `reauth` renews; absent for `login`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// To be opened in a browser.
+    /// The address to open in a browser.
     pub url: String,
-    /// To be typed there; only of the device flow.
+    /// The code to type there; only in the device flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_code: Option<String>,
-    /// When it fails with `login_expired`.
+    /// When the login fails with `login_expired`.
     pub expires_at: i64,
-    /// Whether a browser could be started; only when `open` was asked for.
+    /// Whether a browser could be started; only with `open`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<bool>,
 }
@@ -69,7 +70,7 @@ pub struct LoginStarted {
 #[serde(rename_all = "camelCase")]
 pub struct LoginSubmitParams {
     pub login_id: String,
-    /// The address the browser ended up at, `code#state`, or the bare code.
+    /// The address at which the browser ended, `code#state`, or the code alone.
     pub input: String,
 }
 
@@ -81,7 +82,7 @@ pub struct LoginIdParams {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoginCancelled {
-    /// False when it is unknown, has ended, or is being stored already.
+    /// False when the login is unknown, has ended, or is already being stored.
     pub cancelled: bool,
 }
 
@@ -98,7 +99,7 @@ pub struct LoginCompleted {
     pub error: Option<LoginFailure>,
 }
 
-/// As `login/wait` answers it.
+/// Why a login failed, as in the answer of `login/wait`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoginFailure {
     pub kind: ErrorKind,
@@ -109,7 +110,7 @@ pub struct LoginFailure {
 
 impl Notification for LoginCompleted {
     const NAME: &'static str = "login/completed";
-    const SUMMARY: &'static str = "A login ended, well or not.";
+    const SUMMARY: &'static str = "A login ended, with success or not.";
     type Params = Self;
 }
 
@@ -119,8 +120,12 @@ pub struct Login;
 
 impl Method for Login {
     const NAME: &'static str = "login";
-    const SUMMARY: &'static str =
-        "Begins the login of a new account. One that turns out to be known is renewed.";
+    const SUMMARY: &'static str = "Begins the login of a new account.";
+    const DESCRIPTION: &'static str = "\
+        A login of an identity that is already known renews that account, which keeps its label. `label` names \
+        a new account; without it the e-mail does, or else `OpenAI Codex` and the first 8 characters of the \
+        workspace id. When another account has that label, 8 characters of the workspace id are added in \
+        brackets. Up to 32 logins may be in progress.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::LoginFailed, ErrorKind::Storage];
     type Params = LoginParams;
     type Result = LoginStarted;
@@ -132,8 +137,15 @@ pub struct Reauth;
 
 impl Method for Reauth {
     const NAME: &'static str = "reauth";
-    const SUMMARY: &'static str =
-        "Begins a new login of an account. One of another identity is refused and not stored.";
+    const SUMMARY: &'static str = "Begins a new login of an existing account.";
+    const DESCRIPTION: &'static str = "\
+        The account keeps its id, label, pin and history; the answer's `account` says which one it is. A login \
+        of another identity ends with `identity_mismatch`.\n\
+        \n\
+        The login of a linked account is also written to pi's auth.json, under pi's lock, and the account \
+        stays linked. When that file cannot be locked, read or written, the login is not begun (-32016). When \
+        that fails only after the login, the login is stored in the accounts file, and a `warning` says what \
+        to do.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccountNotFound,
         ErrorKind::AccountAmbiguous,
@@ -150,7 +162,11 @@ pub struct LoginSubmit;
 
 impl Method for LoginSubmit {
     const NAME: &'static str = "login/submit";
-    const SUMMARY: &'static str = "Hands in what a person pasted, and answers when the login has ended.";
+    const SUMMARY: &'static str =
+        "Submits the address or code that a person pasted, and answers when the login has ended.";
+    const DESCRIPTION: &'static str = "\
+        A wrong paste is refused with -32602 and `path: \"input\"`, and the login goes on. An unknown \
+        `loginId`, or one of a device login, is refused with -32602.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::LoginFailed,
         ErrorKind::LoginExpired,
@@ -168,7 +184,10 @@ pub struct LoginWait;
 
 impl Method for LoginWait {
     const NAME: &'static str = "login/wait";
-    const SUMMARY: &'static str = "Answers when the login has ended; cancelling this does not end it.";
+    const SUMMARY: &'static str = "Answers when the login has ended.";
+    const DESCRIPTION: &'static str = "\
+        It answers also when the login has ended before. Cancelling this request does not end the login. It \
+        does not count towards `--max-requests`.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::LoginFailed,
         ErrorKind::LoginExpired,
@@ -186,7 +205,7 @@ pub struct LoginCancel;
 
 impl Method for LoginCancel {
     const NAME: &'static str = "login/cancel";
-    const SUMMARY: &'static str = "Ends a login, which then fails with `login_cancelled`.";
+    const SUMMARY: &'static str = "Ends a login in progress, which then fails with `login_cancelled`.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = LoginIdParams;
     type Result = LoginCancelled;

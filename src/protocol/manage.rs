@@ -8,7 +8,7 @@ use super::{Account, ErrorKind, Method};
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AccountsParams {
-    /// Ask upstream for the usage of every account first.
+    /// Whether to read the usage of every account from upstream first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_usage: Option<bool>,
 }
@@ -17,14 +17,15 @@ pub struct AccountsParams {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "AccountList")]
 pub struct AccountList<A = Vec<Account>> {
-    /// In the file's order, which is stable.
+    /// In the order of the accounts file, which is stable.
     pub accounts: A,
     /// Id of the account that rotation would use now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,
+    /// Id of the pinned account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<String>,
-    /// Grows with every change, within one process.
+    /// Grows with every change while the process lives.
     pub revision: u64,
 }
 
@@ -42,7 +43,7 @@ pub struct AccountAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
     pub removed: Account,
-    /// The account that is active now.
+    /// Id of the account that rotation would use now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,
 }
@@ -51,7 +52,7 @@ pub struct Removed {
 pub struct LabelParams {
     /// An account's id, label or e-mail.
     pub account: String,
-    /// Unique case-insensitively, not blank.
+    /// Not blank, and different from all other labels (case-insensitively).
     pub label: String,
 }
 
@@ -84,7 +85,7 @@ pub struct Accounts;
 
 impl Method for Accounts {
     const NAME: &'static str = "accounts";
-    const SUMMARY: &'static str = "All accounts, in the file's order.";
+    const SUMMARY: &'static str = "Lists all accounts, in the order of the accounts file.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = AccountsParams;
     type Result = AccountList;
@@ -97,7 +98,10 @@ pub struct Use;
 impl Method for Use {
     const NAME: &'static str = "accounts/use";
     const SUMMARY: &'static str =
-        "Pins an account, after making sure that its token is valid. A disabled account is enabled.";
+        "Pins an account, after it has made sure that its token is valid. A disabled account is enabled.";
+    const DESCRIPTION: &'static str = "\
+        The pin holds until the account cannot be used; then a `warning` of kind `pin_cleared` says so. -32012 \
+        means that only a login helps, a retryable -32015 that the token endpoint cannot be reached.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccountNotFound,
         ErrorKind::AccountAmbiguous,
@@ -115,7 +119,9 @@ pub struct Remove;
 
 impl Method for Remove {
     const NAME: &'static str = "accounts/remove";
-    const SUMMARY: &'static str = "Forgets an account and its credential. pi's own auth.json is left alone.";
+    const SUMMARY: &'static str = "Removes an account and its credential. pi's own auth.json is left alone.";
+    const DESCRIPTION: &'static str = "\
+        An account that pi's login brought does not come back until pi holds another login.";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
@@ -129,6 +135,8 @@ pub struct Disable;
 impl Method for Disable {
     const NAME: &'static str = "accounts/disable";
     const SUMMARY: &'static str = "Takes an account out of rotation and keeps it.";
+    const DESCRIPTION: &'static str = "\
+        The account stays disabled over restarts.";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
@@ -141,7 +149,7 @@ pub struct Enable;
 
 impl Method for Enable {
     const NAME: &'static str = "accounts/enable";
-    const SUMMARY: &'static str = "Takes a disabled account into rotation again.";
+    const SUMMARY: &'static str = "Puts a disabled account back into rotation.";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = AccountParams;
@@ -155,6 +163,9 @@ pub struct Label;
 impl Method for Label {
     const NAME: &'static str = "accounts/label";
     const SUMMARY: &'static str = "Renames an account.";
+    const DESCRIPTION: &'static str = "\
+        A label that is blank, holds control characters or belongs to another account is refused with -32602 \
+        and `path: \"label\"`.";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = LabelParams;

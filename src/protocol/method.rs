@@ -11,13 +11,15 @@ use super::ErrorKind;
 pub trait Method {
     const NAME: &'static str;
     const SUMMARY: &'static str;
+    /// What a client author needs to know beyond the summary, in Markdown; empty when there is nothing.
+    const DESCRIPTION: &'static str = "";
     /// The kinds of error of this method, besides those that every request can meet ([`ErrorKind::is_common`]).
     const ERRORS: &'static [ErrorKind];
     type Params: DeserializeOwned + JsonSchema;
     type Result: Serialize + JsonSchema + Clone;
 }
 
-/// Params of methods that take none; members that a client sends all the same are ignored.
+/// Params of methods without params. Members that a client sends are ignored.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NoParams {}
@@ -28,7 +30,7 @@ pub struct RpcDiscover;
 
 impl Method for RpcDiscover {
     const NAME: &'static str = "rpc.discover";
-    const SUMMARY: &'static str = "The OpenRPC document of this protocol.";
+    const SUMMARY: &'static str = "The OpenRPC document of this protocol, the content of `openrpc.json`.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = serde_json::Value;

@@ -1,5 +1,5 @@
-//! The wire: every type a client sees, and nothing else. Names neither `pool` nor `secret`, so that a token cannot
-//! reach a client by accident; `sidecar::view` converts.
+//! The wire types: every type that a client sees, and nothing else. This module names neither `pool` nor `secret`, so that
+//! a token cannot reach a client by accident; `sidecar::view` converts.
 //!
 //! These types are the source of `schema/` (see [`openrpc`]). Times are integer milliseconds since the Unix epoch,
 //! absent optional members are left out on output, and `null` means absent on input.

@@ -1,4 +1,4 @@
-//! What the sidecar says unasked, after `initialize`: `accounts/changed` and `warning`.
+//! Notifications of the sidecar, sent after `initialize`: `accounts/changed` and `warning`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ pub trait Notification {
     type Params: Serialize + JsonSchema;
 }
 
-/// Accounts changed in a way that a client could see. A burst of changes yields one notification.
+/// Something changed that `accounts` shows. Several changes in quick succession are one notification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountsChanged {
     pub revision: u64,
-    /// Of the latest change in the burst.
+    /// The reason of the latest change.
     pub reason: ChangeReason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,
@@ -38,7 +38,7 @@ pub enum ChangeReason {
     Usage,
     /// A cooldown or back-off began or ended.
     Cooldown,
-    /// Someone else changed a shared file.
+    /// Another program changed a shared file.
     External,
     /// A label changed, or an account was disabled or enabled.
     Edited,
@@ -70,7 +70,7 @@ pub enum WarningKind {
     CorruptFile,
     SettingsInvalid,
     OutcomeUnknown,
-    /// A refresh token that was refreshed before came back, e.g. with an old copy of the file.
+    /// A refresh token that was already used came back, e.g. with an old copy of the file.
     ConsumedCredential,
     /// Upstream revoked several logins, so no token is refreshed for a while.
     RedeemPaused,
@@ -82,12 +82,13 @@ pub enum WarningKind {
 
 impl Notification for AccountsChanged {
     const NAME: &'static str = "accounts/changed";
-    const SUMMARY: &'static str = "Accounts changed; `accounts` has the news.";
+    const SUMMARY: &'static str = "Accounts changed. Read them with `accounts`.";
     type Params = Self;
 }
 
 impl Notification for Warning {
     const NAME: &'static str = "warning";
-    const SUMMARY: &'static str = "Something a person should know. Once per cause until it changes.";
+    const SUMMARY: &'static str =
+        "Something a person should know. Sent once per cause, until the cause changes.";
     type Params = Self;
 }

@@ -14,8 +14,8 @@ use super::{
     ShowStatus, StatusChanged, Use, Verify, Warning,
 };
 
-/// `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). Notifications, which OpenRPC has no word for, are listed
-/// under `x-notifications`, and `complete` names its own under `x-subscription`.
+/// Returns the content of `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). OpenRPC has no notifications, so they
+/// are listed under `x-notifications`, and those of `complete` under its `x-subscription`.
 pub fn document() -> Value {
     let mut schemas = Schemas::with_definitions_at("/components/schemas");
     let methods = methods(&mut schemas);
@@ -38,7 +38,8 @@ pub fn document() -> Value {
     })
 }
 
-/// `schema/multicodex.schema.json`: every type of the protocol under `$defs` (JSON Schema 2020-12), for generators.
+/// Returns the content of `schema/multicodex.schema.json`: every type of the protocol under `$defs` (JSON Schema 2020-12),
+/// for generators.
 pub fn bundle() -> Value {
     let mut schemas = Schemas::with_definitions_at("/$defs");
     let methods = methods(&mut schemas);
@@ -83,7 +84,7 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Initialize>(schemas),
         bare_method(
             "shutdown",
-            "Ends the work: in-flight requests are answered, then only `exit` is accepted.",
+            "Begins the end: requests in flight are answered, and afterwards only `exit` is accepted.",
         ),
         method::<RpcDiscover>(schemas),
         method::<Accounts>(schemas),
@@ -117,7 +118,7 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
     ]
 }
 
-/// What any request can be answered with, those of the transport among it, which have no [`ErrorKind`].
+/// Returns the errors that any request can be answered with. Those of the transport have no [`ErrorKind`].
 fn common_errors() -> Vec<Value> {
     let transport = [
         (-32700, "parse_error", "The message is not JSON."),
@@ -142,7 +143,7 @@ fn method<M: Method>(schemas: &mut Schemas) -> Value {
     let descriptors = schemas.descriptors(&params);
     // One param may also come by position; with more, `schema/protocol.md` promises names only.
     let structure = if descriptors.len() <= 1 { "either" } else { "by-name" };
-    json!({
+    let mut method = json!({
         "name": M::NAME,
         "summary": M::SUMMARY,
         "paramStructure": structure,
@@ -150,7 +151,11 @@ fn method<M: Method>(schemas: &mut Schemas) -> Value {
         "result": {"name": "result", "schema": schemas.of_result::<M::Result>()},
         "errors": M::ERRORS.iter().map(|kind| error(kind.code(), kind.meaning(), &kind.name())).collect::<Vec<_>>(),
         "x-params": params,
-    })
+    });
+    if !M::DESCRIPTION.is_empty() {
+        method["description"] = M::DESCRIPTION.into();
+    }
+    method
 }
 
 fn bare_method(name: &str, summary: &str) -> Value {
@@ -182,8 +187,7 @@ fn notifications(schemas: &mut Schemas) -> Vec<Value> {
     ]
 }
 
-/// Two generators over one set of definitions: what a client sends may leave out members that have defaults, what the
-/// sidecar answers holds them.
+/// Two generators over one set of definitions: clients may leave out members that have defaults, answers hold them.
 struct Schemas {
     params: SchemaGenerator,
     results: SchemaGenerator,
@@ -209,7 +213,7 @@ impl Schemas {
         self.results.subschema_for::<T>().to_value()
     }
 
-    /// One content descriptor per member of the params object that `params` refers to.
+    /// Returns one content descriptor per member of the params object that `params` refers to.
     fn descriptors(&self, params: &Value) -> Vec<Value> {
         let name = params["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let Some(definition) = self.params.definitions().get(name) else { return Vec::new() };
@@ -228,7 +232,7 @@ impl Schemas {
     fn into_definitions(mut self) -> Map<String, Value> {
         let mut definitions = self.params.take_definitions(true);
         for (name, schema) in self.results.take_definitions(true) {
-            // A type that is both sent and answered is described as it is answered.
+            // A type that occurs in params and in results is described as in results.
             definitions.insert(name, schema);
         }
         definitions

@@ -1,4 +1,4 @@
-//! Methods about how accounts are chosen: `rotation` and `rotation/set`.
+//! The rotation settings: `rotation` and `rotation/set`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lenient;
 use super::{ErrorKind, Method};
 
-/// Of which completion to tell; without members, of one that has no session.
+/// The completion to rank the accounts for; without members, one that has no session.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RotationParams {
@@ -21,7 +21,7 @@ pub struct Rotation {
     /// The settings in a sentence or two.
     pub policy: String,
     pub settings: RotationSettings,
-    /// In the order in which a completion would try the accounts now; those that it would not try come last.
+    /// The accounts in the order in which a completion would try them now. Accounts that it would not try come last.
     pub order: Vec<RankedAccount>,
 }
 
@@ -30,26 +30,26 @@ pub struct Rotation {
 pub struct RotationSettings {
     pub strategy: Strategy,
     pub affinity: Affinity,
-    /// Accounts tried per completion; the first counts.
+    /// How many accounts a completion tries, the first included.
     pub max_attempts: u32,
-    /// Cooldown after a usage limit when nothing says when it ends.
+    /// The cooldown after a usage limit that does not say when it ends.
     pub fallback_cooldown_ms: u64,
-    /// Accounts with less than this share of any window left are kept for when nothing else is left.
+    /// An account with less than this share left of any window is used only when no other can be.
     pub reserve_percent: f64,
-    /// How long a completion waits for the first account to come back; 0 is not at all.
+    /// How long a completion waits for the first account to become available; 0 means that it does not wait.
     pub wait_for_reset_ms: u64,
-    /// Of the accounts that have one; 0 for all others.
+    /// The accounts that have a priority; all others have 0.
     pub priority: Vec<AccountPriority>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Untouched accounts, then the one whose week ends soonest.
+    /// First unused accounts, then the one whose longest window resets soonest.
     ResetFirst,
-    /// The one of which the least is used.
+    /// The account with the lowest used percentage.
     LeastUsed,
-    /// In turn.
+    /// Each account in turn.
     RoundRobin,
     /// The highest priority; among equals as `reset-first`.
     Priority,
@@ -85,7 +85,7 @@ pub struct RankedAccount {
     pub reasons: Vec<String>,
 }
 
-/// What is absent stays as it is.
+/// Members that are absent stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RotationChange {
@@ -102,10 +102,10 @@ pub struct RotationChange {
     /// 0 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserve_percent: Option<f64>,
-    /// 0 is not to wait.
+    /// 0 means that a completion does not wait.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub wait_for_reset_ms: Option<u64>,
-    /// Of the accounts named; the others keep theirs.
+    /// Changes the accounts that it names; the others keep their priority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Vec<AccountPriority>>,
 }
@@ -116,7 +116,11 @@ pub struct ShowRotation;
 
 impl Method for ShowRotation {
     const NAME: &'static str = "rotation";
-    const SUMMARY: &'static str = "How accounts are chosen, and which one would be used now and why.";
+    const SUMMARY: &'static str =
+        "Shows the rotation settings, and in which order accounts would be tried now and why.";
+    const DESCRIPTION: &'static str = "\
+        The order is that of a completion made now; with `sessionId` or `model`, of a completion that has \
+        them. `reasons` are for people.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = RotationParams;
     type Result = Rotation;
@@ -128,7 +132,11 @@ pub struct SetRotation;
 
 impl Method for SetRotation {
     const NAME: &'static str = "rotation/set";
-    const SUMMARY: &'static str = "Changes how accounts are chosen, saved in settings.json.";
+    const SUMMARY: &'static str = "Changes the rotation settings and saves them.";
+    const DESCRIPTION: &'static str = "\
+        The change is saved under `pi-multicodex.rotation` in settings.json; other sidecars follow it. A wrong \
+        value is refused with -32602 and its `path`, and nothing is changed. The strategies are compared in \
+        [`strategies.md`](strategies.md).";
     const ERRORS: &'static [ErrorKind] =
         &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous, ErrorKind::Storage];
     type Params = RotationChange;

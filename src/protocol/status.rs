@@ -1,4 +1,4 @@
-//! The footer: `status`, `status/changed`, and how it is to look, `footer` and `footer/set`.
+//! The footer: `status` and `status/changed`; and its settings, `footer` and `footer/set`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,22 +8,22 @@ use super::{ErrorKind, Method, NoParams, Notification};
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StatusParams {
-    /// Of this session, instead of the one that a completion was made for last.
+    /// The session whose account to show; when absent, the session of the last completion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
 }
 
-/// One line about the account in use.
+/// One line about the account that the next completion would use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Id of the account that the next completion would use; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// Separators included, so that `text` is their texts joined by spaces.
+    /// Separators included: `text` is their texts joined by spaces.
     pub segments: Vec<StatusSegment>,
     pub text: String,
-    /// What the countdowns count from.
+    /// The time that the countdowns are computed for.
     pub updated_at: i64,
 }
 
@@ -43,10 +43,10 @@ pub enum StatusRole {
     Account,
     /// `5h:75% left`
     Window,
-    /// `(↺2h13m)`, of the window before it, or when the first account is back.
+    /// `(↺2h13m)`: until the window before it resets, or behind a notice until the first account is available.
     Reset,
     Separator,
-    /// What is in the way of the next completion.
+    /// Why no account can be used.
     Notice,
 }
 
@@ -68,7 +68,7 @@ pub enum Severity {
 #[serde(rename_all = "camelCase")]
 pub struct Footer {
     pub usage_mode: UsageMode,
-    /// Whose countdown is shown; the percentages of both always are.
+    /// Which countdowns are shown. The percentages of both windows are always shown.
     pub reset_window: ResetWindow,
     pub show_account: bool,
     pub show_reset: bool,
@@ -99,7 +99,7 @@ pub enum FooterOrder {
     UsageFirst,
 }
 
-/// What is absent stays as it is.
+/// Members that are absent stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FooterChange {
@@ -122,7 +122,9 @@ pub struct ShowStatus;
 impl Method for ShowStatus {
     const NAME: &'static str = "status";
     const SUMMARY: &'static str =
-        "The footer: account, usage and countdowns, as text and as segments to colour.";
+        "The footer: the account, its usage and countdowns, as text and as segments to colour.";
+    const DESCRIPTION: &'static str = "\
+        How to draw it is in [The footer](protocol.md#the-footer).";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = StatusParams;
     type Result = Status;
@@ -134,7 +136,7 @@ pub struct StatusChanged;
 
 impl Notification for StatusChanged {
     const NAME: &'static str = "status/changed";
-    const SUMMARY: &'static str = "The footer reads differently than before.";
+    const SUMMARY: &'static str = "The text of the footer changed. Params as `status` answers.";
     type Params = Status;
 }
 
@@ -144,7 +146,7 @@ pub struct ShowFooter;
 
 impl Method for ShowFooter {
     const NAME: &'static str = "footer";
-    const SUMMARY: &'static str = "How the footer is to look.";
+    const SUMMARY: &'static str = "Shows how the footer looks.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = NoParams;
     type Result = Footer;
@@ -156,7 +158,9 @@ pub struct SetFooter;
 
 impl Method for SetFooter {
     const NAME: &'static str = "footer/set";
-    const SUMMARY: &'static str = "Changes how the footer looks, saved at once in settings.json.";
+    const SUMMARY: &'static str = "Changes how the footer looks and saves it.";
+    const DESCRIPTION: &'static str = "\
+        The change is saved under `pi-multicodex` in settings.json, as the pi-multicodex extension does.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::Storage];
     type Params = FooterChange;
     type Result = Footer;

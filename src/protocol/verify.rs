@@ -1,4 +1,4 @@
-//! `verify`: what is amiss on this machine and with these accounts, and the next step for each of it.
+//! `verify`: checks of this machine and these accounts, and the next step for each finding.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::{ErrorKind, Method};
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VerifyParams {
-    /// Also ask upstream, with the tokens as they are: none is refreshed for it.
+    /// Whether to ask upstream, too, with the present tokens; it refreshes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<bool>,
 }
@@ -25,10 +25,10 @@ pub struct Check {
     pub id: CheckId,
     pub status: CheckStatus,
     pub message: String,
-    /// Account id, of the checks that there are for each account.
+    /// Account id, for the checks that exist once per account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The next step; whenever the status is not `pass`.
+    /// The next step. Always there when the status is not `pass`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -58,7 +58,7 @@ impl Check {
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     Pass,
-    /// It works, and something should be done.
+    /// It works, but something should be done.
     Warn,
     Fail,
 }
@@ -67,35 +67,35 @@ pub enum CheckStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckId {
-    /// `codex-accounts.json` can be read and parses, and is of a version that is written here.
+    /// `codex-accounts.json` can be read and parsed, and has a version that this sidecar writes.
     AccountsFile,
-    /// Every entry of it can be used; one check for each that cannot, or else one.
+    /// Every entry of that file can be used. One check for each entry that cannot, or one check in all.
     AccountsEntries,
-    /// `settings.json` parses, and its values make sense.
+    /// `settings.json` parses, and its values are valid.
     SettingsFile,
-    /// What is kept in the state dir parses.
+    /// The files in the state directory parse.
     StateFiles,
     /// The accounts file can be replaced.
     AgentDirWritable,
-    /// The state dir can be written to.
+    /// The state directory can be written to.
     StateDirWritable,
-    /// Only the owner has rights: files 0600, the state dir 0700.
+    /// Only the owner has access: files 0600, the state directory 0700.
     Permissions,
-    /// The login of pi is taken over.
+    /// pi's login is imported.
     AuthImport,
-    /// Between sidecars: locks that are held for long.
+    /// No lock between sidecars is held for long.
     Locks,
-    /// pi's lock on its `auth.json`: held, or left behind.
+    /// pi's lock on its `auth.json` is neither held for long nor left behind.
     PiAuthLock,
-    /// pi's lock on its `settings.json`: held, or left behind.
+    /// pi's lock on its `settings.json` is neither held for long nor left behind.
     PiSettingsLock,
-    /// How changes by others are noticed.
+    /// How the sidecar notices changes by other programs.
     Watcher,
     /// There is an account.
     Accounts,
-    /// Refresh tokens have one owner.
+    /// Each refresh token has one owner.
     SharedCredentials,
-    /// Redeeming is not paused, and no answer to a refresh was lost.
+    /// Refreshing is not paused, and no answer to a refresh was lost.
     Redeeming,
     /// For each account: it needs no login and is not deactivated.
     AccountLogin,
@@ -117,8 +117,16 @@ pub struct Verify;
 
 impl Method for Verify {
     const NAME: &'static str = "verify";
-    const SUMMARY: &'static str =
-        "Looks for what is amiss with files, locks, accounts and (online) upstream. Changes nothing.";
+    const SUMMARY: &'static str = "Checks files, locks, accounts and, with `online`, upstream. Each finding has a hint that says what to do next.";
+    const DESCRIPTION: &'static str = "\
+        It changes nothing, in files, in memory or upstream: it refreshes no token, holds no lock for long and \
+        moves no file. With `online` it adds `upstream`, `auth_server` and `clock`, and reads the usage of \
+        each account with its present token; `account_token` and `account_usage` then report that. Accounts \
+        that need a login, or whose token has expired, are not asked. When upstream cannot be reached, only \
+        `upstream` fails.\n\
+        \n\
+        `multicodex verify` in a shell makes the same checks before a sidecar could repair anything; its exit \
+        code is 1 when one fails.";
     const ERRORS: &'static [ErrorKind] = &[];
     type Params = VerifyParams;
     type Result = VerifyAnswer;

@@ -147,13 +147,16 @@ export type StatusRole = ("account" | "separator") | "brand" | "window" | "reset
  */
 export interface Account {
   /**
-   * What rotation would use now for a completion without a session.
+   * Whether rotation would use it now for a completion without a session.
    */
   active: boolean;
   /**
    * After transient failures the account ranks last until then; its state stays `ready`.
    */
   backoffUntil?: number | null;
+  /**
+   * It met a limit and is not used before then.
+   */
   cooldownUntil?: number | null;
   email?: string | null;
   /**
@@ -166,16 +169,19 @@ export interface Account {
   label: string;
   lastUsedAt?: number | null;
   /**
-   * Owned by pi's auth.json.
+   * pi's auth.json owns its credential.
    */
   linked: boolean;
+  /**
+   * The user chose it with `accounts/use`.
+   */
   pinned: boolean;
   /**
-   * As upstream names it, e.g. `plus`; unknown names occur.
+   * Upstream's name for the plan, e.g. `plus`. New names may come.
    */
   plan?: string | null;
   /**
-   * Why it is not ready, or why it is backed off.
+   * Why it is not `ready`, or why it is backed off.
    */
   reason?: Reason | null;
   state: AccountState;
@@ -203,17 +209,18 @@ export interface Token {
   state: TokenState;
 }
 /**
- * What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
- * those of the whole belong to `windows` and `reached`.
+ * What is known about an account's usage. Its parts come from different answers, so each has its own time and source;
+ * `fetchedAt`, `source` and `stale` at this level belong to `windows` and `reached`.
  */
 export interface Usage {
   credits?: Credits | null;
   fetchedAt: number;
   limits?: AdditionalLimit[];
   /**
-   * What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+   * Upstream's word for the limit that was reached, e.g. `workspace_member_credits_depleted`. New words may come.
    */
   reached?: string | null;
+  reserve?: Reserve | null;
   resetCredits?: ResetCredits | null;
   source: UsageSource;
   spendControl?: SpendControl | null;
@@ -227,7 +234,7 @@ export interface Usage {
   windows: Window[];
 }
 /**
- * When and from where a part was learned.
+ * When and from where a part of the usage was read.
  */
 export interface Credits {
   balance?: string | null;
@@ -241,11 +248,11 @@ export interface Credits {
   unlimited: boolean;
 }
 /**
- * A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
+ * A separate limit beside the main one, e.g. of one model. Its cooldown affects only completions that meet it.
  */
 export interface AdditionalLimit {
   /**
-   * When the account may be used for it again.
+   * Completions that meet this limit do not use the account before then.
    */
   cooldownUntil?: number | null;
   fetchedAt: number;
@@ -260,7 +267,7 @@ export interface AdditionalLimit {
 }
 export interface Window {
   /**
-   * From the length: `5h`, `7d`, `30d`, …
+   * Derived from the length: `5h`, `7d`, `30d`, …
    */
   name: string;
   resetsAt?: number | null;
@@ -268,10 +275,37 @@ export interface Window {
   windowMinutes: number;
 }
 /**
- * How often the user may have the limits reset, at chatgpt.com.
+ * Luna Reserve: a second quota that upstream offers when the ordinary usage is up. It answers with a weaker model.
+ */
+export interface Reserve {
+  /**
+   * It was used up here; it is tried again then.
+   */
+  cooldownUntil?: number | null;
+  fetchedAt: number;
+  /**
+   * Whether it may be used now.
+   */
+  granted: boolean;
+  /**
+   * What its model is called otherwise, e.g. `gpt-5.6-luna`.
+   */
+  ordinaryModel?: string | null;
+  source: UsageSource;
+  /**
+   * Older than five minutes.
+   */
+  stale: boolean;
+}
+/**
+ * How often the user may have the limits reset: here with `accounts/resetCredit`, or at chatgpt.com.
  */
 export interface ResetCredits {
   available: number;
+  /**
+   * Those that are available, the first to expire first; absent while upstream has only counted them.
+   */
+  credits?: ResetCredit[];
   fetchedAt: number;
   source: UsageSource;
   /**
@@ -280,7 +314,18 @@ export interface ResetCredits {
   stale: boolean;
 }
 /**
- * The account's own limit on spending. Amounts are texts of upstream.
+ * Resets the usage windows of its account once.
+ */
+export interface ResetCredit {
+  expiresAt?: number | null;
+  id: string;
+  /**
+   * Upstream's word, e.g. `available`.
+   */
+  status?: string | null;
+}
+/**
+ * The account's own spending limit. Amounts are upstream's texts.
  */
 export interface SpendControl {
   fetchedAt: number;
@@ -300,16 +345,19 @@ export interface AccountAnswer {
 }
 export interface AccountList {
   /**
-   * In the file's order, which is stable.
+   * In the order of the accounts file, which is stable.
    */
   accounts: Account[];
   /**
    * Id of the account that rotation would use now.
    */
   active?: string | null;
+  /**
+   * Id of the pinned account.
+   */
   pinned?: string | null;
   /**
-   * Grows with every change, within one process.
+   * Grows with every change while the process lives.
    */
   revision: number;
 }
@@ -348,7 +396,7 @@ export interface Tally {
   attempts: number;
   cancelled: number;
   /**
-   * Also those that upstream cut short.
+   * Includes those that upstream cut short.
    */
   completed: number;
   failed: number;
@@ -356,18 +404,18 @@ export interface Tally {
   tokens: TokenCount;
 }
 /**
- * As upstream counted them.
+ * Upstream's count.
  */
 export interface TokenCount {
   /**
-   * Of `input`, how many came from upstream's cache.
+   * The part of `input` that came from upstream's cache.
    */
   cached: number;
   input: number;
   output: number;
 }
 /**
- * Accounts changed in a way that a client could see. A burst of changes yields one notification.
+ * Something changed that `accounts` shows. Several changes in quick succession are one notification.
  */
 export interface AccountsChanged {
   active?: string | null;
@@ -377,12 +425,12 @@ export interface AccountsChanged {
 }
 export interface AccountsParams {
   /**
-   * Ask upstream for the usage of every account first.
+   * Whether to read the usage of every account from upstream first.
    */
   refreshUsage?: boolean | null;
 }
 /**
- * One account was asked for one completion.
+ * One request of a completion to one account.
  */
 export interface Attempt {
   /**
@@ -394,7 +442,7 @@ export interface Attempt {
    */
   at: number;
   /**
-   * From the beginning of the attempt to the first event handed on.
+   * From the beginning of the attempt to the first event that was sent to the client.
    */
   firstEventMs?: number | null;
   model?: string | null;
@@ -418,23 +466,23 @@ export interface Capabilities {
 }
 export interface CompleteCapability {
   /**
-   * How upstream is spoken to; `sse` so far.
+   * The transports to upstream: `sse`.
    */
   transports: string[];
 }
 export interface LoginCapability {
   /**
-   * Login flows on offer: `browser`, `device`.
+   * `browser` and `device`.
    */
   flows: LoginFlow[];
 }
 export interface Check {
   /**
-   * Account id, of the checks that there are for each account.
+   * Account id, for the checks that exist once per account.
    */
   account?: string | null;
   /**
-   * The next step; whenever the status is not `pass`.
+   * The next step. Always there when the status is not `pass`.
    */
   hint?: string | null;
   id: CheckId;
@@ -443,7 +491,7 @@ export interface Check {
 }
 export interface ClientInfo {
   /**
-   * Becomes the `originator` and opens the User-Agent upstream.
+   * Sent upstream as the `originator` and at the start of the User-Agent.
    */
   name?: string | null;
   version?: string | null;
@@ -466,7 +514,7 @@ export interface Collected {
    */
   reasoningDropped?: ReasoningDropped | null;
   /**
-   * The terminal `response` object, raw.
+   * The final `response` object of upstream, unchanged.
    */
   response: {
     [k: string]: unknown;
@@ -476,12 +524,12 @@ export interface Collected {
   } | null;
 }
 /**
- * Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
- * (`turn_boundary`) is not counted.
+ * How many reasoning items were removed from the input, by upstream's reason. Removal at a turn boundary is normal and is
+ * not counted.
  */
 export interface ReasoningDropped {
   /**
-   * Left out by the sidecar, because upstream refused the encrypted content of another account.
+   * The sidecar removed it, because upstream refused the encrypted content of another account.
    */
   encrypted?: number | null;
   /**
@@ -497,14 +545,14 @@ export interface ReasoningDropped {
    */
   organizationMismatch?: number | null;
   /**
-   * What came before it in the conversation was edited.
+   * An earlier part of the conversation was edited.
    */
   prefixMismatch?: number | null;
 }
 export interface CommandAnswer {
   level: CommandLevel;
   /**
-   * For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
+   * Text for people. No line is empty, and none is wider than 80 columns unless it quotes something that is.
    */
   lines: string[];
 }
@@ -516,31 +564,35 @@ export interface CommandParams {
 }
 export interface CompleteParams {
   /**
-   * Only this account, no rotation: id, label or e-mail.
+   * Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
+   * `account_unavailable` and no request is sent.
    */
   account?: string | null;
   /**
-   * The whole completion, all attempts included. No limit when absent.
+   * Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
    */
   deadlineMs?: number | null;
   /**
-   * For upstream; allow-listed (see `schema/protocol.md`).
+   * Request headers for upstream, from a short list.
    */
   headers?: {
     [k: string]: string;
   } | null;
   /**
-   * Longest silence of upstream; 300000 when absent.
+   * How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
+   * completion (`idle_timeout`).
    */
   idleTimeoutMs?: number | null;
   /**
-   * An OpenAI Responses body, passed on byte for byte. `stream: true` and `store: false` are set when absent.
+   * An OpenAI Responses body, sent byte for byte. `stream: true` and `store: false` are added when absent or null;
+   * `stream: false`, `store: true` and a `model` of more than 256 bytes are refused.
    */
   request: {
     [k: string]: unknown;
   };
   /**
-   * Affinity key; also `prompt_cache_key` when the body has none.
+   * The session for affinity: the account that served it last is kept while it can serve. It is also sent as
+   * `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
    */
   sessionId?: string | null;
 }
@@ -564,7 +616,7 @@ export interface ErrorData {
    */
   account?: string | null;
   /**
-   * Upstream's last answer, unchanged up to its cap of 64 KiB.
+   * Upstream's last body, unchanged, at most 64 KiB.
    */
   body?: string | null;
   bodyTruncated?: boolean;
@@ -573,7 +625,7 @@ export interface ErrorData {
    */
   candidates?: string[] | null;
   /**
-   * What the last attempt failed with, by the kinds of `complete`'s `error`.
+   * What the last attempt failed with: one of the kinds of a `complete` error.
    */
   cause?: string | null;
   /**
@@ -589,12 +641,12 @@ export interface ErrorData {
    */
   kind: string;
   /**
-   * The field that is wrong, e.g. `request.store`.
+   * The wrong field, e.g. `request.store`.
    */
   path?: string | null;
   retryAt?: number | null;
   /**
-   * The same request may succeed later without anyone doing anything.
+   * The same request may succeed later, although nothing was changed.
    */
   retryable: boolean;
   /**
@@ -603,27 +655,27 @@ export interface ErrorData {
   status?: number | null;
 }
 /**
- * Why a completion failed. `status` and `body` are upstream's last answer, so that a client can map it as if it had
- * spoken to upstream itself.
+ * Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
+ * called upstream itself.
  */
 export interface Failed {
   account?: string | null;
   /**
-   * How every account stands, when none could be used.
+   * The state of every account, when none could be used.
    */
   accounts?: AccountStanding[] | null;
   /**
-   * Accounts tried.
+   * How many attempts were made.
    */
   attempts: number;
   /**
-   * At most 64 KiB.
+   * Upstream's last body, at most 64 KiB.
    */
   body?: string | null;
   bodyTruncated?: boolean;
   code?: string | null;
   /**
-   * What to do, when none could be used.
+   * What to do next, when no account could be used.
    */
   hint?: string | null;
   kind: string;
@@ -643,7 +695,7 @@ export interface Footer {
   usageMode: UsageMode;
 }
 /**
- * What is absent stays as it is.
+ * Members that are absent stay as they are.
  */
 export interface FooterChange {
   order?: FooterOrder | null;
@@ -658,30 +710,30 @@ export interface HistoryAnswer {
    */
   accounts: AccountTally[];
   /**
-   * Of all sidecars of this user, the latest first.
+   * Attempts of all sidecars of this user, the latest first.
    */
   attempts: Attempt[];
   /**
-   * One row for each day on which something was tried, the latest first.
+   * One row for each day with an attempt, the latest first.
    */
   days: DayTally[];
 }
 export interface HistoryParams {
   /**
-   * Only of this account: id, label or e-mail.
+   * Only this account: id, label or e-mail.
    */
   account?: string | null;
   /**
-   * Over how many days, today included, the sums go; 30 when absent, 366 at most.
+   * How many days the sums cover, today included; 30 when absent, at most 366.
    */
   days?: number | null;
   /**
-   * How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
+   * How many attempts to list; 50 when absent, at most 1000. With 0 only the sums.
    */
   limit?: number | null;
 }
 /**
- * Account ids, by what became of them.
+ * What an import did, with the ids of the accounts.
  */
 export interface ImportAnswer {
   added: string[];
@@ -707,22 +759,22 @@ export interface Warning {
 }
 export interface ImportParams {
   /**
-   * Whose login; pi's when absent.
+   * `pi` when absent.
    */
   from?: ImportSource | null;
   /**
-   * Another file than the usual one. What is found there becomes a copy: only pi's own file is ever written back to.
+   * A file other than the usual one. Its login becomes a copy: the sidecar writes back only to pi's own file.
    */
   path?: string | null;
 }
 export interface InitializeParams {
   client?: ClientInfo | null;
   /**
-   * Exact names of notifications not to be sent.
+   * Names of notifications that the sidecar does not send.
    */
   optOutNotifications?: string[] | null;
   /**
-   * A newer one than the server's is answered with the server's own.
+   * The version that the client was written for. The answer always holds the sidecar's own.
    */
   protocolVersion?: number | null;
 }
@@ -757,13 +809,13 @@ export interface LabelParams {
    */
   account: string;
   /**
-   * Unique case-insensitively, not blank.
+   * Not blank, and different from all other labels (case-insensitively).
    */
   label: string;
 }
 export interface LoginCancelled {
   /**
-   * False when it is unknown, has ended, or is being stored already.
+   * False when the login is unknown, has ended, or is already being stored.
    */
   cancelled: boolean;
 }
@@ -780,7 +832,7 @@ export interface LoginCompleted {
   ok: boolean;
 }
 /**
- * As `login/wait` answers it.
+ * Why a login failed, as in the answer of `login/wait`.
  */
 export interface LoginFailure {
   hint?: string | null;
@@ -796,16 +848,16 @@ export interface LoginParams {
    */
   flow?: LoginFlow | null;
   /**
-   * What a new account is to be called; its e-mail when absent. Not blank.
+   * The label of a new account, not blank; its e-mail when absent.
    */
   label?: string | null;
   /**
-   * Open the user's browser.
+   * Whether to open the user's browser.
    */
   open?: boolean | null;
 }
 /**
- * A login under way.
+ * A login in progress.
  */
 export interface LoginStarted {
   /**
@@ -813,40 +865,41 @@ export interface LoginStarted {
    */
   account?: string | null;
   /**
-   * When it fails with `login_expired`.
+   * When the login fails with `login_expired`.
    */
   expiresAt: number;
   flow: LoginFlow;
   /**
-   * Within this connection.
+   * Unique within this connection.
    */
   loginId: string;
   /**
-   * Whether a browser could be started; only when `open` was asked for.
+   * Whether a browser could be started; only with `open`.
    */
   opened?: boolean | null;
   /**
-   * To be opened in a browser.
+   * The address to open in a browser.
    */
   url: string;
   /**
-   * To be typed there; only of the device flow.
+   * The code to type there; only in the device flow.
    */
   userCode?: string | null;
 }
 export interface LoginSubmitParams {
   /**
-   * The address the browser ended up at, `code#state`, or the bare code.
+   * The address at which the browser ended, `code#state`, or the code alone.
    */
   input: string;
   loginId: string;
 }
 /**
- * Params of methods that take none; members that a client sends all the same are ignored.
+ * Params of methods without params. Members that a client sends are ignored.
  */
 export interface NoParams {}
 /**
- * An attempt failed before any output. `to` is absent when no account takes over (yet).
+ * An attempt failed before any output. `to` is the account that is tried next; it is absent when there is none, or
+ * when the completion waits for one.
  */
 export interface RotatedNotice {
   attempt: number;
@@ -879,7 +932,7 @@ export interface AcceptedNotice {
   type: "accepted";
 }
 /**
- * One upstream event, raw.
+ * One event of upstream, unchanged.
  */
 export interface EventNotice {
   event: {
@@ -894,18 +947,18 @@ export interface DoneNotice {
   account: string;
   attempts: number;
   /**
-   * Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+   * Members that were left out of the request because upstream refuses them: `max_output_tokens`.
    */
   dropped?: string[];
   outcome: Outcome;
   /**
-   * Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+   * Reasoning that upstream removed from the input, e.g. after a switch of accounts. Absent when none was removed.
    */
   reasoningDropped?: ReasoningDropped | null;
   timing: Timing;
   type: "done";
   /**
-   * Upstream's own `usage` member, raw.
+   * Upstream's `usage` member, unchanged.
    */
   usage?: {
     [k: string]: unknown;
@@ -913,13 +966,13 @@ export interface DoneNotice {
 }
 export interface Timing {
   /**
-   * From the request to the first event handed on.
+   * From the request to the first event that was sent to the client.
    */
   firstEventMs: number;
   totalMs: number;
 }
 /**
- * It did not end well.
+ * The completion failed.
  */
 export interface ErrorNotice {
   error: Failed;
@@ -952,7 +1005,7 @@ export interface RankedAccount {
 }
 export interface ReauthParams {
   /**
-   * Id, label or e-mail; when absent the only account that needs a login, else the active one.
+   * Id, label or e-mail. When absent: the account that needs a login if there is exactly one, else the active one.
    */
   account?: string | null;
   /**
@@ -960,7 +1013,7 @@ export interface ReauthParams {
    */
   flow?: LoginFlow | null;
   /**
-   * Open the user's browser.
+   * Whether to open the user's browser.
    */
   open?: boolean | null;
 }
@@ -983,11 +1036,11 @@ export interface Refreshed {
   ok: boolean;
 }
 /**
- * Why one account could not be refreshed: what a request for it alone would have been answered.
+ * Why one account could not be refreshed.
  */
 export interface RefreshError {
   /**
-   * By the kinds of `complete`'s `error`.
+   * One of the kinds of a `complete` error.
    */
   cause?: string | null;
   /**
@@ -1010,12 +1063,12 @@ export interface RefreshParams {
    */
   account?: string | null;
   /**
-   * Refresh also when the token is still good, and once more what was refused or whose answer was lost.
+   * Refresh also tokens that are still good, and try again those that were refused or whose answer was lost.
    */
   force?: boolean | null;
 }
 /**
- * One more account of a `refresh` is done.
+ * A `refresh` finished one more account.
  */
 export interface RefreshProgress {
   /**
@@ -1027,7 +1080,7 @@ export interface RefreshProgress {
 }
 export interface Removed {
   /**
-   * The account that is active now.
+   * Id of the account that rotation would use now.
    */
   active?: string | null;
   removed: Account;
@@ -1044,7 +1097,7 @@ export interface ResetResult {
 }
 export interface Rotation {
   /**
-   * In the order in which a completion would try the accounts now; those that it would not try come last.
+   * The accounts in the order in which a completion would try them now. Accounts that it would not try come last.
    */
   order: RankedAccount[];
   /**
@@ -1056,29 +1109,29 @@ export interface Rotation {
 export interface RotationSettings {
   affinity: Affinity;
   /**
-   * Cooldown after a usage limit when nothing says when it ends.
+   * The cooldown after a usage limit that does not say when it ends.
    */
   fallbackCooldownMs: number;
   /**
-   * Accounts tried per completion; the first counts.
+   * How many accounts a completion tries, the first included.
    */
   maxAttempts: number;
   /**
-   * Of the accounts that have one; 0 for all others.
+   * The accounts that have a priority; all others have 0.
    */
   priority: AccountPriority[];
   /**
-   * Accounts with less than this share of any window left are kept for when nothing else is left.
+   * An account with less than this share left of any window is used only when no other can be.
    */
   reservePercent: number;
   strategy: Strategy;
   /**
-   * How long a completion waits for the first account to come back; 0 is not at all.
+   * How long a completion waits for the first account to become available; 0 means that it does not wait.
    */
   waitForResetMs: number;
 }
 /**
- * What is absent stays as it is.
+ * Members that are absent stay as they are.
  */
 export interface RotationChange {
   affinity?: Affinity | null;
@@ -1091,7 +1144,7 @@ export interface RotationChange {
    */
   maxAttempts?: number | null;
   /**
-   * Of the accounts named; the others keep theirs.
+   * Changes the accounts that it names; the others keep their priority.
    */
   priority?: AccountPriority[] | null;
   /**
@@ -1100,19 +1153,19 @@ export interface RotationChange {
   reservePercent?: number | null;
   strategy?: Strategy | null;
   /**
-   * 0 is not to wait.
+   * 0 means that a completion does not wait.
    */
   waitForResetMs?: number | null;
 }
 /**
- * Of which completion to tell; without members, of one that has no session.
+ * The completion to rank the accounts for; without members, one that has no session.
  */
 export interface RotationParams {
   model?: string | null;
   sessionId?: string | null;
 }
 /**
- * One line about the account in use.
+ * One line about the account that the next completion would use.
  */
 export interface Status {
   /**
@@ -1120,12 +1173,12 @@ export interface Status {
    */
   account?: string | null;
   /**
-   * Separators included, so that `text` is their texts joined by spaces.
+   * Separators included: `text` is their texts joined by spaces.
    */
   segments: StatusSegment[];
   text: string;
   /**
-   * What the countdowns count from.
+   * The time that the countdowns are computed for.
    */
   updatedAt: number;
 }
@@ -1136,7 +1189,7 @@ export interface StatusSegment {
 }
 export interface StatusParams {
   /**
-   * Of this session, instead of the one that a completion was made for last.
+   * The session whose account to show; when absent, the session of the last completion.
    */
   sessionId?: string | null;
 }
@@ -1146,7 +1199,7 @@ export interface Suggestion {
    */
   label: string;
   /**
-   * The whole line after `/multicodex`, with this suggestion taken.
+   * The whole line after `/multicodex`, completed with this suggestion.
    */
   value: string;
 }
@@ -1155,7 +1208,7 @@ export interface Suggestions {
 }
 export interface TokenAnswer {
   /**
-   * Secret.
+   * A secret.
    */
   accessToken: string;
   /**
@@ -1164,7 +1217,7 @@ export interface TokenAnswer {
   account: string;
   expiresAt: number;
   /**
-   * To be sent as `chatgpt-account-id`.
+   * Send it as `chatgpt-account-id`.
    */
   workspaceId?: string | null;
 }
@@ -1174,8 +1227,8 @@ export interface TokenParams {
    */
   account?: string | null;
   /**
-   * How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
-   * once, and the freshest is answered.
+   * How long the token must still be valid; five minutes when absent. More than the life of a new token means: refresh
+   * once and answer the newest.
    */
   minValidMs?: number | null;
 }
@@ -1185,7 +1238,7 @@ export interface VerifyAnswer {
 }
 export interface VerifyParams {
   /**
-   * Also ask upstream, with the tokens as they are: none is refreshed for it.
+   * Whether to ask upstream, too, with the present tokens; it refreshes none.
    */
   online?: boolean | null;
 }

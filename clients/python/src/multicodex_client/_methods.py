@@ -23,19 +23,19 @@ class Methods(ABC):
         """Call `handler` with the params of each such notification; what is returned ends that."""
 
     async def rpc_discover(self) -> Any:
-        """`rpc.discover`: The OpenRPC document of this protocol."""
+        """`rpc.discover`: The OpenRPC document of this protocol, the content of `openrpc.json`."""
         return await self.request("rpc.discover")
 
     async def accounts(self, params: types.AccountsParams | None = None) -> types.AccountList:
-        """`accounts`: All accounts, in the file's order."""
+        """`accounts`: Lists all accounts, in the order of the accounts file."""
         return cast("types.AccountList", await self.request("accounts", params))
 
     async def accounts_use(self, params: types.AccountParams) -> types.AccountAnswer:
-        """`accounts/use`: Pins an account, after making sure that its token is valid."""
+        """`accounts/use`: Pins an account, after it has made sure that its token is valid."""
         return cast("types.AccountAnswer", await self.request("accounts/use", params))
 
     async def accounts_remove(self, params: types.AccountParams) -> types.Removed:
-        """`accounts/remove`: Forgets an account and its credential."""
+        """`accounts/remove`: Removes an account and its credential."""
         return cast("types.Removed", await self.request("accounts/remove", params))
 
     async def accounts_disable(self, params: types.AccountParams) -> types.AccountAnswer:
@@ -43,7 +43,7 @@ class Methods(ABC):
         return cast("types.AccountAnswer", await self.request("accounts/disable", params))
 
     async def accounts_enable(self, params: types.AccountParams) -> types.AccountAnswer:
-        """`accounts/enable`: Takes a disabled account into rotation again."""
+        """`accounts/enable`: Puts a disabled account back into rotation."""
         return cast("types.AccountAnswer", await self.request("accounts/enable", params))
 
     async def accounts_label(self, params: types.LabelParams) -> types.AccountAnswer:
@@ -51,7 +51,7 @@ class Methods(ABC):
         return cast("types.AccountAnswer", await self.request("accounts/label", params))
 
     async def accounts_import(self, params: types.ImportParams | None = None) -> types.ImportAnswer:
-        """`accounts/import`: Merges the login of pi or of the Codex CLI into the accounts."""
+        """`accounts/import`: Merges the login of pi, or a copy of another program's login, into the accounts."""
         return cast("types.ImportAnswer", await self.request("accounts/import", params))
 
     async def login(self, params: types.LoginParams | None = None) -> types.LoginStarted:
@@ -59,35 +59,35 @@ class Methods(ABC):
         return cast("types.LoginStarted", await self.request("login", params))
 
     async def reauth(self, params: types.ReauthParams | None = None) -> types.LoginStarted:
-        """`reauth`: Begins a new login of an account."""
+        """`reauth`: Begins a new login of an existing account."""
         return cast("types.LoginStarted", await self.request("reauth", params))
 
     async def login_submit(self, params: types.LoginSubmitParams) -> types.AccountAnswer:
-        """`login/submit`: Hands in what a person pasted, and answers when the login has ended."""
+        """`login/submit`: Submits the address or code that a person pasted, and answers when the login has ended."""
         return cast("types.AccountAnswer", await self.request("login/submit", params))
 
     async def login_wait(self, params: types.LoginIdParams) -> types.AccountAnswer:
-        """`login/wait`: Answers when the login has ended; cancelling this does not end it."""
+        """`login/wait`: Answers when the login has ended."""
         return cast("types.AccountAnswer", await self.request("login/wait", params))
 
     async def login_cancel(self, params: types.LoginIdParams) -> types.LoginCancelled:
-        """`login/cancel`: Ends a login, which then fails with `login_cancelled`."""
+        """`login/cancel`: Ends a login in progress, which then fails with `login_cancelled`."""
         return cast("types.LoginCancelled", await self.request("login/cancel", params))
 
     async def accounts_token(self, params: types.TokenParams | None = None) -> types.TokenAnswer:
-        """`accounts/token`: A valid access token: the one method that answers a secret."""
+        """`accounts/token`: Answers a valid access token."""
         return cast("types.TokenAnswer", await self.request("accounts/token", params))
 
     async def refresh(self, params: types.RefreshParams | None = None) -> types.RefreshAnswer:
-        """`refresh`: Makes sure that tokens are good, and asks for usage; of one account or of all."""
+        """`refresh`: Makes sure that tokens are good and reads the usage, of one account or of all."""
         return cast("types.RefreshAnswer", await self.request("refresh", params))
 
     async def rotation(self, params: types.RotationParams | None = None) -> types.Rotation:
-        """`rotation`: How accounts are chosen, and which one would be used now and why."""
+        """`rotation`: Shows the rotation settings, and in which order accounts would be tried now and why."""
         return cast("types.Rotation", await self.request("rotation", params))
 
     async def rotation_set(self, params: types.RotationChange | None = None) -> types.Rotation:
-        """`rotation/set`: Changes how accounts are chosen, saved in settings.json."""
+        """`rotation/set`: Changes the rotation settings and saves them."""
         return cast("types.Rotation", await self.request("rotation/set", params))
 
     async def reset(self, params: types.ResetParams) -> types.ResetResult:
@@ -95,19 +95,19 @@ class Methods(ABC):
         return cast("types.ResetResult", await self.request("reset", params))
 
     async def status(self, params: types.StatusParams | None = None) -> types.Status:
-        """`status`: The footer: account, usage and countdowns, as text and as segments to colour."""
+        """`status`: The footer: the account, its usage and countdowns, as text and as segments to colour."""
         return cast("types.Status", await self.request("status", params))
 
     async def footer(self) -> types.Footer:
-        """`footer`: How the footer is to look."""
+        """`footer`: Shows how the footer looks."""
         return cast("types.Footer", await self.request("footer"))
 
     async def footer_set(self, params: types.FooterChange | None = None) -> types.Footer:
-        """`footer/set`: Changes how the footer looks, saved at once in settings.json."""
+        """`footer/set`: Changes how the footer looks and saves it."""
         return cast("types.Footer", await self.request("footer/set", params))
 
     async def verify(self, params: types.VerifyParams | None = None) -> types.VerifyAnswer:
-        """`verify`: Looks for what is amiss with files, locks, accounts and (online) upstream."""
+        """`verify`: Checks files, locks, accounts and, with `online`, upstream."""
         return cast("types.VerifyAnswer", await self.request("verify", params))
 
     async def history(self, params: types.HistoryParams | None = None) -> types.HistoryAnswer:
@@ -115,31 +115,31 @@ class Methods(ABC):
         return cast("types.HistoryAnswer", await self.request("history", params))
 
     async def command(self, params: types.CommandParams) -> types.CommandAnswer:
-        """`command`: Does what a `/multicodex` line says and answers in words."""
+        """`command`: Runs a `/multicodex` command and answers with text to show."""
         return cast("types.CommandAnswer", await self.request("command", params))
 
     async def command_suggest(self, params: types.CommandParams) -> types.Suggestions:
-        """`command/suggest`: How a `/multicodex` line may go on."""
+        """`command/suggest`: Completes a `/multicodex` line."""
         return cast("types.Suggestions", await self.request("command/suggest", params))
 
     async def paths(self) -> types.Paths:
-        """`paths`: Where the files are."""
+        """`paths`: The paths of the files that the sidecar reads and writes."""
         return cast("types.Paths", await self.request("paths"))
 
     async def complete_collect(self, params: types.CompleteParams) -> types.Collected:
-        """`complete/collect`: A completion as one answer instead of a stream."""
+        """`complete/collect`: Makes one completion and answers with its final response."""
         return cast("types.Collected", await self.request("complete/collect", params))
 
     def on_accounts_changed(self, handler: Callable[[types.AccountsChanged], object]) -> Callable[[], None]:
-        """`accounts/changed`: Accounts changed; `accounts` has the news."""
+        """`accounts/changed`: Accounts changed."""
         return self.on("accounts/changed", handler)
 
     def on_status_changed(self, handler: Callable[[types.Status], object]) -> Callable[[], None]:
-        """`status/changed`: The footer reads differently than before."""
+        """`status/changed`: The text of the footer changed."""
         return self.on("status/changed", handler)
 
     def on_login_completed(self, handler: Callable[[types.LoginCompleted], object]) -> Callable[[], None]:
-        """`login/completed`: A login ended, well or not."""
+        """`login/completed`: A login ended, with success or not."""
         return self.on("login/completed", handler)
 
     def on_warning(self, handler: Callable[[types.Warning], object]) -> Callable[[], None]:
@@ -147,5 +147,5 @@ class Methods(ABC):
         return self.on("warning", handler)
 
     def on_refresh_progress(self, handler: Callable[[types.RefreshProgress], object]) -> Callable[[], None]:
-        """`refresh/progress`: One more account of a `refresh` is done; before its answer."""
+        """`refresh/progress`: A `refresh` finished one more account."""
         return self.on("refresh/progress", handler)

@@ -29,7 +29,7 @@ AccountState: TypeAlias = Literal["ready", "cooling", "needs_login", "deactivate
 class AccountsParams(TypedDict):
     refreshUsage: NotRequired[bool | None]
     """
-    Ask upstream for the usage of every account first.
+    Whether to read the usage of every account from upstream first.
     """
 
 
@@ -100,7 +100,7 @@ From good to bad.
 class ClientInfo(TypedDict):
     name: NotRequired[str | None]
     """
-    Becomes the `originator` and opens the User-Agent upstream.
+    Sent upstream as the `originator` and at the start of the User-Agent.
     """
     version: NotRequired[str | None]
 
@@ -118,34 +118,38 @@ class CommandParams(TypedDict):
 class CompleteCapability(TypedDict):
     transports: list[str]
     """
-    How upstream is spoken to; `sse` so far.
+    The transports to upstream: `sse`.
     """
 
 
 class CompleteParams(TypedDict):
     account: NotRequired[str | None]
     """
-    Only this account, no rotation: id, label or e-mail.
+    Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
+    `account_unavailable` and no request is sent.
     """
     deadlineMs: NotRequired[int | None]
     """
-    The whole completion, all attempts included. No limit when absent.
+    Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
     """
     headers: NotRequired[dict[str, Any] | None]
     """
-    For upstream; allow-listed (see `schema/protocol.md`).
+    Request headers for upstream, from a short list.
     """
     idleTimeoutMs: NotRequired[int | None]
     """
-    Longest silence of upstream; 300000 when absent.
+    How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
+    completion (`idle_timeout`).
     """
     request: dict[str, Any]
     """
-    An OpenAI Responses body, passed on byte for byte. `stream: true` and `store: false` are set when absent.
+    An OpenAI Responses body, sent byte for byte. `stream: true` and `store: false` are added when absent or null;
+    `stream: false`, `store: true` and a `model` of more than 256 bytes are refused.
     """
     sessionId: NotRequired[str | None]
     """
-    Affinity key; also `prompt_cache_key` when the body has none.
+    The session for affinity: the account that served it last is kept while it can serve. It is also sent as
+    `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
     """
 
 
@@ -160,7 +164,7 @@ class ErrorData(TypedDict):
     """
     body: NotRequired[str | None]
     """
-    Upstream's last answer, unchanged up to its cap of 64 KiB.
+    Upstream's last body, unchanged, at most 64 KiB.
     """
     bodyTruncated: NotRequired[bool]
     candidates: NotRequired[list[str] | None]
@@ -169,7 +173,7 @@ class ErrorData(TypedDict):
     """
     cause: NotRequired[str | None]
     """
-    What the last attempt failed with, by the kinds of `complete`'s `error`.
+    What the last attempt failed with: one of the kinds of a `complete` error.
     """
     code: NotRequired[str | None]
     """
@@ -185,12 +189,12 @@ class ErrorData(TypedDict):
     """
     path: NotRequired[str | None]
     """
-    The field that is wrong, e.g. `request.store`.
+    The wrong field, e.g. `request.store`.
     """
     retryAt: NotRequired[int | None]
     retryable: bool
     """
-    The same request may succeed later without anyone doing anything.
+    The same request may succeed later, although nothing was changed.
     """
     status: NotRequired[int | None]
     """
@@ -225,15 +229,15 @@ FooterOrder: TypeAlias = Literal["account-first", "usage-first"]
 class HistoryParams(TypedDict):
     account: NotRequired[str | None]
     """
-    Only of this account: id, label or e-mail.
+    Only this account: id, label or e-mail.
     """
     days: NotRequired[int | None]
     """
-    Over how many days, today included, the sums go; 30 when absent, 366 at most.
+    How many days the sums cover, today included; 30 when absent, at most 366.
     """
     limit: NotRequired[int | None]
     """
-    How many attempts; 50 when absent, 1000 at most. 0 for the sums alone.
+    How many attempts to list; 50 when absent, at most 1000. With 0 only the sums.
     """
 
 
@@ -244,11 +248,11 @@ class InitializeParams(TypedDict):
     client: NotRequired[ClientInfo | None]
     optOutNotifications: NotRequired[list[str] | None]
     """
-    Exact names of notifications not to be sent.
+    Names of notifications that the sidecar does not send.
     """
     protocolVersion: NotRequired[int | None]
     """
-    A newer one than the server's is answered with the server's own.
+    The version that the client was written for. The answer always holds the sidecar's own.
     """
 
 
@@ -259,20 +263,20 @@ class LabelParams(TypedDict):
     """
     label: str
     """
-    Unique case-insensitively, not blank.
+    Not blank, and different from all other labels (case-insensitively).
     """
 
 
 class LoginCancelled(TypedDict):
     cancelled: bool
     """
-    False when it is unknown, has ended, or is being stored already.
+    False when the login is unknown, has ended, or is already being stored.
     """
 
 
 class LoginFailure(TypedDict):
     """
-    As `login/wait` answers it.
+    Why a login failed, as in the answer of `login/wait`.
     """
 
     hint: NotRequired[str | None]
@@ -294,17 +298,17 @@ class LoginParams(TypedDict):
     """
     label: NotRequired[str | None]
     """
-    What a new account is to be called; its e-mail when absent. Not blank.
+    The label of a new account, not blank; its e-mail when absent.
     """
     open: NotRequired[bool | None]
     """
-    Open the user's browser.
+    Whether to open the user's browser.
     """
 
 
 class LoginStarted(TypedDict):
     """
-    A login under way.
+    A login in progress.
     """
 
     account: NotRequired[str | None]
@@ -313,38 +317,38 @@ class LoginStarted(TypedDict):
     """
     expiresAt: int
     """
-    When it fails with `login_expired`.
+    When the login fails with `login_expired`.
     """
     flow: LoginFlow
     loginId: str
     """
-    Within this connection.
+    Unique within this connection.
     """
     opened: NotRequired[bool | None]
     """
-    Whether a browser could be started; only when `open` was asked for.
+    Whether a browser could be started; only with `open`.
     """
     url: str
     """
-    To be opened in a browser.
+    The address to open in a browser.
     """
     userCode: NotRequired[str | None]
     """
-    To be typed there; only of the device flow.
+    The code to type there; only in the device flow.
     """
 
 
 class LoginSubmitParams(TypedDict):
     input: str
     """
-    The address the browser ended up at, `code#state`, or the bare code.
+    The address at which the browser ended, `code#state`, or the code alone.
     """
     loginId: str
 
 
 class NoParams(TypedDict):
     """
-    Params of methods that take none; members that a client sends all the same are ignored.
+    Params of methods without params. Members that a client sends are ignored.
     """
 
 
@@ -366,7 +370,7 @@ class AcceptedNotice(TypedDict):
 
 class EventNotice(TypedDict):
     """
-    One upstream event, raw.
+    One event of upstream, unchanged.
     """
 
     event: dict[str, Any]
@@ -439,13 +443,13 @@ class Reason(TypedDict):
 
 class ReasoningDropped(TypedDict):
     """
-    Items of reasoning that upstream removed from the input of a response, by the reason that it gave. What is normal
-    (`turn_boundary`) is not counted.
+    How many reasoning items were removed from the input, by upstream's reason. Removal at a turn boundary is normal and is
+    not counted.
     """
 
     encrypted: NotRequired[int | None]
     """
-    Left out by the sidecar, because upstream refused the encrypted content of another account.
+    The sidecar removed it, because upstream refused the encrypted content of another account.
     """
     endUserMismatch: NotRequired[int | None]
     """
@@ -461,14 +465,14 @@ class ReasoningDropped(TypedDict):
     """
     prefixMismatch: NotRequired[int | None]
     """
-    What came before it in the conversation was edited.
+    An earlier part of the conversation was edited.
     """
 
 
 class ReauthParams(TypedDict):
     account: NotRequired[str | None]
     """
-    Id, label or e-mail; when absent the only account that needs a login, else the active one.
+    Id, label or e-mail. When absent: the account that needs a login if there is exactly one, else the active one.
     """
     flow: NotRequired[LoginFlow | None]
     """
@@ -476,18 +480,18 @@ class ReauthParams(TypedDict):
     """
     open: NotRequired[bool | None]
     """
-    Open the user's browser.
+    Whether to open the user's browser.
     """
 
 
 class RefreshError(TypedDict):
     """
-    Why one account could not be refreshed: what a request for it alone would have been answered.
+    Why one account could not be refreshed.
     """
 
     cause: NotRequired[str | None]
     """
-    By the kinds of `complete`'s `error`.
+    One of the kinds of a `complete` error.
     """
     code: NotRequired[str | None]
     """
@@ -511,13 +515,13 @@ class RefreshParams(TypedDict):
     """
     force: NotRequired[bool | None]
     """
-    Refresh also when the token is still good, and once more what was refused or whose answer was lost.
+    Refresh also tokens that are still good, and try again those that were refused or whose answer was lost.
     """
 
 
 class RefreshProgress(TypedDict):
     """
-    One more account of a `refresh` is done.
+    A `refresh` finished one more account.
     """
 
     account: str
@@ -526,6 +530,19 @@ class RefreshProgress(TypedDict):
     """
     done: int
     total: int
+
+
+class ResetCredit(TypedDict):
+    """
+    Resets the usage windows of its account once.
+    """
+
+    expiresAt: NotRequired[int | None]
+    id: str
+    status: NotRequired[str | None]
+    """
+    Upstream's word, e.g. `available`.
+    """
 
 
 class ResetResult(TypedDict):
@@ -551,7 +568,7 @@ class RotatedReason(TypedDict):
 
 class RotationParams(TypedDict):
     """
-    Of which completion to tell; without members, of one that has no session.
+    The completion to rank the accounts for; without members, one that has no session.
     """
 
     model: NotRequired[str | None]
@@ -569,7 +586,7 @@ Severity: TypeAlias = Literal["success", "unknown"] | Literal["notice"] | Litera
 class StatusParams(TypedDict):
     sessionId: NotRequired[str | None]
     """
-    Of this session, instead of the one that a completion was made for last.
+    The session whose account to show; when absent, the session of the last completion.
     """
 
 
@@ -594,7 +611,7 @@ class Suggestion(TypedDict):
     """
     value: str
     """
-    The whole line after `/multicodex`, with this suggestion taken.
+    The whole line after `/multicodex`, completed with this suggestion.
     """
 
 
@@ -605,7 +622,7 @@ class Suggestions(TypedDict):
 class Timing(TypedDict):
     firstEventMs: int
     """
-    From the request to the first event handed on.
+    From the request to the first event that was sent to the client.
     """
     totalMs: int
 
@@ -613,7 +630,7 @@ class Timing(TypedDict):
 class TokenAnswer(TypedDict):
     accessToken: str
     """
-    Secret.
+    A secret.
     """
     account: str
     """
@@ -622,18 +639,18 @@ class TokenAnswer(TypedDict):
     expiresAt: int
     workspaceId: NotRequired[str | None]
     """
-    To be sent as `chatgpt-account-id`.
+    Send it as `chatgpt-account-id`.
     """
 
 
 class TokenCount(TypedDict):
     """
-    As upstream counted them.
+    Upstream's count.
     """
 
     cached: int
     """
-    Of `input`, how many came from upstream's cache.
+    The part of `input` that came from upstream's cache.
     """
     input: int
     output: int
@@ -646,8 +663,8 @@ class TokenParams(TypedDict):
     """
     minValidMs: NotRequired[int | None]
     """
-    How much longer the token has to live, five minutes when absent. Beyond the life of any token it is refreshed
-    once, and the freshest is answered.
+    How long the token must still be valid; five minutes when absent. More than the life of a new token means: refresh
+    once and answer the newest.
     """
 
 
@@ -663,7 +680,7 @@ UsageSource: TypeAlias = Literal["usage_endpoint", "response_headers", "stream_e
 class VerifyParams(TypedDict):
     online: NotRequired[bool | None]
     """
-    Also ask upstream, with the tokens as they are: none is refreshed for it.
+    Whether to ask upstream, too, with the present tokens; it refreshes none.
     """
 
 
@@ -689,7 +706,7 @@ WarningKind: TypeAlias = (
 class Window(TypedDict):
     name: str
     """
-    From the length: `5h`, `7d`, `30d`, …
+    Derived from the length: `5h`, `7d`, `30d`, …
     """
     resetsAt: NotRequired[int | None]
     usedPercent: float
@@ -704,26 +721,26 @@ class AccountStanding(TypedDict):
 
 class AccountsChanged(TypedDict):
     """
-    Accounts changed in a way that a client could see. A burst of changes yields one notification.
+    Something changed that `accounts` shows. Several changes in quick succession are one notification.
     """
 
     active: NotRequired[str | None]
     pinned: NotRequired[str | None]
     reason: ChangeReason
     """
-    Of the latest change in the burst.
+    The reason of the latest change.
     """
     revision: int
 
 
 class AdditionalLimit(TypedDict):
     """
-    A limit of its own beside the main one, e.g. of one model. Its cooldown binds only completions that meet it.
+    A separate limit beside the main one, e.g. of one model. Its cooldown affects only completions that meet it.
     """
 
     cooldownUntil: NotRequired[int | None]
     """
-    When the account may be used for it again.
+    Completions that meet this limit do not use the account before then.
     """
     fetchedAt: int
     limitId: str
@@ -738,7 +755,7 @@ class AdditionalLimit(TypedDict):
 
 class Attempt(TypedDict):
     """
-    One account was asked for one completion.
+    One request of a completion to one account.
     """
 
     account: str
@@ -751,7 +768,7 @@ class Attempt(TypedDict):
     """
     firstEventMs: NotRequired[int | None]
     """
-    From the beginning of the attempt to the first event handed on.
+    From the beginning of the attempt to the first event that was sent to the client.
     """
     model: NotRequired[str | None]
     outcome: AttemptOutcome
@@ -766,11 +783,11 @@ class Attempt(TypedDict):
 class Check(TypedDict):
     account: NotRequired[str | None]
     """
-    Account id, of the checks that there are for each account.
+    Account id, for the checks that exist once per account.
     """
     hint: NotRequired[str | None]
     """
-    The next step; whenever the status is not `pass`.
+    The next step. Always there when the status is not `pass`.
     """
     id: CheckId
     message: str
@@ -797,7 +814,7 @@ class Collected(TypedDict):
     """
     response: dict[str, Any]
     """
-    The terminal `response` object, raw.
+    The final `response` object of upstream, unchanged.
     """
     usage: NotRequired[dict[str, Any] | None]
 
@@ -806,13 +823,13 @@ class CommandAnswer(TypedDict):
     level: CommandLevel
     lines: list[str]
     """
-    For people. None is empty, and none is wider than 80 columns unless it quotes something that is.
+    Text for people. No line is empty, and none is wider than 80 columns unless it quotes something that is.
     """
 
 
 class Credits(TypedDict):
     """
-    When and from where a part was learned.
+    When and from where a part of the usage was read.
     """
 
     balance: NotRequired[str | None]
@@ -828,28 +845,28 @@ class Credits(TypedDict):
 
 class Failed(TypedDict):
     """
-    Why a completion failed. `status` and `body` are upstream's last answer, so that a client can map it as if it had
-    spoken to upstream itself.
+    Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
+    called upstream itself.
     """
 
     account: NotRequired[str | None]
     accounts: NotRequired[list[AccountStanding] | None]
     """
-    How every account stands, when none could be used.
+    The state of every account, when none could be used.
     """
     attempts: int
     """
-    Accounts tried.
+    How many attempts were made.
     """
     body: NotRequired[str | None]
     """
-    At most 64 KiB.
+    Upstream's last body, at most 64 KiB.
     """
     bodyTruncated: NotRequired[bool]
     code: NotRequired[str | None]
     hint: NotRequired[str | None]
     """
-    What to do, when none could be used.
+    What to do next, when no account could be used.
     """
     kind: str
     message: str
@@ -866,7 +883,7 @@ class Footer(TypedDict):
     order: FooterOrder
     resetWindow: ResetWindow
     """
-    Whose countdown is shown; the percentages of both always are.
+    Which countdowns are shown. The percentages of both windows are always shown.
     """
     showAccount: bool
     showReset: bool
@@ -875,7 +892,7 @@ class Footer(TypedDict):
 
 class FooterChange(TypedDict):
     """
-    What is absent stays as it is.
+    Members that are absent stay as they are.
     """
 
     order: NotRequired[FooterOrder | None]
@@ -897,7 +914,7 @@ ImportParams = TypedDict(
 class LoginCapability(TypedDict):
     flows: list[LoginFlow]
     """
-    Login flows on offer: `browser`, `device`.
+    `browser` and `device`.
     """
 
 
@@ -937,24 +954,24 @@ class DoneNotice(TypedDict):
     attempts: int
     dropped: NotRequired[list[str]]
     """
-    Members of the request that upstream refuses and that were left out: `max_output_tokens`.
+    Members that were left out of the request because upstream refuses them: `max_output_tokens`.
     """
     outcome: Outcome
     reasoningDropped: NotRequired[ReasoningDropped | None]
     """
-    Reasoning in the request that upstream removed, as after a switch of accounts. Absent when none was.
+    Reasoning that upstream removed from the input, e.g. after a switch of accounts. Absent when none was removed.
     """
     timing: Timing
     type: Literal["done"]
     usage: NotRequired[dict[str, Any] | None]
     """
-    Upstream's own `usage` member, raw.
+    Upstream's `usage` member, unchanged.
     """
 
 
 class ErrorNotice(TypedDict):
     """
-    It did not end well.
+    The completion failed.
     """
 
     error: Failed
@@ -968,12 +985,41 @@ The `result` of one `complete` notification. A completion sends, in this order: 
 """
 
 
+class Reserve(TypedDict):
+    """
+    Luna Reserve: a second quota that upstream offers when the ordinary usage is up. It answers with a weaker model.
+    """
+
+    cooldownUntil: NotRequired[int | None]
+    """
+    It was used up here; it is tried again then.
+    """
+    fetchedAt: int
+    granted: bool
+    """
+    Whether it may be used now.
+    """
+    ordinaryModel: NotRequired[str | None]
+    """
+    What its model is called otherwise, e.g. `gpt-5.6-luna`.
+    """
+    source: UsageSource
+    stale: bool
+    """
+    Older than five minutes.
+    """
+
+
 class ResetCredits(TypedDict):
     """
-    How often the user may have the limits reset, at chatgpt.com.
+    How often the user may have the limits reset: here with `accounts/resetCredit`, or at chatgpt.com.
     """
 
     available: int
+    credits: NotRequired[list[ResetCredit]]
+    """
+    Those that are available, the first to expire first; absent while upstream has only counted them.
+    """
     fetchedAt: int
     source: UsageSource
     stale: bool
@@ -988,7 +1034,7 @@ class ResetParams(TypedDict):
 
 class RotationChange(TypedDict):
     """
-    What is absent stays as it is.
+    Members that are absent stay as they are.
     """
 
     affinity: NotRequired[Affinity | None]
@@ -1002,7 +1048,7 @@ class RotationChange(TypedDict):
     """
     priority: NotRequired[list[AccountPriority] | None]
     """
-    Of the accounts named; the others keep theirs.
+    Changes the accounts that it names; the others keep their priority.
     """
     reservePercent: NotRequired[float | None]
     """
@@ -1011,7 +1057,7 @@ class RotationChange(TypedDict):
     strategy: NotRequired[Strategy | None]
     waitForResetMs: NotRequired[int | None]
     """
-    0 is not to wait.
+    0 means that a completion does not wait.
     """
 
 
@@ -1019,30 +1065,30 @@ class RotationSettings(TypedDict):
     affinity: Affinity
     fallbackCooldownMs: int
     """
-    Cooldown after a usage limit when nothing says when it ends.
+    The cooldown after a usage limit that does not say when it ends.
     """
     maxAttempts: int
     """
-    Accounts tried per completion; the first counts.
+    How many accounts a completion tries, the first included.
     """
     priority: list[AccountPriority]
     """
-    Of the accounts that have one; 0 for all others.
+    The accounts that have a priority; all others have 0.
     """
     reservePercent: float
     """
-    Accounts with less than this share of any window left are kept for when nothing else is left.
+    An account with less than this share left of any window is used only when no other can be.
     """
     strategy: Strategy
     waitForResetMs: int
     """
-    How long a completion waits for the first account to come back; 0 is not at all.
+    How long a completion waits for the first account to become available; 0 means that it does not wait.
     """
 
 
 class SpendControl(TypedDict):
     """
-    The account's own limit on spending. Amounts are texts of upstream.
+    The account's own spending limit. Amounts are upstream's texts.
     """
 
     fetchedAt: int
@@ -1060,7 +1106,7 @@ class SpendControl(TypedDict):
 
 class Status(TypedDict):
     """
-    One line about the account in use.
+    One line about the account that the next completion would use.
     """
 
     account: NotRequired[str | None]
@@ -1069,12 +1115,12 @@ class Status(TypedDict):
     """
     segments: list[StatusSegment]
     """
-    Separators included, so that `text` is their texts joined by spaces.
+    Separators included: `text` is their texts joined by spaces.
     """
     text: str
     updatedAt: int
     """
-    What the countdowns count from.
+    The time that the countdowns are computed for.
     """
 
 
@@ -1087,7 +1133,7 @@ class Tally(TypedDict):
     cancelled: int
     completed: int
     """
-    Also those that upstream cut short.
+    Includes those that upstream cut short.
     """
     failed: int
     rotated: int
@@ -1101,8 +1147,8 @@ class Token(TypedDict):
 
 class Usage(TypedDict):
     """
-    What is known about an account's usage. Its parts come by different ways, so each bears its own time and source;
-    those of the whole belong to `windows` and `reached`.
+    What is known about an account's usage. Its parts come from different answers, so each has its own time and source;
+    `fetchedAt`, `source` and `stale` at this level belong to `windows` and `reached`.
     """
 
     credits: NotRequired[Credits | None]
@@ -1110,8 +1156,9 @@ class Usage(TypedDict):
     limits: NotRequired[list[AdditionalLimit]]
     reached: NotRequired[str | None]
     """
-    What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`; any text may come.
+    Upstream's word for the limit that was reached, e.g. `workspace_member_credits_depleted`. New words may come.
     """
+    reserve: NotRequired[Reserve | None]
     resetCredits: NotRequired[ResetCredits | None]
     source: UsageSource
     spendControl: NotRequired[SpendControl | None]
@@ -1154,13 +1201,16 @@ class Account(TypedDict):
 
     active: bool
     """
-    What rotation would use now for a completion without a session.
+    Whether rotation would use it now for a completion without a session.
     """
     backoffUntil: NotRequired[int | None]
     """
     After transient failures the account ranks last until then; its state stays `ready`.
     """
     cooldownUntil: NotRequired[int | None]
+    """
+    It met a limit and is not used before then.
+    """
     email: NotRequired[str | None]
     id: str
     """
@@ -1173,16 +1223,19 @@ class Account(TypedDict):
     lastUsedAt: NotRequired[int | None]
     linked: bool
     """
-    Owned by pi's auth.json.
+    pi's auth.json owns its credential.
     """
     pinned: bool
+    """
+    The user chose it with `accounts/use`.
+    """
     plan: NotRequired[str | None]
     """
-    As upstream names it, e.g. `plus`; unknown names occur.
+    Upstream's name for the plan, e.g. `plus`. New names may come.
     """
     reason: NotRequired[Reason | None]
     """
-    Why it is not ready, or why it is backed off.
+    Why it is not `ready`, or why it is backed off.
     """
     state: AccountState
     token: Token
@@ -1200,16 +1253,19 @@ class AccountAnswer(TypedDict):
 class AccountList(TypedDict):
     accounts: list[Account]
     """
-    In the file's order, which is stable.
+    In the order of the accounts file, which is stable.
     """
     active: NotRequired[str | None]
     """
     Id of the account that rotation would use now.
     """
     pinned: NotRequired[str | None]
+    """
+    Id of the pinned account.
+    """
     revision: int
     """
-    Grows with every change, within one process.
+    Grows with every change while the process lives.
     """
 
 
@@ -1245,17 +1301,17 @@ class HistoryAnswer(TypedDict):
     """
     attempts: list[Attempt]
     """
-    Of all sidecars of this user, the latest first.
+    Attempts of all sidecars of this user, the latest first.
     """
     days: list[DayTally]
     """
-    One row for each day on which something was tried, the latest first.
+    One row for each day with an attempt, the latest first.
     """
 
 
 class ImportAnswer(TypedDict):
     """
-    Account ids, by what became of them.
+    What an import did, with the ids of the accounts.
     """
 
     added: list[str]
@@ -1278,7 +1334,7 @@ class InitializeResult(TypedDict):
 class Refreshed(TypedDict):
     account: Account
     """
-    As it is afterwards.
+    The account after the refresh.
     """
     error: NotRequired[RefreshError | None]
     ok: bool
@@ -1290,7 +1346,7 @@ class Refreshed(TypedDict):
 class Removed(TypedDict):
     active: NotRequired[str | None]
     """
-    The account that is active now.
+    Id of the account that rotation would use now.
     """
     removed: Account
 
@@ -1298,7 +1354,7 @@ class Removed(TypedDict):
 class Rotation(TypedDict):
     order: list[RankedAccount]
     """
-    In the order in which a completion would try the accounts now; those that it would not try come last.
+    The accounts in the order in which a completion would try them now. Accounts that it would not try come last.
     """
     policy: str
     """
