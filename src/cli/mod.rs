@@ -27,7 +27,7 @@ use clap::CommandFactory;
 use clap::builder::StyledStr;
 
 use self::args::{Cli, Command, parse};
-use self::commands::{accounts, complete, credentials, generate, login, reports, settings};
+use self::commands::{accounts, complete, credentials, generate, login, reports, reset_credit, settings};
 use self::options::ServeOptions;
 
 /// The exit code of a mistake: an argument that is wrong, or a directory that cannot be used.
@@ -79,6 +79,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         Some(Command::Rotation { change }) => settings::rotation(options()?, change),
         Some(Command::Footer { change }) => settings::footer(options()?, change),
         Some(Command::Reset { scope }) => settings::reset(options()?, scope.into()),
+        Some(Command::ResetCredit { account, credit, dry_run, output }) => {
+            reset_credit::reset_credit(options()?, account, credit, dry_run, output.json)
+        }
         Some(Command::History { account, limit, output }) => {
             reports::history(options()?, account, limit, output.json)
         }

@@ -52,6 +52,9 @@ pub use model::rotation;
 pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
 pub use quota::reserve::{RESERVE_LIMIT, RESERVE_MODEL, RESERVE_ORDINARY_MODEL, Reserve};
 pub use quota::reset_credit::{RedeemAnswer, ResetCredit, ResetCreditList, first_to_expire};
+pub use quota::reset_ledger::{
+    DecidedBy, RedeemOutcome, Redemption, ResetLedger, Resumption, WhyNotAutomatic,
+};
 pub use reasoning_dropped::ReasoningDropped;
 pub use roster::{LabelError, Pool};
 pub use selection::affinity::{Affinity, SessionBinding};

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     IdentityMismatch,
     Upstream,
     Storage,
+    /// The account has no reset credit that could be redeemed.
+    NoResetCredit,
 }
 
 impl ErrorKind {
@@ -54,6 +56,9 @@ impl ErrorKind {
             ErrorKind::Upstream => {
                 "OpenAI's servers refused or did not answer; `status`, `code`, `cause` and `body` say how."
             }
+            ErrorKind::NoResetCredit => {
+                "The account has no reset credit, or not the one that `creditId` names."
+            }
             ErrorKind::Storage => "A file could not be locked, read or written.",
         }
     }
@@ -80,7 +85,7 @@ impl ErrorKind {
             | ErrorKind::LoginExpired
             | ErrorKind::LoginCancelled
             | ErrorKind::IdentityMismatch => -32014,
-            ErrorKind::Upstream => -32015,
+            ErrorKind::Upstream | ErrorKind::NoResetCredit => -32015,
             ErrorKind::Storage => -32016,
         }
     }

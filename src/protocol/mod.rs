@@ -18,6 +18,7 @@ mod manage;
 mod method;
 mod notification;
 pub mod openrpc;
+mod reset_credit;
 mod rotation;
 mod status;
 mod verify;
@@ -56,6 +57,7 @@ pub use manage::{
 };
 pub use method::{Method, NoParams, RpcDiscover};
 pub use notification::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
+pub use reset_credit::{RedeemResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams};
 pub use rotation::{
     AccountPriority, Affinity, RankedAccount, Rotation, RotationChange, RotationParams, RotationSettings,
     SetRotation, ShowRotation, Strategy,

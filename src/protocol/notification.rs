@@ -78,6 +78,8 @@ pub enum WarningKind {
     ClockSkew,
     /// Usage could not be read several times in a row.
     UsageUnavailable,
+    /// A reset credit was redeemed unasked, as the settings allow, or one did not help.
+    ResetCredit,
 }
 
 impl Notification for AccountsChanged {

@@ -9,9 +9,9 @@ use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Command, CommandSuggest, Complete, CompleteCancel,
     Disable, Enable, ErrorData, ErrorKind, Failed, History, Import, Initialize, Label, Login, LoginCancel,
-    LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION, PathsResult, Reauth, Refresh,
-    RefreshProgress, Remove, Reset, RpcDiscover, SetFooter, SetRotation, ShowFooter, ShowRotation,
-    ShowStatus, StatusChanged, Use, Verify, Warning,
+    LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION, PathsResult, Reauth,
+    RedeemResetCredit, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, SetFooter, SetRotation,
+    ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Verify, Warning,
 };
 
 /// Returns the content of `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). OpenRPC has no notifications, so they
@@ -93,6 +93,7 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<Disable>(schemas),
         method::<Enable>(schemas),
         method::<Label>(schemas),
+        method::<RedeemResetCredit>(schemas),
         method::<Import>(schemas),
         method::<Login>(schemas),
         method::<Reauth>(schemas),

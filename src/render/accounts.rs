@@ -66,6 +66,18 @@ pub fn account(account: &Account, now: i64, style: &TextStyle) -> String {
                     reset.map_or_else(String::new, |at| format!(", resets in {}", duration(at - now)));
                 add(&window.name, &format!("{}{resets}", usage_text(window.used_percent, style.usage)));
             }
+            if let Some(credits) = usage.reset_credits.as_ref().filter(|credits| credits.available > 0) {
+                let first = credits.credits.iter().find_map(|credit| credit.expires_at);
+                let expires = first.filter(|at| *at > now).map(|at| duration(at - now));
+                let expires =
+                    expires.map_or_else(String::new, |left| format!(", the first expires in {left}"));
+                add("reset credits", &format!("{}{expires}", credits.available));
+            }
+            if let Some(reserve) = &usage.reserve {
+                let model = reserve.ordinary_model.as_deref().unwrap_or("a weaker model");
+                let state = if reserve.granted { "may be used" } else { "not offered now" };
+                add("reserve", &format!("{state}, answers as {model}"));
+            }
             add("read", &format!("{} ago", since(usage.seen.fetched_at, now)));
         }
     }
@@ -124,6 +136,16 @@ fn note(account: &Account, now: i64) -> String {
         notes.push(format!("back in {}", duration(until - now)));
     }
     notes.extend(account.reason.as_ref().map(|reason| reason.kind.replace('_', " ")));
+    if let Some(usage) = &account.usage {
+        if usage.reserve.as_ref().is_some_and(|reserve| reserve.granted && reserve.cooldown_until.is_none()) {
+            notes.push("reserve left".to_owned());
+        }
+        match usage.reset_credits.as_ref().map_or(0, |credits| credits.available) {
+            0 => {}
+            1 => notes.push("1 reset credit".to_owned()),
+            count => notes.push(format!("{count} reset credits")),
+        }
+    }
     if account.linked {
         notes.push("pi's login".to_owned());
     }

@@ -2,7 +2,7 @@
 //! itself.
 //!
 //! Each piece of state has one owner with private fields: [`AccountRegistry`] (the pool, the accounts file, the state file,
-//! the settings), [`Imports`] (pi's login), [`TokenRefresher`], [`UsageService`], [`Logins`] and [`Notifier`]. An owner
+//! the settings), [`Imports`] (pi's login), [`TokenRefresher`], [`ResetCredits`], [`UsageService`], [`Logins`] and [`Notifier`]. An owner
 //! knows the ones before it in the order in which [`Sidecar::start`] makes them, and none of the later ones.
 
 pub(crate) mod accounts;
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::http::HttpClient;
-use crate::store::{HistoryFile, PollLogFile, RefreshJournal};
+use crate::store::{HistoryFile, PollLogFile, RefreshJournal, ResetJournal};
 use crate::upstream::Upstream;
 
 pub use command::{footer_change, rotation_change, setting_lines};
@@ -53,6 +53,7 @@ use import::Imports;
 use login::logins::Logins;
 use methods::history::HistoryRecorder;
 use methods::initialize::ClientSession;
+use reset_credits::ResetCredits;
 use usage::UsageService;
 
 /// One running sidecar.
@@ -62,6 +63,7 @@ pub struct Sidecar {
     registry: Arc<AccountRegistry>,
     imports: Arc<Imports>,
     refresher: Arc<TokenRefresher>,
+    reset_credits: Arc<ResetCredits>,
     usage: Arc<UsageService>,
     logins: Arc<Logins>,
     completions: Completions,
@@ -114,6 +116,13 @@ impl Sidecar {
                 lock_patience: LOCK_PATIENCE,
             },
         ));
+        let reset_credits = Arc::new(ResetCredits::new(
+            registry.clone(),
+            refresher.clone(),
+            notifier.clone(),
+            Arc::new(upstream.clone()),
+            ResetJournal::new(&paths.guard_dir),
+        ));
         let usage = Arc::new(UsageService::new(
             registry.clone(),
             refresher.clone(),
@@ -121,6 +130,7 @@ impl Sidecar {
             Arc::new(upstream.clone()),
             options.usage_schedule,
             PollLogFile::new(&paths.state_dir),
+            reset_credits.clone(),
         ));
         let logins = Arc::new(Logins::new(
             registry.clone(),
@@ -137,6 +147,7 @@ impl Sidecar {
             registry,
             imports,
             refresher,
+            reset_credits,
             usage,
             logins,
             completions: Completions::new(upstream),

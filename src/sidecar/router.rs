@@ -8,13 +8,14 @@ use jsonrpsee::{Methods, RpcModule};
 use crate::protocol::{
     Accounts, AccountsToken, Collect, Command, CommandSuggest, CompleteCancel, Disable, Enable, History,
     Import, Initialize, Label, Login, LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth,
-    Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter, ShowRotation,
-    ShowStatus, Use, Verify,
+    RedeemResetCredit, Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter,
+    ShowRotation, ShowStatus, Use, Verify,
 };
 use crate::rpc::hand_over;
 use crate::sidecar::completion::{collect, run};
 use crate::sidecar::methods::{
-    accounts, discover, footer, history, import, initialize, login, paths, refresh, reset, rotation, status,
+    accounts, discover, footer, history, import, initialize, login, paths, refresh, reset, reset_credit,
+    rotation, status,
 };
 use crate::sidecar::{Sidecar, command, error, params, verify};
 
@@ -34,6 +35,7 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<Disable, _>(&mut module, accounts::disable)?;
     on_waiting::<Enable, _>(&mut module, accounts::enable)?;
     on_waiting::<Label, _>(&mut module, accounts::label)?;
+    on_waiting::<RedeemResetCredit, _>(&mut module, reset_credit::reset_credit)?;
     on_waiting::<Import, _>(&mut module, import::import)?;
     on_waiting::<Login, _>(&mut module, login::login)?;
     on_waiting::<Reauth, _>(&mut module, login::reauth)?;

@@ -21,6 +21,7 @@ impl Sidecar {
         spawn(self.refresher.clone().run_upkeep());
         spawn(self.usage.clone().run_polls());
         spawn(self.history.clone().run());
+        spawn(self.reset_credits.clone().run_recovery());
     }
 
     /// Connects the client, and starts the tasks that send notifications to it.

@@ -11,6 +11,7 @@ use crate::protocol::{
 
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
 pub(crate) use rotation::{affinity_of, rotation, strategy_of};
+pub(crate) use usage::{reset_credit, windows};
 
 /// Returns all accounts, in the file's order.
 pub(crate) fn accounts(pool: &Pool, now: At) -> AccountList {

@@ -32,4 +32,5 @@ pub use state::history::{HistoryFile, HistoryReading};
 pub use state::imports::ImportsFile;
 pub use state::polls::PollLogFile;
 pub use state::refresh_journal::{LedgerReading, RefreshJournal, RefreshLane};
+pub use state::reset_journal::{ResetJournal, ResetLane};
 pub use state::state_file::{LoadedState, STATE_FILE, SavedAccount, SavedSession, SavedState, StateFile};

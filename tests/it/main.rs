@@ -13,6 +13,7 @@ mod faults;
 mod import;
 mod layers;
 mod login;
+mod reset_credits;
 mod rpc;
 mod schema;
 mod scripts;

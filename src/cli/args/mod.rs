@@ -145,6 +145,19 @@ pub enum Command {
         #[arg(value_enum, default_value_t = Scope::All)]
         scope: Scope,
     },
+    /// Redeem a reset credit, which resets an account's usage windows once.
+    ResetCredit {
+        /// Id, label or e-mail.
+        account: String,
+        /// Which credit; the one that expires first by default.
+        #[arg(long, value_name = "ID")]
+        credit: Option<String>,
+        /// Only tell what is known; nothing is spent.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        output: Output,
+    },
     /// The last attempts, with tokens and times.
     History {
         /// Id, label or e-mail; all accounts by default.

@@ -6,4 +6,5 @@ pub(super) mod credentials;
 pub(super) mod generate;
 pub(super) mod login;
 pub(super) mod reports;
+pub(super) mod reset_credit;
 pub(super) mod settings;

@@ -64,6 +64,20 @@ impl Pool {
 }
 
 impl Pool {
+    /// Ends the cooldown that a usage limit brought: a reading shows that the windows were reset since. Unlike a reading
+    /// alone this does not wait for upstream's count, because the reset is why it changed.
+    pub fn end_usage_limit(&mut self, id: &AccountId, now: At) {
+        self.update(id, |account| {
+            let Some(cooldown) = &mut account.health.cooldown else { return false };
+            let is_over = cooldown.until <= now || cooldown.why.kind != FailureKind::UsageLimit;
+            if is_over || cooldown.certainty == Certainty::Directive {
+                return false;
+            }
+            cooldown.end(now.max(At(cooldown.why.since.0.saturating_add(1))), now);
+            true
+        });
+    }
+
     /// Stores a list of reset credits.
     pub fn apply_reset_credits(&mut self, id: &AccountId, mut list: ResetCreditList, now: At) {
         list.fetched_at = list.fetched_at.not_ahead_of(now);

@@ -2,3 +2,4 @@
 
 pub(crate) mod reserve;
 pub(crate) mod reset_credit;
+pub(crate) mod reset_ledger;

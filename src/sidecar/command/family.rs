@@ -16,6 +16,8 @@ pub(crate) enum ArgKind {
     Number,
     /// Settings of these, each with its value.
     Settings(&'static [Setting]),
+    /// An account, and then perhaps `confirm`.
+    AccountAndConfirm,
     /// A word of the family, or nothing.
     Word,
 }
@@ -92,6 +94,12 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
         takes: ArgKind::OneOf(&["manual", "quota", "all"]),
         form: "reset [manual|quota|all]",
         does: "clear the pin, the cooldowns, or both",
+    },
+    CommandSpec {
+        word: "reset-credit",
+        takes: ArgKind::AccountAndConfirm,
+        form: "reset-credit account",
+        does: "what a reset credit gains; \"confirm\" redeems it",
     },
     CommandSpec { word: "help", takes: ArgKind::Word, form: "help [command]", does: "this text" },
 ];

@@ -10,6 +10,8 @@ use crate::protocol::{FooterChange, ResetScope, RotationChange};
 use crate::sidecar::words::words;
 
 const NAME: &str = "/multicodex";
+/// Without it nothing is redeemed.
+pub(crate) const CONFIRM: &str = "confirm";
 const DEFAULT_HISTORY: u32 = 20;
 const MAX_HISTORY: u32 = 1000;
 
@@ -32,6 +34,10 @@ pub(crate) enum Line {
     Stats,
     Path,
     Reset(ResetScope),
+    ResetCredit {
+        account: String,
+        confirmed: bool,
+    },
     Help(Option<&'static CommandSpec>),
 }
 
@@ -88,6 +94,7 @@ pub(crate) fn read(line: &str) -> Result<Line, ParseError> {
             return change(settings::read(settings, words)?).map(Line::Footer);
         }
         ArgKind::Settings(settings) => return change(settings::read(settings, words)?).map(Line::Rotation),
+        ArgKind::AccountAndConfirm => return reset_credit(member, words),
         _ => {}
     }
     let argument = words.next().filter(|argument| !argument.is_empty());
@@ -139,6 +146,26 @@ pub(crate) fn read(line: &str) -> Result<Line, ParseError> {
         ("stats", None) => Line::Stats,
         _ => Line::Path,
     })
+}
+
+fn reset_credit(
+    member: &'static CommandSpec,
+    mut words: impl Iterator<Item = String>,
+) -> Result<Line, ParseError> {
+    let Some(account) = words.next().filter(|account| !account.is_empty()) else {
+        return Err(ParseError { message: "an account is missing".to_owned(), hint: form(member) });
+    };
+    let confirmed = match words.next() {
+        None => false,
+        Some(word) if word.eq_ignore_ascii_case(CONFIRM) => true,
+        Some(word) => return Err(unknown(member.word, &word, std::iter::once(CONFIRM), "help reset-credit")),
+    };
+    match words.next() {
+        None => Ok(Line::ResetCredit { account, confirmed }),
+        Some(more) => {
+            Err(ParseError { message: format!("\"{more}\" is one word too many"), hint: form(member) })
+        }
+    }
 }
 
 /// What a reset says of its two halves.
@@ -228,6 +255,11 @@ mod tests {
         check("reset", "Reset(All)");
         check("reset Quota", "Reset(Quota)");
         check("reset manual", "Reset(Manual)");
+        check("reset-credit ada", r#"ResetCredit { account: "ada", confirmed: false }"#);
+        check(
+            "reset-credit \"Ada at work\" Confirm",
+            r#"ResetCredit { account: "Ada at work", confirmed: true }"#,
+        );
         check("help", "Help(None)");
         check("", "Help(None)");
         check("/multicodex", "Help(None)");
@@ -262,6 +294,17 @@ mod tests {
             "rotation maxAttempts -1",
             "that cannot be set: invalid value: integer `-1`, expected u32",
             "see /multicodex help",
+        );
+        check("reset-credit", "an account is missing", "the form is /multicodex reset-credit account");
+        check(
+            "reset-credit ada comfirm",
+            "unknown reset-credit \"comfirm\"; did you mean confirm?",
+            "see /multicodex help reset-credit",
+        );
+        check(
+            "reset-credit ada confirm now",
+            "\"now\" is one word too many",
+            "the form is /multicodex reset-credit account",
         );
         check("help me", "unknown command \"me\"", "see /multicodex help");
     }

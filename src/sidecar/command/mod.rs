@@ -12,15 +12,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::line::{Line, ParseError};
+use self::line::{CONFIRM, Line, ParseError};
 use crate::pool::At;
 use crate::protocol::{
     Account, AccountParams, AccountState, CheckStatus, CommandAnswer, CommandLevel, CommandParams, ErrorKind,
     FooterChange, HistoryParams, LoginParams, LoginStarted, NoParams, ReauthParams, RefreshParams,
-    ResetParams, RotationChange, RotationParams, RpcError, StatusParams, Suggestions, VerifyParams,
+    ResetCreditAnswer, ResetCreditParams, ResetParams, RotationChange, RotationParams, RpcError,
+    StatusParams, Suggestions, VerifyParams,
 };
 use crate::render::{self, TextStyle, clean};
-use crate::sidecar::methods::{accounts, footer, history, login, paths, refresh, reset, rotation, status};
+use crate::sidecar::methods::{
+    accounts, footer, history, login, paths, refresh, reset, reset_credit, rotation, status,
+};
 use crate::sidecar::{Sidecar, verify, view};
 
 pub use line::{footer_change, rotation_change};
@@ -137,6 +140,11 @@ async fn run(sidecar: &Arc<Sidecar>, line: Line) -> Result<CommandAnswer, Refuse
             };
             said(CommandLevel::Info, line::of_scope(scope, pin.to_owned(), cooldowns))
         }
+        Line::ResetCredit { account, confirmed } => {
+            let params = ResetCreditParams { account, credit_id: None, dry_run: Some(!confirmed) };
+            let answer = reset_credit::reset_credit(sidecar.clone(), params).await?;
+            reset_told(&answer)
+        }
         Line::History(limit) => {
             let params = HistoryParams { limit: Some(limit), ..HistoryParams::default() };
             let answer = history::history(sidecar.clone(), params).await?;
@@ -229,6 +237,17 @@ fn used_now(used: &Account, others_answer: bool, now: At) -> CommandAnswer {
         format!("until then {} account answers", if others_answer { "another" } else { "no" }),
     ];
     said(CommandLevel::Warning, lines)
+}
+
+/// What is known, or what became of it; a credit that was spent without a visible reset is a warning.
+fn reset_told(answer: &ResetCreditAnswer) -> CommandAnswer {
+    let is_good = answer.dry_run || answer.verified == Some(true);
+    let mut lines = vec![answer.account.label.clone()];
+    lines.extend(answer.notes.iter().cloned());
+    if answer.dry_run && answer.credit.is_some() {
+        lines.push(format!("nothing was redeemed; add \"{CONFIRM}\" to redeem it"));
+    }
+    said(if is_good { CommandLevel::Info } else { CommandLevel::Warning }, lines)
 }
 
 fn begun(renewed: Option<String>, started: LoginStarted) -> CommandAnswer {

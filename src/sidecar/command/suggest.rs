@@ -1,7 +1,7 @@
 //! How a line may go on: the words of the family, then what the word takes, accounts included.
 
 use super::family::{ArgKind, COMMANDS, member};
-use super::line::after_the_name;
+use super::line::{CONFIRM, after_the_name};
 use super::settings::{self, SWITCH, Setting, Values};
 use crate::protocol::{Account, AccountState, Suggestion};
 use crate::render::clean;
@@ -30,6 +30,7 @@ pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
     let kept: String = std::iter::once(member.word.to_owned()).chain(kept).collect::<Vec<_>>().join(" ");
     let offers = match (member.takes, &before[1..]) {
         (ArgKind::Settings(settings), told) => after_settings(settings, told, typed, accounts),
+        (ArgKind::AccountAndConfirm, [_]) => choices_like(std::iter::once(CONFIRM), typed),
         (takes, []) => after_word(takes, typed, accounts),
         _ => Vec::new(),
     };
@@ -54,7 +55,7 @@ impl Offer {
 fn after_word(takes: ArgKind, typed: &str, accounts: &[Account]) -> Vec<Offer> {
     match takes {
         ArgKind::Nothing | ArgKind::Name | ArgKind::Number | ArgKind::Settings(_) => Vec::new(),
-        ArgKind::Account => accounts_like(typed, accounts),
+        ArgKind::Account | ArgKind::AccountAndConfirm => accounts_like(typed, accounts),
         ArgKind::AccountOrAll => {
             let mut offers = accounts_like(typed, accounts);
             offers.extend(begins("all", typed).then(|| Offer::plain("all")));

@@ -10,5 +10,7 @@ pub(crate) mod login;
 pub(crate) mod paths;
 pub(crate) mod refresh;
 pub(crate) mod reset;
+pub(crate) mod reset_credit;
+mod reset_credit_words;
 pub(crate) mod rotation;
 pub(crate) mod status;

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::ResetCredits;
-use crate::pool::{AccountId, At, Failure, FailureKind, ResetCreditList};
+use crate::auth::is_fedramp;
+use crate::pool::{AccountId, At, Failure, FailureKind, ResetCreditList, UsageReading};
 use crate::protocol::ChangeReason;
 use crate::sidecar::credentials::token::Need;
 
@@ -58,6 +59,24 @@ impl ResetCredits {
             }
             answered => answered,
         }
+    }
+
+    /// Reads the usage now, past the schedule: what was read before may be out of date.
+    pub(crate) async fn read_usage(&self, id: &AccountId) -> Result<UsageReading, Failure> {
+        let token = self.refresher.token(id, Need::USABLE).await?;
+        let with_reserve = !is_fedramp(&token.access);
+        let answer = match self.endpoint.usage(token.bearer(), with_reserve).await {
+            Err(failure) if failure.kind == FailureKind::Unauthorized => {
+                let token = self.refresher.token(id, Need::NewerThan(token.access)).await?;
+                self.endpoint.usage(token.bearer(), with_reserve).await
+            }
+            answered => answered,
+        };
+        if let Ok(reading) = &answer {
+            self.registry.decide(|pool, now| pool.apply_usage(id, reading.clone(), now));
+            self.registry.changed(ChangeReason::Usage);
+        }
+        answer
     }
 }
 

@@ -1,21 +1,36 @@
-//! Reset credits: listed, and redeemed when a person or the setting `resetCredits` says so.
+//! [`ResetCredits`]: reset credits, listed, and redeemed when a person or the setting `resetCredits` says so.
+//!
+//! A decision is in the journal, durably, before its request is sent. [`turn`] holds the lock and the journal, [`redeem`]
+//! sends and finds out, [`recovery`] goes on with what a crash or a lost answer cut off.
 
 mod endpoint;
 mod list;
+mod recovery;
+mod redeem;
+mod turn;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::pool::{AccountId, ResetLedger};
 use crate::sidecar::accounts::AccountRegistry;
 use crate::sidecar::credentials::TokenRefresher;
+use crate::sidecar::notify::notifier::Notifier;
+use crate::store::ResetJournal;
 
 pub(crate) use endpoint::UsageEndpoint;
+pub(crate) use redeem::{NotRedeemed, Redeemed, choose};
 
 use list::ListPauses;
 
+/// The owner of the journal of redemptions.
 pub(crate) struct ResetCredits {
     registry: Arc<AccountRegistry>,
     refresher: Arc<TokenRefresher>,
+    notifier: Arc<Notifier>,
     endpoint: Arc<dyn UsageEndpoint>,
+    journal: ResetJournal,
+    /// The journal as it was read or written here last.
+    seen: Mutex<ResetLedger>,
     pauses: ListPauses,
 }
 
@@ -23,8 +38,27 @@ impl ResetCredits {
     pub(crate) fn new(
         registry: Arc<AccountRegistry>,
         refresher: Arc<TokenRefresher>,
+        notifier: Arc<Notifier>,
         endpoint: Arc<dyn UsageEndpoint>,
+        journal: ResetJournal,
     ) -> Self {
-        ResetCredits { registry, refresher, endpoint, pauses: ListPauses::default() }
+        ResetCredits {
+            registry,
+            refresher,
+            notifier,
+            endpoint,
+            journal,
+            seen: Mutex::default(),
+            pauses: ListPauses::default(),
+        }
+    }
+
+    /// Whether an earlier decision about this account has no outcome yet, as far as is known here.
+    pub(crate) fn is_open(&self, id: &AccountId) -> bool {
+        self.seen().open_of(id).is_some()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, ResetLedger> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

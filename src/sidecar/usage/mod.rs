@@ -25,7 +25,7 @@ pub(crate) struct UsageService {
     refresher: Arc<TokenRefresher>,
     notifier: Arc<Notifier>,
     endpoint: Arc<dyn UsageEndpoint>,
-    reset_credits: ResetCredits,
+    reset_credits: Arc<ResetCredits>,
     schedule: PollSchedule,
     /// Accounts whose usage is being read right now.
     fetches: SingleFlight<AccountId, Result<(), Failure>>,
@@ -44,9 +44,9 @@ impl UsageService {
         endpoint: Arc<dyn UsageEndpoint>,
         schedule: PollSchedule,
         file: PollLogFile,
+        reset_credits: Arc<ResetCredits>,
     ) -> Self {
         let now = registry.now();
-        let reset_credits = ResetCredits::new(registry.clone(), refresher.clone(), endpoint.clone());
         UsageService {
             registry,
             refresher,

@@ -10,11 +10,11 @@ use futures_util::future::{BoxFuture, ready};
 use super::UsageService;
 use crate::auth;
 use crate::pool::testing::{reading, window};
-use crate::pool::{Failure, FailureKind, PollSchedule, ResetCreditList, Source, UsageReading};
-use crate::sidecar::reset_credits::UsageEndpoint;
+use crate::pool::{Failure, FailureKind, PollSchedule, RedeemAnswer, ResetCreditList, Source, UsageReading};
+use crate::sidecar::reset_credits::{ResetCredits, UsageEndpoint};
 use crate::sidecar::testing::{NOW, Owners};
-use crate::store::PollLogFile;
-use crate::upstream::Bearer;
+use crate::store::{PollLogFile, ResetJournal};
+use crate::upstream::{Bearer, RedeemError};
 
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -41,6 +41,16 @@ impl UsageEndpoint for FakeUsage {
     fn reset_credits<'a>(&'a self, _: Bearer<'a>) -> BoxFuture<'a, Result<ResetCreditList, Failure>> {
         ready(Err(Failure::new(FailureKind::Network, Source::UsageEndpoint, "no"))).boxed()
     }
+
+    fn redeem<'a>(
+        &'a self,
+        _: Bearer<'a>,
+        _: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<RedeemAnswer, RedeemError>> {
+        let failure = Failure::new(FailureKind::Network, Source::UsageEndpoint, "no");
+        ready(Err(RedeemError::Refused(failure))).boxed()
+    }
 }
 
 impl FakeUsage {
@@ -56,6 +66,13 @@ fn service(owners: &Owners) -> (Arc<UsageService>, Arc<FakeUsage>) {
         asked: Mutex::default(),
         failing: Mutex::default(),
     });
+    let reset_credits = ResetCredits::new(
+        owners.registry.clone(),
+        owners.refresher.clone(),
+        owners.notifier.clone(),
+        fake.clone(),
+        ResetJournal::new(&owners.paths.guard_dir),
+    );
     let service = UsageService::new(
         owners.registry.clone(),
         owners.refresher.clone(),
@@ -63,6 +80,7 @@ fn service(owners: &Owners) -> (Arc<UsageService>, Arc<FakeUsage>) {
         fake.clone(),
         PollSchedule::every(INTERVAL),
         PollLogFile::new(&owners.paths.state_dir),
+        Arc::new(reset_credits),
     );
     (Arc::new(service), fake)
 }

@@ -78,7 +78,7 @@ fn seen(seen: pool::Seen, now: At) -> Seen {
 }
 
 /// As of now: what began anew is not shown as used up until it is read again.
-fn windows(windows: &[pool::Window], now: At) -> Vec<Window> {
+pub(crate) fn windows(windows: &[pool::Window], now: At) -> Vec<Window> {
     windows
         .iter()
         .map(|window| Window {

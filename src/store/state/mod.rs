@@ -5,4 +5,5 @@ pub(crate) mod imports;
 pub(crate) mod polls;
 pub(crate) mod refresh_journal;
 pub(crate) mod refresh_record;
+pub(crate) mod reset_journal;
 pub(crate) mod state_file;

@@ -14,12 +14,23 @@ use url::Url;
 
 use crate::env::{Framing, RawClient, TestEnv};
 use crate::login::{self, redirect};
+use crate::reset_credits::dry_account;
 
 const RECORD: &str = "RECORD_EXAMPLES=1 cargo test --test it examples";
 
 /// Members whose value is a time, a duration, or derived from one, and the token counts of made-up answers.
-const VARYING: &[&str] =
-    &["x-request-id", "revision", "created_at", "resets_at", "at", "day", "url", "input", "userCode"];
+const VARYING: &[&str] = &[
+    "x-request-id",
+    "revision",
+    "created_at",
+    "resets_at",
+    "at",
+    "day",
+    "url",
+    "input",
+    "userCode",
+    "requestId",
+];
 
 #[test]
 fn a_completion_moves_to_the_next_account() {
@@ -85,6 +96,18 @@ fn accounts_are_managed() {
     session.call("accounts/remove", json!({"account": "ada@example.com"}));
     session.call("reset", json!({"scope": "all"}));
     session.compare_with("accounts.jsonl");
+}
+
+#[test]
+fn a_reset_credit_is_looked_at_and_redeemed() {
+    let env = TestEnv::new([dry_account("ada", &["credit-1"])]);
+    let mut session = Session::start(&env);
+    let account = "ada@example.com";
+    let dry_run = session.call("accounts/resetCredit", json!({"account": account, "dryRun": true}));
+    assert_eq!(dry_run["result"]["credit"]["id"], "credit-1");
+    session.call("accounts/resetCredit", json!({"account": account}));
+    session.call("accounts/resetCredit", json!({"account": account}));
+    session.compare_with("reset_credits.jsonl");
 }
 
 #[test]
