@@ -22,7 +22,7 @@
 ;; - `multicodex' runs any command of the /multicodex family, with completion.
 ;; - `multicodex-request' and `multicodex-complete' are for other packages.
 ;;
-;; The sidecar is started when something is asked for, and ends with Emacs.
+;; The sidecar starts with the first request, and ends with Emacs.
 
 ;;; Code:
 
@@ -80,8 +80,13 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
 
 ;; A sidecar that lived for so many seconds did not fail at its start.
 (defconst multicodex--settled 30)
-;; After so many in a row that ended early, only a request starts another.
+;; After so many early ends in a row, only a request starts another.
 (defconst multicodex--tries 5)
+;; How many seconds a sidecar may take to answer `initialize', and to end.
+(defconst multicodex--handshake 30)
+(defconst multicodex--grace 5)
+;; The version of the protocol that this package was written for.
+(defconst multicodex--protocol-version 1)
 
 (defvar multicodex--connection nil
   "The connection to the sidecar, or nil.")
@@ -96,13 +101,20 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
   "When the last sidecar was started.")
 
 (defvar multicodex--revival nil
-  "The timer that is to start another sidecar, or nil.")
+  "The timer that starts another sidecar, or nil.")
+
+(defvar multicodex--not-before 0
+  "When the next sidecar may be started, in seconds.")
+
+(defvar multicodex--waiting nil
+  "Requests that wait for the next start, the latest first.
+Each is a function; its argument is nil, or why there was no start.")
 
 (defvar multicodex-notification-functions nil
   "Functions to call with the name of a notification, a symbol, and its params.")
 
 (defun multicodex--find-executable ()
-  "Return the sidecar's file name, or signal what is wrong."
+  "Return the sidecar's file name, or signal why there is none."
   (let* ((variable (getenv "MULTICODEX_BIN"))
          (variable (unless (member variable '(nil "")) variable))
          (named (or multicodex-executable variable)))
@@ -110,7 +122,7 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
      ((and named (executable-find (if (file-name-directory named) (expand-file-name named) named))))
      (named
       (signal 'multicodex-error
-              (list (format "%s, named by %s, is no program that can be run.  %s"
+              (list (format "%s, named by %s, is not a program that can be run.  %s"
                             named
                             (if multicodex-executable "`multicodex-executable'" "MULTICODEX_BIN")
                             multicodex--how-to-get-it))))
@@ -121,15 +133,12 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
                             multicodex--how-to-get-it)))))))
 
 (defun multicodex--running-p ()
-  "Return non-nil while there is a sidecar."
+  "Return non-nil if there is a running sidecar."
   (and multicodex--connection (jsonrpc-running-p multicodex--connection)))
 
 (defun multicodex--connect ()
-  "Return the connection to the sidecar; start one unless there is one."
+  "Return the connection to the sidecar; start one if there is none."
   (unless (multicodex--running-p)
-    (when multicodex--revival
-      (cancel-timer multicodex--revival)
-      (setq multicodex--revival nil))
     (let ((command (append (list (multicodex--find-executable) "serve") multicodex-arguments)))
       (setq multicodex--started-at (float-time)
             multicodex--connection
@@ -148,11 +157,35 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
                    (if (fboundp 'jsonrpc--events-buffer-config)
                        '(:events-buffer-config (:size 0 :format full))
                      '(:events-buffer-scrollback-size 0)))))
-    (multicodex--send "initialize"
-                      `(:client (:name "emacs" :version ,emacs-version) :protocolVersion 1)
-                      (lambda (_) (run-hook-with-args 'multicodex-notification-functions 'started nil))
-                      #'ignore))
+    (let* ((process (jsonrpc--process multicodex--connection))
+           (late (run-at-time multicodex--handshake nil #'multicodex--give-up process
+                              "The program does not answer as a sidecar does")))
+      (multicodex--send "initialize"
+                        `(:client (:name "emacs" :version ,emacs-version)
+                          :protocolVersion ,multicodex--protocol-version)
+                        (lambda (server)
+                          (cancel-timer late)
+                          (multicodex--welcome process server))
+                        (lambda (_) (cancel-timer late)))))
   multicodex--connection)
+
+(defun multicodex--welcome (process server)
+  "Use PROCESS, whose answer to `initialize' is SERVER, unless it is too old."
+  (let ((version (plist-get server :protocolVersion)))
+    (if (>= version multicodex--protocol-version)
+        (run-hook-with-args 'multicodex-notification-functions 'started nil)
+      (multicodex--give-up
+       process
+       (format "%s is multicodex %s with version %d of the protocol; this package needs version %d.  %s"
+               (car (process-command process)) (plist-get (plist-get server :server) :version)
+               version multicodex--protocol-version "Install a newer multicodex")))))
+
+(defun multicodex--give-up (process why)
+  "Kill PROCESS, which is not a sidecar for this package: WHY.
+Only a request starts another."
+  (process-put process 'multicodex-why why)
+  (setq multicodex--failures multicodex--tries)
+  (delete-process process))
 
 (defun multicodex--send (method params on-result on-error)
   "Send METHOD with PARAMS; ON-RESULT gets the result, or ON-ERROR the error."
@@ -166,14 +199,14 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
                                                (funcall ended)
                                              (funcall on-error failed)))
                                :timeout nil)
-      ;; A process that ended before it was written to.
+      ;; The process ended before it was written to.
       (error (funcall ended)))))
 
 (defun multicodex--log (connection)
   "Return the last lines that the sidecar of CONNECTION logged."
   (let* ((buffer (jsonrpc-stderr-buffer connection))
          (process (get-buffer-process buffer)))
-    ;; A browser that the sidecar opened may hold the pipe for as long as it likes.
+    ;; A browser that the sidecar opened may hold the pipe, so do not wait for its end.
     (while (and process (process-live-p process) (accept-process-output process 0.5)))
     (with-current-buffer buffer
       (string-trim (replace-regexp-in-string
@@ -183,14 +216,13 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
                      (point-max)))))))
 
 (defun multicodex--why-ended (connection)
-  "Return that the sidecar of CONNECTION ended, with its last words."
-  (if (process-get (jsonrpc--process connection) 'multicodex-stopped)
-      "The sidecar was stopped"
-    (let ((log (multicodex--log connection)))
-      (concat "The sidecar ended unexpectedly" (if (string-empty-p log) "" (concat ": " log))))))
+  "Return why the sidecar of CONNECTION ended, with the end of its log."
+  (or (process-get (jsonrpc--process connection) 'multicodex-why)
+      (let ((log (multicodex--log connection)))
+        (concat "The sidecar ended unexpectedly" (if (string-empty-p log) "" (concat ": " log))))))
 
 (defun multicodex--ended (connection)
-  "Take note that the sidecar of CONNECTION has ended."
+  "Handle the end of the sidecar of CONNECTION."
   (when (eq connection multicodex--connection)
     (let ((why (multicodex--why-ended connection))
            (functions (hash-table-values multicodex--subscriptions)))
@@ -201,23 +233,42 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
       (clrhash multicodex--subscriptions)
       (dolist (function functions)
         (multicodex--hand function `(:type "error" :error (:kind "sidecar_gone" :message ,why))))
-      (message "multicodex: %s" why)
-      (when (and (bound-and-true-p multicodex-mode) (< multicodex--failures multicodex--tries))
-        (setq multicodex--revival
-              (run-at-time (min 10 (* 0.25 (expt 2 (1- multicodex--failures)))) nil
-                           #'multicodex--revive))))))
+      (setq multicodex--not-before
+            (+ (float-time) (min 10 (* 0.25 (expt 2 (1- multicodex--failures))))))
+      (if (>= multicodex--failures multicodex--tries)
+          (message "multicodex: %s (it is started again for the next request)" why)
+        (message "multicodex: %s" why)
+        (when (bound-and-true-p multicodex-mode)
+          (multicodex--revive-later))))))
+
+(defun multicodex--revive-later ()
+  "Start the sidecar again when the pause after its end is over."
+  (unless multicodex--revival
+    (setq multicodex--revival
+          (run-at-time (max 0 (- multicodex--not-before (float-time))) nil #'multicodex--revive))))
 
 (defun multicodex--revive ()
-  "Start the sidecar again."
+  "Start the sidecar again, and send the requests that wait for it."
   (setq multicodex--revival nil)
-  (with-demoted-errors "%S" (multicodex--connect)))
+  (multicodex--begin-waiting
+   (condition-case failed
+       (progn (multicodex--connect) nil)
+     (error (message "multicodex: %s" (error-message-string failed))
+            (error-message-string failed)))))
+
+(defun multicodex--begin-waiting (why-not)
+  "Send the requests that wait for a start, or let them fail with WHY-NOT."
+  (let ((waiting (reverse multicodex--waiting)))
+    (setq multicodex--waiting nil)
+    (dolist (begin waiting)
+      (funcall begin why-not))))
 
 (defun multicodex--hand (function news)
-  "Call FUNCTION with NEWS; its mistakes are not the connection's."
+  "Call FUNCTION with NEWS.  An error in it does not disturb the connection."
   (with-demoted-errors "multicodex: %S" (funcall function news)))
 
 (defun multicodex--notified (_connection method params)
-  "Hand on the notification METHOD with PARAMS."
+  "Pass on the notification METHOD with PARAMS."
   (pcase method
     ('complete
      (let* ((subscription (plist-get params :subscription))
@@ -244,13 +295,20 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
   "Ask the sidecar: METHOD, a string, with PARAMS, a plist or nil.
 ON-RESULT is called with the result.  ON-ERROR is called with the error, a plist
 with :code, :message and perhaps :data; without it the error is a message."
-  (multicodex--connect)
-  (multicodex--send method params
-                    (apply-partially #'multicodex--hand on-result)
-                    (apply-partially
-                     #'multicodex--hand
-                     (or on-error
-                         (lambda (failed) (message "multicodex: %s" (multicodex--with-hint failed))))))
+  (let* ((on-error (apply-partially
+                    #'multicodex--hand
+                    (or on-error
+                        (lambda (failed) (message "multicodex: %s" (multicodex--with-hint failed))))))
+         (begin (lambda (why-not)
+                  (if why-not
+                      (funcall on-error (list :message why-not))
+                    (multicodex--send method params
+                                      (apply-partially #'multicodex--hand on-result) on-error)))))
+    (if (and (not (multicodex--running-p)) (< (float-time) multicodex--not-before))
+        (progn (push begin multicodex--waiting)
+               (multicodex--revive-later))
+      (multicodex--connect)
+      (funcall begin nil)))
   nil)
 
 (defun multicodex-request-sync (method params)
@@ -272,8 +330,8 @@ Signal `multicodex-error' when it is refused, or takes longer than
 (defun multicodex-complete (params on-notice)
   "Stream a completion with PARAMS, a plist with at least :request.
 ON-NOTICE is called with each notice, a plist; the :type of the last one is
-\"done\", \"error\" or \"cancelled\", whatever happens.  Return a function that
-aborts the completion."
+\"done\", \"error\" or \"cancelled\" in each case.  Return a function that
+cancels the completion."
   (let (subscription cancelled)
     (let ((cancel (lambda ()
                     (setq cancelled t)
@@ -294,18 +352,23 @@ aborts the completion."
       cancel)))
 
 (defun multicodex-stop ()
-  "End the sidecar; the next request is for a new one."
+  "End the sidecar.  Another one is started for the next request."
   (interactive)
   (when multicodex--revival
     (cancel-timer multicodex--revival)
     (setq multicodex--revival nil))
-  (setq multicodex--failures 0)
+  (setq multicodex--failures 0
+        multicodex--not-before 0)
+  (multicodex--begin-waiting "The sidecar was stopped")
   (when-let ((connection multicodex--connection))
     (setq multicodex--connection nil)
     (when (jsonrpc-running-p connection)
-      (process-put (jsonrpc--process connection) 'multicodex-stopped t)
-      ;; It aborts what is under way and ends by itself when nothing more can come.
-      (process-send-eof (jsonrpc--process connection)))
+      (let ((process (jsonrpc--process connection)))
+        (process-put process 'multicodex-why "The sidecar was stopped")
+        ;; It ends by itself when its input ends.
+        (process-send-eof process)
+        (run-at-time multicodex--grace nil
+                     (lambda () (when (process-live-p process) (delete-process process))))))
     (let ((functions (hash-table-values multicodex--subscriptions)))
       (clrhash multicodex--subscriptions)
       (dolist (function functions)
@@ -314,10 +377,10 @@ aborts the completion."
 
 
 (defun multicodex--stop-with-emacs ()
-  "End the sidecar in the orderly way before Emacs does it in its own."
+  "End the sidecar in order, before the end of Emacs."
   (when-let ((process (and (multicodex--running-p) (jsonrpc--process multicodex--connection))))
     (multicodex-stop)
-    (let ((end (+ (float-time) 2)))
+    (let ((end (+ (float-time) multicodex--grace)))
       (while (and (process-live-p process) (< (float-time) end))
         (accept-process-output process 0.05)))))
 
@@ -328,7 +391,7 @@ aborts the completion."
 
 (defvar multicodex--mode-line ""
   "The account in use and what is left of its limits.")
-;; Faces of a variable's text in the mode line are shown of risky ones only.
+;; The mode line shows the faces of a variable's text only if the variable is risky.
 (put 'multicodex--mode-line 'risky-local-variable t)
 
 (defconst multicodex--faces
@@ -354,7 +417,7 @@ aborts the completion."
     ('started (multicodex--ask-status))))
 
 (defun multicodex--ask-status ()
-  "Ask for the status now, and for the usage that is to be in the next one."
+  "Ask for the status, and for the usage, which is in the next status."
   (multicodex-request "status" nil #'multicodex--show-status)
   (multicodex-request "accounts" '(:refreshUsage t) #'ignore #'ignore))
 
@@ -396,7 +459,7 @@ aborts the completion."
         (display-buffer (current-buffer) '(nil (window-height . fit-window-to-buffer)))))))
 
 (defun multicodex--suggestions (line)
-  "Return how LINE may go on."
+  "Return the completions of LINE."
   (condition-case nil
       (mapcar (lambda (item)
                 (propertize (plist-get item :value) 'multicodex-label (plist-get item :label)))
@@ -421,7 +484,7 @@ aborts the completion."
 
 ;;;###autoload
 (defun multicodex (line)
-  "Obey LINE, a command of the /multicodex family such as \"use ada\"."
+  "Run LINE, a command of the /multicodex family such as \"use ada\"."
   (interactive (list (multicodex--read-line)))
   (multicodex-request "command" `(:line ,line) #'multicodex--show))
 
@@ -457,7 +520,7 @@ aborts the completion."
 
 ;;;###autoload
 (defun multicodex-verify ()
-  "Look for what is wrong with files, tokens and accounts."
+  "Check files, tokens and accounts."
   (interactive)
   (multicodex "verify"))
 
@@ -477,7 +540,7 @@ aborts the completion."
   "The login that was begun last.")
 
 (defun multicodex--begin-login (method params)
-  "Begin a login by METHOD with PARAMS, and show where to go on with it."
+  "Begin a login by METHOD with PARAMS, and show where to continue it."
   (multicodex-request
    method `(,@params :open ,(if multicodex-open-browser t :json-false))
    (lambda (started)
@@ -490,11 +553,11 @@ aborts the completion."
           :lines (,(if opened "A browser was opened at" "Open this address in a browser (it can be yanked):")
                   ,url
                   ""
-                  "When that browser is on another machine, hand in the address it ends at:"
+                  "If that browser is on another machine, submit the address at which it ends:"
                   "M-x multicodex-submit-login")))))))
 
 (defun multicodex-submit-login (address)
-  "Hand in ADDRESS, at which the browser ended that a login was done in."
+  "Submit ADDRESS, at which the browser of a login ended."
   (interactive (list (read-string "Address that the browser ended at: ")))
   (multicodex-request "login/submit" `(:loginId ,multicodex--login :input ,address) #'ignore))
 
@@ -537,7 +600,7 @@ aborts the completion."
                                 (t 'multicodex-success)))))))
 
 (defun multicodex--state (account)
-  "Return how ACCOUNT stands, in words."
+  "Return the state of ACCOUNT in words."
   (let* ((state (plist-get account :state))
          (until (plist-get account :cooldownUntil))
          (words (concat (string-replace "_" " " state)
@@ -566,7 +629,7 @@ aborts the completion."
 (defun multicodex--follow-accounts (name _params)
   "Keep the list up to date with the notification NAME."
   (when (memq name '(accounts/changed started))
-    ;; Not while a message of the sidecar is being read: the list asks for more.
+    ;; Later, because the list sends requests, and a message of the sidecar is being read now.
     (run-at-time 0 nil #'multicodex--redraw-accounts)))
 
 (defun multicodex--redraw-accounts ()
@@ -577,7 +640,7 @@ aborts the completion."
 
 ;;;###autoload
 (defun multicodex-accounts ()
-  "List the accounts, in a buffer that follows what happens to them."
+  "List the accounts, in a buffer that is kept up to date."
   (interactive)
   (add-hook 'multicodex-notification-functions #'multicodex--follow-accounts)
   (with-current-buffer (get-buffer-create "*multicodex accounts*")
@@ -606,7 +669,7 @@ aborts the completion."
   (multicodex-reauth (multicodex--account-here)))
 
 (defun multicodex-accounts-toggle ()
-  "Take the account at point out of rotation, or into it again."
+  "Take the account at point out of rotation, or put it back."
   (interactive)
   (let* ((id (multicodex--account-here))
          (account (seq-find (lambda (account) (equal (plist-get account :id) id)) (multicodex--accounts)))
@@ -614,10 +677,10 @@ aborts the completion."
     (multicodex-request (if disabled "accounts/enable" "accounts/disable") `(:account ,id) #'ignore)))
 
 (defun multicodex-accounts-remove ()
-  "Forget the account at point, after asking."
+  "Remove the account at point, after asking."
   (interactive)
   (let ((id (multicodex--account-here)))
-    (when (yes-or-no-p (format "Forget %s and its login? " (aref (tabulated-list-get-entry) 1)))
+    (when (yes-or-no-p (format "Remove %s and its login? " (aref (tabulated-list-get-entry) 1)))
       (multicodex-request "accounts/remove" `(:account ,id) #'ignore))))
 
 (provide 'multicodex)

@@ -4,7 +4,7 @@ import { Footer } from "./src/footer.ts";
 import { endLoopback, registerProvider } from "./src/provider.ts";
 import { endSidecar, listen } from "./src/sidecar.ts";
 
-/** Outlives the session: another one of the same pi goes on with the same sidecar. */
+/** Reasons after which another session of the same pi uses the same sidecar. */
 const SESSION_GOES_ON = new Set(["new", "resume", "fork"]);
 
 export default function multicodex(pi: ExtensionAPI): void {
@@ -22,6 +22,7 @@ export default function multicodex(pi: ExtensionAPI): void {
       started: () => mine.refresh(),
       status: (status) => mine.show(status),
       warning: ({ message, hint }) => ctx.ui.notify(hint ? `${message} (${hint})` : message, "warning"),
+      gaveUp: (message) => ctx.ui.notify(`${message} (it is started again for the next request)`, "error"),
     });
   });
   pi.on("model_select", ({ model }) => footer?.modelChanged(model.provider));

@@ -30,7 +30,7 @@
        (re-search-forward pattern nil t)))))
 
 (defun multicodex-tests--forget-messages ()
-  "Begin anew."
+  "Erase the messages."
   (with-current-buffer (messages-buffer)
     (let ((inhibit-read-only t)) (erase-buffer))))
 
@@ -192,6 +192,43 @@
     (multicodex-tests--until (lambda () (string-match-p "@example.com" multicodex--mode-line)))
     (multicodex-stop)
     (multicodex-tests--until-dead (multicodex-tests--pids pids))))
+
+(multicodex-tests--define multicodex-tests-too-old
+  (let* ((old (make-temp-file "multicodex-old"))
+         (multicodex-executable old)
+         (answer (concat "{\"jsonrpc\":\"2.0\",\"id\":'$id',\"result\":{\"protocolVersion\":0,"
+                         "\"server\":{\"name\":\"multicodex\",\"version\":\"0.0.9\"}}}"))
+         failed)
+    (with-temp-file old
+      (insert "#!/bin/sh\nread -r length\nread -r _\nlength=$(printf %s \"$length\" | tr -dc 0-9)\n"
+              "id=$(dd bs=1 count=\"$length\" 2>/dev/null | sed -n 's/.*\"id\":\\([0-9]*\\).*/\\1/p')\n"
+              (format "body='%s'\n" answer)
+              "printf 'Content-Length: %d\\r\\n\\r\\n%s' ${#body} \"$body\"\nexec cat >/dev/null\n"))
+    (set-file-modes old #o700)
+    (unwind-protect
+        (progn
+          (multicodex-request "paths" nil #'ignore (lambda (why) (setq failed (plist-get why :message))))
+          (multicodex-tests--until (lambda () failed))
+          (should (string-match-p "multicodex 0.0.9 with version 0 .* needs version 1.  Install a newer" failed))
+          (should-not multicodex--revival)
+          (should-not (multicodex--running-p)))
+      (delete-file old))))
+
+(multicodex-tests--define multicodex-tests-requests-wait-for-the-pause
+  (pcase-let* ((`(,wrapper . ,pids) (multicodex-tests--wrapper))
+               (multicodex-executable wrapper)
+               (answered nil))
+    (multicodex-request-sync "paths" nil)
+    (signal-process (car (multicodex-tests--pids pids)) 'KILL)
+    (multicodex-tests--until-told "ended unexpectedly")
+    ;; Without the mode nothing starts another one but a request, and that one waits.
+    (should-not multicodex--revival)
+    (setq multicodex--not-before (+ (float-time) 0.5))
+    (multicodex-request "paths" nil (lambda (paths) (setq answered paths)))
+    (should (equal 1 (length (multicodex-tests--pids pids))))
+    (should multicodex--revival)
+    (multicodex-tests--until (lambda () answered))
+    (should (equal 2 (length (multicodex-tests--pids pids))))))
 
 (multicodex-tests--define multicodex-tests-mistakes-of-callbacks
   ;; With it the debugger gets the mistake, as it should.

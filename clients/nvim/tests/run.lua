@@ -273,6 +273,13 @@ local tests = {
       vim.cmd("Multicodex accounts")
       until_told("not its protocol: Welcome!")
       multicodex.stop()
+      local old = [[read -r line; id=$(expr "$line" : '.*"id": *\([0-9]*\)'); ]]
+        .. [[echo '{"jsonrpc":"2.0","id":'$id',"result":]]
+        .. [[{"protocolVersion":0,"server":{"name":"multicodex","version":"0.0.9"}}}'; exec cat >/dev/null]]
+      vim.fn.writefile({ "#!/bin/sh", old }, chatty)
+      vim.cmd("Multicodex accounts")
+      until_told("multicodex 0.0.9 with version 0 .* needs version 1. Install a newer")
+      multicodex.stop()
       multicodex.setup({ binary = vim.env.MULTICODEX_BIN })
       equal(false, pcall(multicodex.setup, { binray = "" }))
       equal(false, pcall(multicodex.setup, { args = "--log debug" }))

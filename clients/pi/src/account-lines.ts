@@ -2,7 +2,7 @@ import type { Account, Window } from "../../typescript/src/index.ts";
 
 export type Tone = "good" | "plain" | "warn" | "bad";
 
-/** How an account stands, in a few words. */
+/** The state of an account, in a few words. */
 export function standing(account: Account, now: number): { text: string; tone: Tone } {
   const { state, active, pinned, cooldownUntil, backoffUntil } = account;
   if (state === "needs_login") return { text: "login needed", tone: "bad" };
@@ -26,7 +26,7 @@ function share({ name, usedPercent }: Window): string {
   return `${name} ${Math.round(100 - usedPercent)}% left`;
 }
 
-/** As the status line has it: `3d4h`, `2h13m`, `13m`, `<1m`. */
+/** A countdown as in the status line: `3d4h`, `2h13m`, `13m`, `<1m`. */
 export function until(at: number, now: number): string {
   const minutes = Math.floor((at - now) / 60_000);
   if (minutes < 1) return "<1m";

@@ -30,12 +30,12 @@ async function complete(line: string): Promise<AutocompleteItem[] | null> {
     const { items } = await sidecar().request("command/suggest", { line });
     return items.length > 0 ? items : null;
   } catch {
-    // Typing goes on without; what is wrong is told when the command is given.
+    // Without suggestions. The error is shown when the command runs.
     return null;
   }
 }
 
-/** What has a panel, or needs a browser, is done here; the words are the sidecar's. */
+/** Commands with a panel or a browser are handled here, all others by the sidecar. */
 async function obey(line: string, ctx: ExtensionContext): Promise<void> {
   const [word = "", ...rest] = line.split(/\s+/);
   const argument = rest.join(" ");
@@ -65,7 +65,7 @@ async function byWords(line: string, ctx: ExtensionContext): Promise<void> {
   say(ctx, lines.join("\n"), level);
 }
 
-/** An account that only a login helps is logged in, when the person wants that. */
+/** Offers a login for an account that needs one. */
 async function use(account: string, ctx: ExtensionContext): Promise<void> {
   try {
     const used = await sidecar().request("accounts/use", { account });
@@ -78,7 +78,7 @@ async function use(account: string, ctx: ExtensionContext): Promise<void> {
   }
 }
 
-/** The account that `reauth` without a name means. */
+/** Returns the account that `reauth` without a name means. */
 async function inUse(): Promise<string> {
   const { accounts, active } = await sidecar().request("accounts");
   const account = active ?? accounts.find(({ state }) => state === "needs_login")?.id;

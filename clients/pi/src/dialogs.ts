@@ -7,7 +7,7 @@ import { wordsFor } from "./panels/settings.ts";
 import { say } from "./person.ts";
 import { sidecar } from "./sidecar.ts";
 
-/** The accounts panel where there are questions and answers only, as in RPC mode. */
+/** The accounts panel as questions and answers, for RPC mode. */
 export async function accountsDialog(ctx: ExtensionContext): Promise<void> {
   const { accounts } = await sidecar().request("accounts");
   const now = Date.now();

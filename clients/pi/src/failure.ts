@@ -6,8 +6,8 @@ import {
 } from "../../typescript/src/index.ts";
 
 /**
- * How a completion that failed before any output looks to pi: as the answer of upstream itself where there was one. pi
- * decides by the words of the text whether it tries again, so the words are chosen for that.
+ * How a completion that failed before any output looks to pi: as upstream's own answer if there was one. pi decides by the
+ * text of the error whether it tries again, so the texts are chosen for that.
  */
 export function failedResponse(error: CompletionError): Response {
   const { kind, message, status, body, retryAt, accounts } = error.failed;
@@ -24,7 +24,7 @@ export function failedResponse(error: CompletionError): Response {
   return Response.json({ error: { code: kind, message: worded(kind, message) } }, { status: refused ?? 503 });
 }
 
-/** How a stream that broke off in the middle looks to pi. */
+/** How a stream that failed after output looks to pi. */
 export function brokenStream(error: unknown): Error {
   if (error instanceof SidecarGoneError) {
     return new Error(
@@ -35,7 +35,7 @@ export function brokenStream(error: unknown): Error {
   return new Error(worded(error.failed.kind, error.failed.message));
 }
 
-/** What keeps the sidecar from being asked at all. */
+/** Why the sidecar could not be asked. */
 export function unreachable(error: unknown): Error {
   if (error instanceof BinaryNotFoundError || error instanceof RequestError)
     return new Error(`multicodex: ${error.message}`);

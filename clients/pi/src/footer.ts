@@ -5,10 +5,10 @@ import { PROVIDER } from "./provider.ts";
 import { sidecar } from "./sidecar.ts";
 
 const KEY = "multicodex";
-/** Models are run through with a key: the one that is stopped at counts. */
+/** A key cycles through the models, so wait for the one at which the person stops. */
 const SETTLE_MS = 150;
 
-/** The status line of a session: shown while its model is one of ours. */
+/** The status line of a session, shown while its model is from our provider. */
 export class Footer {
   readonly #ctx: ExtensionContext;
   #ours: boolean;
@@ -33,7 +33,7 @@ export class Footer {
     if (this.#ours && !this.#over) this.#ctx.ui.setStatus(KEY, coloured(this.#ctx.ui.theme, status));
   }
 
-  /** Asks anew; a sidecar that cannot be asked says so when it is needed, not here. */
+  /** Reads the status again. A failure is not shown here; the next completion reports it. */
   refresh(): void {
     if (this.#over) return;
     if (!this.#ours) {
@@ -51,7 +51,7 @@ export class Footer {
       });
   }
 
-  /** Nobody may have asked upstream yet how much is left. The answer comes as a change of the status. */
+  /** Reads the usage once if it is unknown. The answer comes as `status/changed`. */
   #askForUsage({ account, segments }: Status): void {
     if (this.#asked || !account || !segments.some(({ severity }) => severity === "unknown")) return;
     this.#asked = true;
@@ -60,7 +60,7 @@ export class Footer {
       .catch(() => {});
   }
 
-  /** Nothing of a session that is over may be touched. */
+  /** After this the session is not touched any more. */
   end(): void {
     this.#over = true;
     clearTimeout(this.#timer);

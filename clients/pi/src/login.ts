@@ -4,14 +4,14 @@ import { messageOf, say } from "./person.ts";
 import { sidecar } from "./sidecar.ts";
 
 export interface WhoLogsIn {
-  /** An account that is logged in again; without it, a new one. */
+  /** The account to log in again; a new one when absent. */
   again?: string | undefined;
-  /** What a new account is to be called. */
+  /** The label of a new account. */
   label?: string | undefined;
   flow?: LoginFlow;
 }
 
-/** From the address that is shown to the account that is logged in; nothing when the person gives it up. */
+/** Shows the address and waits for the login. Returns the account, or undefined when the person cancels. */
 export async function logIn(
   ctx: ExtensionContext,
   { again, label, flow = "browser" }: WhoLogsIn,
@@ -37,7 +37,7 @@ function told({ flow, url, userCode, opened }: LoginStarted): string {
     : `Log in with a browser at ${url}`;
 }
 
-/** The login ends by itself when the browser is done, or by what the person types or pastes here. */
+/** The login ends when the browser returns, or with what the person pastes here. */
 async function finished(
   ctx: ExtensionContext,
   { loginId, flow, url, userCode }: LoginStarted,
@@ -61,7 +61,7 @@ async function finished(
           );
     if (signal.aborted) return (await waiting).account;
     if (flow === "device" || typed === undefined) {
-      // What the wait says now is that it was cancelled, by us.
+      // `login/wait` now fails because we cancelled the login.
       waiting.catch(() => {});
       await sidecar().request("login/cancel", { loginId });
       return undefined;

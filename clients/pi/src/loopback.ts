@@ -6,19 +6,19 @@ export type Answerer = (headers: Headers, signal: AbortSignal) => Promise<Respon
 
 interface Opened {
   answerer: Answerer;
-  /** An old pi tries three times more, whatever the refusal was. It is told what it was told first. */
+  /** An old pi repeats a refused request three times. It gets the first answer again. */
   refusal?: { status: number; headers: Record<string, string>; body: string };
 }
 
 /**
- * For a pi whose streams cannot be given a `fetch`: an address on 127.0.0.1 for one request. It is known to this process
- * only, answers once asked with its secret path, and is withdrawn when the request is over.
+ * For a pi whose streams do not take a `fetch`: an address on 127.0.0.1 for one request. Only this process knows it. It
+ * answers requests for its secret path, and is removed when the request is over.
  */
 export class Loopback {
   readonly #opened = new Map<string, Opened>();
   #listening: Promise<Server> | undefined;
 
-  /** The base URL of the request, and the function that withdraws it. */
+  /** The base URL of the request, and the function that removes it. */
   async open(answerer: Answerer): Promise<{ baseUrl: string; close(): void }> {
     this.#listening ??= new Promise((resolve, reject) => {
       const server = createServer((request, response) => void this.#serve(request, response));
@@ -42,7 +42,7 @@ export class Loopback {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, secret = "", ...path] = (request.url ?? "").split("/");
     const opened = this.#opened.get(secret);
-    // pi sends what it made to this address, too; the caller has it already.
+    // pi also sends the body to this address; the caller has it already.
     request.resume();
     if (!opened || request.method !== "POST" || path.join("/") !== "codex/responses") {
       response.writeHead(404).end();
@@ -64,7 +64,7 @@ export class Loopback {
       response.writeHead(status, headers).end(body);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      // Once the answer has begun, an event has to say it: of a connection that breaks an old pi tells nothing but that.
+      // After the answer has begun an event reports the error: an old pi shows no reason for a broken connection.
       if (response.headersSent) response.end(`data: ${JSON.stringify({ type: "error", message })}\n\n`);
       else
         response

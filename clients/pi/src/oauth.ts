@@ -6,8 +6,8 @@ type Credentials = Awaited<ReturnType<OAuth["login"]>>;
 type Callbacks = Parameters<OAuth["login"]>[0];
 
 /**
- * What pi stores for a login that multicodex keeps: the sidecar does not take it for a login of pi's own. Without an end,
- * so that pi never asks to renew it.
+ * What pi stores for a login that multicodex keeps. The sidecar knows that it is not a login of pi. It never expires, so that
+ * pi does not try to refresh it.
  */
 const KEPT_BY_MULTICODEX: Credentials = {
   access: "multicodex",
@@ -15,7 +15,7 @@ const KEPT_BY_MULTICODEX: Credentials = {
   expires: Date.UTC(9999, 0, 1),
 };
 
-/** Without it pi would redeem the refresh token of its own login before each request, behind the sidecar's back. */
+/** Without this pi would refresh its own login before each request, without the sidecar's knowledge. */
 export const oauth: OAuth = {
   name: "ChatGPT (multicodex)",
   isSubscription: true,
@@ -34,7 +34,7 @@ async function login(callbacks: Callbacks): Promise<Credentials> {
     const pasted = callbacks
       .onManualCodeInput?.()
       .then((input) => multicodex.request("login/submit", { loginId, input }, { signal }));
-    // Whoever comes first; a mistake in what was pasted is told, and giving up the pasting is not giving up the login.
+    // The browser or the paste, whichever comes first. A wrong paste is reported, and the login goes on without a paste.
     const { account } = await Promise.race([waited, ...(pasted ? [pasted.catch(() => waited)] : [])]);
     callbacks.onProgress?.(`Logged in as ${account.label}`);
     return KEPT_BY_MULTICODEX;
@@ -45,9 +45,9 @@ async function login(callbacks: Callbacks): Promise<Credentials> {
 }
 
 /**
- * pi calls this under the lock of auth.json, for a login of its own that is about to end. The sidecar redeems such a login
- * itself, under the same lock, so here it is only asked for what it has; it gives up on the lock after two seconds. No
- * answer is no failure: our requests do not use what pi holds.
+ * pi calls this under the lock of auth.json, for a login of its own that expires soon. The sidecar refreshes such a login
+ * itself, under the same lock, so this only asks for the token that it has; it waits for the lock for two seconds at most.
+ * A missing answer is no failure: our requests do not use the token that pi holds.
  */
 async function refreshToken(credentials: Credentials, signal?: AbortSignal): Promise<Credentials> {
   try {
@@ -60,7 +60,7 @@ async function refreshToken(credentials: Credentials, signal?: AbortSignal): Pro
       { signal },
     );
     if (expiresAt <= credentials.expires) return credentials;
-    // A millisecond less, so that the sidecar's credential, which has the refresh token to it, stays the newer one.
+    // A millisecond less, so that the sidecar's credential, which has the matching refresh token, stays the newer one.
     return { ...credentials, access: accessToken, expires: expiresAt - 1 };
   } catch {
     return credentials;

@@ -3,7 +3,7 @@ import { RequestError, type Severity, type Status } from "../../typescript/src/i
 
 export type Level = "info" | "warning" | "error";
 
-/** Tells a person something, by a notification where there are any; else on stderr, because stdout is for answers. */
+/** Shows a text to the person: as a notification, or on stderr without a user interface, because stdout is for answers. */
 export function say(ctx: ExtensionContext, text: string, level: Level = "info"): void {
   if (ctx.hasUI) ctx.ui.notify(text, level);
   else process.stderr.write(`${text}\n`);

@@ -15,7 +15,7 @@ import { respond } from "./transport.ts";
 
 export const PROVIDER = "openai-codex";
 const API = "openai-codex-responses";
-/** pi reads an account id out of a key. This one holds none but our name, and never leaves the process. */
+/** pi reads an account id from the key. This key holds only our name and never leaves the process. */
 const PLACEHOLDER_KEY = [
   { alg: "none" },
   { "https://api.openai.com/auth": { chatgpt_account_id: "multicodex" } },
@@ -25,7 +25,7 @@ const PLACEHOLDER_KEY = [
   .join(".");
 
 const { streamSimpleOpenAICodexResponses, createAssistantMessageEventStream } = piAi;
-/** Since pi 0.86 there is `normalizeContext`, and since 0.83 a stream can be given a `fetch`. */
+/** pi has `normalizeContext` since 0.86, and takes a `fetch` for a stream since 0.83. */
 const takesFetch = "normalizeContext" in piAi;
 const loopback = new Loopback();
 
@@ -46,8 +46,8 @@ export function endLoopback(): Promise<void> {
 }
 
 /**
- * pi's own stream function makes the body and reads the events; only the way between is ours. `options.apiKey` may hold a
- * real token, of pi's login: it is replaced, not used.
+ * pi's own stream function makes the body and reads the events; only the transport between is ours. `options.apiKey` may
+ * hold a real token of pi's login: it is replaced, not used.
  */
 function streamBySidecar(
   model: Model<Api>,
@@ -71,7 +71,7 @@ function streamBySidecar(
   });
 }
 
-/** An older pi hands every model of this API to us, also those of other providers, which are not ours to answer. */
+/** An older pi passes every model of this API to us, also models of other providers, which we do not answer. */
 function streamByLoopback(
   model: Model<Api>,
   context: TranscriptContext,
@@ -97,7 +97,7 @@ function streamByLoopback(
       close();
     }
   };
-  // Without a last event pi would wait for ever.
+  // Without a last event pi would not stop waiting.
   relay()
     .catch((error: Error) =>
       relayed.push({ type: "error", reason: "error", error: failedMessage(model, error) }),
@@ -121,7 +121,7 @@ function failedMessage({ api, provider, id }: Model<Api>, error: Error): Assista
   };
 }
 
-/** The body as extensions may have changed it; what pi hands to `fetch` is compressed. */
+/** The body as extensions may have changed it; the one that pi passes to `fetch` is compressed. */
 function keepBody(options: SimpleStreamOptions) {
   let body: unknown;
   return {

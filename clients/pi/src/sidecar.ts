@@ -1,12 +1,14 @@
 import { getAgentDir } from "@mariozechner/pi-coding-agent";
 import { Multicodex, type Status, type Warning } from "../../typescript/src/index.ts";
 
-/** What the running session wants to hear of. */
+/** What the running session listens to. */
 export interface Listener {
-  /** Also after a restart, when what was told before may have changed. */
+  /** A process started: the first one, or one after a restart, when the status may have changed. */
   started(): void;
   status(status: Status): void;
   warning(warning: Warning): void;
+  /** It ended too often, and is started again only for a request. */
+  gaveUp(message: string): void;
 }
 
 interface Kept {
@@ -15,23 +17,23 @@ interface Kept {
 }
 
 /**
- * The one sidecar of this pi. It is kept on the process and not in the module, because pi may load the module anew when a
+ * The one sidecar of this pi. It is kept on the process and not in the module, because pi may load the module again when a
  * session is replaced, and the sidecar outlives sessions.
  */
 const KEY = Symbol.for("multicodex.sidecar");
 const process_ = globalThis as { [KEY]?: Kept };
 
-/** Starts nothing: the process comes with the first request. */
+/** Returns the sidecar, whose process starts with the first request. */
 export function sidecar(): Multicodex {
   return kept().multicodex;
 }
 
-/** In place of whoever listened before. */
+/** Replaces the listener. */
 export function listen(listener: Listener | undefined): void {
   kept().listener = listener;
 }
 
-/** Bounded by the client: two seconds, then the process is killed. */
+/** Ends the sidecar. The client kills a process that does not end by itself. */
 export async function endSidecar(): Promise<void> {
   const ending = process_[KEY];
   delete process_[KEY];
@@ -48,6 +50,9 @@ function begin(): Kept {
     client: { name: "multicodex-pi", version: "0.1.0" },
     agentDir: getAgentDir(),
     onStart: () => begun.listener?.started(),
+    onGone: ({ message }, restarts) => {
+      if (!restarts) begun.listener?.gaveUp(message);
+    },
   });
   const begun: Kept = { multicodex, listener: undefined };
   multicodex.on("status/changed", (status) => begun.listener?.status(status));

@@ -8,7 +8,7 @@ const TERMINAL = new Set([
   "response.failed",
   "error",
 ]);
-/** Of what pi would send to ChatGPT, what says who asks and in which session. The rest is the sidecar's business. */
+/** The headers of pi's request that name the client and the session. The sidecar sets all others. */
 const FORWARDED = [
   "originator",
   "user-agent",
@@ -30,8 +30,9 @@ export interface Asked {
 }
 
 /**
- * One completion by the sidecar, as the HTTP response that pi's own code reads: status, headers and body of upstream
- * when it failed, else an event stream made of upstream's events. LF alone, because pi's parser knows no CRLF.
+ * Makes one completion through the sidecar and returns it as the HTTP response that pi's own code reads: upstream's status,
+ * headers and body when it failed, else an event stream of upstream's events. Lines end in LF, because pi's parser does not
+ * know CRLF.
  */
 export async function respond(
   multicodex: Multicodex,
@@ -78,12 +79,12 @@ function eventStream(
       }
     },
     async cancel() {
-      // pi stops reading at the terminal event, by cancelling. That is no abort: what is left is the end itself.
+      // pi cancels the stream at its last event. The completion is not aborted: only its end is left to read.
       if (!terminal) cancelled.abort();
       try {
         while (!(await progress.next()).done);
       } catch {
-        // Nobody reads any more; the reason is the cancellation.
+        // The stream was cancelled, so there is no reader for the error.
       }
     },
   });

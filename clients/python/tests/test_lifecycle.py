@@ -153,6 +153,16 @@ async def test_what_is_not_the_protocol_ends_the_sidecar(simulator: Simulator, t
     await multicodex.aclose()
 
 
+async def test_a_sidecar_that_is_too_old_is_ended(simulator: Simulator, tmp_path: Path) -> None:
+    answer = '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":0,"server":{"name":"multicodex","version":"0.0.9"}}}'
+    script = f"echo $$ > '{tmp_path}/pid'\nread -r _\necho '{answer}'\nexec cat > /dev/null"
+    multicodex = Multicodex("tests", env=simulator.env, binary=program(tmp_path / "old", script))
+    with pytest.raises(SidecarGoneError, match=r"multicodex 0\.0\.9 with version 0 .* needs version 1"):
+        await multicodex.paths()
+    assert not is_running(int((tmp_path / "pid").read_text()))
+    await multicodex.aclose()
+
+
 async def test_one_that_does_not_listen_is_killed(simulator: Simulator, tmp_path: Path) -> None:
     deaf = program(tmp_path / "deaf", f'echo $$ > "{tmp_path}/pid"\nexec sleep 600')
     multicodex = Multicodex("tests", env=simulator.env, binary=deaf)

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { BinaryNotFoundError } from "./errors.ts";
 
-export interface Surroundings {
+export interface ProcessEnv {
   env: Record<string, string | undefined>;
   platform: string;
   arch: string;
@@ -11,7 +11,7 @@ export interface Surroundings {
   resolve(specifier: string): string;
 }
 
-const here: Surroundings = {
+const here: ProcessEnv = {
   env: process.env,
   platform: process.platform,
   arch: process.arch,
@@ -19,11 +19,11 @@ const here: Surroundings = {
 };
 
 /**
- * Where the sidecar is: the given path, `MULTICODEX_BIN`, the package for this platform, `PATH`. A path that was given and
- * is wrong is an error, not a reason to look further.
+ * Returns the path of the sidecar: the given path, `MULTICODEX_BIN`, the package for this platform, or `PATH`. A path that
+ * was given and cannot be run is an error; nothing else is tried.
  */
-export function findBinary(given: string | undefined, surroundings: Surroundings = here): string {
-  const { env, platform, arch, resolve } = surroundings;
+export function findBinary(given: string | undefined, processEnv: ProcessEnv = here): string {
+  const { env, platform, arch, resolve } = processEnv;
   const file = platform === "win32" ? "multicodex.exe" : "multicodex";
   const named = given ?? (env.MULTICODEX_BIN || undefined);
   if (named !== undefined) {
@@ -36,7 +36,7 @@ export function findBinary(given: string | undefined, surroundings: Surroundings
     const path = resolve(packaged);
     if (runs(path)) return path;
   } catch {
-    // Not installed: the usual case, PATH is next.
+    // Usually not installed; look on PATH next.
   }
   for (const directory of (env.PATH ?? "").split(delimiter)) {
     const path = join(directory, file);

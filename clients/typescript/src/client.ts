@@ -11,20 +11,20 @@ import type {
   Notifications,
 } from "./generated.ts";
 
-/** Of the protocol, as `initialize` states it. */
+/** The version of the protocol that this client was written for. */
 const PROTOCOL_VERSION = 1;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 /** A process that lived this long did not fail at its start. */
 const SETTLED_MS = 30_000;
-/** So many processes in a row that ended early, and only a request starts another. */
+/** After so many early ends in a row, only a request starts another process. */
 const TRIES = 5;
 const HANDSHAKE_MS = 30_000;
 
 export interface MulticodexOptions {
-  /** Who asks; becomes the `originator` upstream. */
+  /** The program that uses this client; sent upstream as the `originator`. */
   client: ClientInfo;
-  /** Where the sidecar is; by default `MULTICODEX_BIN`, the package for this platform, or `PATH`. */
+  /** The path of the sidecar; by default `MULTICODEX_BIN`, the package for this platform, or `PATH`. */
   binary?: string | undefined;
   /** Flags for the sidecar beside those below, e.g. `["--log", "debug"]`. */
   args?: readonly string[];
@@ -34,14 +34,17 @@ export interface MulticodexOptions {
   stateDir?: string | undefined;
   /** The whole environment of the process; by default this one's. */
   env?: Record<string, string | undefined>;
-  /** Notifications that the sidecar need not send. */
+  /** Notifications that the sidecar does not send. */
   optOutNotifications?: (keyof Notifications)[];
-  /** The sidecar's log. Without this it is dropped, but for its end, which is part of a `SidecarGoneError`. */
+  /** Receives the sidecar's log. Its last 4 KiB are also in the message of a `SidecarGoneError`. */
   onStderr?: (text: string) => void;
-  /** A process was started: the first one, or one that replaces a process that died. */
+  /** Called when a process has started: the first one, or one that replaces a process that ended. */
   onStart?: (server: InitializeResult) => void;
-  /** A process ended that nobody had closed. Another is started after a pause. */
-  onGone?: (why: SidecarGoneError) => void;
+  /**
+   * Called when a process ended unexpectedly. With `restarts` another one is started after a pause; without, after too many
+   * early ends in a row, only for the next request.
+   */
+  onGone?: (why: SidecarGoneError, restarts: boolean) => void;
 }
 
 export interface RequestOptions {
@@ -54,7 +57,7 @@ type Listener = (params: never) => void;
 type Arguments<M extends keyof Methods, P = Methods[M]["params"]> =
   Partial<P> extends P ? [params?: P, options?: RequestOptions] : [params: P, options?: RequestOptions];
 
-/** A sidecar that is started when it is first needed, and started again when it dies. */
+/** A sidecar that is started with the first request, and started again when it ends unexpectedly. */
 export class Multicodex {
   readonly #options: MulticodexOptions;
   readonly #listeners = new Map<string, Set<Listener>>();
@@ -70,7 +73,7 @@ export class Multicodex {
     this.#options = options;
   }
 
-  /** Starts the sidecar now, if it is not running, and answers what it said of itself. */
+  /** Starts the sidecar if it is not running, and returns its answer to `initialize`. */
   async start(): Promise<InitializeResult> {
     return (await this.#connected()).server;
   }
@@ -85,9 +88,9 @@ export class Multicodex {
   }
 
   /**
-   * Yields what happens: `rotated` for each account that could not answer, `accepted`, each upstream `event`, `done`. Throws
-   * `CompletionError` when it fails, the signal's reason when that aborts, `SidecarGoneError` when the process dies. Leaving
-   * the loop early cancels the completion. What is not read is kept in memory.
+   * Yields each notice: `rotated` for each account that could not answer, `accepted`, each upstream `event`, `done`. Throws
+   * `CompletionError` when it fails, the signal's reason when that aborts, `SidecarGoneError` when the process ends. Leaving
+   * the loop early cancels the completion. Notices that are not read yet are kept in memory.
    */
   async *complete(
     params: CompleteParams,
@@ -121,26 +124,26 @@ export class Multicodex {
         completion.abort(undefined);
         if (subscription !== undefined) cancel();
       }
-      // After a restart the same id may be someone else's.
+      // After a restart another completion may have the same id.
       if (subscription !== undefined && this.#completions.get(subscription) === completion) {
         this.#completions.delete(subscription);
       }
     }
   }
 
-  /** Answers the function that ends the listening. */
+  /** Calls `listener` with the params of each such notification. Returns a function that ends this. */
   on<N extends keyof Notifications>(name: N, listener: (params: Notifications[N]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => listeners.delete(listener);
   }
 
-  /** Of the process, while one runs. */
+  /** The process id, while a process runs. */
   get pid(): number | undefined {
     return this.#live?.pid;
   }
 
-  /** Ends the sidecar, within about two seconds. Requests from now on are refused. */
+  /** Ends the sidecar. Later requests are refused. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -166,8 +169,9 @@ export class Multicodex {
     const startedAt = performance.now();
     let opened = false;
     try {
+      const binary = findBinary(this.#options.binary);
       const connection = new Connection({
-        binary: findBinary(this.#options.binary),
+        binary,
         args: [
           ...(agentDir === undefined ? [] : ["--agent-dir", agentDir]),
           ...(stateDir === undefined ? [] : ["--state-dir", stateDir]),
@@ -188,6 +192,9 @@ export class Multicodex {
       const server = (await ask(connection, "initialize", hello).finally(() =>
         clearTimeout(tooLate),
       )) as InitializeResult;
+      if (server.protocolVersion < PROTOCOL_VERSION) {
+        throw new SidecarGoneError(tooOld(binary, server), "too old");
+      }
       opened = true;
       tell(() => this.#options.onStart?.(server));
       return { connection, server };
@@ -199,7 +206,7 @@ export class Multicodex {
   }
 
   #ended(why: SidecarGoneError, opened: boolean, livedMs: number): void {
-    // One that never opened is forgotten by its own `#begin`, which might otherwise forget its successor.
+    // `#begin` itself forgets a process that never opened; here it could be its successor that is forgotten.
     if (opened) this.#running = undefined;
     this.#live = undefined;
     const completions = [...this.#completions.values()];
@@ -210,8 +217,9 @@ export class Multicodex {
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LONGEST_PAUSE_MS);
     this.#notBefore = performance.now() + pause;
     if (!opened) return;
-    tell(() => this.#options.onGone?.(why));
-    if (this.#failures >= TRIES) return;
+    const restarts = this.#failures < TRIES;
+    tell(() => this.#options.onGone?.(why, restarts));
+    if (!restarts) return;
     this.#timer = setTimeout(() => this.#connected().catch(ignore), pause);
     this.#timer.unref();
   }
@@ -224,6 +232,11 @@ export class Multicodex {
     }
     for (const listener of this.#listeners.get(method) ?? []) tell(() => listener(params as never));
   }
+}
+
+function tooOld(binary: string, { server, protocolVersion }: InitializeResult): string {
+  const found = `${binary} is multicodex ${server.version} with version ${protocolVersion} of the protocol`;
+  return `${found}; this client needs version ${PROTOCOL_VERSION}. Install a newer multicodex`;
 }
 
 interface Running {
@@ -259,7 +272,7 @@ function ask(
   });
 }
 
-/** What many wait for is not given up because one of them does. */
+/** Stops waiting for `promise` when `signal` aborts. Others may still wait for it. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
@@ -269,7 +282,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
-/** What a caller's own function throws is the caller's, and nothing else is to suffer from it. */
+/** Calls a function of the caller. What it throws becomes a warning, and does not disturb the connection. */
 function tell(call: () => void): void {
   try {
     call();

@@ -1,7 +1,7 @@
 import { CompletionError } from "./errors.ts";
 import type { Notice } from "./generated.ts";
 
-/** What a completion yields: everything but the two ends that are thrown. */
+/** What a completion yields: every notice but `error` and `cancelled`, which are thrown. */
 export type Progress = Exclude<Notice, { type: "error" } | { type: "cancelled" }>;
 
 /** The notices of one completion, kept until they are read. */
@@ -34,7 +34,7 @@ export class Completion {
     this.#wake();
   }
 
-  /** Gives up what has not been read. */
+  /** Drops the notices that were not read. */
   abort(reason: unknown): void {
     this.#kept = [];
     this.#end = { error: reason };

@@ -3,9 +3,9 @@ import { RequestError, SidecarGoneError } from "./errors.ts";
 import type { ErrorData } from "./generated.ts";
 import { Lines } from "./lines.ts";
 
-/** How long a process may take to end by itself before it is killed. */
-const GRACE_MS = 2_000;
-/** For what it wrote before its end to be read. */
+/** How long a process may take to end by itself before it is killed. It needs 2 s at most, more on a busy machine. */
+const GRACE_MS = 5_000;
+/** How long to read what it wrote before its end. */
 const DRAINED_MS = 1_000;
 const STDERR_KEPT = 4_096;
 
@@ -15,7 +15,7 @@ export interface Start {
   env: Record<string, string | undefined>;
   onNotification(method: string, params: unknown): void;
   onStderr(text: string): void;
-  /** Once; everything that waited has been told by then. */
+  /** Called once, after everything that waited has failed. */
   onEnd(why: SidecarGoneError): void;
 }
 
@@ -51,7 +51,7 @@ export class Connection {
       windowsHide: true,
     });
     const { stdin, stdout, stderr } = this.#child;
-    // A process that is gone is reported by `close`; the broken pipe alone says less.
+    // The event `close` reports a process that is gone; the broken pipe alone says less.
     stdin.on("error", () => {});
     const lines = new Lines();
     stdout.on("data", (chunk: Buffer) => {
@@ -66,7 +66,7 @@ export class Connection {
         this.#end(`cannot start ${start.binary}: ${error.message}`, "not started");
         resolve();
       });
-      // Whoever inherited its pipes, a browser say, may keep them open for ever.
+      // A program that inherited its pipes, e.g. a browser, may keep them open.
       this.#child.on("exit", () => setTimeout(() => this.#hangUp(), DRAINED_MS).unref());
       this.#child.on("close", (code, signal) => {
         const said = this.#stderr.trim();
@@ -82,8 +82,8 @@ export class Connection {
   }
 
   /**
-   * `answered` runs before anything that the sidecar sent after its answer is looked at, which a promise could not
-   * promise. Answers the request's id, for `$/cancelRequest`.
+   * `answered` runs before any later message of the sidecar is handled; a promise could not ensure that. Returns the
+   * request's id, for `$/cancelRequest`.
    */
   send(method: string, params: unknown, answered: Waiting["answered"], failed: Waiting["failed"]): number {
     const id = this.#nextId++;
@@ -100,7 +100,7 @@ export class Connection {
     if (!this.#over) this.#write({ jsonrpc: "2.0", method, params });
   }
 
-  /** Nobody waits for this answer any more. */
+  /** Cancels a request whose answer is no longer wanted. */
   forget(id: number): void {
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
@@ -108,7 +108,7 @@ export class Connection {
     this.notify("$/cancelRequest", { id });
   }
 
-  /** The end of its input ends the process, within two seconds by its own promise; then it is killed. */
+  /** Closes the input of the process, which then ends by itself; kills it if it does not. */
   async close(): Promise<void> {
     this.#child.stdin.end();
     const kill = setTimeout(() => this.kill(), GRACE_MS);

@@ -14,7 +14,7 @@ export class RequestError extends Error {
     this.data = data;
   }
 
-  /** What programs decide by, e.g. `account_not_found`. */
+  /** The stable name of the error, e.g. `account_not_found`. */
   get kind(): string {
     return this.data?.kind ?? "unknown";
   }
@@ -34,7 +34,7 @@ export class CompletionError extends Error {
 /** The process ended, or could not be started, while something waited for it. The next request starts a new one. */
 export class SidecarGoneError extends Error {
   override readonly name = "SidecarGoneError";
-  /** In few words, e.g. `SIGKILL` or `exit code 2`; the message has the end of its log, too. */
+  /** How it ended, e.g. `SIGKILL`, `exit code 2` or `too old`. The message also has the end of its log. */
   readonly how: string;
 
   constructor(message: string, how: string) {

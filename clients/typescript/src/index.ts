@@ -1,6 +1,6 @@
 /**
- * A client of the multicodex sidecar: starts it, speaks with it, starts it again when it dies. The meaning of the methods
- * and notices is in schema/protocol.md; their types are generated from schema/.
+ * A client of the multicodex sidecar: starts it, sends requests, and starts it again when it ends unexpectedly. The methods
+ * are in schema/reference.md, how they work together in schema/protocol.md; their types are generated from schema/.
  */
 export { findBinary } from "./binary.ts";
 export { Multicodex, type MulticodexOptions, type RequestOptions } from "./client.ts";

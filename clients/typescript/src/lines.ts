@@ -1,10 +1,10 @@
 /**
- * Cuts a byte stream into lines at LF and nowhere else: a JSON text may hold U+2028, at which `readline` would cut, too.
+ * Splits a byte stream into lines at LF only. A JSON text may hold U+2028, at which `readline` would split, too.
  */
 export class Lines {
   #parts: Buffer[] = [];
 
-  /** The lines that this chunk completes, without their LF. */
+  /** Returns the lines that this chunk completes, without LF. */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
     let from = 0;

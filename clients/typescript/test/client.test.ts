@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -262,6 +262,29 @@ test("JSON that is no message is told apart, too", async (t) => {
   const client = new Multicodex({ client: { name: "test" }, binary });
   t.after(() => client.close());
   await assert.rejects(client.start(), /not of the protocol; is it multicodex\? null/);
+});
+
+test("a sidecar that is too old is an error that names both versions, and is ended", async (t) => {
+  const { agentDir } = await Simulator.start(t, 0);
+  const binary = join(agentDir, "old");
+  const server = { protocolVersion: 0, server: { name: "multicodex", version: "0.0.9" } };
+  const answer = JSON.stringify({ jsonrpc: "2.0", id: 0, result: server });
+  const script = `#!/bin/sh\necho $$ > "${binary}.pid"\nread -r _\necho '${answer}'\nexec cat >/dev/null\n`;
+  await writeFile(binary, script, { mode: 0o755 });
+  const client = new Multicodex({ client: { name: "test" }, binary });
+  t.after(() => client.close());
+  await assert.rejects(
+    client.start(),
+    /multicodex 0\.0\.9 with version 0 .* needs version 1\. Install a newer/,
+  );
+  const pid = Number(await readFile(`${binary}.pid`, "utf8"));
+  await eventually("its end", () => {
+    try {
+      return process.kill(pid, 0) ? undefined : true;
+    } catch {
+      return true;
+    }
+  });
 });
 
 test("a program that is not there is an error that says how to get it", async () => {

@@ -1,12 +1,12 @@
---- Where the sidecar is.
+--- Finds the binary of the sidecar.
 local options = require("multicodex.options")
 
 local M = {}
 
 local HOW_TO_GET_IT = "Install it from a checkout of multicodex with `cargo install --path .`"
 
---- The first of: the option, $MULTICODEX_BIN, `multicodex` on PATH. What is named and cannot be run is an error, not a
---- reason to look further.
+--- Returns the first of: the option, $MULTICODEX_BIN, `multicodex` on PATH. A program that is named and cannot be run
+--- is an error; nothing else is tried.
 ---@return string|nil path
 ---@return string|nil why_not
 function M.find()
@@ -17,7 +17,7 @@ function M.find()
   if named and named ~= "" then
     local path = vim.fn.exepath(vim.fn.expand(named))
     if path == "" then
-      return nil, ("%s, named by %s, is no program that can be run. %s."):format(named, by, HOW_TO_GET_IT)
+      return nil, ("%s, named by %s, is not a program that can be run. %s."):format(named, by, HOW_TO_GET_IT)
     end
     return path
   end

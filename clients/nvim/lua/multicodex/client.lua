@@ -1,4 +1,4 @@
---- JSON-RPC with the sidecar, which is started when it is needed and started again when it dies.
+--- JSON-RPC with the sidecar, which is started with the first request and started again when it ends unexpectedly.
 local binary = require("multicodex.binary")
 local options = require("multicodex.options")
 local process = require("multicodex.process")
@@ -10,8 +10,11 @@ local M = {}
 local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 250, 10000
 -- A sidecar that lived this long did not fail at its start.
 local SETTLED_MS = 30000
--- So many in a row that ended early, and only a request starts another.
+-- After so many early ends in a row, only a request starts another process.
 local TRIES = 5
+local HANDSHAKE_MS = 30000
+-- The version of the protocol that this client was written for.
+local PROTOCOL_VERSION = 1
 
 ---@class multicodex.Error
 ---@field message string
@@ -26,7 +29,7 @@ local pending = {}
 local subscriptions = {}
 ---@type table<string, (fun(params: table))[]>
 local listeners = {}
----@type (fun(err: multicodex.Error|nil))[]  What was asked for while the next start is waited for.
+---@type (fun(err: multicodex.Error|nil))[]  Requests that wait for the next start.
 local waiting = {}
 local next_id, failures, started_at = 1, 0, 0
 local timer, stopped
@@ -63,14 +66,20 @@ local function fail_all(message)
   end
 end
 
+--- Ends a process that is no sidecar for this client. Only a request starts another.
+---@param message string
+local function give_up(message)
+  local ending = running
+  running, failures = nil, TRIES
+  fail_all(message)
+  ending.close()
+end
+
 ---@param line string
 local function received(line)
   local understood, message = pcall(vim.json.decode, line, { luanil = { object = true, array = true } })
   if not understood or type(message) ~= "table" then
-    local ending = running
-    running = nil
-    fail_all("What the multicodex sidecar wrote is not its protocol: " .. line:sub(1, 80))
-    ending.close()
+    give_up("What the multicodex sidecar wrote is not its protocol: " .. line:sub(1, 80))
     return
   end
   if message.method then
@@ -117,7 +126,7 @@ local function gone(ended, how)
     vim.notify(message, vim.log.levels.WARN, { title = "multicodex" })
     M.start(function() end)
   else
-    vim.notify(message .. "\nIt is started again on request only.", vim.log.levels.ERROR, { title = "multicodex" })
+    vim.notify(message .. "\nIt is started again for the next request.", vim.log.levels.ERROR, { title = "multicodex" })
   end
 end
 
@@ -140,14 +149,29 @@ local function start_now()
     return { message = why_not }
   end
   running, started_at = this, uv.now()
+  local handshake = vim.defer_fn(function()
+    if this == running then
+      give_up(("%s does not answer as a multicodex sidecar does."):format(path))
+    end
+  end, HANDSHAKE_MS)
   local version = vim.version()
   ask("initialize", {
     client = { name = "neovim", version = ("%d.%d.%d"):format(version.major, version.minor, version.patch) },
-    protocolVersion = 1,
-  }, function(err)
-    if not err then
-      notify("started", {})
+    protocolVersion = PROTOCOL_VERSION,
+  }, function(err, result)
+    if not handshake:is_closing() then
+      handshake:close()
     end
+    if err then
+      return
+    end
+    if result.protocolVersion < PROTOCOL_VERSION then
+      local found = "%s is multicodex %s with version %d of the protocol; this client needs version %d."
+      found = found:format(path, result.server.version, result.protocolVersion, PROTOCOL_VERSION)
+      give_up(found .. " Install a newer multicodex.")
+      return
+    end
+    notify("started", {})
   end)
 end
 
@@ -156,7 +180,7 @@ function M.is_running()
   return running ~= nil
 end
 
---- Calls back when requests can be written: at once, or after the pause that a death is followed by.
+--- Calls back when requests can be written: at once, or after the pause that follows an unexpected end.
 ---@param callback fun(err: multicodex.Error|nil)
 function M.start(callback)
   stopped = false
@@ -186,8 +210,8 @@ function M.start(callback)
   end, math.min(FIRST_PAUSE_MS * 2 ^ (failures - 1), LONGEST_PAUSE_MS))
 end
 
---- Calls `listener` with the params of each such notification. `started` is one of this client's own: a sidecar runs,
---- the first one or one that replaces another.
+--- Calls `listener` with the params of each such notification. This client adds one of its own, `started`: a process
+--- has started, the first one or one that replaces another.
 ---@param name string
 ---@param listener fun(params: table)
 function M.on(name, listener)
@@ -195,7 +219,7 @@ function M.on(name, listener)
   table.insert(listeners[name], listener)
 end
 
---- Sends a request. What is returned cancels it; the callback comes all the same.
+--- Sends a request. Returns a function that cancels it; the callback is called in each case.
 ---@param method string
 ---@param params table|nil
 ---@param callback fun(err: multicodex.Error|nil, result: any)
@@ -215,7 +239,7 @@ function M.request(method, params, callback)
   end
 end
 
---- The same, waiting for the answer.
+--- Sends a request and waits for the answer.
 ---@param method string
 ---@param params table|nil
 ---@param timeout integer  In milliseconds.
@@ -236,8 +260,8 @@ function M.request_sync(method, params, timeout)
   return answer[1], answer[2]
 end
 
---- Streams a completion: `on_notice` gets each notice, the last one of type `done`, `error` or `cancelled`, whatever
---- happens. What is returned aborts it.
+--- Streams a completion: `on_notice` gets each notice. The last one always has the type `done`, `error` or `cancelled`.
+--- Returns a function that cancels the completion.
 ---@param params table
 ---@param on_notice fun(notice: table)
 ---@return fun() cancel
@@ -264,7 +288,7 @@ function M.complete(params, on_notice)
   return cancel
 end
 
---- Ends the sidecar; the next request starts another.
+--- Ends the sidecar. The next request starts another.
 function M.stop()
   stopped = true
   local ending = running

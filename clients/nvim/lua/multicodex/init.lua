@@ -32,7 +32,7 @@ vim.api.nvim_create_autocmd("VimLeavePre", {
   callback = client.stop,
 })
 
---- Sets options; nothing need be set.
+--- Sets options. All are optional.
 ---@param given table|nil  See `:help multicodex-options`.
 function M.setup(given)
   options.set(given)
@@ -82,7 +82,7 @@ local function choose_account()
   end)
 end
 
---- Does what `:Multicodex {line}` does.
+--- Runs `:Multicodex {line}`.
 ---@param line string
 function M.command(line)
   local word, argument = line:match("^%s*(%S*)%s*(.-)%s*$")

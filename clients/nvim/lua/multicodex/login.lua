@@ -1,4 +1,4 @@
---- Logins: the address, the browser, and what is pasted when the browser is on another machine.
+--- Logins: the address, the browser, and the address that is pasted when the browser is on another machine.
 local client = require("multicodex.client")
 local options = require("multicodex.options")
 local view = require("multicodex.view")

@@ -1,6 +1,6 @@
---- What can be set, and what it is when it is not.
+--- The options and their defaults.
 local M = {
-  --- The sidecar. Else $MULTICODEX_BIN, else `multicodex` on PATH.
+  --- The sidecar; by default $MULTICODEX_BIN, then `multicodex` on PATH.
   ---@type string|nil
   binary = nil,
   --- Further flags of `multicodex serve`.

@@ -1,19 +1,19 @@
---- A child process that speaks in lines. Its callbacks come on the main loop, in the order of the lines.
+--- A child process that writes lines. Its callbacks run on the main loop, in the order of the lines.
 local uv = vim.uv or vim.loop
 
 local M = {}
 
 local KEPT_LOG_LINES = 20
 local GRACE_MS = 500
--- The sidecar is gone within two seconds of being told; more is patience with a busy machine.
+-- The sidecar ends within two seconds of being asked to; more is for a busy machine.
 local PATIENCE_MS = 5000
 
 ---@class multicodex.Process
 ---@field write fun(text: string)
----@field close fun()  Ends it: it goes when nothing more comes, and is made to when it does not.
+---@field close fun()  Closes its input, and kills it when it does not end by itself.
 ---@field log fun(): string  The last lines of its stderr.
 
---- Calls `on_line` with what is complete. A line that takes many chunks is joined once.
+--- Calls `on_line` with each complete line. The chunks of a long line are joined once.
 ---@param on_line fun(line: string)
 ---@return fun(chunk: string)
 local function splitter(on_line)
@@ -72,7 +72,7 @@ function M.start(command, on_line, on_end)
     hide = true,
   }, function(code, signal)
     how = signal ~= 0 and ("killed by signal %d"):format(signal) or ("exit code %d"):format(code)
-    -- What it wrote last may still be in the pipes, which a browser that it opened may hold for ever.
+    -- Its last lines may still be in the pipes, which a browser that it opened may hold.
     timer:start(GRACE_MS, 0, ended)
   end)
   if not handle then
@@ -91,7 +91,7 @@ function M.start(command, on_line, on_end)
       local now = lines
       lines, draining = {}, false
       for _, each in ipairs(now) do
-        -- The mistake of one callback is not to cost the others their lines.
+        -- An error in one callback does not keep the lines from the others.
         local done, why = xpcall(on_line, debug.traceback, each)
         if not done then
           vim.notify(why, vim.log.levels.ERROR, { title = "multicodex" })

@@ -1,4 +1,4 @@
---- The account in use and what is left of its limits, as the sidecar words it for all clients.
+--- The account in use and what is left of its limits, in the text that the sidecar makes for all clients.
 local client = require("multicodex.client")
 
 local M = {}
@@ -15,7 +15,7 @@ local GROUPS = {
 local current
 local following = false
 
---- The colours of a group, in the terminal's numbers or not.
+--- Returns the colours of a group, in the terminal's numbers or in RGB.
 ---@param name string
 ---@param rgb boolean
 ---@return { foreground: integer|nil, background: integer|nil, reverse: boolean|nil }
@@ -56,7 +56,7 @@ local function changed(status)
   vim.api.nvim_exec_autocmds("User", { pattern = "MulticodexStatus", modeline = false })
 end
 
---- For the status now, and for the usage that is to be in the next one.
+--- Reads the status, and the usage that the next status shows.
 local function ask()
   client.request("status", nil, function(err, status)
     if not err then
@@ -78,7 +78,7 @@ local function follow()
   })
   client.on("status/changed", changed)
   client.on("started", ask)
-  -- Starts the sidecar, which is why this is not done while a status line is being drawn.
+  -- Later, because this starts the sidecar, and a status line is being drawn now.
   vim.schedule(function()
     if client.is_running() then
       return ask()
@@ -91,14 +91,14 @@ local function follow()
   end)
 end
 
---- The status as the protocol has it, once it is known.
+--- Returns the result of the method `status`, once it is known.
 ---@return table|nil
 function M.status()
   follow()
   return current
 end
 
---- For 'statusline' and the like, where `%` is special: highlighted by how much is left.
+--- Returns the text for 'statusline', where `%` is special, with a highlight for how much is left.
 ---@return string
 function M.statusline()
   follow()

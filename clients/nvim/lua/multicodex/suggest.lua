@@ -1,10 +1,10 @@
---- Completion of `:Multicodex`, which knows the accounts because the sidecar does.
+--- Completion of `:Multicodex`; the sidecar suggests commands and accounts.
 local client = require("multicodex.client")
 local options = require("multicodex.options")
 
 local M = {}
 
---- The sidecar's suggestions are whole lines; the command line wants what takes the place of its last word.
+--- The sidecar suggests whole lines; the command line needs the part that replaces its last word.
 ---@param word string
 ---@param line string
 ---@param position integer

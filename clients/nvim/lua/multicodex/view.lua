@@ -1,4 +1,4 @@
---- What the sidecar says, on the screen.
+--- Shows what the sidecar answers.
 local M = {}
 
 local LEVELS = { info = vim.log.levels.INFO, warning = vim.log.levels.WARN, error = vim.log.levels.ERROR }
@@ -21,7 +21,7 @@ local function close()
   window = nil
 end
 
---- One line is a message, more are a window that `q` closes.
+--- Shows one line as a message, and more lines in a window that `q` closes.
 ---@param texts string[]
 ---@param level "info"|"warning"|"error"
 function M.show(texts, level)

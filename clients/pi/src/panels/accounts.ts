@@ -6,7 +6,7 @@ import { messageOf } from "../person.ts";
 import { sidecar } from "../sidecar.ts";
 import { framed, wrapped } from "./frame.ts";
 
-/** What needs more than this panel. */
+/** Actions that this panel leaves to its caller. */
 export type Leave =
   | { to: "nothing" | "new" | "device" | "footer" | "rotation" | "verify" }
   | { to: "again"; account: string };
@@ -20,10 +20,10 @@ const COLOURS: Record<Tone, Parameters<Theme["fg"]>[0]> = {
 const KEYS =
   "enter use · u refresh · r log in again · n new account · d new by device code · backspace remove · " +
   "f footer · o rotation · v verify · esc close";
-/** Countdowns are in minutes. */
+/** How often the countdowns are redrawn; they show minutes. */
 const TICK_MS = 15_000;
 
-/** Nothing is answered where there are no panels. */
+/** Returns undefined without panels. */
 export function accountsPanel(ctx: ExtensionContext): Promise<Leave | undefined> {
   return ctx.ui.custom<Leave>(
     (tui, theme, keybindings, done) => new AccountsPanel(tui, theme, keybindings, done),
@@ -56,7 +56,7 @@ class AccountsPanel implements Component {
     this.#done = done;
     this.#stop = sidecar().on("accounts/changed", () => void this.#load());
     this.#tick = setInterval(() => tui.requestRender(), TICK_MS);
-    // What is known at once, and then how much is left, which upstream is asked for.
+    // First what is known; then the usage, which is read from upstream.
     void this.#load().then(() => this.#load({ refreshUsage: true }));
   }
 
@@ -138,7 +138,7 @@ class AccountsPanel implements Component {
     this.#tui.requestRender();
   }
 
-  /** The selected one; the first while none is, or when it is gone. */
+  /** The selected account; the first one when none is selected or the selected one was removed. */
   #account(): Account | undefined {
     return this.#accounts?.find(({ id }) => id === this.#selected) ?? this.#accounts?.[0];
   }

@@ -1,7 +1,7 @@
 import type { Theme } from "@mariozechner/pi-coding-agent";
 import { truncateToWidth, wrapTextWithAnsi } from "@mariozechner/pi-tui";
 
-/** A title, what it is about, and the keys, between two lines; nothing wider than the terminal. */
+/** Title, content and keys between two lines, cut to the width of the terminal. */
 export function framed(theme: Theme, width: number, title: string, lines: string[], keys: string): string[] {
   const border = theme.fg("border", "─".repeat(width));
   return [

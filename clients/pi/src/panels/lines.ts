@@ -2,7 +2,7 @@ import type { ExtensionContext } from "@mariozechner/pi-coding-agent";
 import { truncateToWidth } from "@mariozechner/pi-tui";
 import { framed } from "./frame.ts";
 
-/** Something to read, until a key is pressed. True when it was shown. */
+/** Shows text until a key is pressed. Returns true when it was shown. */
 export async function linesPanel(ctx: ExtensionContext, title: string, lines: string[]): Promise<boolean> {
   const shown = await ctx.ui.custom<true>((_tui, theme, _keybindings, done) => ({
     render: (width) =>

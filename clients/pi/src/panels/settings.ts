@@ -3,14 +3,14 @@ import { type Component, type SettingItem, SettingsList, type TUI } from "@mario
 import { messageOf } from "../person.ts";
 import { framed, wrapped } from "./frame.ts";
 
-/** One setting as the panel shows it: each value with its words. */
+/** One setting as the panel shows it: each value with its name. */
 export interface Setting<V> {
   id: keyof V & string;
   label: string;
   description: string;
-  /** Values as the protocol has them, and how they are called here. */
+  /** The values of the protocol, and their names here. */
   choices: [unknown, string][];
-  /** How a value is called that is none of the choices. */
+  /** The name of a value that is none of the choices. */
   other?: (value: unknown) => string;
 }
 
@@ -18,9 +18,9 @@ export interface SettingsPanel<V> {
   title: string;
   settings: Setting<V>[];
   read(): Promise<V>;
-  /** Saves it at once, and answers how all stand then. */
+  /** Saves it, and returns all settings. */
   save(change: Partial<V>): Promise<V>;
-  /** What these settings come to, above them. */
+  /** A summary of the settings, shown above them. */
   preview(theme: Theme): Promise<string[]>;
 }
 
@@ -28,7 +28,7 @@ export function wordsFor<V>({ choices, other }: Setting<V>, value: unknown): str
   return choices.find(([known]) => known === value)?.[1] ?? other?.(value) ?? String(value);
 }
 
-/** True when it was shown: nothing is answered where there are no panels. */
+/** Returns true when it was shown; false without panels. */
 export async function settingsPanel<V extends object>(
   ctx: ExtensionContext,
   panel: SettingsPanel<V>,
@@ -48,7 +48,7 @@ class Panel<V extends object> implements Component {
   readonly #list: SettingsList;
   #preview: string[];
   #failed: string | undefined;
-  /** One change after the other: the last one pressed is the last one saved. */
+  /** Saves one change after the other, so that the last one pressed is the last one saved. */
   #saving: Promise<void> = Promise.resolve();
 
   constructor(

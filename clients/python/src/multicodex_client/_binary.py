@@ -1,4 +1,4 @@
-"""Where the sidecar's binary is."""
+"""Finds the binary of the sidecar."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HOW_TO_GET_IT = "Install it from a checkout of multicodex with `cargo install --
 def find_binary(binary: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> str:
     """Return the first of: the option, `MULTICODEX_BIN`, `multicodex` on `PATH`.
 
-    What is named explicitly and cannot be run is an error, not a reason to look further.
+    A program that is named explicitly and cannot be run is an error; nothing else is tried.
     """
     for named, by in ((binary, "the option `binary`"), (env.get("MULTICODEX_BIN"), "MULTICODEX_BIN")):
         if named:
             found = shutil.which(named, path=env.get("PATH"))
             if found is None:
-                raise BinaryNotFoundError(f"{named}, named by {by}, is no program that can be run. {HOW_TO_GET_IT}.")
+                raise BinaryNotFoundError(f"{named}, named by {by}, is not a program that can be run. {HOW_TO_GET_IT}.")
             return found
     found = shutil.which("multicodex", path=env.get("PATH"))
     if found is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("multicodex_client")
 
-# The sidecar is gone within two seconds of being told; more is patience with a busy machine.
+# The sidecar ends within two seconds of being asked to; more is for a busy machine.
 _PATIENCE = 5.0
 
 
@@ -34,14 +34,14 @@ class End:
     stderr: str
 
     def error(self) -> SidecarGoneError:
-        """Return the exception for one of those that waited."""
+        """Return the exception for everything that waited."""
         return SidecarGoneError(f"the multicodex sidecar {self.how}", exit_code=self.exit_code, stderr=self.stderr)
 
 
 class Subscription:
     """A completion under way: its notices in order, each with the text it came in, up to the one that ends it.
 
-    What is not read yet is kept here: to stop reading the pipe would stop the answers to requests, too.
+    Notices that are not read yet are kept because a pipe that is not read would stop the answers to requests, too.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -70,7 +70,7 @@ class Subscription:
         return news
 
     def cancel(self) -> None:
-        """Have upstream's answer aborted, unless it has ended. Waits for nothing."""
+        """Abort the completion, unless it has ended. Does not wait."""
         if self._over:
             return
         self._over = True
@@ -86,20 +86,20 @@ class Subscription:
             return
         self._id = answer
         if self._over:
-            # The answer and the cancellation of the request met on the way.
+            # The answer crossed the cancellation of the request.
             self._connection.unsubscribe(answer)
         else:
             self._connection.subscribed(answer, self)
 
     def notified(self, news: tuple[types.Notice, str] | MulticodexError, *, last: bool) -> None:
-        """Take a notice, or what there is instead of one."""
+        """Take a notice, or the error that replaces it."""
         self._over = self._over or last
         self._waiting.append(news)
         self._news.set()
 
 
 class Connection:
-    """See the module. What a line means is decided as it is read, before the next one is."""
+    """The connection to one process. Each line is handled as it is read, before the next one."""
 
     def __init__(self, notified: Callable[[str, Any], None], gone: Callable[[Connection], None]) -> None:
         self._notified = notified
@@ -126,7 +126,7 @@ class Connection:
         return connection
 
     async def request(self, method: str, params: Mapping[str, object] | None) -> Any:
-        """Send a request and wait for its answer. When the waiting is cancelled, so is the request."""
+        """Send a request and wait for its answer. Cancelling the wait cancels the request."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def answered(result: Any) -> None:
@@ -158,22 +158,22 @@ class Connection:
         return subscription
 
     def subscribed(self, name: str, subscription: Subscription) -> None:
-        """Hand on the notices of a completion from now on."""
+        """Send the notices of this completion to `subscription` from now on."""
         self._subscriptions[name] = subscription
 
     def unsubscribe(self, name: str) -> None:
-        """End a completion that no one waits for any more."""
+        """End a completion whose notices are no longer wanted."""
         self._subscriptions.pop(name, None)
         if self.end is None:
             self._send_request("complete/cancel", {"subscription": name}, lambda _: None)
 
     def cancel(self, request_id: int) -> None:
-        """Cancel a request that no one waits for any more."""
+        """Cancel a request whose answer is no longer wanted."""
         if request_id in self._pending:
             self._send({"method": "$/cancelRequest", "params": {"id": request_id}})
 
     async def close(self) -> None:
-        """End the sidecar in the orderly way, and by force when it does not listen."""
+        """End the sidecar with `shutdown` and `exit`; kill it when it does not end."""
         self._closing = True
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -208,7 +208,7 @@ class Connection:
         try:
             self._understood(line.decode())
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._trouble = f", for it wrote something that is not its protocol: {error!r}"
+            self._trouble = f", because it wrote something that is not its protocol: {error!r}"
             self._process.kill()
 
     def _understood(self, text: str) -> None:

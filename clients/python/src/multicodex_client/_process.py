@@ -1,4 +1,4 @@
-"""A child process that speaks in lines: what it wrote, line by line, and how it ended."""
+"""A child process that writes lines: each line, and how the process ended."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LOG = logging.getLogger("multicodex_client")
 
 _STDIN, _STDOUT = 0, 1
 _STDERR_LINES = 20
-# A browser that the sidecar opened may hold its pipes for as long as it likes.
+# How long to read on after the end, because a browser that the sidecar opened may hold its pipes.
 _GRACE = 0.5
 
 
 class LineProcess(asyncio.SubprocessProtocol):
-    """Hands on each line of stdout as it comes, and at last the exit code."""
+    """Calls `line` with each line of stdout, and `ended` with the exit code."""
 
     def __init__(self, line: Callable[[bytes], None], ended: Callable[[int], None]) -> None:
         self._line = line
@@ -46,19 +46,19 @@ class LineProcess(asyncio.SubprocessProtocol):
 
     @property
     def stderr(self) -> str:
-        """The last lines of it."""
+        """The last lines of stderr."""
         return "\n".join(self._logged)
 
     def write(self, data: bytes) -> None:
-        """Write, or keep what the pipe does not take yet."""
+        """Write; keeps in memory what the pipe does not take yet."""
         self._stdin.write(data)
 
     async def flush(self) -> None:
-        """Wait until the pipe takes more, or is gone."""
+        """Wait until the pipe takes more or is closed."""
         await self._writable.wait()
 
     def close_stdin(self) -> None:
-        """Tell the process that nothing more comes."""
+        """Close the input of the process."""
         self._stdin.close()
 
     def kill(self) -> None:
@@ -72,15 +72,15 @@ class LineProcess(asyncio.SubprocessProtocol):
         self._stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
 
     def pause_writing(self) -> None:
-        """Have writers wait."""
+        """Let writers wait."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """Have them go on."""
+        """Let writers go on."""
         self._writable.set()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Take what the process wrote."""
+        """Take data that the process wrote."""
         if fd == _STDOUT:
             for line in self._out.feed(data):
                 self._line(line)
@@ -91,7 +91,7 @@ class LineProcess(asyncio.SubprocessProtocol):
             LOG.debug("sidecar: %s", text)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        """Note the end of a pipe."""
+        """Record the end of a pipe."""
         if fd == _STDIN:
             self._writable.set()
             return
@@ -100,7 +100,7 @@ class LineProcess(asyncio.SubprocessProtocol):
             self._end()
 
     def process_exited(self) -> None:
-        """Note the end of the process; what it wrote last may still be in the pipes."""
+        """Record the end of the process. Its last lines may still be in the pipes."""
         code = self._transport.get_returncode()
         self._exit_code = -1 if code is None else code
         if self._open_pipes == 0:

@@ -1,4 +1,4 @@
-"""The client: one sidecar, started when it is needed and started again when it dies."""
+"""The client: one sidecar, started with the first request and started again when it ends unexpectedly."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LOG = logging.getLogger("multicodex_client")
 PROTOCOL_VERSION = 1
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
-# Longer than the slowest machine takes; what does not answer by then is no sidecar.
+# Longer than the slowest machine needs. A program that does not answer by then is not a sidecar.
 _HANDSHAKE = 30.0
 # A sidecar that lived this long did not fail at its start.
 _SETTLED = 30.0
-# So many in a row that ended early, and only a request starts another.
+# After so many early ends in a row, only a request starts another process.
 _TRIES = 5
 
 
 class Multicodex(Methods):
-    """A sidecar and what can be asked of it.
+    """A sidecar and its methods.
 
     ::
 
@@ -41,8 +41,8 @@ class Multicodex(Methods):
             for account in (await multicodex.accounts())["accounts"]:
                 print(account["label"], account["state"])
 
-    `name` is shown to upstream as the client that asks. A sidecar that dies fails what waits for it with
-    `SidecarGoneError` and is started again after a pause.
+    `name` is sent upstream as the name of the client. When the sidecar ends unexpectedly, everything that waits fails
+    with `SidecarGoneError`, and another process is started after a pause.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Multicodex(Methods):
         env: Mapping[str, str] | None = None,
         opt_out_notifications: Sequence[str] = (),
     ) -> None:
-        """Nothing is started yet.
+        """Start nothing yet.
 
         `binary`: else MULTICODEX_BIN, else `multicodex` on PATH. `args`: further flags of `multicodex serve`.
         `env`: the whole environment of the sidecar in place of this process's.
@@ -77,7 +77,7 @@ class Multicodex(Methods):
         self._server: types.InitializeResult | None = None
 
     async def __aenter__(self) -> Self:
-        """Start the sidecar, so that what is wrong with it is known at once."""
+        """Start the sidecar, so that a failure is known at once."""
         await self._connected()
         return self
 
@@ -89,23 +89,23 @@ class Multicodex(Methods):
 
     @property
     def server(self) -> types.InitializeResult | None:
-        """What the sidecar said of itself when it was started last."""
+        """The answer to the latest `initialize`."""
         return self._server
 
     async def request(self, method: str, params: Mapping[str, object] | None = None) -> Any:
         """Send any request and return its result.
 
         Cancelling the task cancels the request. Raises `RequestError` for an error, `SidecarGoneError` when the
-        sidecar dies meanwhile.
+        sidecar ends meanwhile.
         """
         return await (await self._connected()).request(method, params)
 
     async def complete(self, params: types.CompleteParams) -> AsyncGenerator[types.Notice, None]:
         """Stream a completion: `rotated` for each account that could not answer, `accepted`, each `event`, `done`.
 
-        Raises `CompletionError` when it fails, `RequestError` for params that are wrong.
-        The answer is aborted upstream when the task is cancelled and when the iterator is closed; after a `break`
-        that is when it is garbage, so write `async with aclosing(multicodex.complete(…)) as notices:` to be sure.
+        Raises `CompletionError` when it fails, `RequestError` for wrong params.
+        The completion is cancelled when the task is cancelled or the iterator is closed. After a `break` the iterator
+        is closed only when it is collected, so write `async with aclosing(multicodex.complete(…)) as notices:`.
         """
         subscription = await (await self._connected()).subscribe(params)
         try:
@@ -115,9 +115,9 @@ class Multicodex(Methods):
             subscription.cancel()
 
     async def complete_raw(self, params: types.CompleteParams) -> AsyncGenerator[tuple[types.Notice, str | None], None]:
-        """Stream a completion as `complete` does, and with each event its JSON text as upstream wrote it.
+        """Stream a completion as `complete` does, with the JSON text of each event as upstream wrote it.
 
-        Number spelling, key order and duplicate keys do not survive `json.loads`; the text has them.
+        The text keeps number spelling, key order and duplicate keys, which `json.loads` loses.
         """
         subscription = await (await self._connected()).subscribe(params)
         try:
@@ -127,7 +127,7 @@ class Multicodex(Methods):
             subscription.cancel()
 
     def on(self, notification: str, handler: Callable[[Any], object]) -> Callable[[], None]:
-        """Call `handler` with the params of each such notification; what is returned ends that."""
+        """Call `handler` with the params of each such notification. Return a function that ends this."""
         handlers = self._handlers.setdefault(notification, [])
         handlers.append(handler)
 
@@ -138,7 +138,7 @@ class Multicodex(Methods):
         return end
 
     async def aclose(self) -> None:
-        """End the sidecar. Completions under way are aborted, what waits fails with `SidecarGoneError`."""
+        """End the sidecar. Completions are cancelled; everything that waits fails with `SidecarGoneError`."""
         self._closed = True
         if self._starting is not None:
             self._starting.cancel()
@@ -153,7 +153,7 @@ class Multicodex(Methods):
             return self._connection
         starting = self._start()
         try:
-            # One start for all who wait; whoever stops waiting does not stop it.
+            # One start serves all that wait; one that stops waiting does not stop it.
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -176,18 +176,22 @@ class Multicodex(Methods):
         connection = await Connection.open(command, self._env, self._notify, self._revive)
         try:
             async with asyncio.timeout(_HANDSHAKE):
-                self._server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
+                server = cast("types.InitializeResult", await connection.request("initialize", self._handshake))
         except TimeoutError:
             await connection.close()
             raise SidecarGoneError(f"{command[0]} does not answer as a multicodex sidecar does") from None
         except BaseException:
             await connection.close()
             raise
+        if server["protocolVersion"] < PROTOCOL_VERSION:
+            await connection.close()
+            raise SidecarGoneError(_too_old(command[0], server))
+        self._server = server
         self._connection = connection
         return connection
 
     def _revive(self, connection: Connection) -> None:
-        """Start again at once, so that notifications go on."""
+        """Start again without a request, so that notifications go on."""
         if connection is not self._connection or self._closed:
             return
         LOG.warning("%s", connection.end.error() if connection.end else "")
@@ -195,6 +199,8 @@ class Multicodex(Methods):
             self._failures = 1
         if self._failures < _TRIES:
             self._start().add_done_callback(_log_failure)
+        else:
+            LOG.error("the multicodex sidecar ended %d times in a row; it is started again for a request", _TRIES)
 
     def _notify(self, notification: str, params: Any) -> None:
         handlers = list(self._handlers.get(notification, ()))
@@ -207,8 +213,14 @@ class Multicodex(Methods):
                 LOG.exception("a handler of %s failed", notification)
 
 
+def _too_old(binary: str, server: types.InitializeResult) -> str:
+    version, protocol = server["server"]["version"], server["protocolVersion"]
+    found = f"{binary} is multicodex {version} with version {protocol} of the protocol"
+    return f"{found}; this client needs version {PROTOCOL_VERSION}. Install a newer multicodex"
+
+
 def _seen(starting: asyncio.Task[Connection]) -> None:
-    """Those who waited for it may all have stopped waiting; asyncio is not to complain of that."""
+    """Read the exception, because asyncio warns when all that waited for it have stopped waiting."""
     if not starting.cancelled():
         starting.exception()
 

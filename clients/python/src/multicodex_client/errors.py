@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions: no binary, no sidecar any more, or an answer that says no."""
+"""The exceptions: no binary, a sidecar that ended, or an error as the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class MulticodexError(Exception):
 
 
 class BinaryNotFoundError(MulticodexError):
-    """There is no sidecar to start; the message says where it was looked for, and how to get it."""
+    """There is no sidecar to start. The message says where it was looked for and how to install it."""
 
 
 class SidecarGoneError(MulticodexError):
@@ -46,15 +46,15 @@ class RequestError(MulticodexError):
 
     @property
     def kind(self) -> str:
-        """The stable name of what went wrong, `schema/protocol.md` lists them."""
+        """The stable name of the error; `schema/protocol.md` lists them."""
         return self.data["kind"] if self.data else "internal"
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed later without anyone doing anything."""
+        """Whether the same request may succeed later, although nothing was changed."""
         return self.data["retryable"] if self.data else False
 
     @property
     def hint(self) -> str | None:
-        """What to do next, when the sidecar knows."""
+        """What to do next, if the sidecar knows it."""
         return self.data.get("hint") if self.data else None
