@@ -12,6 +12,7 @@ use url::{Host, Url};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Somebody waits for the answer to whether a server can be reached.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_FETCHED_BYTES: usize = 64 << 10;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Sixteen stalled streams fit into the connection's window, so that they cannot stall a seventeenth.
@@ -90,6 +91,26 @@ impl HttpClient {
             date: header("date").and_then(|date| httpdate::parse_http_date(date).ok()),
             challenged: header("cf-mitigated") == Some("challenge"),
         })
+    }
+
+    /// Returns the body that `GET {base}/{path}` answers with a status of success, at most 64 KiB of it. The error says why
+    /// there is none.
+    pub async fn fetch(&self, base: &BaseUrl, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, String> {
+        let client = self.get(base).map_err(|error| error.to_string())?;
+        let mut url = base.join(path);
+        url.query_pairs_mut().extend_pairs(query);
+        let mut answer = client.get(url).timeout(REACH_TIMEOUT).send().await.map_err(explain)?;
+        if !answer.status().is_success() {
+            return Err(format!("it answers {}", answer.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(explain)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_FETCHED_BYTES {
+                return Err("its answer does not end".to_owned());
+            }
+        }
+        Ok(body)
     }
 
     /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. Without a

@@ -9,6 +9,7 @@
 //! - [`upstream`] and [`auth`]: ChatGPT's responses, usage and token endpoints, over the one client in [`http`].
 //! - [`store`] and [`watch`]: the files shared with others, and who changed them.
 //! - [`sidecar`]: the methods; asks the pool, does the I/O, tells the pool.
+//! - [`gateway`]: the same completions over HTTP on loopback, when asked for.
 //! - [`render`]: answers as text for people, for the command line and for `command`.
 //! - [`cli`]: flags, logs, signals. [`client`] and [`sim`] (feature `sim`) are the Rust client and the simulated
 //!   backend that `multicodex demo` and the tests use.
@@ -27,6 +28,7 @@ pub mod client;
 pub mod clock;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod gateway;
 pub mod http;
 pub mod pool;
 pub mod protocol;

@@ -27,7 +27,9 @@ use clap::CommandFactory;
 use clap::builder::StyledStr;
 
 use self::args::{Cli, Command, parse};
-use self::commands::{accounts, complete, credentials, generate, login, reports, reset_credit, settings};
+use self::commands::{
+    accounts, complete, credentials, gateway, generate, login, reports, reset_credit, run, settings,
+};
 use self::options::ServeOptions;
 
 /// The exit code of a mistake: an argument that is wrong, or a directory that cannot be used.
@@ -90,6 +92,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, String> {
         }
         Some(Command::Paths { output }) => reports::paths(options()?, output.json),
         Some(Command::Complete(args)) => complete::complete(options()?, args),
+        Some(Command::Gateway(args)) => gateway::gateway(options()?, &cli.sidecar, args),
+        Some(Command::Run(args)) => run::run(options()?, args),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { dir }) => generate::man(dir.as_deref()),
         #[cfg(feature = "sim")]

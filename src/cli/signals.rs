@@ -32,13 +32,19 @@ pub(super) async fn run_or_interrupt<T>(
         () = interrupted() => {}
         done = work_and_end => return Ok(done),
     }
-    if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
-        tracing::warn!("ended before everything was stored");
-    }
+    finish_in_time(sidecar).await;
     Err(ExitCode::from(INTERRUPTED))
 }
 
-async fn interrupted() {
+/// Ends the sidecar in order, as far as that goes in the time that clients allow.
+pub(super) async fn finish_in_time(sidecar: &Arc<Sidecar>) {
+    if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
+        tracing::warn!("ended before everything was stored");
+    }
+}
+
+/// Returns once the process is asked to end.
+pub(super) async fn interrupted() {
     if let Err(error) = signalled().await {
         tracing::warn!(%error, "signals cannot be handled");
         std::future::pending::<()>().await;

@@ -9,6 +9,7 @@ mod command;
 mod complete;
 mod credentials;
 mod error;
+mod gateway;
 mod handshake;
 mod history;
 mod import;
@@ -39,6 +40,7 @@ pub use credentials::{
     TokenAnswer, TokenParams,
 };
 pub use error::{ErrorData, ErrorKind, RpcError};
+pub use gateway::{GatewayStart, GatewayStartParams, GatewayStarted, GatewayStop, GatewayStopped};
 pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
     LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,

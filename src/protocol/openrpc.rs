@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::notification::Notification;
 use super::{
     Accounts, AccountsChanged, AccountsToken, Collect, Command, CommandSuggest, Complete, CompleteCancel,
-    Disable, Enable, ErrorData, ErrorKind, Failed, History, Import, Initialize, Label, Login, LoginCancel,
-    LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION, PathsResult, Reauth,
-    RedeemResetCredit, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, SetFooter, SetRotation,
-    ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Verify, Warning,
+    Disable, Enable, ErrorData, ErrorKind, Failed, GatewayStart, GatewayStop, History, Import, Initialize,
+    Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION,
+    PathsResult, Reauth, RedeemResetCredit, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, SetFooter,
+    SetRotation, ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Verify, Warning,
 };
 
 /// Returns the content of `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). OpenRPC has no notifications, so they
@@ -116,6 +116,8 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         complete,
         method::<CompleteCancel>(schemas),
         method::<Collect>(schemas),
+        method::<GatewayStart>(schemas),
+        method::<GatewayStop>(schemas),
     ]
 }
 

@@ -15,6 +15,7 @@ mod import;
 pub(crate) mod login;
 mod lookup;
 pub(crate) mod methods;
+mod models;
 pub(crate) mod notify;
 mod options;
 mod params;
@@ -38,14 +39,19 @@ use crate::store::{HistoryFile, PollLogFile, RefreshJournal, ResetJournal};
 use crate::upstream::Upstream;
 
 pub use command::{footer_change, rotation_change, setting_lines};
-pub use completion::collect::complete_into;
+pub use completion::collect::{CollectError, complete_into};
+pub use completion::relay::{Relay, RelayRequest, Relayed, collect_relayed, relay};
 pub use login::logins::LoginOptions;
 pub use methods::refresh::refresh_accounts;
+pub use models::list_models;
 pub use options::{Options, Start};
 pub use router::methods;
 pub use words::quoted;
 
+pub(crate) use self::blocking::on_a_thread;
+pub(crate) use self::error::answer as error_answer;
 use self::notify::notifier::Notifier;
+pub(crate) use self::params::parse as parse_params;
 use accounts::AccountRegistry;
 use completion::run::Completions;
 use credentials::{LOCK_PATIENCE, OAuthTokenEndpoint, RefreshTiming, TokenRefresher};

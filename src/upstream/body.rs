@@ -59,6 +59,26 @@ pub struct BodyRefusal {
 /// Checks the body and puts in what upstream insists on: `stream: true`, `store: false` (`null` counts as absent), and
 /// the session id as `prompt_cache_key` when the body has none.
 pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody, BodyRefusal> {
+    prepare_with(raw, session_id, MayStream::Only)
+}
+
+/// The same for a body that may also ask for one object instead of a stream, as the public API has it: upstream is
+/// asked for a stream all the same. Nothing is put in but what upstream insists on.
+pub fn prepare_any(raw: &RawValue) -> Result<PreparedBody, BodyRefusal> {
+    prepare_with(raw, None, MayStream::OrNot)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum MayStream {
+    Only,
+    OrNot,
+}
+
+fn prepare_with(
+    raw: &RawValue,
+    session_id: Option<&str>,
+    may_stream: MayStream,
+) -> Result<PreparedBody, BodyRefusal> {
     let text = raw.get();
     let refuse = |path, message: &str| Err(BodyRefusal { path, message: message.to_owned() });
     if !text.starts_with('{') {
@@ -77,19 +97,24 @@ pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody,
     if model.len() > MAX_MODEL_BYTES {
         return refuse("request.model", "must have at most 256 bytes");
     }
-    if present(members.stream).is_some_and(|stream| stream != "true") {
-        return refuse("request.stream", "must be true, or left out");
+    match present(members.stream) {
+        None | Some("true") => {}
+        Some("false") if may_stream == MayStream::OrNot => {}
+        Some(_) if may_stream == MayStream::OrNot => {
+            return refuse("request.stream", "must be true or false");
+        }
+        Some(_) => return refuse("request.stream", "must be true, or left out"),
     }
     if present(members.store).is_some_and(|store| store != "false") {
         return refuse("request.store", "must be false, or left out");
     }
 
     let mut edits = Edits { text, replaced: Vec::new(), added: String::new() };
-    edits.set_when_absent("stream", members.stream, "true");
-    edits.set_when_absent("store", members.store, "false");
+    edits.set("stream", members.stream, "true", &["null", "false"]);
+    edits.set("store", members.store, "false", &["null"]);
     if let Some(session_id) = session_id {
         let key = serde_json::Value::String(session_key(session_id)).to_string();
-        edits.set_when_absent("prompt_cache_key", members.prompt_cache_key, &key);
+        edits.set("prompt_cache_key", members.prompt_cache_key, &key, &["null"]);
     }
     let cache_key =
         present(members.prompt_cache_key).and_then(|key| serde_json::from_str::<String>(key).ok());
@@ -135,6 +160,13 @@ impl ResponsesRequest {
         Some((self.with_json(rest), removed))
     }
 
+    /// The same request without a header; `None` when it has no such header.
+    pub fn without_header(&self, name: &str) -> Option<Self> {
+        let mut rest = self.clone();
+        rest.headers.remove(name)?;
+        Some(rest)
+    }
+
     fn json(&self) -> Option<Bytes> {
         Some(match self.headers.get(CONTENT_ENCODING) {
             Some(_) => zstd::bulk::decompress(&self.body, self.json_len).ok()?.into(),
@@ -178,19 +210,20 @@ fn present(member: Option<&RawValue>) -> Option<&str> {
 
 struct Edits<'a> {
     text: &'a str,
-    /// (where a `null` stands, what comes in its place)
-    replaced: Vec<(usize, String)>,
+    /// (where a value stands, its length, what comes in its place)
+    replaced: Vec<(usize, usize, String)>,
     /// Members to go in at the end, each with a comma before it. There is always a member before: the model.
     added: String,
 }
 
 impl<'a> Edits<'a> {
-    fn set_when_absent(&mut self, name: &str, member: Option<&'a RawValue>, value: &str) {
-        match member {
+    /// Adds a member that is absent, and replaces one that is spelled as one of `replaceable`.
+    fn set(&mut self, name: &str, member: Option<&'a RawValue>, value: &str, replaceable: &[&str]) {
+        match member.map(RawValue::get) {
             None => self.added.push_str(&format!(",\"{name}\":{value}")),
-            Some(null) if null.get() == "null" => {
-                let at = null.get().as_ptr() as usize - self.text.as_ptr() as usize;
-                self.replaced.push((at, value.to_owned()));
+            Some(old) if replaceable.contains(&old) => {
+                let at = old.as_ptr() as usize - self.text.as_ptr() as usize;
+                self.replaced.push((at, old.len(), value.to_owned()));
             }
             Some(_) => {}
         }
@@ -201,10 +234,10 @@ impl<'a> Edits<'a> {
         let end = self.text.rfind('}').unwrap_or(self.text.len());
         let mut json = String::with_capacity(self.text.len() + self.added.len() + 64);
         let mut copied = 0;
-        for (at, value) in &self.replaced {
+        for (at, len, value) in &self.replaced {
             json.push_str(&self.text[copied..*at]);
             json.push_str(value);
-            copied = at + "null".len();
+            copied = at + len;
         }
         json.push_str(&self.text[copied..end]);
         json.push_str(&self.added);
@@ -260,6 +293,23 @@ mod tests {
             None,
             "{\"model\":\"\\u006d\",\"input\":[\"\\ud800\",1.50e+02,12345678901234567890123,{\"stream\":false}],\"\\u0061\":1,\n\"b\":\"}\",\"stream\":true,\"store\":false}",
         );
+    }
+
+    #[test]
+    fn a_body_that_asks_for_one_object_becomes_a_request_for_a_stream() {
+        let check = |text: &str, expected: &str| {
+            let body = prepare_any(serde_json::from_str::<&RawValue>(text).unwrap()).unwrap();
+            assert_eq!(str::from_utf8(&body.json).unwrap(), expected);
+        };
+        check(
+            r#"{"model":"m","stream": false ,"input":"false"}"#,
+            r#"{"model":"m","stream": true ,"input":"false","store":false}"#,
+        );
+        check(r#"{"model":"m"}"#, r#"{"model":"m","stream":true,"store":false}"#);
+        check(r#"{"model":"m","stream":true,"store":null}"#, r#"{"model":"m","stream":true,"store":false}"#);
+        let refused = |text: &str| prepare_any(serde_json::from_str::<&RawValue>(text).unwrap()).unwrap_err();
+        assert_eq!(refused(r#"{"model":"m","stream":1}"#).path, "request.stream");
+        assert_eq!(refused(r#"{"model":"m","store":true}"#).path, "request.store");
     }
 
     #[test]

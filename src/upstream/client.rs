@@ -40,8 +40,8 @@ const MAX_WHOLE_RESPONSE_BYTES: usize = 64 << 20;
 /// The ChatGPT backend. Cloning is cheap; connections are shared.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    http: HttpClient,
-    base: BaseUrl,
+    pub(super) http: HttpClient,
+    pub(super) base: BaseUrl,
 }
 
 /// The account on whose behalf a request is made.
@@ -162,7 +162,7 @@ impl Upstream {
 }
 
 impl Bearer<'_> {
-    fn put_into(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+    pub(super) fn put_into(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
         let bearer = Zeroizing::new(format!("Bearer {}", self.token.expose()));
         let mut value = HeaderValue::from_str(&bearer).map_err(|_| {
             Failure::new(
@@ -181,11 +181,11 @@ impl Bearer<'_> {
     }
 }
 
-struct ReadBody {
-    bytes: Bytes,
+pub(super) struct ReadBody {
+    pub(super) bytes: Bytes,
     truncated: bool,
     /// Why the rest could not be read.
-    fault: Option<String>,
+    pub(super) fault: Option<String>,
 }
 
 impl ReadBody {
@@ -298,7 +298,12 @@ fn refused(
 
 /// What came of the body within the time and size limits. A refusal whose body does not come is understood by its
 /// status and headers.
-async fn read_body(begun: Bytes, mut response: reqwest::Response, max: usize, within: Duration) -> ReadBody {
+pub(super) async fn read_body(
+    begun: Bytes,
+    mut response: reqwest::Response,
+    max: usize,
+    within: Duration,
+) -> ReadBody {
     let mut bytes = begun.to_vec();
     let (mut truncated, mut fault) = (false, None);
     let reading = async {
@@ -325,12 +330,12 @@ async fn read_body(begun: Bytes, mut response: reqwest::Response, max: usize, wi
 }
 
 /// Text with the token out of it, in case upstream quotes it.
-fn redacted(body: &ReadBody, bearer: &Bearer<'_>) -> String {
+pub(super) fn redacted(body: &ReadBody, bearer: &Bearer<'_>) -> String {
     let text = String::from_utf8_lossy(&body.bytes);
     bearer.token.strike_out(text, body.is_cut()).into_owned()
 }
 
-fn network(message: String) -> Failure {
+pub(super) fn network(message: String) -> Failure {
     Failure::new(FailureKind::Network, Source::Transport, message)
 }
 

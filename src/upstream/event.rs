@@ -142,6 +142,16 @@ impl Event {
         &self.json
     }
 
+    /// Whether nothing comes after it, as its type says.
+    pub fn is_terminal(&self) -> bool {
+        self.kind.is_terminal()
+    }
+
+    /// The value of its `type`, when that is a plain word.
+    pub fn name(&self) -> Option<Cow<'_, str>> {
+        type_of(str::from_utf8(&self.json).ok()?).filter(|name| is_plain_name(name))
+    }
+
     /// The same event in memory of its own, for one that is kept: the chunk that it came in can go.
     #[must_use]
     pub fn detached(&self) -> Event {
@@ -227,24 +237,27 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
+/// The type is nearly always the first member; then nothing of a large event is read a second time.
+fn type_of(json: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow)]
+        r#type: Cow<'a, str>,
+    }
+    let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
+    match first {
+        Some((kind, _)) if !kind.contains('\\') => Some(Cow::Borrowed(kind)),
+        _ => serde_json::from_str::<Typed<'_>>(json).ok().map(|typed| typed.r#type),
+    }
+}
+
 impl EventKind {
     fn is_terminal(self) -> bool {
         matches!(self, EventKind::Completed | EventKind::Incomplete | EventKind::Failed | EventKind::Done)
     }
 
-    /// The type is nearly always the first member; then nothing of a large event is read a second time.
     fn of(json: &str) -> EventKind {
-        #[derive(Deserialize)]
-        struct Typed {
-            #[serde(default)]
-            r#type: String,
-        }
-        let first = json.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split_once('"'));
-        match first {
-            Some((kind, _)) if !kind.contains('\\') => EventKind::named(kind),
-            _ => serde_json::from_str(json)
-                .map_or(EventKind::Untyped, |typed: Typed| EventKind::named(&typed.r#type)),
-        }
+        type_of(json).map_or(EventKind::Untyped, |kind| EventKind::named(&kind))
     }
 
     fn named(kind: &str) -> EventKind {

@@ -119,9 +119,9 @@ impl AnswerHeaders {
     }
 }
 
-/// The allow-list of the protocol, section 8. Names compare case-insensitively.
-fn parse_client_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), HeaderRefusal> {
-    const ALLOWED: [&str; 10] = [
+/// Whether a client's header of this name, in lower case, is passed on. No header that names the caller is.
+pub fn may_be_relayed(name: &str) -> bool {
+    const ALLOWED: [&str; 11] = [
         "originator",
         "user-agent",
         "session-id",
@@ -132,10 +132,17 @@ fn parse_client_header(name: &str, value: &str) -> Result<(HeaderName, HeaderVal
         "openai-beta",
         "version",
         "accept-language",
+        // Asks for the small form of a model's tools; all other x-openai-* headers are left out.
+        "x-openai-internal-codex-responses-lite",
     ];
+    ALLOWED.contains(&name) || name.starts_with("x-codex-")
+}
+
+/// Names compare case-insensitively.
+fn parse_client_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), HeaderRefusal> {
     let refused = || HeaderRefusal::NotAllowed(name.to_owned());
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
-    if !ALLOWED.contains(&parsed.as_str()) && !parsed.as_str().starts_with("x-codex-") {
+    if !may_be_relayed(parsed.as_str()) {
         return Err(refused());
     }
     let value = HeaderValue::from_str(value).map_err(|_| HeaderRefusal::BadValue(name.to_owned()))?;
@@ -202,6 +209,7 @@ mod tests {
             "accept-language",
             "x-codex-turn-state",
             "X-Codex-Window-Id",
+            "x-openai-internal-codex-responses-lite",
         ] {
             check(name, "v", Ok(()));
         }
@@ -220,6 +228,8 @@ mod tests {
             "connection",
             "x-codex",
             "x-codexx-a",
+            "x-openai-agent-assertion",
+            "x-openai-internal-codex-responses",
             "proxy-authorization",
             "",
             "a b",

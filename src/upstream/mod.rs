@@ -13,6 +13,7 @@ mod headers;
 mod idle_timeout;
 mod input_transformations;
 mod lenient;
+mod models;
 mod reserve;
 mod reset_credits;
 mod sse;
@@ -22,15 +23,17 @@ mod usage_reading;
 mod without_member;
 mod without_reasoning;
 
-pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare};
+pub use body::{BodyRefusal, PreparedBody, ResponsesRequest, prepare, prepare_any};
 // Classification and splitting alone are public for tests/micro.
 pub use classify::{classify, presentable};
 pub use client::{Answer, Bearer, RedeemError, Upstream};
 pub use event::{Event, EventMeaning, ResponseReceipt};
 pub use headers::{
-    AnswerHeaders, HeaderRefusal, Originator, request_headers, session_in_headers, session_key,
+    AnswerHeaders, HeaderRefusal, Originator, may_be_relayed, request_headers, session_in_headers,
+    session_key,
 };
 pub use idle_timeout::{Silent, with_idle_timeout};
+pub use models::ModelList;
 pub use sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
 pub use stream::{EventStream, StreamFault};
 pub use token_usage::token_count;

@@ -10,6 +10,7 @@ mod crash_recovery;
 mod credentials;
 mod env;
 mod faults;
+mod gateway;
 mod import;
 mod layers;
 mod login;

@@ -8,6 +8,7 @@ export interface Methods {
   "accounts/import": { params: ImportParams; result: ImportAnswer };
   "accounts/label": { params: LabelParams; result: AccountAnswer };
   "accounts/remove": { params: AccountParams; result: Removed };
+  "accounts/resetCredit": { params: ResetCreditParams; result: ResetCreditAnswer };
   "accounts/token": { params: TokenParams; result: TokenAnswer };
   "accounts/use": { params: AccountParams; result: AccountAnswer };
   "command": { params: CommandParams; result: CommandAnswer };
@@ -17,6 +18,8 @@ export interface Methods {
   "complete/collect": { params: CompleteParams; result: Collected };
   "footer": { params: NoParams; result: Footer };
   "footer/set": { params: FooterChange; result: Footer };
+  "gateway/start": { params: GatewayStartParams; result: GatewayStarted };
+  "gateway/stop": { params: NoParams; result: GatewayStopped };
   "history": { params: HistoryParams; result: HistoryAnswer };
   "initialize": { params: InitializeParams; result: InitializeResult };
   "login": { params: LoginParams; result: LoginStarted };
@@ -95,20 +98,23 @@ export type CommandLevel = ("info" | "warning") | "error";
  * Why a request failed; the name on the wire is stable.
  */
 export type ErrorKind =
-  | "invalid_request"
-  | "invalid_params"
-  | "internal"
-  | "account_not_found"
-  | "account_ambiguous"
-  | "login_required"
-  | "no_available_account"
-  | "account_unavailable"
-  | "login_failed"
-  | "login_expired"
-  | "login_cancelled"
-  | "identity_mismatch"
-  | "upstream"
-  | "storage";
+  | (
+      | "invalid_request"
+      | "invalid_params"
+      | "internal"
+      | "account_not_found"
+      | "account_ambiguous"
+      | "login_required"
+      | "no_available_account"
+      | "account_unavailable"
+      | "login_failed"
+      | "login_expired"
+      | "login_cancelled"
+      | "identity_mismatch"
+      | "upstream"
+      | "storage"
+    )
+  | "no_reset_credit";
 export type Phase = "before_output" | "after_output";
 export type FooterOrder = "account-first" | "usage-first";
 export type ResetWindow = "5h" | "7d" | "both";
@@ -128,7 +134,8 @@ export type WarningKind =
   | "consumed_credential"
   | "redeem_paused"
   | "clock_skew"
-  | "usage_unavailable";
+  | "usage_unavailable"
+  | "reset_credit";
 export type ImportSource = "pi" | "codex";
 /**
  * The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
@@ -137,6 +144,8 @@ export type ImportSource = "pi" | "codex";
 export type Notice =
   RotatedNotice | AcceptedNotice | EventNotice | DoneNotice | ErrorNotice | CancelledNotice;
 export type Outcome = "completed" | "incomplete";
+export type ResetCreditOutcome =
+  "reset" | "nothing_to_reset" | "no_credit" | "already_redeemed" | "refused" | "abandoned";
 export type ResetScope = "all" | "manual" | "quota";
 export type Strategy = "reset-first" | "least-used" | "round-robin" | "priority";
 export type Severity = ("success" | "unknown") | "notice" | "warning" | "error";
@@ -704,6 +713,28 @@ export interface FooterChange {
   showReset?: boolean | null;
   usageMode?: UsageMode | null;
 }
+export interface GatewayStartParams {
+  /**
+   * A free one when absent or 0.
+   */
+  port?: number | null;
+}
+export interface GatewayStarted {
+  /**
+   * The program and its arguments that print the key.
+   */
+  keyCommand: string[];
+  /**
+   * Where it listens; `{url}/v1` is the base URL for SDKs.
+   */
+  url: string;
+}
+export interface GatewayStopped {
+  /**
+   * False when none ran.
+   */
+  stopped: boolean;
+}
 export interface HistoryAnswer {
   /**
    * One row for each account that was tried within `days`, the busiest first.
@@ -1084,6 +1115,52 @@ export interface Removed {
    */
   active?: string | null;
   removed: Account;
+}
+export interface ResetCreditAnswer {
+  account: Account;
+  /**
+   * The account's windows before.
+   */
+  before: Window[];
+  /**
+   * The one that was redeemed, or would be; absent when there is none.
+   */
+  credit?: ResetCredit | null;
+  dryRun: boolean;
+  /**
+   * For people.
+   */
+  notes: string[];
+  /**
+   * Absent in a dry run.
+   */
+  outcome?: ResetCreditOutcome | null;
+  /**
+   * Sent as `redeem_request_id`; absent in a dry run.
+   */
+  requestId?: string | null;
+  /**
+   * An earlier request had no outcome, so that one was repeated and no new one made.
+   */
+  resumed?: boolean;
+  /**
+   * Whether usage that was read afterwards shows the reset; absent when nothing was spent, or usage could not be read.
+   */
+  verified?: boolean | null;
+}
+export interface ResetCreditParams {
+  /**
+   * An account's id, label or e-mail.
+   */
+  account: string;
+  /**
+   * Of `accounts[].usage.resetCredits.credits`; the one that expires first by default.
+   */
+  creditId?: string | null;
+  /**
+   * Only tell what is known; nothing is spent.
+   */
+  dryRun?: boolean | null;
 }
 export interface ResetParams {
   scope: ResetScope;

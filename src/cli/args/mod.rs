@@ -4,6 +4,7 @@
 //! variable before default.
 
 mod command_args;
+mod gateway_args;
 mod parse;
 mod sidecar_args;
 
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use self::command_args::{CompleteArgs, From, LoginArgs, Output, Scope, SettingArgs};
+pub use self::gateway_args::{GatewayAction, GatewayArgs, GatewayClient, RunArgs};
 pub use self::parse::{called, parse};
 pub use self::sidecar_args::SidecarArgs;
 
@@ -185,6 +187,10 @@ pub enum Command {
     },
     /// Stream the answer to a prompt through the best account.
     Complete(CompleteArgs),
+    /// Serve the accounts over HTTP on loopback, for programs that speak the Responses API.
+    Gateway(GatewayArgs),
+    /// Run a command that uses the accounts: `multicodex run -- codex`.
+    Run(RunArgs),
     /// Print a completion script for a shell.
     Completions {
         #[arg(value_enum)]

@@ -3,8 +3,10 @@
 pub(super) mod accounts;
 pub(super) mod complete;
 pub(super) mod credentials;
+pub(super) mod gateway;
 pub(super) mod generate;
 pub(super) mod login;
 pub(super) mod reports;
 pub(super) mod reset_credit;
+pub(super) mod run;
 pub(super) mod settings;

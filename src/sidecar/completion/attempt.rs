@@ -136,7 +136,8 @@ impl Completion {
     ) -> Result<Sent, Disconnected> {
         let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
         let requested_at = self.sidecar.registry.now();
-        let asking = self.sidecar.completions.upstream().responses(&bearer, &self.request);
+        let request = self.request_for(account);
+        let asking = self.sidecar.completions.upstream().responses(&bearer, &request);
         let answer = match with_idle_timeout(self.idle, asking).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => return Ok(Sent::FailedAttempt(failure, None)),

@@ -18,17 +18,36 @@ struct TerminalEvent {
     response: Box<RawValue>,
 }
 
+/// Why there is no response to show.
+#[derive(Debug)]
+pub enum CollectError {
+    /// The request was not sent.
+    Refused(RpcError),
+    Failed(Box<Failed>),
+    /// The completion ended in a way that a response cannot be made of.
+    Broken(RpcError),
+}
+
 pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Result<Collected, RpcError> {
-    let completion = PreparedCompletion::new(&sidecar, params)?.begin().await;
+    collect_prepared(PreparedCompletion::new(&sidecar, params)?).await.map_err(|error| match error {
+        CollectError::Refused(error) | CollectError::Broken(error) => error,
+        CollectError::Failed(error) => failed(*error),
+    })
+}
+
+pub(super) async fn collect_prepared(prepared: PreparedCompletion) -> Result<Collected, CollectError> {
+    let completion = prepared.begin().await;
     let CompletionSink::Collect(collector) =
         completion.run(CompletionSink::Collect(Collector::default()), std::future::pending()).await
     else {
         return Err(no_answer());
     };
-    let end = collector.ended.ok_or_else(no_answer)?.map_err(failed)?;
+    let ended = collector.ended.ok_or_else(no_answer)?;
+    let end = ended.map_err(|failed| CollectError::Failed(Box::new(failed)))?;
     let event = collector.last_event.ok_or_else(no_answer)?;
     let terminal: TerminalEvent = serde_json::from_slice(event.json()).map_err(|error| {
-        RpcError::new(ErrorKind::Upstream, format!("the terminal event has no response: {error}"))
+        let why = format!("the terminal event has no response: {error}");
+        CollectError::Broken(RpcError::new(ErrorKind::Upstream, why))
     })?;
     Ok(Collected {
         response: collector.output.fill(terminal.response),
@@ -38,6 +57,12 @@ pub(crate) async fn collect(sidecar: Arc<Sidecar>, params: CompleteParams) -> Re
         reasoning_dropped: end.reasoning_dropped,
         dropped: end.dropped,
     })
+}
+
+impl From<RpcError> for CollectError {
+    fn from(refused: RpcError) -> Self {
+        CollectError::Refused(refused)
+    }
 }
 
 /// Runs a completion in this process: every notice goes to `notices` as JSON, in the order that `complete` has. Ends
@@ -56,8 +81,8 @@ pub async fn complete_into(
     Ok(())
 }
 
-fn no_answer() -> RpcError {
-    RpcError::new(ErrorKind::Internal, "the completion ended without a terminal notice")
+fn no_answer() -> CollectError {
+    CollectError::Broken(RpcError::new(ErrorKind::Internal, "the completion ended without a terminal notice"))
 }
 
 /// -32013 when there was no account to ask, -32012 when all need login, -32015 for what upstream said.

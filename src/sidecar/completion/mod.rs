@@ -7,6 +7,7 @@ pub(crate) mod failed_attempt;
 pub(crate) mod reasoning_origins;
 mod recorder;
 mod refused_parameters;
+pub(crate) mod relay;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod sink;

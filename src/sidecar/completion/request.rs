@@ -7,13 +7,15 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::relay::RelayRequest;
 use super::run::Completion;
 use crate::pool::{AccountId, Demand, Failover, Failure};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
 use crate::upstream::{
-    self, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_in_headers, session_key,
+    self, BodyRefusal, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_in_headers,
+    session_key,
 };
 
 /// After so much silence of upstream the stream counts as dead, as in the official client (schema/upstream.md, streams).
@@ -21,6 +23,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Compressing takes some milliseconds per MiB; a larger body would delay all other streams.
 const PACK_ASIDE_FROM: usize = 256 << 10;
+
+/// Names the machine that a turn began on; clients send it back within the turn (schema/upstream.md, requests).
+const TURN_STATE: &str = "x-codex-turn-state";
 
 /// A completion that may be begun.
 pub(crate) struct PreparedCompletion {
@@ -33,40 +38,80 @@ pub(crate) struct PreparedCompletion {
     placed: Instant,
 }
 
+/// What a client says of a completion besides its body.
+struct Terms<'h> {
+    account: Option<AccountId>,
+    session: Option<&'h str>,
+    headers: Vec<(&'h str, &'h str)>,
+    idle: Duration,
+    deadline: Option<Duration>,
+}
+
 impl PreparedCompletion {
     pub(crate) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
-        let placed = Instant::now();
         let session_id = params.session_id.as_deref().filter(|session| !session.is_empty());
-        let body = upstream::prepare(&params.request, session_id)
-            .map_err(|refusal| RpcError::invalid_params(refusal.path, refusal.to_string()))?;
-        let account = params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?;
+        let body = upstream::prepare(&params.request, session_id).map_err(refused_body)?;
+        let terms = Terms {
+            account: params.account.as_deref().map(|selector| sidecar.find(selector)).transpose()?,
+            session: session_id,
+            headers: params
+                .headers
+                .iter()
+                .flatten()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+            idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
+            deadline: params.deadline_ms.map(Duration::from_millis),
+        };
+        Self::on_terms(sidecar, body, terms)
+    }
+
+    /// For a request of the public API. Nothing is added to its body but what upstream insists on.
+    pub(crate) fn relayed(sidecar: &Arc<Sidecar>, request: &RelayRequest) -> Result<Self, RpcError> {
+        let body = upstream::prepare_any(&request.body).map_err(refused_body)?;
+        let terms = Terms {
+            account: None,
+            session: request.session.as_deref(),
+            headers: request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            idle: IDLE_TIMEOUT,
+            deadline: None,
+        };
+        Self::on_terms(sidecar, body, terms)
+    }
+
+    fn on_terms(sidecar: &Arc<Sidecar>, body: PreparedBody, terms: Terms<'_>) -> Result<Self, RpcError> {
         let client = sidecar.session.client();
         let default = Originator::default();
         let originator = Originator {
             name: client.and_then(|client| client.name.as_deref()).unwrap_or(default.name),
             version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
         };
-        let own = params.headers.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let own = terms.headers.iter().copied();
         // The client's own key of its prompt cache, or of its thread, names the session as well.
-        let session = session_id.or(body.cache_key.as_deref()).or_else(|| session_in_headers(own.clone()));
+        let session = terms.session.or(body.cache_key.as_deref()).or_else(|| session_in_headers(own.clone()));
         let headers = upstream::request_headers(originator, session, own).map_err(|refusal| {
             let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
             RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
         })?;
         Ok(PreparedCompletion {
             sidecar: sidecar.clone(),
-            demand: Demand { account, session: session.map(session_key), model: Some(body.model.clone()) },
+            demand: Demand {
+                account: terms.account,
+                session: session.map(session_key),
+                model: Some(body.model.clone()),
+            },
             body,
             headers,
-            idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
-            deadline: params.deadline_ms.map(Duration::from_millis),
-            placed,
+            idle: terms.idle,
+            deadline: terms.deadline,
+            placed: Instant::now(),
         })
     }
 
     /// Makes the request ready to be sent, the same to every account.
     pub(crate) async fn begin(self) -> Completion {
         let body_len = self.body.json.len();
+        let turn_state_of = self.turn_state_of();
         let (mut body, headers) = (self.body, self.headers);
         let refused =
             self.sidecar.completions.refused_parameters.of_model(&body.model, self.sidecar.registry.now());
@@ -80,6 +125,7 @@ impl PreparedCompletion {
             sidecar: self.sidecar,
             failover: Failover::new(self.demand),
             request,
+            turn_state_of,
             dropped,
             encrypted_dropped: 0,
             idle: self.idle,
@@ -89,6 +135,16 @@ impl PreparedCompletion {
             recorder: None,
         }
     }
+
+    /// Returns the account that issued the turn state which the client sends back.
+    fn turn_state_of(&self) -> Option<AccountId> {
+        let session = self.demand.session.as_deref().filter(|_| self.headers.contains_key(TURN_STATE))?;
+        self.sidecar.registry.decide(|pool, now| pool.session_account(session, now))
+    }
+}
+
+fn refused_body(refusal: BodyRefusal) -> RpcError {
+    RpcError::invalid_params(refusal.path, refusal.to_string())
 }
 
 /// Packs a body of `bytes` bytes, on another thread when that takes long.
@@ -97,6 +153,14 @@ async fn aside_when_large<T: Send + 'static>(bytes: usize, pack: impl FnOnce() -
 }
 
 impl Completion {
+    /// Returns the request as `account` gets it: the state of a turn that another account began means nothing to it.
+    pub(super) fn request_for(&mut self, account: &AccountId) -> ResponsesRequest {
+        let issuer = self.turn_state_of.get_or_insert_with(|| account.clone());
+        let foreign = issuer != account;
+        let stripped = foreign.then(|| self.request.without_header(TURN_STATE)).flatten();
+        stripped.unwrap_or_else(|| self.request.clone())
+    }
+
     /// Changes the request as its refusal demands, when that changes little and one more request may be spent. Returns
     /// whether `account` is to be asked again.
     pub(super) async fn mend_request(&mut self, failure: &Failure, account: &AccountId) -> bool {

@@ -44,6 +44,8 @@ pub(crate) struct Completion {
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) failover: Failover,
     pub(crate) request: ResponsesRequest,
+    /// The account that issued the turn state in the request's headers: the one that is tried first, when none is known.
+    pub(crate) turn_state_of: Option<AccountId>,
     /// Members of the client's body that are left out, because upstream refuses them.
     pub(crate) dropped: Vec<DispensableParameter>,
     /// Items of reasoning that are left out, because they are another account's.

@@ -1,4 +1,5 @@
-//! Who listens to a completion: a subscription that gets every notice, or a caller that wants the end of it.
+//! Who listens to a completion: a subscription that gets every notice, a caller that wants the end of it, or one that
+//! relays it.
 
 use jsonrpsee::types::{SubscriptionPayload, SubscriptionResponse};
 use jsonrpsee::{SubscriptionMessage, SubscriptionSink};
@@ -6,6 +7,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::collected_output::CollectedOutput;
+use super::relay::RelaySender;
 use crate::protocol::{Failed, Notice, Outcome, ReasoningDropped};
 use crate::rpc::{Block, Outbox};
 use crate::upstream::Event;
@@ -13,6 +15,8 @@ use crate::upstream::Event;
 pub(crate) enum CompletionSink {
     Stream(Stream),
     Collect(Collector),
+    /// For a client that speaks another protocol.
+    Relay(RelaySender),
     /// Every notice as JSON, for a reader in this process.
     Channel(mpsc::Sender<Box<RawValue>>),
 }
@@ -60,6 +64,7 @@ impl CompletionSink {
                 collector.take(notice);
                 Ok(())
             }
+            CompletionSink::Relay(relay) => relay.send_notice(notice).await,
             CompletionSink::Channel(channel) => send(channel, &notice).await,
         }
     }
@@ -79,6 +84,7 @@ impl CompletionSink {
                 collector.last_event = Some(event.clone());
                 Ok(())
             }
+            CompletionSink::Relay(relay) => relay.push(event).await,
             CompletionSink::Channel(channel) => {
                 let event = serde_json::from_slice(event.json()).map_err(|_| Disconnected)?;
                 send(channel, &Notice::Event { event }).await
@@ -90,6 +96,7 @@ impl CompletionSink {
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(stream) => stream.flush().await,
+            CompletionSink::Relay(relay) => relay.flush().await,
             CompletionSink::Collect(_) | CompletionSink::Channel(_) => Ok(()),
         }
     }

@@ -39,8 +39,7 @@ pub(crate) fn initialize(
     if sidecar.session.client.set(params.client.unwrap_or_default()).is_err() {
         return Err(RpcError::new(ErrorKind::InvalidRequest, "already initialized"));
     }
-    // Building the TLS client costs milliseconds; from here on a completion is likely and would have to wait for it.
-    sidecar.session.http.warm(&sidecar.options.upstream_url);
+    sidecar.warm_up();
     status::begin(sidecar);
     sidecar.notifier.open(params.opt_out_notifications.unwrap_or_default());
     Ok(InitializeResult {
@@ -52,4 +51,11 @@ pub(crate) fn initialize(
         },
         paths: paths::of(&sidecar.options.paths),
     })
+}
+
+impl Sidecar {
+    /// Building the TLS client costs milliseconds; from here on a completion is likely and would have to wait for it.
+    pub fn warm_up(&self) {
+        self.session.http.warm(&self.options.upstream_url);
+    }
 }

@@ -1,5 +1,6 @@
 //! The sidecar's own files: cooldowns and usage, history, the refresh journal, import records, the poll log.
 
+pub(crate) mod gateway_file;
 pub(crate) mod history;
 pub(crate) mod imports;
 pub(crate) mod polls;

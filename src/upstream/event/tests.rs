@@ -26,6 +26,20 @@ fn meaning(event: &Event) -> String {
 }
 
 #[test]
+fn an_event_has_the_name_of_its_type_when_that_is_a_plain_word() {
+    let check = |text: &str, expected: Option<&str>| {
+        assert_eq!(event(text).name().as_deref(), expected, "{text}");
+    };
+    check(r#"{"type":"response.created","x":1}"#, Some("response.created"));
+    check(r#"{ "x": 1, "type" : "error" }"#, Some("error"));
+    check(r#"{"type":"response\u002ecreated"}"#, Some("response.created"));
+    check(r#"{"type":"a\nevent: b"}"#, None);
+    check(r#"{"type":""}"#, None);
+    check(r#"{"type":7}"#, None);
+    check("{}", None);
+}
+
+#[test]
 fn types_tell_preamble_from_output() {
     let check = |text: &str, expected: &str| assert_eq!(meaning(&event(text)), expected, "{text}");
     for kind in

@@ -90,10 +90,15 @@ pub const RULES: &[Rule] = &[
         outside: Outside::Pure(&["unicode_width", "unicode_segmentation", "anstyle"]),
     },
     Rule {
+        module: "gateway",
+        crate_modules: &["sidecar", "protocol", "upstream", "pool", "store", "secret", "http", "clock"],
+        outside: Outside::AllBut(&[HTTP, OAUTH, WATCH, "std::fs"]),
+    },
+    Rule {
         module: "cli",
         crate_modules: &[
-            "client", "clock", "http", "pool", "protocol", "render", "rpc", "secret", "sidecar", "sim",
-            "store",
+            "client", "clock", "gateway", "http", "pool", "protocol", "render", "rpc", "secret", "sidecar",
+            "sim", "store",
         ],
         outside: Outside::AllBut(&[HTTP, OAUTH, WATCH, SERVER]),
     },

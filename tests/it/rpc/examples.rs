@@ -154,6 +154,18 @@ fn logins_are_finished_in_each_way() {
     session.compare_with("login.jsonl");
 }
 
+#[test]
+fn a_gateway_is_started_and_stopped() {
+    let env = TestEnv::new([SimAccount::named("ada")]);
+    let mut session = Session::start(&env);
+    let pid = session.peer.pid().to_string();
+    session.replacements.push((env!("CARGO_BIN_EXE_multicodex").to_owned(), "/usr/local/bin/multicodex"));
+    session.replacements.push((format!("\"{pid}\""), "\"4711\""));
+    session.call("gateway/start", json!({}));
+    session.call("gateway/stop", Value::Null);
+    session.compare_with("gateway.jsonl");
+}
+
 /// A session that is recorded line by line, as a client would see it in `/home/ada`.
 struct Session<'a> {
     env: &'a TestEnv,
@@ -230,6 +242,9 @@ impl<'a> Session<'a> {
             let Some(address) = address.as_str().and_then(|address| Url::parse(address).ok()) else {
                 continue;
             };
+            if let (Some(port), "/") = (address.port(), address.path()) {
+                self.replacements.push((format!("127.0.0.1:{port}"), "127.0.0.1:41455"));
+            }
             for (name, value) in address.query_pairs() {
                 match name.as_ref() {
                     "state" | "code" | "code_challenge" => self.replacements.push((value.into_owned(), "…")),

@@ -50,6 +50,10 @@ class Methods(ABC):
         """`accounts/label`: Renames an account."""
         return cast("types.AccountAnswer", await self.request("accounts/label", params))
 
+    async def accounts_resetCredit(self, params: types.ResetCreditParams) -> types.ResetCreditAnswer:
+        """`accounts/resetCredit`: Redeems a reset credit, which resets the account's usage windows, or tells what is known of it."""
+        return cast("types.ResetCreditAnswer", await self.request("accounts/resetCredit", params))
+
     async def accounts_import(self, params: types.ImportParams | None = None) -> types.ImportAnswer:
         """`accounts/import`: Merges the login of pi, or a copy of another program's login, into the accounts."""
         return cast("types.ImportAnswer", await self.request("accounts/import", params))
@@ -129,6 +133,14 @@ class Methods(ABC):
     async def complete_collect(self, params: types.CompleteParams) -> types.Collected:
         """`complete/collect`: Makes one completion and answers with its final response."""
         return cast("types.Collected", await self.request("complete/collect", params))
+
+    async def gateway_start(self, params: types.GatewayStartParams | None = None) -> types.GatewayStarted:
+        """`gateway/start`: Serves the Responses API on loopback until `gateway/stop`, or until the sidecar ends."""
+        return cast("types.GatewayStarted", await self.request("gateway/start", params))
+
+    async def gateway_stop(self) -> types.GatewayStopped:
+        """`gateway/stop`: Ends the gateway of this sidecar, and what it is answering."""
+        return cast("types.GatewayStopped", await self.request("gateway/stop"))
 
     def on_accounts_changed(self, handler: Callable[[types.AccountsChanged], object]) -> Callable[[], None]:
         """`accounts/changed`: Accounts changed."""

@@ -202,28 +202,56 @@ class ErrorData(TypedDict):
     """
 
 
-ErrorKind: TypeAlias = Literal[
-    "invalid_request",
-    "invalid_params",
-    "internal",
-    "account_not_found",
-    "account_ambiguous",
-    "login_required",
-    "no_available_account",
-    "account_unavailable",
-    "login_failed",
-    "login_expired",
-    "login_cancelled",
-    "identity_mismatch",
-    "upstream",
-    "storage",
-]
+ErrorKind: TypeAlias = (
+    Literal[
+        "invalid_request",
+        "invalid_params",
+        "internal",
+        "account_not_found",
+        "account_ambiguous",
+        "login_required",
+        "no_available_account",
+        "account_unavailable",
+        "login_failed",
+        "login_expired",
+        "login_cancelled",
+        "identity_mismatch",
+        "upstream",
+        "storage",
+    ]
+    | Literal["no_reset_credit"]
+)
 """
 Why a request failed; the name on the wire is stable.
 """
 
 
 FooterOrder: TypeAlias = Literal["account-first", "usage-first"]
+
+
+class GatewayStartParams(TypedDict):
+    port: NotRequired[int | None]
+    """
+    A free one when absent or 0.
+    """
+
+
+class GatewayStarted(TypedDict):
+    keyCommand: list[str]
+    """
+    The program and its arguments that print the key.
+    """
+    url: str
+    """
+    Where it listens; `{url}/v1` is the base URL for SDKs.
+    """
+
+
+class GatewayStopped(TypedDict):
+    stopped: bool
+    """
+    False when none ran.
+    """
 
 
 class HistoryParams(TypedDict):
@@ -545,6 +573,26 @@ class ResetCredit(TypedDict):
     """
 
 
+ResetCreditOutcome: TypeAlias = Literal[
+    "reset", "nothing_to_reset", "no_credit", "already_redeemed", "refused", "abandoned"
+]
+
+
+class ResetCreditParams(TypedDict):
+    account: str
+    """
+    An account's id, label or e-mail.
+    """
+    creditId: NotRequired[str | None]
+    """
+    Of `accounts[].usage.resetCredits.credits`; the one that expires first by default.
+    """
+    dryRun: NotRequired[bool | None]
+    """
+    Only tell what is known; nothing is spent.
+    """
+
+
 class ResetResult(TypedDict):
     cooldownsCleared: int
     """
@@ -700,6 +748,7 @@ WarningKind: TypeAlias = (
     | Literal["redeem_paused"]
     | Literal["clock_skew"]
     | Literal["usage_unavailable"]
+    | Literal["reset_credit"]
 )
 
 
@@ -1349,6 +1398,42 @@ class Removed(TypedDict):
     Id of the account that rotation would use now.
     """
     removed: Account
+
+
+class ResetCreditAnswer(TypedDict):
+    account: Account
+    """
+    As it stands now.
+    """
+    before: list[Window]
+    """
+    The account's windows before.
+    """
+    credit: NotRequired[ResetCredit | None]
+    """
+    The one that was redeemed, or would be; absent when there is none.
+    """
+    dryRun: bool
+    notes: list[str]
+    """
+    For people.
+    """
+    outcome: NotRequired[ResetCreditOutcome | None]
+    """
+    Absent in a dry run.
+    """
+    requestId: NotRequired[str | None]
+    """
+    Sent as `redeem_request_id`; absent in a dry run.
+    """
+    resumed: NotRequired[bool]
+    """
+    An earlier request had no outcome, so that one was repeated and no new one made.
+    """
+    verified: NotRequired[bool | None]
+    """
+    Whether usage that was read afterwards shows the reset; absent when nothing was spent, or usage could not be read.
+    """
 
 
 class Rotation(TypedDict):

@@ -1,0 +1,10 @@
+//! How programs are made to use the gateway: what is changed of one command, and what goes into a file for good.
+
+mod codex;
+mod key_command;
+mod launch;
+mod snippets;
+
+pub use self::key_command::key_command;
+pub use self::launch::{Access, Launch, launch};
+pub use self::snippets::{Client, snippet};

@@ -1,0 +1,11 @@
+//! The gateway of the real binary, over real HTTP on loopback.
+
+mod commands;
+mod door;
+mod refusals;
+mod running;
+mod same_as_stdio;
+mod streaming;
+mod waiting;
+
+use running::Answer;
