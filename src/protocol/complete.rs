@@ -98,6 +98,11 @@ pub enum Notice<'a> {
     Cancelled,
 }
 
+impl Notice<'_> {
+    /// The text of [`Notice::Event`] before and after the event: thousands of events are sent without being parsed.
+    pub const AROUND_EVENT: (&'static str, &'static str) = (r#"{"type":"event","event":"#, "}");
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -267,4 +272,16 @@ impl Method for Collect {
     ];
     type Params = CompleteParams;
     type Result = Collected;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_around_an_event_is_that_of_the_notice() {
+        let (before, after) = Notice::AROUND_EVENT;
+        let notice = serde_json::to_string(&Notice::Event { event: RawValue::NULL });
+        assert_eq!(notice.ok(), Some(format!("{before}null{after}")));
+    }
 }

@@ -1,7 +1,7 @@
 //! Messages made by hand, one behind the other in the client's framing, for streams of thousands: a block costs a
 //! place in the queue and a write, and each message in it only its bytes.
 //!
-//! It refuses to look into the messages: whoever puts them together vouches for them.
+//! It does not look into the messages: the caller guarantees that each is one JSON text.
 
 use super::framing::{Framing, frame_parts};
 
@@ -20,7 +20,7 @@ impl Block {
     }
 
     /// Appends the message that these parts are together: a JSON text without line ends.
-    pub fn push(&mut self, parts: [&[u8]; 3]) {
+    pub fn push<const N: usize>(&mut self, parts: [&[u8]; N]) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(FULL_BYTES + FULL_BYTES / 8);
         }

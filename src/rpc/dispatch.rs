@@ -3,7 +3,6 @@
 //! Each call is polled once in place, so that what it changes is changed in arrival order; only the waiting
 //! happens elsewhere. A panic of a method is an answer, not the end of the connection.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,17 +15,19 @@ use jsonrpsee::{
     SubscriptionState,
 };
 use serde_json::value::RawValue;
+use tokio::sync::{mpsc, watch};
 
 use super::error::{Refusal, with_kind};
-use super::finished::{Finished, while_polled};
 use super::in_flight::{Class, InFlight, Ticket};
 use super::message::Call;
+use super::outbox::Outbox;
+use super::subscription::SubscriptionContext;
 
 /// The methods of one connection.
 #[derive(Debug)]
 pub struct Dispatcher {
     methods: Methods,
-    sink: MethodSink,
+    outbox: Outbox,
     in_flight: InFlight,
     subscriptions: BoundedSubscriptions,
     subscription_ids: SubscriptionIds,
@@ -37,8 +38,6 @@ pub struct Dispatcher {
 #[derive(Debug)]
 pub enum Outcome {
     Answered(Box<RawValue>),
-    /// Answered through the sink by the subscription itself.
-    AnsweredItself,
     Waits(Pending),
 }
 
@@ -50,7 +49,7 @@ pub struct Pending {
     ticket: Ticket,
 }
 
-/// Where a request stands. A batch has one answer for all, so nothing in it may answer through the sink.
+/// Where a request stands. A batch has one answer for all, and the notifications of a subscription cannot wait for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Alone,
@@ -60,14 +59,14 @@ pub enum Place {
 impl Dispatcher {
     pub fn new(
         methods: Methods,
-        sink: MethodSink,
+        outbox: Outbox,
         in_flight: InFlight,
         max_subscriptions: usize,
         waiting_methods: &'static [&'static str],
     ) -> Self {
         let subscriptions = BoundedSubscriptions::new(u32::try_from(max_subscriptions).unwrap_or(u32::MAX));
         let subscription_ids = SubscriptionIds::default();
-        Self { methods, sink, in_flight, subscriptions, subscription_ids, waiting_methods }
+        Self { methods, outbox, in_flight, subscriptions, subscription_ids, waiting_methods }
     }
 
     /// Begins a request.
@@ -80,13 +79,14 @@ impl Dispatcher {
         };
         match begun {
             Err(refusal) => Outcome::Answered(refusal.answer(&id)),
-            Ok((Begun::Ended(response), finished)) => match answer_in(response, finished, &id) {
-                Some(answer) => Outcome::Answered(answer),
-                None => Outcome::AnsweredItself,
-            },
-            Ok((Begun::Waits { call, cancellable }, _)) => {
+            Ok(Begun::Ended(response)) => Outcome::Answered(answer_in(response)),
+            Ok(Begun::Waits { call, answer_queued }) => {
                 let id = id.into_owned();
-                let ticket = self.in_flight.enter(Some(id.clone()), class);
+                let mut ticket = self.in_flight.enter(Some(id.clone()), class);
+                let cancellable = answer_queued.is_none();
+                if let Some(queued) = answer_queued {
+                    ticket.announce_to(queued);
+                }
                 Outcome::Waits(Pending { call, id, cancellable, ticket })
             }
         }
@@ -104,19 +104,19 @@ impl Dispatcher {
             return None;
         }
         match self.begin(&call, &Id::Null, Place::Alone) {
-            Ok((Begun::Waits { call, .. }, _)) => {
+            Ok(Begun::Waits { call, .. }) => {
                 let ticket = self.in_flight.enter(None, Class::Counted);
                 Some(async move {
-                    // The panic hook has reported it, and nobody waits for an answer.
+                    // The panic hook has reported it, and no one waits for an answer.
                     let _ = AssertUnwindSafe(call).catch_unwind().await;
                     drop(ticket);
                 })
             }
-            Ok((Begun::Ended(_), _)) | Err(_) => None,
+            Ok(Begun::Ended(_)) | Err(_) => None,
         }
     }
 
-    fn begin(&self, call: &Call<'_>, id: &Id<'_>, place: Place) -> Result<(Begun, Finished), Refusal> {
+    fn begin(&self, call: &Call<'_>, id: &Id<'_>, place: Place) -> Result<Begun, Refusal> {
         let method = self.methods.method(&call.method).ok_or(Refusal::MethodNotFound)?;
         let params = Params::new(call.params.map(RawValue::get));
         let (connection, max_response, extensions) = (ConnectionId(0), usize::MAX, Extensions::new());
@@ -129,7 +129,7 @@ impl Dispatcher {
             }
             MethodCallback::Async(method) => {
                 let (id, params) = (id.clone().into_owned(), params.into_owned());
-                Ok(poll_once(method(id, params, connection, max_response, extensions), true))
+                Ok(poll_once(method(id, params, connection, max_response, extensions), None))
             }
             MethodCallback::Subscription(_) if place == Place::InBatch => {
                 Err(Refusal::InvalidRequest("A subscription cannot be part of a batch"))
@@ -138,59 +138,61 @@ impl Dispatcher {
                 let subscription_permit = self.subscriptions.acquire().ok_or(Refusal::Overloaded)?;
                 let id_provider = &self.subscription_ids;
                 let state = SubscriptionState { conn_id: connection, id_provider, subscription_permit };
-                let accepted = method(id.clone(), params, self.sink.clone(), state, extensions);
-                // The method's own task goes on to accept and answer whatever happens to this future.
-                Ok(poll_once(accepted, false))
+                let (queued, answer_queued) = watch::channel(false);
+                let mut extensions = extensions;
+                extensions.insert(SubscriptionContext { outbox: self.outbox.clone(), answer_queued });
+                // jsonrpsee gives the answer to the sink as well. That copy is not needed, and has room for itself.
+                let (sink, unread) = mpsc::channel(1);
+                let accepted = method(id.clone(), params, MethodSink::new(sink), state, extensions);
+                let answered = accepted.inspect(move |_| drop(unread)).boxed();
+                Ok(poll_once(answered, Some(queued)))
             }
         };
-        let (begun, finished) = while_polled(|| catch_unwind(AssertUnwindSafe(first_poll)));
-        Ok((begun.unwrap_or(Err(Refusal::Internal))?, finished))
+        catch_unwind(AssertUnwindSafe(first_poll)).unwrap_or(Err(Refusal::Internal))
     }
 }
 
 enum Begun {
     Ended(MethodResponse),
-    Waits { call: BoxFuture<'static, MethodResponse>, cancellable: bool },
+    Waits {
+        call: BoxFuture<'static, MethodResponse>,
+        /// Set when the answer is in the queue; of a subscription, which waits for that.
+        answer_queued: Option<watch::Sender<bool>>,
+    },
 }
 
-fn poll_once(mut call: BoxFuture<'static, MethodResponse>, cancellable: bool) -> Begun {
+fn poll_once(
+    mut call: BoxFuture<'static, MethodResponse>,
+    answer_queued: Option<watch::Sender<bool>>,
+) -> Begun {
     match (&mut call).now_or_never() {
         Some(response) => Begun::Ended(response),
-        None => Begun::Waits { call, cancellable },
+        None => Begun::Waits { call, answer_queued },
     }
 }
 
-/// The message to send, unless the subscription has sent it through the sink already.
-fn answer_in(response: MethodResponse, finished: Finished, id: &Id<'_>) -> Option<Box<RawValue>> {
-    let (to_send, is_success) = (response.is_method_call(), response.is_success());
+/// Returns the message to send.
+fn answer_in(response: MethodResponse) -> Box<RawValue> {
+    let is_success = response.is_success();
     let (answer, on_answer, _) = response.into_parts();
     if let Some(on_answer) = on_answer {
         on_answer.notify(is_success);
     }
-    let finished_answer = || catch_unwind(AssertUnwindSafe(|| finished.answer(id)));
-    to_send.then(|| match is_success {
-        true => finished_answer().map_or_else(|_| Refusal::Internal.answer(id), |it| it.unwrap_or(answer)),
-        false => with_kind(answer),
-    })
+    if is_success { answer } else { with_kind(answer) }
 }
 
 impl Pending {
     /// Waits for the answer, or for the request to be cancelled. The ticket is to be kept until the answer is
     /// queued.
-    pub async fn answer(self) -> (Option<Box<RawValue>>, Ticket) {
+    pub async fn answer(self) -> (Box<RawValue>, Ticket) {
         let Self { call, id, cancellable, mut ticket } = self;
-        let mut call = AssertUnwindSafe(call).catch_unwind();
-        let answered = poll_fn(|context| {
-            let (polled, finished) = while_polled(|| call.poll_unpin(context));
-            polled.map(|response| (response, finished))
-        });
         let answer = tokio::select! {
             biased;
-            (response, finished) = answered => match response {
-                Ok(response) => answer_in(response, finished, &id),
-                Err(_panic) => Some(Refusal::Internal.answer(&id)),
+            response = AssertUnwindSafe(call).catch_unwind() => match response {
+                Ok(response) => answer_in(response),
+                Err(_panic) => Refusal::Internal.answer(&id),
             },
-            () = ticket.cancelled(), if cancellable => Some(Refusal::Cancelled.answer(&id)),
+            () = ticket.cancelled(), if cancellable => Refusal::Cancelled.answer(&id),
         };
         ticket.answered();
         (answer, ticket)

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jsonrpsee::types::Id;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::error::Refusal;
 
@@ -32,6 +32,8 @@ pub struct Ticket {
     id: Option<Id<'static>>,
     class: Class,
     cancelled: oneshot::Receiver<()>,
+    /// Who waits for the answer to be queued.
+    queued: Option<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ impl InFlight {
             table.cancel.insert(id, (class, Some(cancel)));
         }
         drop(table);
-        Ticket { in_flight: self.clone(), id, class, cancelled }
+        Ticket { in_flight: self.clone(), id, class, cancelled, queued: None }
     }
 
     /// Cancels one request; an id that is not in flight is ignored, since its answer may be on its way.
@@ -112,6 +114,18 @@ impl Ticket {
         }
         // Cancelling drops the sender, so both outcomes mean the same.
         let _ = (&mut self.cancelled).await;
+    }
+
+    /// Has `queued` set once the answer is queued; it is dropped unset when the answer is not.
+    pub fn announce_to(&mut self, queued: watch::Sender<bool>) {
+        self.queued = Some(queued);
+    }
+
+    /// The answer is in the queue. Gives the place back.
+    pub fn queued(mut self) {
+        if let Some(queued) = self.queued.take() {
+            queued.send_replace(true);
+        }
     }
 
     /// The answer is ready to be queued: from now on the id may be used again, and cancelling comes too late.

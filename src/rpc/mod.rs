@@ -18,7 +18,6 @@ mod dispatch;
 mod error;
 #[cfg(target_os = "linux")]
 mod fd;
-mod finished;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -28,11 +27,10 @@ mod outbox;
 mod process;
 mod serve;
 mod stdio;
+mod subscription;
 mod writer;
 
-pub use block::Block;
 pub use error::Refusal;
-pub use finished::hand_over;
 // The framing alone is public for tests/micro.
 pub use framing::{Decoder, Frame, Framing, encode};
 pub use message::MAX_BATCH_ENTRIES;
@@ -40,6 +38,7 @@ pub use outbox::{Closed, Outbox};
 pub use process::asked_to_end;
 pub use serve::{Config, Ended, serve};
 pub use stdio::{Input, Output, stdio};
+pub use subscription::{Subscription, register_subscription};
 
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]

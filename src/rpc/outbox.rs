@@ -1,12 +1,8 @@
 //! The way out: one bounded queue for answers, notifications and whole blocks of them alike, so that nothing overtakes
 //! anything.
 //!
-//! It refuses to grow: whoever sends waits while the client does not read.
+//! It does not grow: a sender waits while the client does not read.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use jsonrpsee::MethodSink;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, watch};
@@ -21,25 +17,19 @@ pub const QUEUE_MESSAGES: usize = 8;
 /// Sends messages from anywhere in the process.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    /// jsonrpsee's sinks send into the same queue and know no other type of message. Its `null`, which is no message of
-    /// JSON-RPC, stands for the next of the blocks.
-    queue: mpsc::Sender<Box<RawValue>>,
-    blocks: Blocks,
+    queue: mpsc::Sender<Outgoing>,
     framing: watch::Receiver<Option<Framing>>,
 }
 
 /// The writer's end of the queue.
 #[derive(Debug)]
-pub struct Queue {
-    messages: mpsc::Receiver<Box<RawValue>>,
-    blocks: Blocks,
-}
+pub struct Queue(mpsc::Receiver<Outgoing>);
 
 /// What comes next on the way out.
 #[derive(Debug)]
 pub enum Outgoing {
     Message(Box<RawValue>),
-    /// In the client's framing already.
+    /// Messages in the client's framing already.
     Block(Vec<u8>),
 }
 
@@ -48,15 +38,11 @@ pub enum Outgoing {
 #[error("the connection has ended")]
 pub struct Closed;
 
-#[derive(Debug, Clone, Default)]
-struct Blocks(Arc<Mutex<VecDeque<Vec<u8>>>>);
-
 impl Outbox {
     /// `framing` is the client's, once it has shown it.
     pub fn new(framing: watch::Receiver<Option<Framing>>) -> (Self, Queue) {
-        let (queue, messages) = mpsc::channel(QUEUE_MESSAGES);
-        let blocks = Blocks::default();
-        (Self { queue, blocks: blocks.clone(), framing }, Queue { messages, blocks })
+        let (queue, receiver) = mpsc::channel(QUEUE_MESSAGES);
+        (Self { queue, framing }, Queue(receiver))
     }
 
     /// Queues one notification; waits while the queue is full. `params` must serialize to an object or an
@@ -75,7 +61,7 @@ impl Outbox {
 
     /// Queues one whole message.
     pub async fn send(&self, message: Box<RawValue>) -> Result<(), Closed> {
-        self.queue.send(message).await.map_err(|_| Closed)
+        self.queue.send(Outgoing::Message(message)).await.map_err(|_| Closed)
     }
 
     /// Queues the message in `slot` and empties it; when this future is dropped early the slot still holds it.
@@ -85,7 +71,7 @@ impl Outbox {
         }
         let place = self.queue.reserve().await.map_err(|_| Closed)?;
         if let Some(message) = slot.take() {
-            place.send(message);
+            place.send(Outgoing::Message(message));
         }
         Ok(())
     }
@@ -101,10 +87,7 @@ impl Outbox {
             return Ok(());
         }
         let place = self.queue.reserve().await.map_err(|_| Closed)?;
-        // Both under one lock, so that the blocks of several senders stay in the order of their places.
-        let mut blocks = self.blocks.lock();
-        blocks.push_back(block.take());
-        place.send(RawValue::NULL.to_owned());
+        place.send(Outgoing::Block(block.take()));
         Ok(())
     }
 
@@ -116,39 +99,21 @@ impl Outbox {
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
-
-    /// The same queue as jsonrpsee's subscriptions want it.
-    pub fn sink(&self) -> MethodSink {
-        MethodSink::new(self.queue.clone())
-    }
 }
 
 impl Queue {
     /// `None` when it is closed, or all senders are gone, and nothing is left.
     pub async fn next(&mut self) -> Option<Outgoing> {
-        self.messages.recv().await.map(|message| self.blocks.look_up(message))
+        self.0.recv().await
     }
 
-    /// What is there already.
+    /// Returns what is there already.
     pub fn at_hand(&mut self) -> Option<Outgoing> {
-        self.messages.try_recv().ok().map(|message| self.blocks.look_up(message))
+        self.0.try_recv().ok()
     }
 
-    /// Nothing more is taken in; what is queued can still be had.
+    /// Nothing more is taken in; what is queued can still be read.
     pub fn close(&mut self) {
-        self.messages.close();
-    }
-}
-
-impl Blocks {
-    fn look_up(&self, message: Box<RawValue>) -> Outgoing {
-        if message.get() != RawValue::NULL.get() {
-            return Outgoing::Message(message);
-        }
-        Outgoing::Block(self.lock().pop_front().unwrap_or_default())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.close();
     }
 }

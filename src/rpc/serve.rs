@@ -95,7 +95,7 @@ pub async fn serve(
     let mut connection = Connection {
         dispatcher: Dispatcher::new(
             methods,
-            outbox.sink(),
+            outbox.clone(),
             in_flight.clone(),
             config.max_requests,
             config.uncounted,
@@ -168,7 +168,7 @@ impl Step {
             Self::Answer(answer) => (Some(answer), None),
             Self::Wait(pending) => {
                 let (answer, ticket) = pending.answer().await;
-                (answer, Some(ticket))
+                (Some(answer), Some(ticket))
             }
         }
     }
@@ -233,10 +233,10 @@ impl Connection {
                 Step::Wait(pending) => {
                     let outbox = self.outbox.clone();
                     self.tasks.spawn(async move {
-                        let (answer, _ticket) = pending.answer().await;
-                        if let Some(answer) = answer {
-                            // A failure means that nobody is left to be answered.
-                            let _ = outbox.send(answer).await;
+                        let (answer, ticket) = pending.answer().await;
+                        // A failure means that no one is left to be answered.
+                        if outbox.send(answer).await.is_ok() {
+                            ticket.queued();
                         }
                     });
                     Ok(())
@@ -294,10 +294,6 @@ impl Connection {
                 }
                 match self.dispatcher.request(call, id, place) {
                     Outcome::Answered(answer) => Step::Answer(answer),
-                    Outcome::AnsweredItself => {
-                        self.began = true;
-                        Step::Nothing
-                    }
                     Outcome::Waits(pending) => {
                         self.began = true;
                         Step::Wait(pending)

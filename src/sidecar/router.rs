@@ -11,7 +11,6 @@ use crate::protocol::{
     RedeemResetCredit, Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter,
     ShowRotation, ShowStatus, Use, Verify,
 };
-use crate::rpc::hand_over;
 use crate::sidecar::completion::{collect, run};
 use crate::sidecar::methods::{
     accounts, discover, footer, history, import, initialize, login, paths, refresh, reset, reset_credit,
@@ -70,12 +69,12 @@ fn on<M: Method>(
 ) -> Result<(), RegisterMethodError>
 where
     M::Params: 'static,
-    M::Result: Send + 'static,
+    M::Result: Clone + Send + 'static,
 {
     let sidecar = sidecar.clone();
     module.register_method(M::NAME, move |params, _, _| {
         let params = params::parse::<M::Params>(&params)?;
-        handler(&sidecar, params).map(hand_over).map_err(error::answer::<M>)
+        handler(&sidecar, params).map_err(error::answer::<M>)
     })?;
     Ok(())
 }
@@ -92,10 +91,7 @@ where
     F: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
     module.register_async_method(M::NAME, move |params, sidecar, _| async move {
-        handler(sidecar, params::parse::<M::Params>(&params)?)
-            .await
-            .map(hand_over)
-            .map_err(error::answer::<M>)
+        handler(sidecar, params::parse::<M::Params>(&params)?).await.map_err(error::answer::<M>)
     })?;
     Ok(())
 }

@@ -54,18 +54,18 @@ async fn ids_are_echoed_exactly_or_refused() {
 async fn a_result_that_is_handed_over_is_in_the_answer_of_its_own_request() {
     let odd = r#"{"b":1e400,"a":"\ud800","b": [ ]}"#;
     for id in ["7", r#""é\n\"""#] {
-        let input = format!(r#"{{"id":{id},"method":"finished","params":{odd}}}"#);
+        let input = format!(r#"{{"id":{id},"method":"echo","params":{odd}}}"#);
         check(&input, &[result(id, odd)]).await;
     }
     let entries = [
-        format!(r#"{{"id":1,"method":"finished","params":{odd}}}"#),
-        r#"{"method":"finished","params":[]}"#.to_owned(),
+        format!(r#"{{"id":1,"method":"echo","params":{odd}}}"#),
+        r#"{"method":"echo","params":[]}"#.to_owned(),
         r#"{"id":2,"method":"ping"}"#.to_owned(),
     ];
     let answers = [result("1", odd), result("2", r#""pong""#)];
     check(&format!("[{}]", entries.join(",")), &[format!("[{}]", answers.join(","))]).await;
     // Without a connection jsonrpsee makes the answer.
-    let request = r#"{"jsonrpc":"2.0","id":1,"method":"finished","params":[3]}"#;
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[3]}"#;
     let (answer, _) = toy(Arc::new(Semaphore::new(0))).raw_json_request(request, 1).await.expect("a request");
     assert_eq!(answer.get(), result("1", "[3]"));
 }
@@ -227,7 +227,7 @@ async fn a_subscription_is_answered_once_before_its_first_notification() {
         assert_eq!(client.line().await, result(&request.to_string(), &format!("{subscription:?}")));
         for number in 1..=20 {
             let counted = format!(
-                r#"{{"jsonrpc":"2.0","method":"counted","params":{{"subscription":"{subscription}","result":{number}}}}}"#
+                r#"{{"jsonrpc":"2.0","method":"count","params":{{"subscription":"{subscription}","result":{number}}}}}"#
             );
             assert_eq!(client.line().await, counted);
         }
@@ -261,7 +261,7 @@ async fn what_is_begun_first_goes_on_before_the_next_message_is_looked_at() {
     client.send(&(1..=3).map(count).collect::<String>()).await;
     for request in 1..=3 {
         assert_eq!(client.line().await, result(&request.to_string(), &format!("\"c{request}\"")));
-        assert!(client.line().await.contains(r#""method":"counted""#), "of {request}");
+        assert!(client.line().await.contains(r#""method":"count""#), "of {request}");
     }
     client.close().await;
     assert_eq!(client.ended().await, Ended::Eof);

@@ -9,15 +9,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonrpsee::core::SubscriptionError;
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::types::{ErrorObjectOwned, Params};
 use jsonrpsee::{Methods, RpcModule};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{Config, Ended, Input, Outbox, Output, hand_over, serve};
+use super::{Config, Ended, Input, Outbox, Output, Subscription, register_subscription, serve};
 
 /// Nothing in these tests takes longer unless it is broken.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -95,7 +94,7 @@ impl serde::Serialize for Unwritable {
     }
 }
 
-/// - `ping` answers at once, `echo` answers its params, `finished` hands them over, `wait` and `wait_long` when the gate lets one through;
+/// - `ping` answers at once, `echo` answers its params, `wait` and `wait_long` when the gate lets one through;
 /// - `fail` and `strict` answer errors as jsonrpsee makes them;
 /// - `panic`, `panic_later` panic before and after the first poll, `panic_written` when its result is written down;
 /// - `count {n}` is a subscription that sends 1 to n, `refuse` one that refuses,
@@ -107,13 +106,6 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
         .register_async_method("echo", async |params, _, _| {
             let raw = params.as_str().unwrap_or("null").to_owned();
             Ok::<_, ErrorObjectOwned>(RawValue::from_string(raw).expect("params are JSON"))
-        })
-        .expect("new");
-    module
-        .register_async_method("finished", async |params, _, _| {
-            let raw = params.as_str().unwrap_or("null").to_owned();
-            tokio::task::yield_now().await;
-            hand_over(RawValue::from_string(raw).expect("params are JSON"))
         })
         .expect("new");
     for name in ["wait", "wait_long"] {
@@ -137,7 +129,7 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
             if params.as_str().is_some() {
                 tokio::task::yield_now().await;
             }
-            hand_over(Unwritable)
+            Ok::<_, ErrorObjectOwned>(Unwritable)
         })
         .expect("new");
     module
@@ -146,42 +138,34 @@ fn toy(gate: Arc<Semaphore>) -> Methods {
             panic!("as it should")
         })
         .expect("new");
-    let count = async |params: jsonrpsee::types::Params<'static>,
-                       sink: jsonrpsee::PendingSubscriptionSink| {
-        #[derive(serde::Deserialize)]
-        struct Count {
-            n: u64,
-        }
-        let Count { n } = params.parse().unwrap_or(Count { n: 0 });
-        let sink = sink.accept().await?;
-        // As what goes over the network does, it takes the work of another task.
-        tokio::spawn(async {}).await?;
-        for number in 1..=n {
-            sink.send(serde_json::value::to_raw_value(&number)?).await?;
-        }
-        Ok::<(), SubscriptionError>(())
-    };
-    module
-        .register_subscription("count", "counted", "count/cancel", move |params, sink, _, _| {
-            count(params, sink)
-        })
+    register_subscription(&mut module, "count", "count/cancel", count_to, count).expect("new");
+    let refuse =
+        |_: &Params<'_>, _: &Context| Err::<(), _>(ErrorObjectOwned::owned(-32602, "not you", None::<()>));
+    register_subscription(&mut module, "refuse", "refuse/cancel", refuse, async |(), _| {}).expect("new");
+    let accept = |_: &Params<'_>, _: &Context| Ok(());
+    register_subscription(&mut module, "linger", "linger/cancel", accept, async |(), _| pending().await)
         .expect("new");
-    module
-        .register_subscription("refuse", "refused", "refuse/cancel", async |_, sink, _, _| {
-            sink.reject(ErrorObjectOwned::owned(-32602, "not you", None::<()>)).await;
-        })
-        .expect("new");
-    module
-        .register_subscription("linger", "lingered", "linger/cancel", async |_, sink, _, _| {
-            if let Ok(_sink) = sink.accept().await {
-                pending::<()>().await;
-            }
-        })
-        .expect("new");
-    module
-        .register_subscription("explode", "exploded", "explode/cancel", async |_, _sink, _, _| -> () {
-            panic!("as it should")
-        })
-        .expect("new");
+    let explode = |_: &Params<'_>, _: &Context| -> Result<(), ErrorObjectOwned> { panic!("as it should") };
+    register_subscription(&mut module, "explode", "explode/cancel", explode, async |(), _| {}).expect("new");
     module.into()
+}
+
+type Context = Arc<Arc<Semaphore>>;
+
+fn count_to(params: &Params<'_>, _: &Context) -> Result<u64, ErrorObjectOwned> {
+    #[derive(serde::Deserialize)]
+    struct Count {
+        n: u64,
+    }
+    Ok(params.parse().map_or(0, |Count { n }| n))
+}
+
+async fn count(n: u64, mut subscription: Subscription) {
+    // As what goes over the network does, it takes the work of another task.
+    tokio::spawn(async {}).await.expect("no panic");
+    for number in 1..=n {
+        if subscription.notify(&number).await.is_err() {
+            return;
+        }
+    }
 }

@@ -48,6 +48,10 @@ struct Terms<'h> {
 }
 
 impl PreparedCompletion {
+    pub(crate) fn sidecar(&self) -> &Arc<Sidecar> {
+        &self.sidecar
+    }
+
     pub(crate) fn new(sidecar: &Arc<Sidecar>, params: CompleteParams) -> Result<Self, RpcError> {
         let session_id = params.session_id.as_deref().filter(|session| !session.is_empty());
         let body = upstream::prepare(&params.request, session_id).map_err(refused_body)?;

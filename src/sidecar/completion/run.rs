@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::SubscriptionId;
+use jsonrpsee::types::Params;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use super::reasoning_origins::ReasoningOrigins;
 use super::recorder::AttemptRecorder;
 use super::refused_parameters::RefusedParameters;
 use super::request::PreparedCompletion;
-use super::sink::{CompletionSink, Disconnected, Stream};
+use super::sink::{CompletionSink, Disconnected};
 use crate::pool::{
     AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next, ReasoningDropped,
 };
@@ -25,6 +25,7 @@ use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
     RotatedReason, RpcError, Timing, Warning, WarningKind,
 };
+use crate::rpc::{Subscription, register_subscription};
 use crate::sidecar::{Sidecar, error, params, redact, view};
 use crate::upstream::{ResponseReceipt, ResponsesRequest, Upstream};
 
@@ -72,37 +73,21 @@ struct Rotation {
     until: Option<i64>,
 }
 
-/// `complete` is a jsonrpsee subscription, so that its answer precedes its first notification by construction.
 pub(crate) fn register(module: &mut RpcModule<Sidecar>) -> Result<(), RegisterMethodError> {
-    module.register_subscription_raw(
-        Complete::NAME,
-        Complete::NAME,
-        CompleteCancel::NAME,
-        |params, pending, sidecar, _| {
-            let prepared = params::parse::<CompleteParams>(&params)
-                .and_then(|params| PreparedCompletion::new(&sidecar, params))
-                .map_err(error::answer::<Complete>);
-            tokio::spawn(async move {
-                let prepared = match prepared {
-                    Ok(prepared) => prepared,
-                    Err(error) => return pending.reject(error).await,
-                };
-                let Some(outbox) = sidecar.notifier.outbox() else { return };
-                let Ok(sink) = pending.accept().await else { return };
-                let id = name(&sink.subscription_id());
-                let cancelled = sidecar.completions.begin(&id);
-                prepared
-                    .begin()
-                    .await
-                    .run(CompletionSink::Stream(Stream::new(sink, outbox)), cancelled)
-                    .await;
-                sidecar.completions.end(&id);
-            });
-        },
-    )?;
-    // jsonrpsee's own unsubscribe closes the sink before the terminal `cancelled` is sent, so ours takes its name.
-    module.remove_method(CompleteCancel::NAME);
-    Ok(())
+    let prepare = |params: &Params<'_>, sidecar: &Arc<Sidecar>| {
+        params::parse::<CompleteParams>(params)
+            .and_then(|params| PreparedCompletion::new(sidecar, params))
+            .map_err(error::answer::<Complete>)
+    };
+    register_subscription(module, Complete::NAME, CompleteCancel::NAME, prepare, stream)
+}
+
+async fn stream(prepared: PreparedCompletion, subscription: Subscription) {
+    let sidecar = prepared.sidecar().clone();
+    let id = subscription.id().to_owned();
+    let cancelled = sidecar.completions.begin(&id);
+    prepared.begin().await.run(CompletionSink::Stream(subscription), cancelled).await;
+    sidecar.completions.end(&id);
 }
 
 pub(crate) fn cancel(sidecar: &Arc<Sidecar>, params: CancelComplete) -> Result<bool, RpcError> {
@@ -359,12 +344,5 @@ async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-fn name(id: &SubscriptionId<'_>) -> String {
-    match id {
-        SubscriptionId::Num(number) => number.to_string(),
-        SubscriptionId::Str(text) => text.clone().into_owned(),
     }
 }

@@ -1,19 +1,17 @@
 //! Who listens to a completion: a subscription that gets every notice, a caller that wants the end of it, or one that
 //! relays it.
 
-use jsonrpsee::types::{SubscriptionPayload, SubscriptionResponse};
-use jsonrpsee::{SubscriptionMessage, SubscriptionSink};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::collected_output::CollectedOutput;
 use super::relay::RelaySender;
 use crate::protocol::{Failed, Notice, Outcome, ReasoningDropped};
-use crate::rpc::{Block, Outbox};
+use crate::rpc::{Closed, Subscription};
 use crate::upstream::Event;
 
 pub(crate) enum CompletionSink {
-    Stream(Stream),
+    Stream(Subscription),
     Collect(Collector),
     /// For a client that speaks another protocol.
     Relay(RelaySender),
@@ -21,18 +19,15 @@ pub(crate) enum CompletionSink {
     Channel(mpsc::Sender<Box<RawValue>>),
 }
 
-/// A subscription, and its events that are to go out together.
-pub(crate) struct Stream {
-    sink: SubscriptionSink,
-    outbox: Outbox,
-    block: Block,
-    /// The notification of an event, up to the event and from there on.
-    around: (String, String),
-}
-
 /// The client is gone.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
+
+impl From<Closed> for Disconnected {
+    fn from(_: Closed) -> Self {
+        Disconnected
+    }
+}
 
 /// What `complete/collect` keeps of a completion.
 #[derive(Default)]
@@ -54,12 +49,7 @@ impl CompletionSink {
     /// Waits while the client does not read, so that upstream is not read either.
     pub(crate) async fn send_notice(&mut self, notice: Notice<'_>) -> Result<(), Disconnected> {
         match self {
-            CompletionSink::Stream(stream) => {
-                stream.flush().await?;
-                let (method, id) = (stream.sink.method_name(), stream.sink.subscription_id());
-                let message = SubscriptionMessage::new(method, id, &notice).map_err(|_| Disconnected)?;
-                stream.sink.send(message).await.map_err(|_| Disconnected)
-            }
+            CompletionSink::Stream(subscription) => Ok(subscription.notify(&notice).await?),
             CompletionSink::Collect(collector) => {
                 collector.take(notice);
                 Ok(())
@@ -73,10 +63,9 @@ impl CompletionSink {
     /// client itself when the queue is full.
     pub(crate) async fn send_event(&mut self, event: &Event) -> Result<(), Disconnected> {
         match self {
-            CompletionSink::Stream(stream) => {
-                let (before, after) = &stream.around;
-                stream.block.push([before.as_bytes(), event.json(), after.as_bytes()]);
-                if stream.block.is_full() { stream.flush().await } else { Ok(()) }
+            CompletionSink::Stream(subscription) => {
+                let (before, after) = Notice::AROUND_EVENT;
+                Ok(subscription.push([before.as_bytes(), event.json(), after.as_bytes()]).await?)
             }
             CompletionSink::Collect(collector) => {
                 collector.output.add(event);
@@ -95,7 +84,7 @@ impl CompletionSink {
     /// Sends the queued events.
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
-            CompletionSink::Stream(stream) => stream.flush().await,
+            CompletionSink::Stream(subscription) => Ok(subscription.flush().await?),
             CompletionSink::Relay(relay) => relay.flush().await,
             CompletionSink::Collect(_) | CompletionSink::Channel(_) => Ok(()),
         }
@@ -105,34 +94,6 @@ impl CompletionSink {
 async fn send(channel: &mpsc::Sender<Box<RawValue>>, notice: &Notice<'_>) -> Result<(), Disconnected> {
     let json = serde_json::value::to_raw_value(notice).map_err(|_| Disconnected)?;
     channel.send(json).await.map_err(|_| Disconnected)
-}
-
-impl Stream {
-    pub(crate) fn new(sink: SubscriptionSink, outbox: Outbox) -> Self {
-        let around = around_an_event(&sink);
-        Stream { sink, block: outbox.block(), outbox, around }
-    }
-
-    async fn flush(&mut self) -> Result<(), Disconnected> {
-        self.outbox.send_block(&mut self.block).await.map_err(|_| Disconnected)
-    }
-}
-
-/// What every event of a subscription has in common, taken from a notice as the protocol spells it.
-fn around_an_event(sink: &SubscriptionSink) -> (String, String) {
-    let payload = SubscriptionPayload {
-        subscription: sink.subscription_id(),
-        result: Notice::Event { event: RawValue::NULL },
-    };
-    let notice = SubscriptionResponse::new(sink.method_name().into(), payload);
-    #[expect(
-        clippy::expect_used,
-        reason = "wire types have string keys, and nothing follows the event but brackets"
-    )]
-    let notice = serde_json::to_string(&notice).expect("a wire type");
-    #[expect(clippy::expect_used, reason = "the event of this notice is `null`")]
-    let (before, after) = notice.rsplit_once(RawValue::NULL.get()).expect("an event");
-    (before.to_owned(), after.to_owned())
 }
 
 impl Collector {

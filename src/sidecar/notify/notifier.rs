@@ -137,11 +137,6 @@ impl Notifier {
         self.state().current.get(&(kind, Some(subject.into()))).cloned()
     }
 
-    /// Returns the queue to the client, once one is connected.
-    pub(crate) fn outbox(&self) -> Option<Outbox> {
-        self.outbox.get().cloned()
-    }
-
     /// Returns `None` before `initialize`, and when the client opted out.
     fn take_change(&self) -> Option<ChangeReason> {
         let mut state = self.state();
