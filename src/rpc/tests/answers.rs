@@ -238,7 +238,7 @@ async fn a_subscription_is_answered_once_before_its_first_notification() {
     assert_eq!(
         answers,
         [
-            r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"not you"}}"#.to_owned(),
+            r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"not you","data":{"kind":"invalid_params","retryable":false}}}"#.to_owned(),
             result("4", r#""pong""#)
         ]
     );
