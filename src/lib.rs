@@ -78,8 +78,8 @@
 //! 11. what was last saved: `StateSaver::flags` and `StateSaver::choices`
 //! 12. the state of the notifier
 //!
-//! Two more chains end in it: pi's lock on settings.json → `Preferences::turn` → its footer → the pool; and the lock of the
-//! history file, which is held alone. All other mutexes (requests in flight, the outgoing queue, subscriptions, logins, single
+//! Two more chains end in it: pi's lock on settings.json → `Preferences::turn` → its footer → the pool; and the locks of the
+//! history file and of the gateway's files, which are held alone. All other mutexes (requests in flight, the outgoing queue, subscriptions, logins, single
 //! flights, pending writes, caches) are held for a few statements that take no other lock.
 //!
 //! Two exceptions do not wait without an end. A journal that does not parse is set aside under the lane, which is tried
