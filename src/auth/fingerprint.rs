@@ -1,11 +1,11 @@
-//! What tells one login from another without holding any of it: for the state dir, which holds no token.
+//! Fingerprints of logins, for the state directory, which holds no token.
 
 use sha2::{Digest, Sha256};
 
 use crate::pool::Credential;
 
-/// 32 hex digits of a SHA-256 over the tokens, their expiry and the workspace id beside them. Tokens are random, so that
-/// nobody can guess them back.
+/// Returns 32 hex digits of a SHA-256 over the tokens, their expiry and the workspace id. Tokens are random, so they
+/// cannot be guessed from it.
 pub fn fingerprint(credential: &Credential, account_id: Option<&str>) -> String {
     let mut hash = Sha256::new();
     let parts = [credential.access.expose(), credential.refresh.expose(), account_id.unwrap_or_default()];

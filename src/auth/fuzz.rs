@@ -1,4 +1,4 @@
-//! What must hold of any text that is taken for a token. `tests/fuzz` comes up with it.
+//! Properties of any text that is read as a token. `tests/fuzz` generates the text.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -8,8 +8,8 @@ pub use super::login::fuzz::{callback, pasted};
 use super::{account_id, claims};
 use crate::secret::Secret;
 
-/// The bytes as a token say nothing wrong; as the payload of a token they say the same however they are encoded, and
-/// what they say is what stands in them.
+/// The bytes as a token claim nothing wrong. As the payload of a token they give the same claims in each encoding, and
+/// the claims are those of the payload.
 pub fn jwt(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     check_id(&text);

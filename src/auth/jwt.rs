@@ -1,5 +1,5 @@
-//! What a token says about its owner. Signatures are not checked: the token comes from its issuer over TLS or from the
-//! user's own files, no right is granted here on its word, and upstream checks it on every request.
+//! The claims of a token. Signatures are not checked: the token comes from its issuer over TLS or from the user's own
+//! files, no right is granted here because of it, and upstream checks it on every request.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::pool::{AccountId, At, Identity};
 use crate::secret::Secret;
 
-/// Accepts what encoders in the wild produce: with and without padding, with odd trailing bits.
+/// Accepts what real encoders produce: with and without padding, with odd trailing bits.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -18,7 +18,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The claims that matter (schema/upstream.md, claims). Each may be missing; of a token that is no JWT, all are.
+/// The claims that are used (schema/upstream.md, claims). Each may be missing; a token that is not a JWT has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     pub identity: Identity,
@@ -28,7 +28,7 @@ pub struct Claims {
     pub expires_at: Option<At>,
 }
 
-/// Reads an access token or an id token.
+/// Reads the claims of an access token or an id token.
 pub fn claims(token: &Secret) -> Claims {
     let Some(payload) = payload(token.expose()) else { return Claims::default() };
     let auth = payload.get("https://api.openai.com/auth").unwrap_or(&Value::Null);
@@ -56,11 +56,11 @@ pub fn is_fedramp(token: &Secret) -> bool {
     auth.get("chatgpt_account_is_fedramp").and_then(Value::as_bool) == Some(true)
 }
 
-/// `acc_` and the first 16 hex digits of a SHA-256 over the identity. Only when nothing of it is known does the label
-/// stand in.
+/// Returns `acc_` and the first 16 hex digits of a SHA-256 over the identity, or over the label when nothing of the
+/// identity is known.
 pub fn account_id(identity: &Identity, fallback_label: &str) -> AccountId {
     let mut hash = Sha256::new();
-    // Every part is preceded by its kind and length, so that no two identities read the same.
+    // Each part is preceded by its kind and length, so that no two identities give the same bytes.
     let mut part = |kind: u8, text: &Option<String>| {
         if let Some(text) = text {
             hash.update([kind]);
@@ -172,7 +172,7 @@ mod tests {
             let digits = id.as_str().strip_prefix("acc_").unwrap_or_default();
             assert!(digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
         }
-        // Printed, stored and typed by people: this must never change.
+        // Users store and type these ids, so they must never change.
         assert_eq!(account_id(&identity(Some("ws-1"), Some("user-1")), "").as_str(), "acc_972a0f5e5dcf1309");
     }
 }

@@ -1,5 +1,5 @@
-//! Credentials of ChatGPT accounts: what a token says about its owner, refreshing tokens, and logging in. Whether and when
-//! a token is refreshed, and where the result is kept, is decided elsewhere.
+//! Credentials of ChatGPT accounts: the claims of a token, refreshing tokens, and logging in. When a token is
+//! refreshed, and where the result is stored, is decided elsewhere.
 
 mod fingerprint;
 #[cfg(any(test, fuzzing))]

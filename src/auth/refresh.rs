@@ -1,5 +1,5 @@
-//! Redeeming a refresh token: one request, its outcome told without doubt. The locks, the journal and the writing around
-//! it belong to the caller; nothing is tried twice here, for a second try may burn the account.
+//! Refreshes a token: one request, with an exact outcome. Locks, journal and writing belong to the caller. Nothing is
+//! repeated here, because a second request may cost the account.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{At, Credential};
 use crate::secret::Secret;
 
-/// When neither the answer nor the token says how long it lives: short enough to be asked for again soon.
+/// The expiry when neither the answer nor the token says it: short, so that the token is refreshed again soon.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// What a refresh token was refreshed for.
+/// The result of a refresh.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RefreshedTokens {
     /// Holds the old refresh token when the answer had none.
     pub credential: Credential,
-    /// Of the new access token; e-mail and plan from the id token when it tells more. The caller compares the
-    /// identity before it stores anything.
+    /// The claims of the access token, completed with e-mail and plan of the id token. The caller compares the identity
+    /// before it stores anything.
     pub claims: Claims,
     /// The old refresh token is consumed.
     pub refresh_replaced: bool,
@@ -41,14 +41,14 @@ pub(super) struct IdToken {
 
 impl ExtraTokenFields for IdToken {}
 
-/// What the token endpoint handed out, for whichever grant.
+/// The tokens that the endpoint returned, for either grant.
 pub(super) struct Issued {
     pub access: Secret,
     pub refresh: Option<Secret>,
     pub expires_at: At,
-    /// Of the access token; e-mail and plan from the id token when it tells more.
+    /// The claims of the access token, completed with e-mail and plan of the id token.
     pub claims: Claims,
-    /// Of the id token, when there is one.
+    /// The workspace of the id token, if there is one.
     pub id_claims: Claims,
 }
 
@@ -61,7 +61,8 @@ pub(super) type OauthClient = Client<
     BasicRevocationErrorResponse,
 >;
 
-/// `POST {auth_base}/oauth/token`, form-encoded, within 30 s. `now` is when it is sent: the expiry counts from there.
+/// Sends `POST {auth_base}/oauth/token`, form-encoded, within 30 s. `now` is the time of sending, from which the expiry
+/// counts.
 pub async fn refresh(
     http: &HttpClient,
     auth_base: &BaseUrl,
@@ -72,7 +73,7 @@ pub async fn refresh(
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(TokenUrl::from_url(auth_base.join(PATH)));
     let refresh_token = RefreshToken::new(old.expose().to_owned());
-    // The future of a closure that only borrows could not be spawned.
+    // A closure that only borrows gives a future that cannot be spawned.
     let transport = |request| {
         let (http, auth_base) = (http.clone(), auth_base.clone());
         async move { send(&http, &auth_base, request).await }
@@ -98,7 +99,7 @@ pub(super) fn issued(answer: &Answer, now: At) -> Issued {
     }
 }
 
-/// What is left of the crate's errors never shows the answer: a parse error of the crate holds the raw body.
+/// The crate's other errors are not shown: its parse error holds the raw body.
 pub(super) fn told(error: RequestTokenError<TokenRefreshError, BasicErrorResponse>) -> TokenRefreshError {
     match error {
         RequestTokenError::Request(error) => error,

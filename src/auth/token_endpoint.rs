@@ -1,5 +1,5 @@
-//! The token endpoint (schema/upstream.md, token endpoint): one request through the `oauth2` crate, its answer made
-//! regular, its refusal sorted into "for good" and "not now". Bodies are never logged and never part of an error.
+//! The token endpoint (schema/upstream.md, token endpoint): one request through the `oauth2` crate. Makes its answer
+//! regular, and sorts refusals into "for good" and "not now". Bodies are never logged and never part of an error.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) const PATH: &str = "oauth/token";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-/// Codes that are final whatever the status (schema/upstream.md, token endpoint).
+/// Codes that are final with any status (schema/upstream.md, token endpoint).
 const FOR_GOOD: [&str; 8] = [
     "refresh_token_expired",
     "refresh_token_invalidated",
@@ -29,24 +29,24 @@ const FOR_GOOD: [&str; 8] = [
     "account_suspended",
     "account_deleted",
 ];
-/// The code that is final with 400 only; with 401 any code is.
+/// This code is final with 400 only; with 401 any code is final.
 const FOR_GOOD_WITH_400: &str = "invalid_grant";
-/// The code that is final with 400 and 403; with 401 any code is.
+/// This code is final with 400 and 403; with 401 any code is final.
 const FOR_GOOD_WITH_400_OR_403: &str = "refresh_token_reused";
 
-/// Why a token could not be had. The variants differ in what may be done with the token that was sent.
+/// Why there is no token. The variants differ in what may be done with the refresh token that was sent.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TokenRefreshError {
     /// It will never be accepted again: the account needs a new login.
     #[error("the login was refused for good: {message}")]
     Terminal { code: Option<String>, status: u16, message: String },
-    /// It was not sent, or refused for now: keep it and try later.
+    /// It was not sent, or was refused for now: keep it and try later.
     #[error("no token for now: {message}")]
     Transient { status: Option<u16>, message: String, retry_after: Option<Duration> },
-    /// It was sent and no answer came: it may be consumed. Look for a newer one before anything else.
+    /// It was sent and no answer came, so it may be consumed. Look first for a newer one.
     #[error("the answer to a token request was lost: {message}")]
     OutcomeUnknown { message: String },
-    /// It was accepted, and the answer holds no access token that can be read. The new refresh token was found in it.
+    /// It was accepted, and the answer has no readable access token. The new refresh token was found in it.
     #[error("the token endpoint gave a new refresh token, and no access token that can be read")]
     AccessTokenMissing { refresh: Secret },
 }
@@ -68,7 +68,7 @@ impl TokenRefreshError {
         Failure { status, code, retry_after, ..Failure::new(kind, Source::TokenEndpoint, self.to_string()) }
     }
 
-    /// An endpoint that repeats what it was sent must not get a token into messages and logs by way of the code.
+    /// An endpoint that repeats what it received must not get a token into messages and logs as a code.
     pub(super) fn without(self, sent: &Secret) -> Self {
         let sent = sent.expose().to_ascii_lowercase();
         let repeats = |text: &str| text.contains(&sent) || sent.contains(text);
@@ -90,8 +90,8 @@ impl TokenRefreshError {
     }
 }
 
-/// Sends what the `oauth2` crate wants sent. An answer of success comes back with the members that the crate insists
-/// on; everything else is an error.
+/// Sends the request of the `oauth2` crate. A successful answer gets the members that the crate requires; anything else
+/// is an error.
 pub(super) async fn send(
     http: &HttpClient,
     base: &BaseUrl,
@@ -103,7 +103,7 @@ pub(super) async fn send(
     *request.timeout_mut() = Some(TIMEOUT);
     let lost = |message| TokenRefreshError::OutcomeUnknown { message };
     let mut response = client.execute(request).await.map_err(|error| {
-        // Before there is a connection nothing can have been sent.
+        // Without a connection nothing was sent.
         match error.is_connect() || error.is_builder() {
             true => TokenRefreshError::transient(explain(error)),
             false => lost(explain(error)),
@@ -122,7 +122,7 @@ pub(super) async fn send(
                     refresh_token_in(&body).map(|refresh| TokenRefreshError::AccessTokenMissing { refresh });
                 return Err(found.unwrap_or_else(|| lost(explain(error))));
             }
-            // The status of a refusal says enough.
+            // The status of a refusal is enough.
             Ok(Some(_)) | Err(_) => break,
         }
     }
@@ -140,8 +140,8 @@ pub(super) async fn send(
     Ok(answer)
 }
 
-/// Sorts a refusal: only a code of the closed list, or any code with 401, is for good. A page or a bare 401 is something
-/// in between.
+/// Sorts a refusal: only a code of the closed list, or any code with 401, is for good. A page or a 401 without a code
+/// comes from something between us and the endpoint.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TokenRefreshError {
     let code = error_code(body);
     let listed = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
@@ -172,8 +172,8 @@ fn bare(status: u16) -> String {
     format!("HTTP {status}")
 }
 
-/// `{"error":{"code"}}`, `{"error":"code"}` or `{"code"}`, in lower case. Nothing but a plain word counts: it ends up
-/// in messages and logs.
+/// Reads `{"error":{"code"}}`, `{"error":"code"}` or `{"code"}`, in lower case. Only a plain word counts, because it
+/// gets into messages and logs.
 pub(super) fn error_code(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let code = match body.get("error") {
@@ -186,7 +186,7 @@ pub(super) fn error_code(body: &[u8]) -> Option<String> {
     (!code.is_empty() && code.len() <= 64 && code.bytes().all(word)).then_some(code)
 }
 
-/// The refresh token in an answer that cannot be read as a whole, e.g. because it was cut.
+/// Returns the refresh token of an answer that cannot be read as a whole, e.g. because it was cut.
 fn refresh_token_in(body: &[u8]) -> Option<Secret> {
     const NAME: &[u8] = b"\"refresh_token\"";
     let at = memchr::memmem::find(body, NAME)? + NAME.len();
@@ -196,7 +196,7 @@ fn refresh_token_in(body: &[u8]) -> Option<Secret> {
     (!token.is_empty()).then(|| Secret::new(token.as_str()))
 }
 
-/// The crate insists on a `token_type` and a numeric `expires_in`, and upstream's clients do not. `None` without an
+/// The crate requires a `token_type` and a numeric `expires_in`; upstream's clients do not. Returns `None` without an
 /// access token.
 fn regular_answer(body: &[u8]) -> Option<Vec<u8>> {
     let mut answer: Map<String, Value> = serde_json::from_slice(body).ok()?;

@@ -32,7 +32,7 @@ pub fn accounts(accounts: &[Account], now: i64, style: &TextStyle) -> String {
     table(&columns(style.usage), &rows, style)
 }
 
-/// One account with all that is known of it, one thing a line.
+/// Shows everything about one account, one fact per line.
 pub fn account(account: &Account, now: i64, style: &TextStyle) -> String {
     let mut lines = vec![clean(&account.label).into_owned()];
     let mut add = |name: &str, value: &str| lines.push(format!("  {name}: {}", clean(value)));
@@ -120,9 +120,9 @@ pub(super) fn state(state: AccountState) -> (&'static str, Paint) {
     }
 }
 
-/// What matters most comes first, because the end is what gives way.
+/// The most important comes first, because the end is cut.
 fn note(account: &Account, now: i64) -> String {
-    // Of the others the end of a cooldown changes nothing.
+    // For the other states the end of a cooldown does not matter.
     let comes_back = matches!(account.state, AccountState::Ready | AccountState::Cooling);
     let back = account.cooldown_until.or(account.backoff_until).filter(|until| comes_back && *until > now);
     let mut notes = Vec::new();

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const ELLIPSIS: &str = "…";
 
-/// Replaces characters that move the cursor, colour the rest or turn the line around: names come from elsewhere.
+/// Replaces characters that move the cursor, change colours or reverse the line: names come from outside.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unwanted) {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ fn is_unwanted(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
 
-/// Returns the columns of a text. Terminals do not agree about joined emoji and flags, so the widest reading counts.
+/// Returns the columns of a text. Terminals disagree about joined emoji and flags, so the widest reading counts.
 pub(super) fn width(text: &str) -> usize {
     text.graphemes(true).map(width_of).sum()
 }
@@ -53,7 +53,7 @@ fn cut_middle(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{start}{ELLIPSIS}{end}"))
 }
 
-/// Cuts a name in its middle. Accounts of one person often differ right before the `@` and seldom behind it, so a long
+/// Cuts a name in its middle. Accounts of one person often differ just before the `@` and rarely after it, so a long
 /// domain is cut first.
 pub(super) fn cut_name(text: &str, max: usize) -> Cow<'_, str> {
     let long = width(text) > max;

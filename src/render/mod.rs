@@ -1,5 +1,5 @@
-//! Answers of the protocol as text for people: tables that fit their terminal whatever is in them. It asks nothing,
-//! prints nothing, and reads no clock.
+//! Shows answers of the protocol as text for people, in tables that fit their terminal. It sends no request, prints
+//! nothing and reads no clock.
 
 mod accounts;
 mod cell;
@@ -25,15 +25,15 @@ use crate::protocol::UsageMode;
 /// How text is laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct TextStyle {
-    /// The width in columns; none where nothing is cut, as in a pipe.
+    /// The width in columns; `None` where nothing is cut, e.g. in a pipe.
     pub width: Option<usize>,
     pub colour: bool,
-    /// Whether percentages are of what is left or of what is used: the footer's setting, so that all read the same.
+    /// Whether percentages show what is left or what is used: the footer's setting, so that all agree.
     pub usage: UsageMode,
 }
 
 impl TextStyle {
-    /// Without colours, for a terminal of the usual width.
+    /// No colours, for a terminal of the usual width.
     pub fn plain(usage: UsageMode) -> Self {
         TextStyle { width: Some(80), colour: false, usage }
     }

@@ -1,4 +1,4 @@
-//! How accounts are chosen, and which one would be chosen now and why.
+//! The rotation settings, and which account is next and why.
 
 use super::TextStyle;
 use super::accounts::NO_ACCOUNTS;

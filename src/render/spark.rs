@@ -2,7 +2,7 @@
 
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// One character for each number, as high as its share of the highest. Nothing is a gap.
+/// One character for each number, with the height of its share of the highest number. Zero is a gap.
 pub(super) fn sparkline(numbers: &[u64]) -> String {
     let highest = numbers.iter().copied().max().unwrap_or(0);
     numbers.iter().map(|&number| step(number, highest)).collect()
@@ -12,7 +12,7 @@ fn step(number: u64, highest: u64) -> char {
     if number == 0 {
         return ' ';
     }
-    // In 128 bits nothing can overflow; the highest number takes the last step and no more.
+    // 128 bits cannot overflow here. Only the highest number gets the last step.
     let nth = (u128::from(number) * 8).div_ceil(u128::from(highest)) - 1;
     usize::try_from(nth).ok().and_then(|nth| STEPS.get(nth)).copied().unwrap_or(STEPS[7])
 }

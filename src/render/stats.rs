@@ -8,7 +8,7 @@ use super::when::amount;
 use crate::pool::{At, Day};
 use crate::protocol::{Account, HistoryAnswer, Tally};
 
-/// Days that are shown in a sparkline.
+/// How many days a sparkline shows.
 const LAST_DAYS: i64 = 14;
 
 const OF_ACCOUNTS: [Column; 8] = [

@@ -7,11 +7,11 @@ use super::cell::{cut_end, cut_name, width};
 
 const GAP: usize = 2;
 
-/// One column: its heading, and how it is narrowed when there is no room.
+/// One column: its heading, and how it is narrowed.
 pub(super) struct Column {
     pub(super) head: &'static str,
     pub(super) align: Align,
-    /// The narrowest it may become.
+    /// The smallest width.
     pub(super) min_width: usize,
     pub(super) cut: Cut,
     /// Columns of low priority are narrowed first, and left out first when that is not enough.
@@ -27,7 +27,7 @@ pub(super) enum Align {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     End,
-    /// The middle, where e-mails differ least.
+    /// Cuts the middle, where e-mails differ least.
     Name,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], s
     text
 }
 
-/// The width of each column; one that is 0 is left out.
+/// Returns the width of each column; 0 leaves it out.
 fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> Vec<usize> {
     let Some(room) = room else { return natural };
     loop {
@@ -123,7 +123,7 @@ fn arrange(columns: &[Column], mut natural: Vec<usize>, room: Option<usize>) -> 
         let shown = (0..columns.len()).filter(|&at| natural[at] > 0);
         match shown.clone().min_by_key(|&at| columns[at].priority) {
             Some(at) if shown.count() > 1 => natural[at] = 0,
-            // The last one takes what there is.
+            // The last column takes the rest.
             Some(at) => {
                 widths[at] = room;
                 return widths;
@@ -140,7 +140,7 @@ fn total(widths: &[usize]) -> usize {
 
 fn line(columns: &[Column], cells: &[Cell], widths: &[usize], style: &TextStyle) -> String {
     let mut text = String::new();
-    // Spaces before the next cell; a line does not end with any.
+    // Spaces come before the next cell, so a line does not end with spaces.
     let mut gap = 0;
     let shown = columns.iter().zip(cells).zip(widths).filter(|(_, width)| **width > 0);
     for (nth, ((column, cell), &room)) in shown.enumerate() {
@@ -161,7 +161,7 @@ fn line(columns: &[Column], cells: &[Cell], widths: &[usize], style: &TextStyle)
             gap += rest;
         }
     }
-    // A gap at the end of a sparkline is nothing to see.
+    // A gap at the end of a sparkline is invisible.
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -201,7 +201,7 @@ mod tests {
             shown(&rows, Some(24)),
             ["NAME             N  NOTE", "ada@example…     7  a n…", "bob           1234"]
         );
-        // Without room for the number and the note, they go.
+        // Without room the number and the note are left out.
         assert_eq!(shown(&rows, Some(13)), ["NAME        N", "ada…com     7", "bob      1234"]);
         assert_eq!(shown(&rows, Some(5)), ["NAME", "ad…om", "bob"]);
     }

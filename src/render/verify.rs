@@ -7,7 +7,7 @@ use crate::protocol::{Check, CheckId, CheckStatus, VerifyAnswer};
 
 const INDENT: usize = 6;
 
-/// More accounts than this of which there is nothing to say are one line.
+/// More than this many accounts without findings are one line.
 const FEW: usize = 3;
 
 pub fn verify(answer: &VerifyAnswer, style: &TextStyle) -> String {

@@ -1,5 +1,5 @@
-//! The browser flow: authorization code with PKCE (S256), its answer taken from the callback or from what a person
-//! pastes, whichever comes first.
+//! The browser flow: authorization code with PKCE (S256). The answer comes from the callback or from what a person
+//! pastes, whichever is first.
 
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use tokio::sync::mpsc;
@@ -13,14 +13,14 @@ use crate::auth::token_endpoint::CLIENT_ID;
 use crate::http::BaseUrl;
 use crate::secret::Secret;
 
-/// As pi asks for them (schema/upstream.md, login). Codex also asks for connectors, which are not used here.
+/// The scopes that pi asks for (schema/upstream.md, login). Codex also asks for connectors, which are not used here.
 const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 const STATE_BYTES: u32 = 32;
 const VERIFIER_BYTES: u32 = 64;
-/// No code that was ever seen is anywhere near.
+/// Far longer than any code that was seen.
 const MAX_CODE_BYTES: usize = 4096;
 
-/// A login that waits for the browser to come back.
+/// A login that waits for the browser to return.
 #[derive(Debug)]
 pub struct BrowserLogin {
     url: Url,
@@ -31,14 +31,14 @@ pub struct BrowserLogin {
     paste: Paste,
 }
 
-/// Where a person's paste for one login goes. Cheap to clone.
+/// Accepts what a person pastes for one login. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Paste {
     state: Secret,
     answers: mpsc::Sender<Result<Secret, LoginError>>,
 }
 
-/// What was pasted is not what this login waits for, which goes on.
+/// Why a paste is refused. The login goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasteError {
     #[error("nothing was pasted")]
@@ -47,13 +47,13 @@ pub enum PasteError {
     WrongState,
     #[error("the address was cut after `&`, as a shell does; paste it between quotation marks")]
     Cut,
-    #[error("there is no code in it; paste the whole address that the browser ended up at")]
+    #[error("there is no code in it; paste the whole address at which the browser ended")]
     NoCode,
 }
 
 impl BrowserLogin {
-    /// Takes a place at the callback and makes the address (schema/upstream.md, login). `originator` names the program
-    /// on whose behalf this is.
+    /// Reserves a place at the callback and builds the address (schema/upstream.md, login). `originator` is the name of
+    /// the client.
     pub async fn begin(
         auth_base: &BaseUrl,
         originator: &str,
@@ -89,12 +89,12 @@ impl BrowserLogin {
         })
     }
 
-    /// To be opened in a browser. It holds no secret: the verifier is not in it.
+    /// Returns the address to open in a browser. It holds no secret: the verifier is not in it.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// Whether the browser can come back by itself.
+    /// Returns whether the browser can return by itself.
     pub fn has_callback(&self) -> bool {
         self.expected.port.is_some()
     }
@@ -103,7 +103,7 @@ impl BrowserLogin {
         self.paste.clone()
     }
 
-    /// Waits for the answer, and gives the browser that brought it, if one did. The port is free again afterwards.
+    /// Waits for the answer, and returns it with the browser that brought it, if one did. Frees the port.
     pub async fn grant(mut self) -> (Result<Grant, LoginError>, Option<BrowserConnection>) {
         let (answer, visitor) = tokio::select! {
             arrival = self.expected.arrival() => (arrival.answer, Some(arrival.visitor)),
@@ -122,11 +122,11 @@ impl Paste {
         (Paste { state, answers }, pasted)
     }
 
-    /// Takes a redirect's address or its query, `code#state`, or a bare code. Only a bare code may come without its
-    /// state. Once one was taken the login is about to end, and what comes after makes no difference.
+    /// Accepts the address of a redirect or its query, `code#state`, or a code alone. Only a code alone may come
+    /// without state. After one was accepted, later ones have no effect.
     pub fn submit(&self, input: &str) -> Result<(), PasteError> {
         let answer = self.read(input)?;
-        // Full or closed: another answer was faster.
+        // Full or closed: another answer was first.
         let _ = self.answers.try_send(answer);
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Paste {
             return match (redirect.state, redirect.answer) {
                 (Some(state), Some(answer)) if state == self.state => Ok(answer),
                 (Some(_), Some(_)) => Err(PasteError::WrongState),
-                // The other member stood behind an `&`.
+                // The other member came after an `&`.
                 (None, Some(_)) | (Some(_), None) if !query.contains('&') => Err(PasteError::Cut),
                 (None, Some(_)) => Err(PasteError::WrongState),
                 (_, None) => Err(PasteError::NoCode),
@@ -156,14 +156,14 @@ impl Paste {
         let plausible = !code.is_empty()
             && code.len() <= MAX_CODE_BYTES
             && code.bytes().all(|byte| byte.is_ascii_graphic())
-            // A word, such as an answer to another question, is no code.
+            // A word, e.g. an answer to another question, is not a code.
             && !code.bytes().all(|byte| byte.is_ascii_alphabetic());
         plausible.then(|| Ok(Secret::new(code))).ok_or(PasteError::NoCode)
     }
 }
 
-/// What was pasted, without what terminals, shells and web pages add: the marks of a bracketed paste, line breaks of a
-/// wrapped address, backslashes before special characters, and `&amp;`.
+/// Removes what terminals, shells and web pages add: bracketed paste marks, line breaks of a wrapped address,
+/// backslashes before special characters, and `&amp;`.
 fn as_one_line(input: &str) -> String {
     let input =
         input.replace("\u{1b}[200~", "").replace("\u{1b}[201~", "").replace("[200~", "").replace("[201~", "");
@@ -172,7 +172,7 @@ fn as_one_line(input: &str) -> String {
     input.replace("&amp;", "&")
 }
 
-/// The query of an address, with or without its beginning, or a query by itself.
+/// Returns the query of an address, with or without its beginning, or of a query alone.
 fn query_of(input: &str) -> Option<&str> {
     let has_scheme = input.starts_with("http://") || input.starts_with("https://");
     if has_scheme || input.contains("/callback?") || input.contains("callback?code=") {

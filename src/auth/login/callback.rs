@@ -1,8 +1,8 @@
-//! The loopback server that browsers are sent back to. One server serves every login of this process, told apart by
-//! state; it listens only while a login waits, on 127.0.0.1 only, and answers nothing but the callback.
+//! The loopback server to which browsers return. One server serves all logins of this process, distinguished by state.
+//! It listens only while a login waits, only on 127.0.0.1, and answers nothing but the callback.
 //!
-//! HTTP is read by hand: one request head of bounded size and time is all there is to it, and a server library would
-//! accept more than that.
+//! HTTP is parsed here, because it is only one request head of limited size and time, and a server library would accept
+//! more.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -20,14 +20,14 @@ use super::page::Page;
 use super::redirect::Redirect;
 use crate::secret::Secret;
 
-/// The ports that the authorization server lets Codex's client be called back on (schema/upstream.md, login).
+/// The ports that the authorization server allows for Codex's client (schema/upstream.md, login).
 pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 pub(super) const CALLBACK_PATH: &str = "/auth/callback";
 
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const PAGE_WITHIN: Duration = Duration::from_secs(5);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Browsers open connections ahead and leave them idle; more than this at a time wait.
+/// Browsers open connections ahead and leave them idle. More connections than this wait.
 const MAX_CONNECTIONS: usize = 32;
 
 /// The logins that wait for a browser. Cheap to clone.
@@ -39,7 +39,7 @@ struct Registry {
     /// By state.
     waiting: HashMap<String, oneshot::Sender<Callback>>,
     server: Option<Server>,
-    /// The last server, which may not have let go of its port yet.
+    /// The previous server, which may still hold its port.
     closing: Option<JoinHandle<()>>,
 }
 
@@ -49,29 +49,29 @@ struct Server {
     task: JoinHandle<()>,
 }
 
-/// One login's place at the callback; given up when dropped.
+/// One login's place at the callback. Dropping it frees the place.
 #[derive(Debug)]
 pub(super) struct Expected {
     callbacks: Callbacks,
     state: Secret,
     arrival: oneshot::Receiver<Callback>,
-    /// None when every port was taken.
+    /// `None` when every port was taken.
     pub port: Option<u16>,
 }
 
-/// The browser came back.
+/// What a browser brought back.
 #[derive(Debug)]
 pub(super) struct Callback {
     pub answer: Result<Secret, LoginError>,
     pub visitor: BrowserConnection,
 }
 
-/// A browser that waits to be shown what became of its login.
+/// A browser that waits for the page about its login.
 #[derive(Debug)]
 pub struct BrowserConnection(TcpStream);
 
 impl BrowserConnection {
-    /// Shows the page and ends the connection. A browser that is gone is no matter.
+    /// Sends the page and closes the connection. A browser that is gone is ignored.
     pub async fn show(mut self, page: &Page) {
         let answer = page.to_http();
         let written = async {
@@ -85,11 +85,11 @@ impl BrowserConnection {
 }
 
 impl Callbacks {
-    /// Waits for the redirect that bears `state`, on the first of `ports` that is free.
+    /// Waits for the redirect with this `state`, on the first free port of `ports`.
     pub(super) async fn expect(&self, state: &Secret, ports: &[u16]) -> Expected {
         let closing = self.desk().closing.take();
         if let Some(closing) = closing {
-            // It was aborted, so this is short and its outcome means nothing.
+            // It was aborted, so this is short and its result is not needed.
             let _ = closing.await;
         }
         let (sender, arrival) = oneshot::channel();
@@ -109,7 +109,7 @@ impl Callbacks {
 }
 
 impl Expected {
-    /// Waits for ever when there is no server.
+    /// Never resolves when there is no server.
     pub(super) async fn arrival(&mut self) -> Callback {
         match (&mut self.arrival).await {
             Ok(arrival) => arrival,
@@ -157,7 +157,7 @@ async fn accept(listener: TcpListener, callbacks: Callbacks) {
                 }
                 // Out of file handles: some will be closed.
                 Err(error) => {
-                    tracing::warn!(%error, "the login callback cannot be reached for now");
+                    tracing::warn!(%error, "the login callback cannot accept connections for now");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
@@ -169,7 +169,7 @@ async fn accept(listener: TcpListener, callbacks: Callbacks) {
 async fn visit(mut stream: TcpStream, callbacks: Callbacks) {
     let head = match timeout(HEAD_WITHIN, read_head(&mut stream)).await {
         Ok(Some(head)) => head,
-        // It closed, or was idle: nothing was asked.
+        // It closed or stayed idle, so there is no request.
         Ok(None) | Err(_) => return,
     };
     let visitor = BrowserConnection(stream);
@@ -177,7 +177,7 @@ async fn visit(mut stream: TcpStream, callbacks: Callbacks) {
         Ok(redirect) => redirect,
         Err(page) => return visitor.show(&page).await,
     };
-    // The state is the one thing that tells our own redirect from what any page could make a browser ask for.
+    // The state is all that distinguishes our own redirect from a request that any page could cause.
     let waiting = redirect.state.and_then(|state| {
         redirect.answer.map(|answer| (answer, callbacks.desk().waiting.remove(state.expose())))
     });
@@ -187,8 +187,8 @@ async fn visit(mut stream: TcpStream, callbacks: Callbacks) {
     }
 }
 
-/// None when the connection ended before the head did. A head that is too long comes back as far as it was read, which
-/// is no valid request.
+/// Returns `None` when the connection ended before the head did. A head that is too long is returned as far as it was
+/// read, and is not a valid request.
 async fn read_head(stream: &mut TcpStream) -> Option<zeroize::Zeroizing<Vec<u8>>> {
     let mut head = zeroize::Zeroizing::new(Vec::with_capacity(4096));
     while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") && head.len() < MAX_HEAD_BYTES {
@@ -199,7 +199,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<zeroize::Zeroizing<Vec<u8>>
     Some(head)
 }
 
-/// The redirect in a request head, or the page that refuses it.
+/// Returns the redirect in a request head, or the page that refuses it.
 pub(super) fn read_request(head: &[u8]) -> Result<Redirect, Page> {
     let end = head.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or(Page::BadRequest)?;
     let head = std::str::from_utf8(&head[..end]).map_err(|_| Page::BadRequest)?;
@@ -213,7 +213,7 @@ pub(super) fn read_request(head: &[u8]) -> Result<Redirect, Page> {
     if !matches!(version, "HTTP/1.1" | "HTTP/1.0") || !target.starts_with('/') {
         return Err(Page::BadRequest);
     }
-    // A name of somebody's that was made to point here (DNS rebinding): the page that asks could read the answer.
+    // Another host name that points to this address (DNS rebinding): the page could read the answer.
     let mut hosts = lines.filter_map(|line| {
         let (name, host) = line.split_once(':')?;
         name.eq_ignore_ascii_case("host").then_some(host.trim())

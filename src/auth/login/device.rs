@@ -1,5 +1,5 @@
-//! The device flow (schema/upstream.md, device login), which is not RFC 8628 in its names and statuses: the code is
-//! granted on another device, and this one asks until it is. The server makes up the PKCE pair.
+//! The device flow (schema/upstream.md, device login). Its names and statuses differ from RFC 8628: the code is granted
+//! on another device, and this module polls until then. The server makes the PKCE pair.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 /// Added when the server asks for it (RFC 8628 section 3.5).
 const SLOWER_BY: Duration = Duration::from_secs(5);
 
-/// A login that waits for a code to be typed on another device.
+/// A login that waits until its code is typed on another device.
 #[derive(Debug)]
 pub struct DeviceLogin {
     http: HttpClient,
@@ -48,7 +48,7 @@ struct UserCode {
     expires_in: Value,
 }
 
-/// A string of an answer that is a secret from the moment it is parsed.
+/// A string of an answer that is a secret as soon as it is parsed.
 #[derive(Deserialize)]
 #[serde(from = "String")]
 struct SecretText(Secret);
@@ -65,7 +65,7 @@ struct Granted {
     code_verifier: SecretText,
 }
 
-/// What one question after the grant was answered.
+/// The answer to one poll.
 enum Polled {
     Granted(Granted),
     Pending,
@@ -73,7 +73,7 @@ enum Polled {
 }
 
 impl DeviceLogin {
-    /// Asks for a code.
+    /// Requests a code.
     pub async fn begin(http: &HttpClient, auth_base: &BaseUrl) -> Result<Self, LoginError> {
         let (status, body) = post(http, auth_base, USERCODE_PATH, &json!({ "client_id": CLIENT_ID })).await?;
         match status {
@@ -95,7 +95,7 @@ impl DeviceLogin {
         })
     }
 
-    /// Where the code is typed.
+    /// Returns the address at which the code is typed.
     pub fn url(&self) -> String {
         self.auth_base.join(PAGE_PATH).into()
     }
@@ -104,12 +104,12 @@ impl DeviceLogin {
         &self.user_code
     }
 
-    /// How long the server keeps the code, when it says so.
+    /// How long the server keeps the code, if it says so.
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
     }
 
-    /// Asks, at once and then at every interval, until the code is granted or refused. The caller bounds the time.
+    /// Polls at once and then at every interval, until the code is granted or refused. The caller limits the time.
     pub async fn grant(mut self) -> Result<Grant, LoginError> {
         loop {
             match self.poll().await? {
@@ -131,9 +131,9 @@ impl DeviceLogin {
         let question = json!({ "device_auth_id": self.device_auth_id.expose(), "user_code": self.user_code });
         match post(&self.http, &self.auth_base, POLL_PATH, &question).await {
             Ok((status, body)) => polled(status, &body, &self.device_auth_id),
-            // Nothing is lost by asking again: a network that comes and goes does not end the login.
+            // Polling again loses nothing, so a lost network does not end the login.
             Err(error) => {
-                tracing::info!(%error, "a device login could not be asked after; it will be again");
+                tracing::info!(%error, "a device login could not be polled; it will be polled again");
                 Ok(Polled::Pending)
             }
         }
@@ -144,7 +144,7 @@ impl DeviceLogin {
     }
 }
 
-/// 403 and 404 mean "not yet" unless the body is clear; trouble of the server is waited out.
+/// 403 and 404 mean "not yet" unless the body is clear. After other errors of the server it polls again.
 fn polled(status: StatusCode, body: &[u8], sent: &Secret) -> Result<Polled, LoginError> {
     if status.is_success() {
         return serde_json::from_slice(body)
@@ -166,7 +166,7 @@ fn polled(status: StatusCode, body: &[u8], sent: &Secret) -> Result<Polled, Logi
     }
 }
 
-/// A server that repeats what it was sent must not get it into messages by way of its code.
+/// A server that repeats what it received must not get it into messages as a code.
 fn refused(status: StatusCode, body: &[u8], sent: Option<&Secret>) -> LoginError {
     let repeats = |code: &String| {
         sent.map(|sent| sent.expose().to_ascii_lowercase())

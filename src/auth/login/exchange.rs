@@ -1,5 +1,4 @@
-//! From a grant to tokens: the one request that a code is good for (schema/upstream.md, login), and whose tokens they
-//! are.
+//! Exchanges a grant for tokens: the one request for which a code can be used (schema/upstream.md, login).
 
 use oauth2::{AuthType, AuthorizationCode, ClientId, PkceCodeVerifier, RedirectUrl, TokenUrl};
 
@@ -9,11 +8,11 @@ use crate::auth::token_endpoint::{CLIENT_ID, PATH, send};
 use crate::http::{BaseUrl, HttpClient};
 use crate::pool::{At, Credential, Identity};
 
-/// What a login brought.
+/// The result of a login.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SignedIn {
     pub credential: Credential,
-    /// There is always a workspace id.
+    /// It always has a workspace id.
     pub identity: Identity,
     pub email: Option<String>,
     pub plan: Option<String>,
@@ -30,7 +29,7 @@ pub async fn exchange(
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(TokenUrl::from_url(auth_base.join(PATH)))
         .set_redirect_uri(RedirectUrl::from_url(grant.redirect_uri));
-    // The future of a closure that only borrows could not be spawned.
+    // A closure that only borrows gives a future that cannot be spawned.
     let transport = |request| {
         let (http, auth_base) = (http.clone(), auth_base.clone());
         async move { send(&http, &auth_base, request).await }
@@ -47,8 +46,8 @@ pub async fn exchange(
 fn signed_in(issued: Issued) -> Result<SignedIn, LoginError> {
     let Issued { access, refresh, expires_at, claims, id_claims } = issued;
     let refresh = refresh.ok_or(LoginError::Incomplete("there is no refresh token"))?;
-    // The user id is taken from the access token alone: that is all that is stored, and the account must be found to be
-    // the same when it is read again.
+    // The user id comes from the access token alone, because only that is stored, and the account must have the same
+    // identity when it is read again.
     let workspace_id = claims.identity.workspace_id.or(id_claims.identity.workspace_id);
     if workspace_id.is_none() {
         return Err(LoginError::Incomplete("they do not say which workspace they are for"));

@@ -1,4 +1,4 @@
-//! What must hold of anything that a person pastes, or a page makes a browser ask for. `tests/fuzz` comes up with it.
+//! Properties of anything that a person pastes, or that a page makes a browser request. `tests/fuzz` generates it.
 
 use super::browser::Paste;
 use super::callback::read_request;
@@ -6,7 +6,7 @@ use crate::secret::Secret;
 
 const STATE: &str = "st-1";
 
-/// An address or a query is believed with the login's own state only, and what is taken is something to exchange.
+/// An address or a query is accepted only with the login's own state, and what is accepted can be exchanged.
 pub fn pasted(data: &[u8]) {
     let Ok(input) = str::from_utf8(data) else { return };
     let (paste, _) = Paste::waiting_for(Secret::new(STATE));
@@ -28,8 +28,8 @@ pub fn pasted(data: &[u8]) {
     }
 }
 
-/// A request head at the callback: a refusal is one of three pages, none of which holds anything of the request, and
-/// what is understood was asked for with GET at the one path.
+/// A request head at the callback: a refusal is one of three pages, none of which holds anything of the request. What
+/// is accepted was requested with GET at the one path.
 pub fn callback(data: &[u8]) {
     match read_request(data) {
         Ok(redirect) => {

@@ -1,13 +1,13 @@
-//! Opening an address in the user's browser. It may fail, for want of a browser or a display; the login does not
-//! depend on it.
+//! Opens an address in the user's browser. It may fail, e.g. without a browser or a display; the login does not depend
+//! on it.
 
 use std::io;
 use std::time::Duration;
 
-/// How long a launcher may take to say that it failed. One that is still at it by then counts as started.
+/// How long a launcher may take to report a failure. If it still runs then, it counts as started.
 const LAUNCHED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Blocks for up to a second. The browser gets none of our standard streams and outlives us.
+/// Blocks for up to a second. The browser gets none of our standard streams and outlives this process.
 ///
 /// # Errors
 ///

@@ -1,12 +1,12 @@
-//! What a browser that comes back from a login is shown: plain text on a plain page, no script, nothing loaded.
+//! The page for a browser that returns from a login: plain text, no script, nothing loaded.
 
 use std::fmt::Write;
 
-/// The page, by what became of the login.
+/// The page, by the result of the login.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Page {
     Finished,
-    /// Why, in words that hold no secret.
+    /// The reason, without secrets.
     Failed(String),
     /// No login waits for this redirect.
     NotWaiting,
@@ -16,7 +16,7 @@ pub enum Page {
 }
 
 impl Page {
-    /// The whole HTTP/1.1 answer, after which the connection is closed.
+    /// Returns the whole HTTP/1.1 answer, after which the connection is closed.
     pub(super) fn to_http(&self) -> String {
         let (status, title, text) = match self {
             Page::Finished => ("200 OK", "Logged in", "You can close this page and go back."),

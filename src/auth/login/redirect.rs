@@ -1,16 +1,16 @@
-//! What the authorization server sent the browser back with: a code, or a refusal. Read from the callback's query and
-//! from whatever a person pasted. Believed only with the state of the login it is for.
+//! What the authorization server sent the browser back with: a code, or a refusal. It is read from the callback's query
+//! or from a paste, and accepted only with the state of its login.
 
 use url::form_urlencoded;
 
 use super::LoginError;
 use crate::secret::Secret;
 
-/// The members of a redirect that matter.
+/// The members of a redirect that are used.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Redirect {
     pub state: Option<Secret>,
-    /// Absent when there is neither a code nor an error.
+    /// Absent when it holds neither a code nor an error.
     pub answer: Option<Result<Secret, LoginError>>,
 }
 
@@ -20,7 +20,7 @@ impl Redirect {
         let (mut error, mut description) = (None, String::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                // Codex appends hints to it, like `.onboarding_entrypoint=…`; a state of ours has no dot.
+                // Codex appends hints to the state, like `.onboarding_entrypoint=…`; our states have no dot.
                 "state" => redirect.state = value.split('.').next().map(Secret::new),
                 "code" if !value.is_empty() => redirect.answer = Some(Ok(Secret::new(value))),
                 "error" => error = Some(value.into_owned()),
@@ -39,7 +39,7 @@ fn denial(error: &str, description: &str) -> LoginError {
     if description.contains("missing_codex_entitlement") {
         return LoginError::NotEntitled;
     }
-    // Whatever else an address holds does not belong into messages and logs.
+    // Other members of an address must not get into messages and logs.
     let is_word = !error.is_empty()
         && error.len() <= 64
         && error.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -50,7 +50,7 @@ fn denial(error: &str, description: &str) -> LoginError {
     }
 }
 
-/// The server's own words, as far as they are words: short, printable, and nothing that could be a token or markup.
+/// Returns the server's own text if it is short and printable, and nothing in it looks like a token or markup.
 fn presentable(description: &str) -> Option<String> {
     const LONGEST: usize = 200;
     const LONGEST_WORD: usize = 40;
@@ -82,7 +82,7 @@ mod tests {
             Some("s"),
             Some(Err(LoginError::Denied("access_denied".to_owned()))),
         );
-        // A code beside an error is not to be trusted.
+        // A code beside an error is not used.
         check("error=x&code=a&state=s", Some("s"), Some(Err(LoginError::Denied("x".to_owned()))));
         check(
             "error=access_denied&error_description=Your+region+is+not+supported.&state=s",

@@ -1,4 +1,4 @@
-//! Redeeming against a raw loopback server.
+//! Refreshes against a raw loopback server.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ fn answer(status: &str, more: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-/// Sends `refresh-1` against a server that answers with these bytes and then closes the connection. Gives the
-/// requests it got, too.
+/// Sends `refresh-1` to a server that answers with these bytes and then closes the connection. Also returns the
+/// requests that it received.
 async fn refresh_against(answer: &str) -> (Result<RefreshedTokens, TokenRefreshError>, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base: BaseUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -37,7 +37,7 @@ async fn refresh_against(answer: &str) -> (Result<RefreshedTokens, TokenRefreshE
                     }
                     socket.write_all(answer.as_bytes()).await.unwrap();
                     socket.shutdown().await.unwrap();
-                    // Until the client is done with the connection.
+                    // Waits until the client has closed the connection.
                     let _ = socket.read(&mut [0; 64]).await;
                 };
                 let finished = tokio::select! {

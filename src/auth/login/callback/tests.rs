@@ -64,7 +64,7 @@ async fn each_login_gets_its_own_redirect_and_the_port_is_free_afterwards() {
     ] {
         assert_eq!(status(&get(port, request.as_bytes()).await), expected, "{request}");
     }
-    // Idle connections, as browsers make them ahead, stand in nobody's way.
+    // Idle connections, which browsers open ahead, do not block the login.
     let _idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let shown = get(port, b"GET /auth/callback?code=ac_b&state=state-b HTTP/1.1\r\n\r\n");
     let told = async {
@@ -110,7 +110,7 @@ async fn a_head_that_never_ends_is_refused() {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, expected.port.unwrap())).await.unwrap();
     stream.write_all(long.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // What was not read makes the connection end in a reset, which may come before the page.
+    // Unread bytes make the connection end in a reset, which may arrive before the page.
     let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.is_empty() || status(&answer) == "400", "{answer}");

@@ -23,7 +23,7 @@ fn an_answer_means_granted_not_yet_slower_or_never() {
         assert_eq!(told(polled), expected, "{status} {body}");
     };
     check(200, r#"{"authorization_code":"ac","code_challenge":"c","code_verifier":"v"}"#, "granted");
-    check(200, "{}", "the login server did not go along: the answer holds no code to exchange");
+    check(200, "{}", "the login server refused the request: the answer holds no code to exchange");
     check(403, "", "pending");
     check(404, "<html>", "pending");
     check(403, r#"{"error":{"code":"deviceauth_authorization_pending"}}"#, "pending");
@@ -36,10 +36,10 @@ fn an_answer_means_granted_not_yet_slower_or_never() {
     check(
         400,
         r#"{"error":{"code":"bad","message":"canary"}}"#,
-        "the login server did not go along: bad (HTTP 400)",
+        "the login server refused the request: bad (HTTP 400)",
     );
-    check(400, r#"{"error":"dev_canary"}"#, "the login server did not go along: HTTP 400");
-    check(302, "canary", "the login server did not go along: HTTP 302");
+    check(400, r#"{"error":"dev_canary"}"#, "the login server refused the request: HTTP 400");
+    check(302, "canary", "the login server refused the request: HTTP 302");
 }
 
 #[test]
