@@ -1,4 +1,4 @@
-//! The one place that reads the wall clock; everything else is handed `now`.
+//! The one place that reads the wall clock. All other code takes `now` as a parameter.
 
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +11,7 @@ pub fn now() -> At {
     At(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Where an owner of state gets the time from.
+/// The source of time of an owner of state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
     System,
@@ -36,7 +36,7 @@ pub(crate) mod simulated {
     use super::Clock;
     use crate::pool::At;
 
-    /// A clock that follows tokio's paused time, so that a test lets an hour pass in an instant.
+    /// A clock that follows tokio's paused time, so that a test can pass an hour at once.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct SimulatedClock {
         start: At,
@@ -49,7 +49,7 @@ pub(crate) mod simulated {
         }
     }
 
-    /// Returns a clock that shows `start` now. Call it within a runtime whose time is paused.
+    /// Returns a clock that shows `start` now. Call it in a runtime with paused time.
     pub(crate) fn starting_at(start: At) -> Clock {
         Clock::Simulated(SimulatedClock { start, started: Instant::now() })
     }

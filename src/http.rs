@@ -1,5 +1,5 @@
-//! The one HTTP client and the base URLs it may be used with: a bearer token goes to https, or over http to a loopback
-//! address, and nowhere else; redirects are never followed; loopback is never reached through a proxy.
+//! The one HTTP client, and the base URLs that it accepts: a token is sent to https, or over http to loopback, and
+//! nowhere else. Redirects are never followed, and loopback is never reached through a proxy.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -10,50 +10,50 @@ use rustls::pki_types::TrustAnchor;
 use url::{Host, Url};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Somebody waits for the answer to whether a server can be reached.
+/// A person waits for the result of a reachability check.
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FETCHED_BYTES: usize = 64 << 10;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// Sixteen stalled streams fit into the connection's window, so that they cannot stall a seventeenth.
+/// Sixteen stalled streams fit into the connection's window, so they cannot block a seventeenth.
 const HTTP2_STREAM_WINDOW: u32 = 1 << 20;
 const HTTP2_CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// Shared by everything that talks HTTP. Cloning is cheap; the client behind it is built on first use, which keeps
-/// the 4 ms of loading CA certificates out of the start.
+/// Shared by everything that uses HTTP. Cloning is cheap. The client behind it is built on first use, so that its 4 ms
+/// for loading CA certificates are not part of the start.
 #[derive(Clone, Debug, Default)]
 pub struct HttpClient {
     built: Arc<Built>,
 }
 
-/// By [`Reach`] and [`Connections`].
+/// Indexed by [`Reach`] and [`Connections`].
 type Built = [[Slot; 2]; 3];
 
 type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
 
-/// That something answered, and what its head said.
+/// The head of any answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     pub status: u16,
     /// The answer's `Date`.
     pub date: Option<SystemTime>,
-    /// A page that wants to see a browser came in place of an answer.
+    /// A page that asks for a browser came instead of an answer.
     pub challenged: bool,
 }
 
-/// No client can be built in this process; asking again gives the same answer.
+/// This process cannot build a client; trying again gives the same result.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no HTTP client can be made: {0}")]
 pub struct HttpError(String);
 
-/// The parsed and checked root of a service, e.g. `https://chatgpt.com/backend-api`.
+/// The parsed and checked base URL of a service, e.g. `https://chatgpt.com/backend-api`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     url: Url,
     loopback: bool,
 }
 
-/// Each variant says what to change about the URL. The URL itself is not repeated: it may hold a password.
+/// Each variant says what to change about the URL. The URL itself is not repeated, because it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     #[error("not a URL ({0}); an https:// URL is needed, or http:// to a loopback address")]
@@ -69,18 +69,18 @@ impl HttpClient {
         Self::default()
     }
 
-    /// The client for requests below `base`.
+    /// Returns the client for requests below `base`.
     pub fn get(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
         self.get_or_build(base, Connections::Kept)
     }
 
-    /// A client that makes a new connection for every request: on a kept one that has died unnoticed, a request that
-    /// must not be sent twice is lost in a way that looks like a lost answer.
+    /// Returns a client that opens a new connection for every request. On a kept connection that is already dead, a
+    /// request that must not be sent twice is lost, and it looks as if the answer was lost.
     pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
         self.get_or_build(base, Connections::UsedOnce)
     }
 
-    /// Asks for `path` without a credential; any answer will do. The error says why there was none.
+    /// Requests `path` without a credential and accepts any answer. The error says why there was none.
     pub async fn reach(&self, base: &BaseUrl, path: &str) -> Result<Reached, String> {
         let client = self.get(base).map_err(|error| error.to_string())?;
         let asked = client.get(base.join(path)).timeout(REACH_TIMEOUT).send().await;
@@ -93,8 +93,8 @@ impl HttpClient {
         })
     }
 
-    /// Returns the body that `GET {base}/{path}` answers with a status of success, at most 64 KiB of it. The error says why
-    /// there is none.
+    /// Returns the body of a successful answer to `GET {base}/{path}`, at most 64 KiB of it. The error says why there
+    /// is none.
     pub async fn fetch(&self, base: &BaseUrl, path: &str, query: &[(&str, &str)]) -> Result<Vec<u8>, String> {
         let client = self.get(base).map_err(|error| error.to_string())?;
         let mut url = base.join(path);
@@ -113,8 +113,8 @@ impl HttpClient {
         Ok(body)
     }
 
-    /// Builds the client for `base` on a thread of its own, so that the first request finds it ready. Without a
-    /// thread the first request builds it.
+    /// Builds the client for `base` on its own thread, so that the first request finds it ready. Without a thread the
+    /// first request builds it.
     pub fn warm(&self, base: &BaseUrl) {
         let (http, base) = (self.clone(), base.clone());
         let started = std::thread::Builder::new().name("http-warm".into()).spawn(move || {
@@ -135,7 +135,7 @@ impl HttpClient {
 }
 
 impl BaseUrl {
-    /// This base with `path` below it: `https://chatgpt.com/backend-api` and `codex/responses` give
+    /// Returns this base with `path` below it: `https://chatgpt.com/backend-api` and `codex/responses` give
     /// `https://chatgpt.com/backend-api/codex/responses`.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
@@ -186,7 +186,7 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// Everything an error says, its causes included, without the URL it happened at.
+/// Returns the text of an error and its causes, without the URL.
 pub fn explain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
@@ -202,19 +202,19 @@ pub fn explain(error: reqwest::Error) -> String {
     text
 }
 
-/// `multicodex/0.1.0 (linux; x86_64)`, or the same of the program on whose behalf a request is made.
+/// Returns `multicodex/0.1.0 (linux; x86_64)`, or the same with the name of the client.
 pub fn user_agent(name: &str, version: &str) -> String {
     format!("{name}/{version} ({}; {})", std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// How far a client reaches, and through what.
+/// Which hosts a client reaches, and through what.
 #[derive(Clone, Copy, PartialEq)]
 enum Reach {
-    /// Follows the proxy variables of the environment.
+    /// Uses the proxy variables of the environment.
     Outside,
     /// Without any proxy.
     Loopback,
-    /// Loopback without TLS: no certificate is ever looked at, and none is loaded.
+    /// Loopback without TLS: no certificate is needed, so none is loaded.
     Plain,
 }
 
@@ -225,7 +225,7 @@ enum Connections {
 }
 
 fn build(reach: Reach, connections: Connections) -> Result<reqwest::Client, HttpError> {
-    // An error means that a provider is installed already, and any will do.
+    // An error means that a provider is already installed, and any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let with_roots = |roots: &[TrustAnchor<'static>]| {
         builder(reach, connections)

@@ -1,14 +1,14 @@
-//! Secrets as a type: `Secret` cannot be printed, compared in logs or serialised by accident.
+//! Secrets as a type: a `Secret` cannot be printed, logged or serialised by accident.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What is shown in the place of a secret.
+/// The text that replaces a secret.
 const REDACTED: &str = "[redacted]";
 
-/// Shorter beginnings of a token are the same for all tokens.
+/// Shorter beginnings are the same for all tokens.
 const TELLING: usize = 8;
 
 /// A token, code or verifier. `Debug` redacts it, there is no `Display` and no `Serialize`, and the memory it
@@ -21,8 +21,8 @@ impl Secret {
         Secret(Zeroizing::new(text.into()))
     }
 
-    /// The text itself. Every call is a place where a secret leaves its type: the wire to its own issuer, the
-    /// credential files, and the answer to `accounts/token`.
+    /// Returns the text itself. Each call is a place where a secret leaves its type: the request to its own issuer, the
+    /// credential files, and the answer of `accounts/token`.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -31,7 +31,8 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// `text` without this secret in it. A text that was `cut` may end with the beginning of one, which goes too.
+    /// Returns `text` without this secret. A text that was `cut` may end with the beginning of the secret, which is
+    /// removed, too.
     pub fn strike_out<'a>(&self, mut text: Cow<'a, str>, cut: bool) -> Cow<'a, str> {
         let secret = self.expose();
         if !secret.is_empty() && text.contains(secret) {

@@ -1,8 +1,8 @@
-//! Tells when the content of a named file changed, whoever changed it and however: in place, by a rename, by deleting
-//! it or its directory, at the end of a link. It says which file; what is in it is for the reader of the message.
+//! Reports when the content of a watched file changes, in whatever way: in place, by a rename, by deleting it or its
+//! directory, at the end of a link. It reports which file; the receiver reads it.
 //!
-//! One thread: the kernel's notices wake it at once, and a look at the files every [`POLL`] finds what notices miss
-//! (network file systems, a moved ancestor, no more watches to be had). Reading a file here never changes it.
+//! One thread: the kernel's events wake it at once, and a check of the files every [`POLL`] finds what events miss
+//! (network file systems, a moved ancestor, no more watches available). Reading a file here never changes it.
 
 mod attached;
 mod content;
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use attached::Attached;
 use content::Content;
 
-/// Keeps the thread going; dropping it ends the thread.
+/// Keeps the thread running; dropping it ends the thread.
 #[derive(Debug)]
 pub struct Watch {
     stop: signals::Sender<Signal>,
@@ -31,13 +31,13 @@ pub struct Watch {
 /// How changes are noticed at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticedBy {
-    /// The kernel tells, for every file.
+    /// By events of the kernel, for every file.
     Kernel,
-    /// Some file is only looked at every [`POLL`].
+    /// Some file is only checked every [`POLL`].
     Polling,
 }
 
-/// Tells how a watch is doing, for as long as anyone wants to know.
+/// Reports how a watch works, for as long as it is kept.
 #[derive(Clone, Debug)]
 pub struct WatchReport(Arc<AtomicBool>);
 
@@ -47,13 +47,13 @@ impl WatchReport {
     }
 }
 
-/// A change is reported after this long at worst.
+/// A change is reported after this long at most.
 const POLL: Duration = Duration::from_millis(800);
 
-/// Others truncate and write in place; at the first notice the file is usually empty.
+/// Other programs truncate and write in place, so the file is usually empty at the first event.
 const DEBOUNCE: Duration = Duration::from_millis(10);
 
-/// A file that is written without a pause is looked at all the same.
+/// A file that is written without a pause is still read after this long.
 const LONGEST_DEBOUNCE: Duration = Duration::from_millis(100);
 
 enum Signal {
@@ -62,9 +62,9 @@ enum Signal {
 }
 
 impl Watch {
-    /// What the files hold when this returns is known; every later change sends the path, as it was given here. A
-    /// file that comes or goes has changed. Several changes in a row may be one message, the last one never lacks it.
-    /// Read the files once after this returned, so that no change falls between the two.
+    /// When this returns, the content of the files is known, and every later change sends the path as it was given
+    /// here. Creating or deleting a file is a change. Several changes in a row may be one message, but the last one is
+    /// never missed. Read the files once after this returned, so that no change is lost between.
     pub fn start(paths: Vec<PathBuf>) -> io::Result<(Watch, mpsc::Receiver<PathBuf>)> {
         Watch::start_with(paths, Notices::Wanted, POLL)
     }
@@ -84,7 +84,7 @@ impl Watch {
             let mut attached = match notices {
                 Notices::Wanted => Attached::new(move |notice| {
                     if worth_waking(&notice) {
-                        // Once the thread is gone there is nobody left to tell.
+                        // Once the thread has ended there is no receiver.
                         let _ = signals.send(Signal::Notice(notice));
                     }
                 }),
@@ -101,14 +101,14 @@ impl Watch {
     }
 }
 
-/// How changes of these files would be noticed if they were watched.
+/// Returns how changes of these files would be noticed if they were watched.
 pub fn try_out<'a>(files: impl Iterator<Item = &'a Path> + Clone) -> NoticedBy {
     let mut attached = Attached::new(|_| {});
     attached.follow(files);
     if attached.is_complete() { NoticedBy::Kernel } else { NoticedBy::Polling }
 }
 
-/// Each of the two ways of learning about a change is tested without the other, which would hide its faults.
+/// Tests use each of the two ways alone, because the other one would hide its faults.
 #[derive(Clone, Copy)]
 enum Notices {
     Wanted,
@@ -118,7 +118,7 @@ enum Notices {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // A thread that has ended already needs no message.
+        // A thread that has already ended needs no message.
         let _ = self.stop.send(Signal::Stop);
     }
 }
@@ -155,7 +155,7 @@ fn run(
     }
 }
 
-/// Waits for a pause in the notices; `None` when the watch has ended.
+/// Waits for a pause in the events; `None` when the watch has ended.
 fn settle(attached: &mut Attached, inbox: &signals::Receiver<Signal>) -> Option<()> {
     let patience = Instant::now() + LONGEST_DEBOUNCE;
     while Instant::now() < patience {
@@ -168,7 +168,7 @@ fn settle(attached: &mut Attached, inbox: &signals::Receiver<Signal>) -> Option<
     Some(())
 }
 
-/// Our own reading raises notices too; heeding them would never end.
+/// Our own reads cause events, too; reacting to them would never end.
 fn worth_waking(notice: &notify::Result<notify::Event>) -> bool {
     match notice {
         Ok(event) => match event.kind {

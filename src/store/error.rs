@@ -1,25 +1,25 @@
-//! What can go wrong with a file. Every message names the file and says what to do next; none quotes its content,
-//! because that is where the tokens are.
+//! The errors of files. Each message names the file and the next step. None quotes the content, because it holds
+//! tokens.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Someone else held the lock until the deadline. Worth another try.
+    /// Another process held the lock until the deadline. Trying again may help.
     #[error("{} is locked by another process; try again, or end the process that holds it", path.display())]
     Locked { path: PathBuf },
 
     #[error("{} cannot be read ({source}); check its owner and permissions", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
 
-    /// What is there is not what belongs there. It is never overwritten.
+    /// The content is not what belongs in this file. The file is never overwritten.
     #[error("{} is damaged at line {line}, column {column}: {message}; repair it or move it away", path.display())]
     Corrupt {
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// From 1, in bytes; 0 when the fault is the end of the line before.
+        /// From 1, in bytes; 0 when the fault is the end of the previous line.
         column: usize,
         message: String,
     },
@@ -31,7 +31,7 @@ pub enum StorageError {
     #[error("{} cannot be written ({source}); make its directory writable", path.display())]
     ReadOnly { path: PathBuf, source: io::Error },
 
-    /// Its directory takes files, and it cannot be replaced itself.
+    /// The directory accepts files, but this file cannot be replaced.
     #[error(
         "{} cannot be replaced ({source}); if it is mounted by itself, mount its directory instead of the file, and if it \
          is immutable, make it changeable",
@@ -39,7 +39,7 @@ pub enum StorageError {
     )]
     Unreplaceable { path: PathBuf, source: io::Error },
 
-    /// The file system has no locks, or its lock server is gone.
+    /// The file system has no locks, or its lock server does not answer.
     #[error(
         "{} cannot be locked ({source}); its file system has no locks: keep the state on a local disk with --state-dir",
         path.display()
@@ -54,7 +54,7 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Whether the same call may succeed without anyone repairing something first.
+    /// Returns whether the same call may succeed although nothing was repaired.
     pub fn retryable(&self) -> bool {
         matches!(self, StorageError::Locked { .. })
     }
@@ -94,7 +94,7 @@ impl StorageError {
         }
     }
 
-    /// serde's text for a wrong type quotes the value, which may be a token, so only its position is taken over then.
+    /// serde's message for a wrong type quotes the value, which may be a token, so only its position is used then.
     pub(crate) fn parsing(path: &Path, error: &serde_json::Error, expected: &str) -> Self {
         let message = if error.is_data() {
             format!("expected {expected}")

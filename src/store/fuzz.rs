@@ -1,4 +1,4 @@
-//! What must hold of any bytes that stand in a shared file. `tests/fuzz` comes up with the bytes.
+//! Properties of any bytes in a shared file. `tests/fuzz` generates the bytes.
 
 use std::collections::HashSet;
 
@@ -12,8 +12,8 @@ use crate::store::pi::settings;
 
 const AT: At = At(1_800_000_000_000);
 
-/// What parses as an accounts file is read again as it was written, a change of one account changes nothing else, and
-/// an account that was removed is gone.
+/// An accounts file that parses is read again as it was written; a change of one account changes nothing else, and a
+/// removed account is gone.
 pub fn accounts_file(data: &[u8]) {
     let Some(text) = str::from_utf8(data).ok() else { return };
     let Ok(document) = text.parse::<Document>() else { return };
@@ -26,7 +26,7 @@ pub fn accounts_file(data: &[u8]) {
     let unique: HashSet<String> = labels.iter().map(|label| label.to_lowercase()).collect();
     assert_eq!(unique.len(), labels.len(), "{labels:?}");
 
-    // Accounts with these tokens could not be told from the one that is given them.
+    // Accounts with these tokens could not be distinguished from the one that gets them.
     let Some(label) = labels.first().filter(|_| !text.contains("ss-2")) else { return };
     let mut changed = document.clone();
     let credential =
@@ -48,12 +48,13 @@ pub fn accounts_file(data: &[u8]) {
     assert!(changed.accounts().all(|account| account.access.expose() != "access-2"));
 }
 
-/// As other programs read the file. None where they would not: numbers beyond any float, half surrogate pairs.
+/// The file as other programs read it. `None` where they would refuse it: numbers beyond any float, half surrogate
+/// pairs.
 fn values(document: &Document) -> Option<Value> {
     serde_json::from_str(&document.to_json()).ok()
 }
 
-/// pi's file: what is read of it is what stands there, and a new credential changes nothing else.
+/// pi's file: the values that are read are those in the file, and a new credential changes nothing else.
 pub fn auth_file(data: &[u8]) {
     let Some(text) = str::from_utf8(data).ok() else { return };
     let (Ok(file), Ok(value)) = (serde_json::from_str::<Members>(text), serde_json::from_str::<Value>(text))
@@ -78,7 +79,7 @@ pub fn auth_file(data: &[u8]) {
     assert_eq!(serde_json::from_slice::<Value>(&written).ok(), Some(expected));
 }
 
-/// Whatever is set, what is used lies within its bounds, and each value that was not taken is named.
+/// Whatever is set, the used values are within their bounds, and each value that was not used is named.
 pub fn settings_file(data: &[u8]) {
     let Ok(file) = serde_json::from_slice::<Members>(data) else { return };
     let read = settings::read(&file);

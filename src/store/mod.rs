@@ -1,8 +1,8 @@
-//! The files: where they lie, how they are read without trusting them, and how they are changed without losing anything.
+//! The files: where they are, how they are read without trust, and how they are changed without loss.
 //!
-//! Everything here blocks and belongs inside `tokio::task::spawn_blocking`. The order of every change is: take the
-//! file's lock, read it again, apply the change, replace the file in one step, let go. Nothing here decides what an
-//! account may do; what a file says is handed on as plain values of `pool`.
+//! Everything here blocks and belongs inside `tokio::task::spawn_blocking`. Every change has this order: take the
+//! file's lock, read the file again, apply the change, replace the file in one step, free the lock. Nothing here
+//! decides what an account may do; the content of a file is returned as plain values of `pool`.
 
 mod error;
 pub(crate) mod file;

@@ -1,9 +1,9 @@
-//! Where the files lie: flag before variable before default. Touches no file.
+//! Where the files are: flag before variable before default. Touches no file.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the command line said; an absent flag is `None`.
+/// The options of the command line; an absent flag is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct PathOptions {
     pub agent_dir: Option<PathBuf>,
@@ -12,13 +12,13 @@ pub struct PathOptions {
     pub log_file: Option<PathBuf>,
 }
 
-/// What the machine says about this user.
+/// The user's environment.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessEnv {
     pub home: Option<PathBuf>,
     /// The platform's state directory for multicodex.
     pub state_dir: Option<PathBuf>,
-    /// Relative paths are meant from here.
+    /// Relative paths start here.
     pub current_dir: PathBuf,
 }
 
@@ -29,7 +29,7 @@ pub struct Paths {
     pub accounts_file: PathBuf,
     pub auth_file: PathBuf,
     pub settings_file: PathBuf,
-    /// What protects the files of the agent dir lies beside them: locks and the refresh journal.
+    /// Locks and the refresh journal, beside the files of the agent directory that they protect.
     pub guard_dir: PathBuf,
     pub state_dir: PathBuf,
     pub codex_auth_file: PathBuf,
@@ -96,7 +96,7 @@ impl Paths {
     }
 }
 
-/// `~` and `~/x` mean the home directory; `~name` is a name like any other.
+/// `~` and `~/x` mean the home directory; `~name` is an ordinary name.
 fn expand_home(path: &Path, home: Option<&Path>) -> PathBuf {
     match (path.strip_prefix("~"), home) {
         (Ok(below), Some(home)) if below.as_os_str().is_empty() => home.to_owned(),

@@ -1,9 +1,9 @@
-//! What several tests of the files need.
+//! Helpers for tests of several files.
 
 use std::path::Path;
 use std::process::Command;
 
-/// A pipe with a name, by the program of that purpose: macOS has the call, but no safe way to it.
+/// Creates a named pipe with the program for it, because Rust has no safe call for it on macOS.
 pub(crate) fn make_pipe(path: &Path) {
     let made = Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
     assert!(made.is_ok_and(|made| made.success()), "{}", path.display());

@@ -1,7 +1,7 @@
-//! Which directories the kernel is asked about, kept in step with where the files really lie.
+//! The directories that the kernel watches, updated when files or links move.
 //!
-//! Never the files themselves: a watch on a file is lost with the first rename over it. For each file it is the
-//! directory of every link on the way and of the end, or the deepest ancestor that exists when that one does not.
+//! Not the files themselves: a watch on a file is lost with the first rename over it. For each file it watches the
+//! directory of every link on the way and of the end, or the deepest existing ancestor.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,22 +11,22 @@ use std::path::{Path, PathBuf};
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-/// Links deeper than this are a loop.
+/// More links than this are a loop.
 const MOST_LINKS: usize = 40;
 
-/// A directory may be made while its parent is being attached; more often than this it is someone's game.
+/// A directory may be created while its parent is being attached. More attempts than this are not worth it.
 const ROUNDS: usize = 8;
 
-/// Without a watcher nothing is ever attached and polling does all the work.
+/// Without a watcher nothing is attached, and polling does all the work.
 #[derive(Debug)]
 pub(super) struct Attached {
     watcher: Option<RecommendedWatcher>,
     dirs: BTreeMap<PathBuf, DirId>,
-    /// A directory that could not be attached is warned of once.
+    /// A directory that could not be attached is logged once.
     refused: Option<PathBuf>,
 }
 
-/// Tells a directory from another one under the same path. Numbers are used again at once, so a removal is heeded too.
+/// Distinguishes a directory from another one with the same path. Numbers are reused at once, so a removal counts, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct DirId(u64, u64);
 
@@ -45,7 +45,7 @@ impl Attached {
         Attached { watcher: None, dirs: BTreeMap::new(), refused: None }
     }
 
-    /// Attaches what is needed for these files and lets go of the rest. Look at the files after this, not before.
+    /// Attaches the directories that these files need and detaches the others. Read the files after this, not before.
     pub(super) fn follow<'a>(&mut self, files: impl Iterator<Item = &'a Path> + Clone) {
         if self.watcher.is_none() {
             return;
@@ -59,12 +59,12 @@ impl Attached {
         }
     }
 
-    /// Whether the kernel was asked about everything.
+    /// Returns whether the kernel watches everything.
     pub(super) fn is_complete(&self) -> bool {
         self.watcher.is_some() && self.refused.is_none()
     }
 
-    /// A watch ends with its directory, and follows it when it is moved: either way it must be attached anew.
+    /// A watch ends with its directory, and follows it when it is moved: in both cases it must be attached again.
     pub(super) fn heed(&mut self, notice: &notify::Result<notify::Event>) {
         let gone = match notice {
             Ok(event) if event.need_rescan() => true,
@@ -85,7 +85,7 @@ impl Attached {
         let Some(watcher) = &mut self.watcher else { return };
         for (dir, id) in &self.dirs {
             if wanted.get(dir) != Some(id) {
-                // One that is gone has taken its watch with it.
+                // A directory that is gone has ended its watch.
                 let _ = watcher.unwatch(dir);
             }
         }

@@ -1,4 +1,4 @@
-//! What a file held when it was last looked at: a hash of it, never the content, which may be a token.
+//! What a file held at the last check: a hash, never the content, which may be a token.
 
 use std::fs;
 use std::io;
@@ -16,8 +16,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(super) struct Content {
     seen: Seen,
     signature: Option<Signature>,
-    /// Two writes within one tick of the file system's clock leave one signature, so after a change the next look
-    /// reads without asking for it.
+    /// Two writes within one tick of the file system's clock have the same signature, so after a change the next check
+    /// reads the file in any case.
     fresh: bool,
 }
 
@@ -28,7 +28,7 @@ enum Seen {
     Hash([u8; 32]),
 }
 
-/// What changes when a file is written or replaced.
+/// The attributes that change when a file is written or replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Signature {
     length: u64,
@@ -42,8 +42,8 @@ impl Content {
         Content { seen, signature, fresh: true }
     }
 
-    /// Whether the file holds something else than last time. With `noticed` it is read in any case, else only when
-    /// its signature changed.
+    /// Returns whether the content differs from the last check. With `noticed` the file is read in any case, otherwise
+    /// only when its signature changed.
     pub(super) fn changed(&mut self, path: &Path, noticed: bool) -> bool {
         if !noticed && !self.fresh && Signature::of(path) == self.signature {
             return false;
@@ -67,7 +67,7 @@ impl Signature {
     }
 }
 
-/// A pipe would hold its reader up for ever, and a device have no end.
+/// Reading a pipe would not end, and neither would a device.
 fn hash_of(path: &Path) -> io::Result<[u8; 32]> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -92,7 +92,7 @@ fn read(path: &Path) -> (Seen, Option<Signature>) {
         before = after;
         std::thread::sleep(PAUSE);
     }
-    // Written all the time: whatever is there now differs from what was, and the next look sees the rest.
+    // It is written all the time: the content differs from before, and the next check finds the rest.
     (Seen::Unreadable, None)
 }
 
@@ -101,7 +101,7 @@ fn read(path: &Path) -> (Seen, Option<Signature>) {
 mod tests {
     use super::*;
 
-    /// What a second write within the tick of the first leaves behind: the signature of now, the content of before.
+    /// The state after a second write within the same tick: the present signature, the content of before.
     fn overtaken(path: &Path, fresh: bool) -> Content {
         Content { seen: Seen::Hash([0; 32]), signature: Signature::of(path), fresh }
     }

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::*;
 
-/// Longer than any report may take, so that only a missing one fails.
+/// Longer than any report takes, so that only a missing one fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// One way of learning about changes, with the other out of its way.
+/// One way of noticing changes, without the other.
 type Way = (Notices, Duration);
 const NOTICES: Way = (Notices::Wanted, Duration::from_secs(3600));
 const POLLING: Way = (Notices::Unwanted, Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! Replacing a file in one step: a reader sees the old content or the new one, and so does the next boot.
+//! Replaces a file in one step: a reader, and the next boot, find the old content or the new one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,14 +10,14 @@ use tempfile::NamedTempFile;
 use super::probe::unreplaceable;
 use crate::store::{LockDirectory, LockGuard, PermissionFinding, StorageError, examine, make_private_dir};
 
-/// Writing takes milliseconds, so a temporary file of this age is no one's any more.
+/// Writing takes milliseconds, so a temporary file of this age was left behind.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
-/// Links deeper than this are a loop.
+/// More links than this are a loop.
 const MOST_LINKS: usize = 40;
 
-/// Replaces the content of `path`, which becomes 0600, and says who could read it before. A link stays a link and its
-/// target is replaced. The guard is the proof that no other writer is at it; which lock it is, is the caller's matter.
+/// Replaces the content of `path`, which becomes 0600. Returns who could read it before. A link stays a link, and its
+/// target is replaced. The guard proves that no other writer is active; the caller decides which lock it is.
 pub fn write_atomically(
     path: &Path,
     content: &[u8],
@@ -36,8 +36,8 @@ pub fn write_atomically(
     Ok(before)
 }
 
-/// Replaces the content of a file of pi's, which keeps its mode; one that is not there yet is made 0600. `held` is pi's
-/// lock on it: once that was taken from us nothing is written.
+/// Replaces the content of one of pi's files, which keeps its mode; a new file gets 0600. `held` is pi's lock on it:
+/// nothing is written once another process has taken it.
 pub(crate) fn replace_under_lock(
     path: &Path,
     content: &[u8],
@@ -48,7 +48,7 @@ pub(crate) fn replace_under_lock(
         let dir = target.parent().unwrap_or(Path::new("/"));
         let mode = fs::metadata(&target).ok().map(|found| found.permissions());
         let temporary = written_beside(&target, dir, content, mode)?;
-        // As late as can be: between this look and the rename there is nothing that waits.
+        // As late as possible: nothing waits between this check and the rename.
         if !held.is_still_ours() {
             return Ok(Err(StorageError::Locked { path: target }));
         }
@@ -76,7 +76,7 @@ fn written_beside(
     Ok(temporary)
 }
 
-/// Some file systems know no modes, such as Windows drives under WSL: there the file goes without.
+/// Some file systems have no modes, e.g. Windows drives under WSL. There the file keeps the default.
 pub(crate) fn set_mode_if_possible(file: &File, mode: fs::Permissions) -> io::Result<()> {
     match file.set_permissions(mode) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied || is_not_to_be_had(&error) => {
@@ -87,8 +87,8 @@ pub(crate) fn set_mode_if_possible(file: &File, mode: fs::Permissions) -> io::Re
     }
 }
 
-/// A new file for what is to take the target's place, 0600. One that a killed process left behind, which may hold
-/// credentials, is removed; one that is younger may be somebody's who holds another lock.
+/// Creates the temporary file, 0600. Removes one that a killed process left behind, because it may hold credentials. A
+/// younger one may belong to a holder of another lock.
 fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".multicodex-{name}-");
@@ -99,28 +99,27 @@ fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
                 .and_then(|found| found.modified())
                 .is_ok_and(|written| written.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
         if left_behind {
-            // Whoever else sees it removes it as well.
+            // Another process may be removing it as well.
             fs::remove_file(entry.path()).ok();
         }
     }
     tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(dir)
 }
 
-/// The file a chain of links ends at, which need not exist yet.
+/// Returns the file at the end of a chain of links. It need not exist yet.
 pub(crate) fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..MOST_LINKS {
         match fs::read_link(&target) {
             Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
-            // Not a link, or nothing there: this is the end of the chain.
+            // Not a link, or nothing there: the end of the chain.
             Err(_) => return Ok(target),
         }
     }
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// On macOS this is to look after the disk's own cache, too, which drives in the network have no way to: there it is
-/// synced as elsewhere.
+/// On macOS this also empties the cache of the disk, which network drives cannot do: there it is synced as elsewhere.
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if is_not_to_be_had(&error) => rustix::fs::fsync(file).map_err(io::Error::from),
@@ -128,8 +127,8 @@ pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     }
 }
 
-/// The rename itself is on the disk only once its directory is. Where the file system, one in the network mostly, syncs
-/// no directories, what was renamed is as safe as it gets.
+/// A rename is on disk only after its directory is synced. File systems that cannot sync directories, mostly in
+/// networks, give no such guarantee.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         Err(error) if is_not_to_be_had(&error) => Ok(()),

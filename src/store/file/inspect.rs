@@ -1,4 +1,4 @@
-//! Looking at files, folders and locks without leaving a trace: nothing is made, locked for long, or set aside.
+//! Inspects files, folders and locks without a trace: creates nothing, locks nothing for long, and moves nothing.
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
@@ -9,10 +9,11 @@ use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
 use super::atomic::follow_links;
 use crate::store::StorageError;
 
-/// Less room than this is none: it is what one write of the accounts of many needs.
+/// Less free space than this counts as none: one write of many accounts needs it.
 const ROOM: u64 = 1 << 20;
 
-/// Whether `path` could be replaced now, or made: its folder is there or could be, may be written to, and has room.
+/// Returns whether `path` could be replaced or created now: its folder exists or can be created, is writable, and has
+/// room.
 pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
     let failed = |error| StorageError::writing(path, error);
     let target = follow_links(path).map_err(failed)?;
@@ -21,7 +22,7 @@ pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
         let kind = if target.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::NotADirectory };
         return Err(failed(kind.into()));
     }
-    // The rights that count are those in effect, and a file system that is read-only says so here, too.
+    // Checks the effective rights; a read-only file system shows up here, too.
     accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|error| failed(error.into()))?;
     inspect_target(path, &target)?;
@@ -36,8 +37,8 @@ pub fn inspect_writable(path: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Whether nothing stands against a rename onto the file: it is no mount of its own, as containers make of a single file,
-/// and not immutable. Only Linux tells.
+/// Returns whether a rename onto the file can work: it is not a mount (containers mount single files) and not
+/// immutable. Only Linux can tell.
 fn inspect_target(path: &Path, target: &Path) -> Result<(), StorageError> {
     let refused =
         |kind: io::ErrorKind| StorageError::Unreplaceable { path: path.to_owned(), source: kind.into() };
@@ -69,7 +70,7 @@ fn is_immutable(_: &Path) -> bool {
     false
 }
 
-/// Whether another process holds the kernel's lock on this file now. One that is not there is held by nobody.
+/// Returns whether another process holds the kernel's lock on this file now. A missing file is not locked.
 pub fn inspect_lock(lock_file: &Path) -> Result<bool, StorageError> {
     let unreadable = |source| StorageError::Unreadable { path: lock_file.to_owned(), source };
     let file = match OpenOptions::new().read(true).open(lock_file) {
@@ -77,7 +78,7 @@ pub fn inspect_lock(lock_file: &Path) -> Result<bool, StorageError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(unreadable(error)),
     };
-    // It is let go when the file is closed, right after this.
+    // Closing the file, right after this, frees the lock.
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
@@ -85,7 +86,7 @@ pub fn inspect_lock(lock_file: &Path) -> Result<bool, StorageError> {
     }
 }
 
-/// The files in a folder of ours that have this ending, in the order of their names.
+/// Returns the files with this ending in one of our folders, sorted by name.
 pub fn files_ending_in(dir: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries

@@ -1,7 +1,7 @@
-//! A lock between processes: the kernel's lock on a file of its own, which the kernel gives back when its holder dies.
+//! A lock between processes: the kernel's lock on a separate file. The kernel frees it when the holder dies.
 //!
-//! It is never the data file that is locked, because that one is replaced by every write, and because on Windows a
-//! locked file cannot be read. Lock files stay where they are: removing one would let two holders in.
+//! The data file itself is not locked, because every write replaces it, and because on Windows a locked file cannot be
+//! read. Lock files are not removed: that would let two holders in.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +16,7 @@ pub const LOCK_DEADLINE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Proof that the lock is held; dropping it lets go.
+/// Proof that the lock is held. Dropping it frees the lock.
 #[derive(Debug)]
 #[must_use = "the lock is let go when this is dropped"]
 pub struct LockGuard {
@@ -24,7 +24,7 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// Waits until `lock_file` can be locked, at most `deadline`. Its directory is made when missing.
+    /// Waits until `lock_file` can be locked, at most `deadline`. Creates its directory if it is missing.
     pub fn acquire(lock_file: &Path, deadline: Duration) -> Result<LockGuard, StorageError> {
         if let Some(dir) = lock_file.parent() {
             make_private_dir(dir)?;

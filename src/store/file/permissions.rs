@@ -1,4 +1,4 @@
-//! Who may read a file of ours besides its owner: found out, told, and narrowed. Files are 0600, directories 0700.
+//! Finds out who besides the owner may read our files, and narrows the permissions. Files are 0600, directories 0700.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -7,18 +7,18 @@ use std::path::Path;
 
 use crate::store::StorageError;
 
-/// Platforms without such modes always find `Private`.
+/// Always `Private` on platforms without modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermissionFinding {
     Missing,
     Private,
-    /// Others than the owner have rights: the nine mode bits, e.g. 0o644.
+    /// Other users have rights: the nine mode bits, e.g. 0o644.
     Wide {
         mode: u32,
     },
 }
 
-/// Follows links: what counts is the file with the content.
+/// Follows links, because the file with the content counts.
 pub fn examine(path: &Path) -> Result<PermissionFinding, StorageError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(finding(&metadata)),
@@ -27,12 +27,12 @@ pub fn examine(path: &Path) -> Result<PermissionFinding, StorageError> {
     }
 }
 
-/// Takes every right from others than the owner, and says what was found before.
+/// Removes all rights of other users. Returns what it found before.
 pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
     let found = examine(path)?;
     if let PermissionFinding::Wide { mode } = found {
         match set_mode(path, mode & 0o700) {
-            // Where modes cannot be changed nothing is private, and nothing can be done about it from here.
+            // Without modes nothing is private, and nothing can be done about it here.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 tracing::debug!(path = %path.display(), %error, "rights cannot be narrowed here");
             }
@@ -42,18 +42,18 @@ pub fn narrow(path: &Path) -> Result<PermissionFinding, StorageError> {
     Ok(found)
 }
 
-/// Opens a log to append to, readable for its owner only wherever it lies.
+/// Opens a log for appending, readable only by its owner.
 pub fn open_log(path: &Path) -> Result<File, StorageError> {
     let failed = |error| StorageError::writing(path, error);
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
-    // A device, like /dev/null, is everybody's.
+    // A device, like /dev/null, is for everybody.
     if file.metadata().map_err(failed)?.is_file() {
         narrow(path)?;
     }
     Ok(file)
 }
 
-/// Makes a directory of our own, and its missing ancestors, 0700. One that is there already is left as it is.
+/// Creates a directory of ours, and its missing ancestors, with 0700. Leaves an existing one as it is.
 pub fn make_private_dir(dir: &Path) -> Result<(), StorageError> {
     DirBuilder::new()
         .recursive(true)

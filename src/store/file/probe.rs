@@ -1,4 +1,4 @@
-//! Whether a file could be replaced now, found out before something is done whose result must be stored.
+//! Finds out whether a file can be replaced, before an action whose result must be stored.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -8,18 +8,18 @@ use std::path::Path;
 use super::atomic::{follow_links, set_mode_if_possible, sync_file};
 use crate::store::StorageError;
 
-/// More than the accounts file of anyone.
+/// Larger than any accounts file.
 const PROBE_BYTES: usize = 64 << 10;
 
-/// Replaces the file by a copy of itself, as a write would: the directory takes a file and has room, and a rename onto the
-/// target works. A file that is mounted, or immutable, fails here. A file that does not exist is not made.
+/// Replaces the file by a copy of itself, as a write would do: the directory takes a file and has room, and a rename
+/// onto the target works. This fails for a file that is mounted or immutable. It does not create a missing file.
 ///
-/// The caller holds the lock that keeps other writers away. A writer without a lock who replaces the file in between
-/// keeps what it wrote.
+/// The caller holds the lock against other writers. If a writer without the lock replaces the file meanwhile, its
+/// content stays.
 ///
 /// # Errors
 ///
-/// [`StorageError::Unreplaceable`] when the rename fails; else what keeps the directory from taking a file.
+/// [`StorageError::Unreplaceable`] when the rename fails; otherwise the reason why the directory takes no file.
 pub fn rehearse_replacement(path: &Path) -> Result<(), StorageError> {
     let failed = |error| StorageError::writing(path, error);
     let target = follow_links(path).map_err(failed)?;
@@ -39,7 +39,7 @@ pub fn rehearse_replacement(path: &Path) -> Result<(), StorageError> {
     set_mode_if_possible(copy.as_file(), before.permissions()).map_err(failed)?;
     sync_file(copy.as_file()).map_err(failed)?;
     if !fs::metadata(&target).is_ok_and(|now| is_same(&before, &now)) {
-        // Somebody replaced it just now, which shows that it can be done.
+        // Another program replaced it just now, so it can be replaced.
         return Ok(());
     }
     match copy.persist(&target) {
@@ -53,7 +53,7 @@ fn is_same(a: &Metadata, b: &Metadata) -> bool {
     stamp(a) == stamp(b)
 }
 
-/// The directory took a file, so it is the target itself that cannot be replaced.
+/// The directory took a file, so it is the target that cannot be replaced.
 pub(crate) fn unreplaceable(path: &Path, source: io::Error) -> StorageError {
     match source.kind() {
         ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::CrossesDevices => {

@@ -1,8 +1,8 @@
-//! The lock that pi and npm's `proper-lockfile` 4 put on a file: the directory `<realpath>.lock`. Who made it holds it,
-//! and touches it to say so; who died with it leaves it to go stale. Nothing is ever put inside it, and a lock that
-//! someone else has taken over is not touched again.
+//! The lock of pi and npm's `proper-lockfile` 4: the directory `<realpath>.lock`. The process that created it holds it,
+//! and touches it regularly; if the process dies, the lock becomes stale. Nothing is ever put inside, and a lock that
+//! another process has taken over is not touched again.
 //!
-//! It lies here and not beside the login, because pi locks its `settings.json` the same way.
+//! It is in this folder and not beside the login, because pi locks its `settings.json` in the same way.
 
 use std::collections::HashMap;
 use std::fs::{self, File, FileTimes};
@@ -20,21 +20,21 @@ use crate::clock;
 use crate::pool::At;
 use crate::store::StorageError;
 
-/// A holder that has not touched its lock for this long is dead. pi itself touches every 15 s, so that the 10 s of its
-/// synchronous readers would take locks from the living.
+/// A holder that has not touched its lock for this long is dead. pi touches every 15 s, so the 10 s of its synchronous
+/// readers would take locks from living holders.
 const STALE: Duration = Duration::from_secs(30);
-/// Those synchronous readers take what is 10 s old: there is room for one touch that comes late, and another.
+/// Those synchronous readers take a lock that is 10 s old. This leaves room for one late touch and another one.
 const TOUCH: Duration = Duration::from_secs(2);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Locks whose time lies in the future, with when this process saw them so first. It outlives the waits: none of them may be
-/// as long as it takes to know that the holder is gone.
+/// Locks with a time in the future, and when this process first saw each. It is kept between waits, because a single
+/// wait may be shorter than the time after which the holder counts as dead.
 static AHEAD: LazyLock<Mutex<HashMap<PathBuf, (LockStamp, At)>>> = LazyLock::new(Mutex::default);
 
-/// Proof that the lock was taken. It is let go when this is dropped. Whether it is still ours is another question,
-/// which [`LockDirectory::is_still_ours`] answers right before a write.
+/// Proof that the lock was taken. Dropping it frees the lock. [`LockDirectory::is_still_ours`] tells, right before a
+/// write, whether it is still ours.
 #[derive(Debug)]
 #[must_use = "the lock is let go when this is dropped"]
 pub struct LockDirectory {
@@ -49,29 +49,29 @@ struct Held {
     mark: Mutex<LockStamp>,
 }
 
-/// What tells this lock from another one at the same place.
+/// Distinguishes this lock from another one at the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LockStamp {
     inode: u64,
     modified: (i64, i64),
 }
 
-/// How the lock on a file looks from outside.
+/// The state of a lock, seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockInspection {
     Free,
-    /// Touched this long ago.
+    /// Last touched this long ago.
     Held {
         age: Duration,
     },
-    /// Its holder is gone; whoever wants the lock takes it.
+    /// Its holder is dead; the next process that wants the lock takes it.
     Stale {
         age: Duration,
     },
 }
 
 impl LockDirectory {
-    /// Changes nothing. A file whose directory is not there is not locked.
+    /// Changes nothing. A file in a missing directory is not locked.
     pub fn look(file: &Path) -> LockInspection {
         let Some(mark) = lock_path(file).ok().and_then(|path| mark_of(&path).ok()) else {
             return LockInspection::Free;
@@ -80,8 +80,8 @@ impl LockDirectory {
         if mark.is_older_than(STALE) { LockInspection::Stale { age } } else { LockInspection::Held { age } }
     }
 
-    /// Waits until `file` can be locked, at most `patience`; with none it tries once. Blocks the thread. The file need
-    /// not exist, its directory must.
+    /// Waits until `file` can be locked, at most `patience`; with none it tries once. Blocks the thread. The directory
+    /// of the file must exist, the file need not.
     pub fn acquire(file: &Path, patience: Duration) -> Result<LockDirectory, StorageError> {
         LockDirectory::acquire_at(lock_path(file)?, patience, STALE)
     }
@@ -108,14 +108,15 @@ impl LockDirectory {
         }
     }
 
-    /// False once someone took the lock for stale. Nothing may be written then: they may be writing.
+    /// Returns false once another process took the lock as stale. Nothing may be written then, because that process may
+    /// be writing.
     pub fn is_still_ours(&self) -> bool {
         self.held.is_ours()
     }
 
     fn made(path: PathBuf) -> Result<LockDirectory, StorageError> {
         let mark = touch(&path).map_err(|error| {
-            // Without a time that is ours the lock cannot be told from another's.
+            // Without our own time the lock cannot be distinguished from another one.
             let _ = fs::remove_dir(&path);
             StorageError::writing(&path, error)
         })?;
@@ -139,7 +140,7 @@ impl Drop for LockDirectory {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(touching) = self.touching.take() {
-            // It does nothing that could panic, and if it did the lock would still have to go.
+            // The thread has nothing that could panic; if it did, the lock would still have to be freed.
             let _ = touching.join();
         }
         self.held.let_go();
@@ -152,7 +153,7 @@ impl Held {
         mark_of(&self.path).is_ok_and(|found| found == *mark)
     }
 
-    /// Touches the lock; false when it is not ours any more.
+    /// Touches the lock. Returns false when it is not ours any more.
     fn keep(&self) -> bool {
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         if !mark_of(&self.path).is_ok_and(|found| found == *mark) {
@@ -180,7 +181,7 @@ impl Held {
     }
 }
 
-/// `<realpath>.lock`, as pi's asynchronous side has it; of a file that does not exist, with its directory's real path.
+/// Returns `<realpath>.lock`, as pi's asynchronous code does; for a missing file, with the real path of its directory.
 fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
     let real = fs::canonicalize(file).or_else(|_| {
         let directory = fs::canonicalize(file.parent().unwrap_or(Path::new("/")))?;
@@ -191,11 +192,11 @@ fn lock_path(file: &Path) -> Result<PathBuf, StorageError> {
     Ok(PathBuf::from(path))
 }
 
-/// Takes a stale lock away, by a rename that only one of several waiters can do. Says whether to try again at once.
+/// Removes a stale lock by a rename, which only one of several waiters can do. Returns whether to try again at once.
 fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     let seen = match mark_of(path) {
         Ok(seen) => seen,
-        // Let go meanwhile.
+        // It was freed meanwhile.
         Err(error) => return Ok(error.kind() == io::ErrorKind::NotFound),
     };
     if !seen.is_older_than(stale) && !seen.has_stayed_ahead(path, stale) {
@@ -206,13 +207,13 @@ fn clear_if_stale(path: &Path, stale: Duration) -> io::Result<bool> {
     let aside = PathBuf::from(aside);
     match fs::rename(path, &aside) {
         Ok(()) => {}
-        // Another waiter was faster.
+        // Another waiter was first.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     }
     if mark_of(&aside).is_ok_and(|taken| taken != seen) {
-        // Its holder came back to life, or it is a new one: between the look and the rename it changed. It goes back,
-        // unless a third one has made a lock of its own already.
+        // The lock changed between the check and the rename: its holder is alive, or it is a new lock. It goes back,
+        // unless a third process has created its own lock.
         if renameat_with(CWD, &aside, CWD, path, RenameFlags::NOREPLACE).is_ok() {
             return Ok(false);
         }
@@ -233,7 +234,7 @@ impl LockStamp {
         clock::now().since(self.at()) > age
     }
 
-    /// Whether the lock bears a time in the future and has not moved for so long: a living holder touches it.
+    /// Returns whether the lock has a time in the future and has not changed for so long. A living holder touches it.
     fn has_stayed_ahead(self, path: &Path, stale: Duration) -> bool {
         let mut ahead = AHEAD.lock().unwrap_or_else(PoisonError::into_inner);
         if self.at() <= clock::now() {
@@ -248,8 +249,8 @@ impl LockStamp {
     }
 }
 
-/// Sets the time of modification to now in whole milliseconds, which is as finely as `proper-lockfile` compares, and
-/// reads back what the file system made of it.
+/// Sets the modification time to now in whole milliseconds, the precision of `proper-lockfile`, and reads back what the
+/// file system stored.
 fn touch(path: &Path) -> io::Result<LockStamp> {
     let now = Duration::from_millis(u64::try_from(clock::now().millis()).unwrap_or_default());
     let now: SystemTime = UNIX_EPOCH + now;
@@ -262,12 +263,12 @@ fn mark_of(path: &Path) -> io::Result<LockStamp> {
     Ok(LockStamp { inode: found.ino(), modified: (found.mtime(), found.mtime_nsec()) })
 }
 
-/// One to two times as long, so that two waiters do not keep meeting.
+/// Returns one to two times the duration, so that two waiters do not keep colliding.
 fn jittered(pause: Duration) -> Duration {
     pause + pause.mul_f64(f64::from(random()) / f64::from(u32::MAX))
 }
 
-/// Where there is no randomness to be had, waiters meet more often, and that is all.
+/// Without randomness waiters collide more often, and nothing worse.
 fn random() -> u32 {
     getrandom::u32().unwrap_or_default()
 }

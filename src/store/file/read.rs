@@ -1,4 +1,4 @@
-//! Reading a small text file that others may be writing at this moment.
+//! Reads a small text file that other programs may be writing at this moment.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,15 @@ use zeroize::Zeroizing;
 
 use crate::store::StorageError;
 
-/// Others truncate and write in place, so what does not parse now may parse in a moment.
+/// Other programs truncate and write in place, so a file that does not parse now may parse in a moment.
 const RETRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Far more than ten thousand accounts need.
+/// Ten thousand accounts need far less.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The text without a byte order mark; `None` when there is no such file. The memory is wiped when it is dropped.
+/// Returns the text without a byte order mark; `None` when the file does not exist. The memory is wiped when it is
+/// dropped.
 pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, StorageError> {
     let bytes = match read_regular(path) {
         Ok(bytes) => bytes,
@@ -31,7 +32,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, Storag
     Ok(Some(Zeroizing::new(text)))
 }
 
-/// Reads and parses, and tries again shortly while the answer is `Corrupt`.
+/// Reads and parses, and tries again shortly while the result is `Corrupt`.
 pub(crate) fn read_settled<T>(
     path: &Path,
     parse: impl Fn(&str) -> Result<T, StorageError>,
@@ -46,7 +47,7 @@ pub(crate) fn read_settled<T>(
     attempt()
 }
 
-/// A pipe would hold its reader up for ever, and a device fill the memory.
+/// Reading a pipe would not end, and a device would fill the memory.
 pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let found = fs::metadata(path)?;
     if !found.is_file() {

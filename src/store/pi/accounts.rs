@@ -1,5 +1,5 @@
-//! `codex-accounts.json` on disk, shared with the pi-multicodex extension and with other sidecars. What does not parse
-//! is never overwritten, and what a later version wrote is not changed.
+//! `codex-accounts.json` on disk, shared with the pi-multicodex extension and with other sidecars. A file that does not
+//! parse is never overwritten, and a file of a later version is not changed.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,17 +18,17 @@ pub struct AccountsFile {
     path: PathBuf,
     lock_file: PathBuf,
     patience: Duration,
-    /// The lock could not be had the last time.
+    /// The last attempt to take the lock failed.
     held_up: Arc<AtomicBool>,
 }
 
-/// The file as it was at one moment; a missing one reads as empty.
+/// The file at one moment; a missing file reads as empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
     pub accounts: Vec<FileAccount>,
     pub active_email: Option<String>,
     pub problems: Vec<EntryProblem>,
-    /// A version from the future: changes are refused.
+    /// A later version wrote it: changes are refused.
     pub read_only: bool,
     pub permissions: PermissionFinding,
 }
@@ -48,7 +48,7 @@ impl AccountsFile {
         &self.path
     }
 
-    /// Takes no lock: writers replace the file in one step, and the one that does not is waited for.
+    /// Takes no lock: writers replace the file in one step, and a writer in place is waited for.
     pub fn load(&self) -> Result<Loaded, StorageError> {
         let document = self.read()?.unwrap_or_default();
         Ok(Loaded {
@@ -60,7 +60,7 @@ impl AccountsFile {
         })
     }
 
-    /// Lock, read again, `edit`, write if that changed anything, unlock. Blocks for up to [`LOCK_DEADLINE`].
+    /// Locks, reads again, calls `edit`, writes if that changed anything, unlocks. Blocks for up to [`LOCK_DEADLINE`].
     pub fn change<T>(&self, edit: impl FnOnce(&mut Document) -> T) -> Result<T, StorageError> {
         let held = self.lock()?;
         let mut document = self.read()?.unwrap_or_default();
@@ -76,8 +76,8 @@ impl AccountsFile {
         Ok(outcome)
     }
 
-    /// Does everything that [`AccountsFile::change`] does, and replaces the file by itself: what cannot be stored afterwards
-    /// is found out before it is asked for.
+    /// Does everything that [`AccountsFile::change`] does, and replaces the file by a copy of itself. So a failure is
+    /// known before a result has to be stored.
     pub fn rehearse(&self) -> Result<(), StorageError> {
         let _held = self.lock()?;
         if let Some(version) = self.read()?.unwrap_or_default().future_version() {
@@ -86,8 +86,7 @@ impl AccountsFile {
         rehearse_replacement(&self.path)
     }
 
-    /// Behind a holder that hangs only the first waits its whole time: whoever queued up behind that one has waited with
-    /// it.
+    /// If a holder hangs, only the first waiter waits the full time. Those behind it have waited meanwhile.
     fn lock(&self) -> Result<LockGuard, StorageError> {
         let patience = match self.held_up.load(Ordering::Relaxed) {
             true => self.patience / 30,

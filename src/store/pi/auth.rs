@@ -1,5 +1,5 @@
-//! pi's `auth.json`: reads the one entry that is ours to know. Refuses to take a moment's half-written content for a
-//! logout. [`write`] puts a refreshed credential back.
+//! pi's `auth.json`: reads the one entry that we use. A half-written file never counts as a logout. [`write`] puts a
+//! refreshed credential back.
 
 mod write;
 
@@ -15,7 +15,7 @@ use crate::store::StorageError;
 use crate::store::file::read::read_text;
 
 const ENTRY: &str = "openai-codex";
-/// What our own extension of pi lets pi store in place of tokens, for a login that is kept here.
+/// What our pi extension lets pi store instead of tokens, for a login that is kept here.
 const KEPT_HERE: &str = "multicodex";
 
 #[derive(Clone, Debug)]
@@ -23,25 +23,26 @@ pub struct AuthFile {
     path: PathBuf,
 }
 
-/// What pi is logged in with.
+/// pi's login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedCredential {
     pub access: Secret,
     pub refresh: Secret,
     pub expires_at: At,
-    /// The workspace id beside the tokens (`accountId`, or `account_id`); the access token's claims come first.
+    /// The workspace id beside the tokens (`accountId` or `account_id`). The claims of the access token take
+    /// precedence.
     pub account_id: Option<String>,
 }
 
-/// Why the file says nothing now. None of these means that pi was logged out: what is known stays.
+/// Why there is no reading now. None of these means that pi was logged out: the known login stays.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReading {
     #[error("{} does not exist; log in with pi to have it made", path.display())]
     Missing { path: PathBuf },
-    /// Empty or not whole, as it is while pi writes it in place: read again shortly.
+    /// Empty or incomplete, as while pi writes it in place: read it again shortly.
     #[error("{} is being written, or damaged at line {line}, column {column}: {message}", path.display())]
     HalfWritten { path: PathBuf, line: usize, column: usize, message: String },
-    /// The entry is there and is not one of a ChatGPT login.
+    /// The entry is there and is not a ChatGPT login.
     #[error("the entry openai-codex of {} is not usable: {message}; log in with pi again", path.display())]
     Unusable { path: PathBuf, message: &'static str },
     #[error(transparent)]
@@ -53,7 +54,7 @@ impl LinkedCredential {
         Credential { access: self.access.clone(), refresh: self.refresh.clone(), expires_at: self.expires_at }
     }
 
-    /// The same login with the credential that its own was refreshed for.
+    /// Returns the same login with a refreshed credential.
     pub fn renewed(&self, credential: &Credential) -> Self {
         let Credential { access, refresh, expires_at } = credential.clone();
         LinkedCredential { access, refresh, expires_at, account_id: self.account_id.clone() }
@@ -69,7 +70,7 @@ impl AuthFile {
         &self.path
     }
 
-    /// `None` when the file parses and the entry is really gone.
+    /// Returns `None` when the file parses and the entry does not exist.
     pub fn read(&self) -> Result<Option<LinkedCredential>, NoReading> {
         let text = match read_text(&self.path) {
             Ok(Some(text)) => text,
@@ -91,7 +92,7 @@ impl AuthFile {
     }
 }
 
-/// The entry, unless it is really gone; or why it is of no use.
+/// Returns the entry if it exists, or why it cannot be used.
 pub(crate) fn parse(file: &Members) -> Result<Option<LinkedCredential>, &'static str> {
     let Some(entry) = file.raw(ENTRY) else { return Ok(None) };
     let entry: Members = serde_json::from_str(entry.get()).map_err(|_| "it is not an object")?;

@@ -1,5 +1,5 @@
-//! `codex-accounts.json` in memory: edited through its known members, written back with everything else as it was.
-//! Labels are compared without regard to case.
+//! `codex-accounts.json` in memory: its known members are edited, and everything else is written back unchanged. Labels
+//! are compared case-insensitively.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,13 +13,13 @@ use super::entry::{EntryProblem, FileAccount};
 use super::members::{Field, Members};
 use crate::pool::{At, Credential};
 
-/// The version the extension writes, and the highest one that is understood.
+/// The version that the extension writes, and the highest one that is supported.
 const VERSION: i64 = 1;
 
 /// Parse with [`str::parse`], write with [`Document::to_json`].
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// `accounts` only keeps its place here; what it holds is in `entries`.
+    /// `accounts` only keeps its place here; its content is in `entries`.
     members: Members,
     entries: Vec<Entry>,
 }
@@ -27,7 +27,7 @@ pub struct Document {
 #[derive(Clone)]
 enum Entry {
     Account(Members),
-    /// Cannot be used; kept as it is.
+    /// It cannot be used and is kept as it is.
     Bad {
         raw: Box<RawValue>,
         label: Option<String>,
@@ -45,7 +45,7 @@ pub enum EditRefused {
 }
 
 impl Document {
-    /// Usable accounts in the order of the file.
+    /// Returns the usable accounts in the order of the file.
     pub fn accounts(&self) -> impl Iterator<Item = FileAccount> {
         self.usable().map(|(_, account, _)| account)
     }
@@ -77,7 +77,7 @@ impl Document {
         }
     }
 
-    /// The version when it is one from the future, as it is written in the file.
+    /// Returns the version as the file writes it, when it is a later one.
     pub fn future_version(&self) -> Option<String> {
         match self.members.number("version") {
             Field::Present(version) if version > VERSION as f64 => {
@@ -87,7 +87,7 @@ impl Document {
         }
     }
 
-    /// Place in the file's `accounts`, from 0.
+    /// The position in the file's `accounts`, from 0.
     pub fn position(&self, label: &str) -> Option<usize> {
         let label = label.to_lowercase();
         self.usable().find(|(_, account, _)| account.email.to_lowercase() == label).map(|(index, ..)| index)
@@ -105,7 +105,7 @@ impl Document {
         }
     }
 
-    /// `activeEmail` follows.
+    /// `activeEmail` is changed, too.
     pub fn rename(&mut self, label: &str, new: &str) -> Result<(), EditRefused> {
         let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
         if self.position(new).is_some_and(|other| other != index) {
@@ -119,7 +119,7 @@ impl Document {
         Ok(())
     }
 
-    /// `activeEmail` goes with it.
+    /// `activeEmail` is removed, too.
     pub fn remove(&mut self, label: &str) -> Result<(), EditRefused> {
         let index = self.position(label).ok_or(EditRefused::NoSuchLabel)?;
         if self.is_active(label) {
@@ -145,12 +145,12 @@ impl Document {
         self.members_of(label).map(|members| entry::set_linked(members, linked))
     }
 
-    /// `false` takes the member away, as shape 2.3 does.
+    /// `false` removes the member, as shape 2.3 does.
     pub fn set_needs_reauth(&mut self, label: &str, needed: bool) -> Result<(), EditRefused> {
         self.members_of(label).map(|members| entry::set_needs_reauth(members, needed))
     }
 
-    /// `None` takes the member away, as shape 2.3 does.
+    /// `None` removes the member, as shape 2.3 does.
     pub fn set_quota_exhausted_until(&mut self, label: &str, until: Option<At>) -> Result<(), EditRefused> {
         self.members_of(label).map(|members| entry::set_optional_at(members, "quotaExhaustedUntil", until))
     }
@@ -159,7 +159,7 @@ impl Document {
         self.members_of(label).map(|members| entry::set_optional_at(members, "lastUsed", Some(at)))
     }
 
-    /// The shape of 2.3: 2-space JSON without a newline at the end, and a `version` in any case.
+    /// Returns the text in shape 2.3: indented by 2 spaces, without a newline at the end, and with a `version`.
     pub fn to_json(&self) -> String {
         let mut versioned = self.clone();
         if !matches!(versioned.members.number("version"), Field::Present(version) if version >= VERSION as f64)
@@ -169,7 +169,7 @@ impl Document {
         versioned.as_it_is()
     }
 
-    /// The same without a version of our own, to compare documents by.
+    /// Returns the text without a version of ours, for comparing documents.
     pub(crate) fn as_it_is(&self) -> String {
         #[expect(
             clippy::expect_used,
@@ -189,7 +189,7 @@ impl Document {
         self.active_email().is_some_and(|active| active.to_lowercase() == label.to_lowercase())
     }
 
-    /// A second entry of a label is usable once the first has gone, here as for the next reader of the file.
+    /// A second entry of a label can be used once the first one is removed, here as for the next reader of the file.
     fn reconsider(&mut self) {
         let mut labels = self.accounts().map(|account| account.email.to_lowercase()).collect();
         for entry in &mut self.entries {
@@ -217,7 +217,7 @@ impl Document {
     }
 }
 
-/// The content of a file that is not there yet.
+/// Returns the content of a new file.
 impl Default for Document {
     fn default() -> Self {
         let mut document = Document { members: Members::default(), entries: Vec::new() };
@@ -256,7 +256,7 @@ impl Entry {
         Entry::Bad { raw, label, message }
     }
 
-    /// What an entry that is left out for its label would be used with.
+    /// What an entry that is left out because of its label would be used with.
     fn login(&self) -> Option<(Members, FileAccount)> {
         let Entry::Bad { raw, .. } = self else { return None };
         let members = serde_json::from_str::<Members>(raw.get()).ok()?;
@@ -264,7 +264,7 @@ impl Entry {
         Some((members, account))
     }
 
-    /// Takes in another record of the same login; false when it is a record of another one.
+    /// Merges another record of the same login; returns false when it is a record of another login.
     fn fold(&mut self, (other_members, other): &(Members, FileAccount)) -> bool {
         let Entry::Account(members) = self else { return false };
         let Ok((account, _)) = entry::read(members) else { return false };
@@ -284,8 +284,8 @@ impl Entry {
     }
 }
 
-/// Of two entries with one label and one workspace the credential that lives longer is kept, in the place of the first:
-/// the other one was refreshed from, and sending it would end the login. The file itself changes with the next edit.
+/// If two entries have one label and one workspace, the credential that lives longer is kept in the place of the first.
+/// The other one is its predecessor, and sending it would end the login. The file itself changes with the next edit.
 fn read_entries(raw: Vec<Box<RawValue>>) -> Vec<Entry> {
     let mut labels = HashSet::with_capacity(raw.len());
     let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
@@ -300,7 +300,7 @@ fn read_entries(raw: Vec<Box<RawValue>>) -> Vec<Entry> {
     entries
 }
 
-/// Never shows a value: they are tokens.
+/// Shows no values, because they are tokens.
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

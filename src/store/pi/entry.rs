@@ -1,11 +1,11 @@
-//! One entry of `codex-accounts.json`: its known members as values, in both shapes the extension wrote. A fault in a
-//! member an account can do without costs that member, not the account.
+//! One entry of `codex-accounts.json`: its known members as values, in both shapes that the extension wrote. A fault in
+//! an optional member drops that member, not the account.
 
 use super::members::{Field, Members};
 use crate::pool::{At, Credential};
 use crate::secret::Secret;
 
-/// What the extension knows about an account (shapes 2.0 to 2.3). Times are milliseconds since the epoch.
+/// The members of an account that the extension knows (shapes 2.0 to 2.3). Times are milliseconds since the epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileAccount {
     /// The label, unique in the file without regard to case. Not an identity.
@@ -21,15 +21,15 @@ pub struct FileAccount {
     pub needs_reauth: bool,
 }
 
-/// Something in the file that could not be taken as it is. It stays in the file.
+/// A part of the file that was not used as it is. It stays in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryProblem {
-    /// Place in `accounts`, from 0.
+    /// The position in `accounts`, from 0.
     pub index: usize,
     pub label: Option<String>,
     /// For people; never quotes a value other than the label.
     pub message: String,
-    /// Whether the account is in use all the same.
+    /// Whether the account is used in spite of it.
     pub used: bool,
 }
 
@@ -41,7 +41,7 @@ impl FileAccount {
     }
 }
 
-/// The account, and the members that were left out of it; or why there is no account.
+/// The account and the members that were left out of it, or why there is no account.
 pub(crate) fn read(members: &Members) -> Result<(FileAccount, Vec<&'static str>), String> {
     let mut left_out = Vec::new();
     let mut optional = |name| match members.string(name) {
@@ -87,7 +87,7 @@ pub(crate) fn read(members: &Members) -> Result<(FileAccount, Vec<&'static str>)
     Ok((account, left_out))
 }
 
-/// Writes every known member as shape 2.3 does; the others stay.
+/// Writes every known member as shape 2.3 does; other members stay.
 pub(crate) fn write(members: &mut Members, account: &FileAccount) {
     members.set("email", account.email.as_str());
     set_credential(members, &account.credential());
@@ -110,13 +110,13 @@ pub(crate) fn set_credential(members: &mut Members, credential: &Credential) {
 pub(crate) fn set_optional_at(members: &mut Members, name: &str, value: Option<At>) {
     match value {
         None => members.remove(name),
-        // A fraction of a millisecond, or an exponent, is no reason to write.
+        // A fraction of a millisecond, or an exponent, does not count as a change.
         Some(value) if members.time(name) == Field::Present(value) => {}
         Some(value) => members.set(name, value.millis()),
     }
 }
 
-/// Of the `import…` members of shape 2.1 only the one that says who owns the credential is still written.
+/// Of the `import…` members of shape 2.1 only the one that names the owner of the credential is still written.
 pub(crate) fn set_linked(members: &mut Members, linked: bool) {
     if linked {
         members.set("importSource", LINKED);

@@ -1,5 +1,5 @@
-//! A file with a login of some program, told apart by its shape: pi's `auth.json`, the Codex CLI's, opencode's, and the
-//! flat one of CLIProxyAPI. Read on request, never written and never locked, because nothing of it is ours.
+//! A login file of some program, recognised by its shape: pi's `auth.json`, the Codex CLI's, opencode's, and the flat
+//! one of CLIProxyAPI. It is read on request, and never written or locked, because it is not ours.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,19 +12,19 @@ use crate::secret::Secret;
 use crate::store::StorageError;
 use crate::store::file::read::read_settled;
 
-/// The tokens, and what stands beside them.
+/// The tokens, and the members beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignLogin {
     pub access: Secret,
     pub refresh: Secret,
     pub id_token: Option<Secret>,
-    /// The workspace id beside the tokens; the claims come first.
+    /// The workspace id beside the tokens. The claims take precedence.
     pub account_id: Option<String>,
-    /// Absent where only the access token itself says it.
+    /// Absent when only the access token says it.
     pub expires_at: Option<At>,
 }
 
-/// Why there is no login to take over, and what to do about it. Never quotes a value of the file.
+/// Why there is no login to import, and what to do. Quotes no value of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoForeignLogin {
     #[error("does not exist")]
@@ -74,13 +74,13 @@ fn is_database(path: &Path) -> bool {
     is_file && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == *SQLITE
 }
 
-/// The first shape that holds a login; otherwise what is most worth knowing about the file.
+/// Returns the first shape that holds a login, or else the most useful reason why there is none.
 fn login_in(file: &Members) -> Result<ForeignLogin, NoForeignLogin> {
     let found = [
         pi_entry(file),
         object(file, "tokens").map(|tokens| tokens_in(&tokens)),
         object(file, "openai").map(|entry| opencode_entry(&entry)),
-        // A file of one login holds the tokens at its top.
+        // A file with one login has the tokens at its top level.
         file.raw("access_token").or(file.raw("refresh_token")).map(|_| tokens_in(file)),
         file.raw("accounts").map(|_| Err(NoForeignLogin::Several)),
         text(file, "OPENAI_API_KEY").map(|_| Err(NoForeignLogin::ApiKey)),

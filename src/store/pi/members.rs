@@ -1,5 +1,5 @@
-//! A JSON object whose members keep their order and whose values keep their bytes, so that what we do not know
-//! survives being written by us. Nothing here decides which members are ours.
+//! A JSON object whose members keep their order and whose values keep their bytes, so that unknown members survive a
+//! write. Nothing here decides which members are ours.
 
 use std::fmt;
 
@@ -9,17 +9,18 @@ use serde_json::value::RawValue;
 
 use crate::pool::At;
 
-/// `Debug` shows names only: values may be tokens. When a name occurs twice the last one counts, as in JavaScript.
+/// `Debug` shows only names, because values may be tokens. If a name occurs twice, the last one counts, as in
+/// JavaScript.
 #[derive(Clone, Default)]
 pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
-/// What a member holds, as far as the files of this module need to know.
+/// The value of a member, as far as these files need it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Field<T> {
-    /// Not there, or `null`.
+    /// Absent or `null`.
     Absent,
     Present(T),
-    /// There, of another type.
+    /// There, with another type.
     WrongType,
 }
 
@@ -41,17 +42,17 @@ impl Members {
         self.field(name, |raw| serde_json::from_str(raw).ok())
     }
 
-    /// Milliseconds since the epoch; fractions do not matter.
+    /// Milliseconds since the epoch, without fractions.
     pub(crate) fn time(&self, name: &str) -> Field<At> {
         match self.number(name) {
-            // `as` saturates, which is as good a date as any beyond the year 292 million.
+            // `as` saturates, which is good enough for a date after the year 292 million.
             Field::Present(millis) => Field::Present(At(millis as i64)),
             Field::Absent => Field::Absent,
             Field::WrongType => Field::WrongType,
         }
     }
 
-    /// Keeps the place of a member that is there already, and its bytes when they mean the same.
+    /// An existing member keeps its place, and its bytes when the values are equal.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<serde_json::Value>) {
         let value = value.into();
         let unchanged = self
@@ -67,13 +68,13 @@ impl Members {
         self.0.retain(|(known, _)| known != name);
     }
 
-    /// Puts a `null` before the member called `next`, or at the end.
+    /// Puts a `null` before the member `next`, or at the end.
     pub(crate) fn insert_before(&mut self, next: &str, name: &str) {
         let place = self.0.iter().position(|(known, _)| known == next).unwrap_or(self.0.len());
         self.0.insert(place, (name.to_owned(), RawValue::NULL.to_owned()));
     }
 
-    /// Keeps a place for a member whose value is written by someone else.
+    /// Keeps a place for a member whose value is written elsewhere.
     pub(crate) fn push_place(&mut self, name: String) {
         self.push(name, RawValue::NULL.to_owned());
     }
@@ -131,7 +132,7 @@ impl Serialize for Members {
     }
 }
 
-/// An object with one of its members written out anew: in its place, or at the end when it is not there yet.
+/// An object with one member written again: in its place, or at the end when it is new.
 pub(crate) struct WithMember<'a, T> {
     pub(crate) object: &'a Members,
     pub(crate) name: &'a str,

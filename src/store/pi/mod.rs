@@ -1,4 +1,4 @@
-//! The files of the agent dir that are shared with pi and its extensions.
+//! The files of the agent directory that are shared with pi and its extensions.
 
 pub(crate) mod accounts;
 pub(crate) mod auth;

@@ -1,5 +1,5 @@
-//! `settings.json`: reads the member `pi-multicodex`. A value that makes no sense falls back to its default, alone and
-//! with a word about it; the file as a whole is refused only when it does not parse. [`write`] changes the member.
+//! `settings.json`: reads the member `pi-multicodex`. An invalid value falls back to its default with a warning,
+//! without affecting others; the whole file is refused only when it does not parse. [`write`] changes the member.
 
 mod write;
 
@@ -31,10 +31,10 @@ pub struct Settings {
     pub problems: Vec<SettingProblem>,
 }
 
-/// A value that was not taken.
+/// A value that was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// Where, e.g. `pi-multicodex.rotation.strategy`.
+    /// Its place, e.g. `pi-multicodex.rotation.strategy`.
     pub path: String,
     pub expected: &'static str,
 }
@@ -48,7 +48,7 @@ impl SettingsFile {
         &self.path
     }
 
-    /// A missing file is all defaults.
+    /// A missing file gives the defaults.
     pub fn load(&self) -> Result<Settings, StorageError> {
         Ok(self.members()?.map(|file| read(&file)).unwrap_or_default())
     }
@@ -126,7 +126,7 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
     }
 }
 
-/// `[{"account": id, "priority": -100…100}]`; a bad entry does not cost the others.
+/// `[{"account": id, "priority": -100…100}]`; an invalid entry does not affect the others.
 fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
     const EXPECTED: &str = "a list of {account, priority}, each priority a whole number from -100 to 100";
     let entries = members.take("priority", EXPECTED, |value| value.as_array().cloned()).unwrap_or_default();
@@ -144,16 +144,16 @@ fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
     priority
 }
 
-/// Takes members one by one and remembers which could not be taken.
+/// Reads members one by one and records those that cannot be used.
 struct Reader<'a> {
-    /// Of the object, with a dot behind it; empty for the file itself.
+    /// The path of the object, with a dot after it; empty for the file itself.
     path: String,
     members: Option<&'a Map<String, Value>>,
     problems: &'a mut Vec<SettingProblem>,
 }
 
 impl<'a> Reader<'a> {
-    /// An absent member and `null` are no problem.
+    /// An absent member and `null` are valid.
     fn take<T>(
         &mut self,
         name: &str,
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One of the values that users know by these names.
+/// Reads one of the values by its name.
 fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> impl Fn(&Value) -> Option<T> {
     move |value| all.iter().copied().find(|known| value.as_str() == Some(name(*known)))
 }

@@ -1,5 +1,5 @@
-//! `gateway.json` in the state dir: where a gateway listens, and the key that opens it. One that serves a single program,
-//! or that an editor started, has a file of its own: `gateway-PID.json`, gone when it ends.
+//! `gateway.json` in the state directory: the address of a gateway, and its key. A gateway for a single program, or one
+//! that an editor started, has its own file `gateway-PID.json`, which is removed when it ends.
 
 use std::borrow::Cow;
 use std::fs;
@@ -21,11 +21,11 @@ use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, write_atomically};
 pub struct GatewayFile {
     path: PathBuf,
     state_dir: PathBuf,
-    /// The process that the gateway is a part of, when it is not the permanent one.
+    /// The process that contains the gateway, when it is not the permanent one.
     pid: Option<u32>,
 }
 
-/// What the file says. `url`, `pid` and `started_at` are there while a gateway runs.
+/// The content of the file. `url`, `pid` and `started_at` are there while a gateway runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GatewayRecord {
     pub url: Option<String>,
@@ -34,12 +34,12 @@ pub struct GatewayRecord {
     pub key: Option<Secret>,
 }
 
-/// Tells two versions of the file apart.
+/// Distinguishes two versions of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GatewayStamp(Option<(u64, u64, i64, i64)>);
 
 impl GatewayFile {
-    /// The file of the gateway that serves whatever is set up to use it.
+    /// The file of the permanent gateway.
     pub fn permanent(state_dir: &Path) -> Self {
         GatewayFile { path: state_dir.join("gateway.json"), state_dir: state_dir.to_owned(), pid: None }
     }
@@ -54,7 +54,7 @@ impl GatewayFile {
         &self.state_dir
     }
 
-    /// The process whose file this is; `None` for the permanent gateway's.
+    /// The process that the file belongs to; `None` for the permanent gateway.
     pub fn pid(&self) -> Option<u32> {
         self.pid
     }
@@ -63,8 +63,8 @@ impl GatewayFile {
         &self.path
     }
 
-    /// Returns the lock that the one permanent gateway of a state dir holds while it serves; `None` when another has it.
-    /// Blocks.
+    /// Returns the lock that the one permanent gateway of a state directory holds while it serves; `None` when another
+    /// process has it. Blocks.
     pub fn claim(&self) -> Result<Option<LockGuard>, StorageError> {
         match LockGuard::acquire(&self.state_dir.join("gateway.lock"), Duration::ZERO) {
             Ok(held) => Ok(Some(held)),
@@ -73,7 +73,7 @@ impl GatewayFile {
         }
     }
 
-    /// Returns what the file says; `None` without a file. Blocks.
+    /// Returns the content; `None` without a file. Blocks.
     pub fn read(&self) -> Result<Option<GatewayRecord>, StorageError> {
         read_settled(&self.path, |text| {
             let saved = serde_json::from_str::<Saved<'_>>(text);
@@ -83,8 +83,8 @@ impl GatewayFile {
         })
     }
 
-    /// Lock, read, change, write 0600, unlock. A file that does not parse counts as empty. Returns what was written.
-    /// Blocks.
+    /// Locks, reads, changes, writes with 0600, unlocks. A file that does not parse counts as empty. Returns what was
+    /// written. Blocks.
     pub fn change(&self, change: impl FnOnce(&mut GatewayRecord)) -> Result<GatewayRecord, StorageError> {
         let held = LockGuard::acquire(&self.state_dir.join("gateway.json.lock"), LOCK_DEADLINE)?;
         let mut record = match self.read() {
@@ -116,7 +116,7 @@ impl GatewayFile {
         GatewayStamp(found.map(|found| (found.ino(), found.size(), found.mtime(), found.mtime_nsec())))
     }
 
-    /// Removes the files of processes that have ended without doing so. Blocks.
+    /// Removes the files of processes that have ended without removing them. Blocks.
     pub fn remove_left_behind(state_dir: &Path) {
         let Ok(entries) = fs::read_dir(state_dir) else { return };
         for entry in entries.flatten() {

@@ -1,6 +1,6 @@
-//! `history.jsonl` in the state dir: one line for each attempt, appended under a lock that all sidecars share. When it
-//! has grown it is replaced by a shorter one whose older attempts are summed up. It is not synced: what a crash of the
-//! machine takes is a few lines of it.
+//! `history.jsonl` in the state directory: one line per attempt, appended under a lock that all sidecars share. When it
+//! has grown, it is replaced by a shorter file that sums up older attempts. It is not synced: a crash of the machine
+//! loses a few lines.
 
 mod line;
 
@@ -16,9 +16,9 @@ use crate::store::file::read::read_regular;
 use crate::store::{LockGuard, StorageError, narrow, write_atomically};
 
 const FILE_NAME: &str = "history.jsonl";
-/// A file that is longer is condensed.
+/// A longer file is shortened.
 const CONDENSE_FROM: u64 = 1 << 20;
-/// Nothing that is written here is as long as this.
+/// No line that is written here is as long as this.
 const LONGEST_LINE: u64 = 64 << 10;
 
 #[derive(Clone, Debug)]
@@ -27,14 +27,14 @@ pub struct HistoryFile {
     lock_file: PathBuf,
 }
 
-/// A reading, and where a file went that was damaged. What could be read of it was kept.
+/// A reading, and where a damaged file was moved. Its readable part was kept.
 #[derive(Debug)]
 pub struct HistoryReading {
     pub history: History,
     pub set_aside: Option<PathBuf>,
 }
 
-/// The content, and whether all of it could be read. The end of a line that a killed writer left does not count.
+/// The content, and whether all of it could be read. The incomplete line of a killed writer does not count.
 struct Content {
     history: History,
     damaged: bool,
@@ -56,7 +56,7 @@ impl HistoryFile {
     pub fn append(&self, tries: &[AttemptRecord], patience: Duration, now: At) -> Result<(), StorageError> {
         let held = LockGuard::acquire(&self.lock_file, patience)?;
         let length = self.add_lines(tries).map_err(|error| StorageError::writing(&self.path, error))?;
-        // The lines are written: what fails from here on must not have them written once more.
+        // The lines are written, so an error after this must not cause them to be written again.
         if let Err(error) = self.keep_in_shape(length, &held, now) {
             tracing::warn!(%error, "the history was not condensed");
         }
@@ -72,8 +72,8 @@ impl HistoryFile {
         Ok(())
     }
 
-    /// Takes the lock only when the file is damaged, which is then set aside as `history.jsonl.corrupt-<millis of now>`
-    /// and begun anew with what could be read of it.
+    /// Takes the lock only when the file is damaged. Then the file is moved to `history.jsonl.corrupt-<millis of now>`,
+    /// and a new one begins with its readable part.
     pub fn load(&self, now: At) -> Result<HistoryReading, StorageError> {
         let content = self.read()?;
         if !content.damaged {
@@ -83,7 +83,7 @@ impl HistoryFile {
         self.read_or_set_aside(&held, now)
     }
 
-    /// Whether all of the file can be read. Changes nothing.
+    /// Returns whether all of the file can be read. Changes nothing.
     pub fn is_sound(&self) -> Result<bool, StorageError> {
         self.read().map(|content| !content.damaged)
     }
@@ -106,7 +106,7 @@ impl HistoryFile {
         write_atomically(&self.path, text.as_bytes(), held).map(drop)
     }
 
-    /// Gives the length of the file. All lines go out in one write, behind the last whole line.
+    /// Returns the length of the file. All lines are appended in one write, after the last complete line.
     fn add_lines(&self, tries: &[AttemptRecord]) -> io::Result<u64> {
         let mut file =
             OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&self.path)?;
@@ -131,7 +131,7 @@ impl HistoryFile {
         for line in bytes[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             match Line::read(line) {
                 Ok(Some(line)) => line.take_into(&mut content.history),
-                // Of a later version.
+                // From a later version.
                 Ok(None) => {}
                 Err(_) => content.damaged = true,
             }
@@ -140,7 +140,7 @@ impl HistoryFile {
     }
 }
 
-/// Behind the last line end; what follows is of a writer that was killed. Of a file whose end is not made of lines
+/// The position after the last line end; what follows comes from a killed writer. If the end of the file has no lines,
 /// nothing is cut off: the next reading finds it damaged.
 fn end_of_last_line(file: &mut File) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;

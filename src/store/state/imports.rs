@@ -1,5 +1,6 @@
-//! `imports.json` in the state dir: which logins of other programs were merged or removed before, as fingerprints, for
-//! each file they were found in. It may be deleted at any time; then a login is merged once more, which changes nothing.
+//! `imports.json` in the state directory: which logins of other programs were merged or removed before, as
+//! fingerprints, for each file they come from. You may delete it at any time; then a login is merged once more, which
+//! changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,7 @@ use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, write_atomically};
 pub struct ImportsFile {
     path: PathBuf,
     lock_file: PathBuf,
-    /// The file the logins are found in.
+    /// The file that the logins come from.
     source: PathBuf,
 }
 
@@ -42,7 +43,7 @@ impl ImportsFile {
         }
     }
 
-    /// What does not parse counts as nothing seen.
+    /// A file that does not parse counts as empty.
     pub fn load(&self) -> Result<SeenLogins, StorageError> {
         match self.read() {
             Ok(record) => Ok(self.seen(&record)),
@@ -51,12 +52,12 @@ impl ImportsFile {
         }
     }
 
-    /// Whether it parses.
+    /// Checks whether the file parses.
     pub fn look(&self) -> Result<(), StorageError> {
         self.read().map(drop)
     }
 
-    /// Lock, read again, `edit`, write if that changed anything, unlock. What did not parse is kept aside, as
+    /// Locks, reads again, calls `edit`, writes if that changed anything, unlocks. A file that did not parse is kept as
     /// `imports.json.corrupt-<millis of now>`.
     pub fn change<T>(&self, now: At, edit: impl FnOnce(&mut SeenLogins) -> T) -> Result<T, StorageError> {
         let held = LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)?;

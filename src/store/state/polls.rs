@@ -1,5 +1,5 @@
-//! `usage-asks.json` in the state dir: when usage was last asked for, so that all sidecars of the user together ask no
-//! more often than one would. It is worth nothing after an hour, so what does not parse is begun anew.
+//! `usage-asks.json` in the state directory: when usage was last read, so that all sidecars of the user together read
+//! it as often as one would. It has no value after an hour, so a file that does not parse is replaced.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ impl PollLogFile {
         }
     }
 
-    /// Lock, read, change, write if that changed anything, unlock. Gives back what the file holds then. Blocks.
+    /// Locks, reads, changes, writes if that changed anything, unlocks. Returns the content of the file. Blocks.
     pub fn change<T>(&self, change: impl FnOnce(&mut PollLog) -> T) -> Result<(T, PollLog), StorageError> {
         let held = LockGuard::acquire(&self.lock_file, LOCK_DEADLINE)?;
         let before = self.read()?;

@@ -1,9 +1,9 @@
-//! `redeems.json` and the two locks that a refresh holds: the journal of refresh tokens that are about to be sent, and the
-//! hashes of those that were. It holds no token. What does not parse is set aside, and a new one begun.
+//! `redeems.json` and the two locks of a refresh: the journal of refresh tokens that are about to be sent, and the
+//! hashes of those that were sent. It holds no token. A file that does not parse is moved aside, and a new one begins.
 //!
-//! They lie in `.multicodex` beside the accounts file, so that sidecars with other state directories, in containers for
-//! example, are excluded as well. Earlier versions kept them in the state directory: what is there is taken over once. The
-//! files keep their names.
+//! They are in `.multicodex` beside the accounts file, so that they also exclude sidecars with other state directories,
+//! e.g. in containers. Earlier versions kept them in the state directory: that content is taken over once. The files
+//! keep their old names.
 
 use std::fs;
 use std::io;
@@ -21,12 +21,12 @@ const LANE: &str = "redeem.lock";
 #[derive(Clone, Debug)]
 pub struct RefreshJournal {
     dir: PathBuf,
-    /// Where an earlier version kept the file.
+    /// Where earlier versions kept the file.
     former: PathBuf,
 }
 
-/// Witness that nobody else on this host refreshes, and that nobody replaces this account's credential. Dropping it lets
-/// the next one in; so does the death of the process.
+/// Proof that no other process on this host refreshes, and that none replaces this account's credential. Dropping it,
+/// or the death of the process, frees both locks.
 #[derive(Debug)]
 pub struct RefreshLane {
     journal: RefreshJournal,
@@ -34,7 +34,7 @@ pub struct RefreshLane {
     _credential: LockGuard,
 }
 
-/// A reading, and where a file went that did not parse.
+/// A reading, and where a file was moved that did not parse.
 #[derive(Debug)]
 pub struct LedgerReading {
     pub ledger: RefreshLedger,
@@ -42,7 +42,7 @@ pub struct LedgerReading {
 }
 
 impl RefreshJournal {
-    /// `former_dir` is where an earlier version kept the file.
+    /// `former_dir` is where earlier versions kept the file.
     pub fn new(dir: PathBuf, former_dir: &Path) -> Self {
         RefreshJournal { dir, former: former_dir.join(FILE_NAME) }
     }
@@ -54,14 +54,14 @@ impl RefreshJournal {
         Ok(RefreshLane { journal: self.clone(), lane, _credential: credential })
     }
 
-    /// What is known while nobody refreshes: an intent without a result was left by a process that died. `Locked` while
-    /// somebody does.
+    /// Reads the ledger while no process refreshes: an intent without a result then comes from a process that died.
+    /// Returns `Locked` while a process refreshes.
     pub fn load_at_rest(&self, now: At) -> Result<LedgerReading, StorageError> {
         let _lane = LockGuard::acquire(&self.dir.join(LANE), Duration::ZERO)?;
         self.load_under_lane(now)
     }
 
-    /// What is known now; nothing is set aside.
+    /// Reads the ledger; moves nothing aside.
     pub fn look(&self) -> Result<RefreshLedger, StorageError> {
         let mut ledger = read(&self.path())?.unwrap_or_default();
         if let Some(former) = read(&self.former)? {
@@ -74,8 +74,8 @@ impl RefreshJournal {
         self.dir.join(FILE_NAME)
     }
 
-    /// What is known now; intents may be under way. Takes the lane only to set aside what does not parse: `Locked` when
-    /// somebody refreshes just then, who may be about to write it anew.
+    /// Reads the ledger; it may hold intents of refreshes in progress. Takes the lane only to move a damaged file
+    /// aside. Returns `Locked` when a process refreshes just then and may write the file again.
     pub fn load(&self, now: At) -> Result<LedgerReading, StorageError> {
         match self.look() {
             Ok(ledger) => Ok(LedgerReading { ledger, set_aside: None }),
@@ -115,7 +115,7 @@ impl RefreshLane {
         let bytes = serde_json::to_vec(&LedgerRecord::from(ledger))
             .map_err(|error| StorageError::writing(&path, error.into()))?;
         write_atomically(&path, &bytes, &self.lane)?;
-        // What was loaded held the former file as well. One that stays is joined again, which changes nothing.
+        // The loaded ledger includes the former file. If that file stays, it is merged again, which changes nothing.
         fs::remove_file(&self.journal.former).ok();
         Ok(())
     }
@@ -228,7 +228,7 @@ mod tests {
         assert!(file.load(NOW).unwrap().set_aside.is_none());
     }
 
-    /// Whoever refreshes may just have begun it anew, with an intent in it.
+    /// The process that refreshes may just have begun a new file with an intent in it.
     #[test]
     fn what_does_not_parse_is_left_to_whoever_refreshes() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! How the ledger of refreshed tokens is spelled in `redeems.json`. Tolerant in: what is known of a token but not
-//! understood counts as consumed, because such a token must never be sent.
+//! The JSON of the refresh ledger in `redeems.json`. A token with an unknown state counts as consumed, because such a
+//! token must never be sent.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::pool::{
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LedgerRecord {
-    /// By hash.
+    /// Indexed by hash.
     tokens: BTreeMap<String, TokenRecord>,
-    /// By account id.
+    /// Indexed by account id.
     rests: BTreeMap<String, RestRecord>,
     invalidations: Vec<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! `reset-credits.json` beside the accounts file, and the lock that whoever redeems a credit holds: what was decided is
-//! durable before it is sent. It holds no secret. What does not parse is set aside, and a new one begun.
+//! `reset-credits.json` beside the accounts file, and the lock of a process that redeems a credit: a decision is on
+//! disk before it is sent. It holds no secret. A file that does not parse is moved aside, and a new one begins.
 
 use std::fs;
 use std::io;
@@ -18,8 +18,8 @@ pub struct ResetJournal {
     lane: PathBuf,
 }
 
-/// Witness that nobody else who shares the journal redeems a credit. Dropping it lets the next one in; so does the death
-/// of the process.
+/// Proof that no other process that shares the journal redeems a credit. Dropping it, or the death of the process,
+/// frees the lock.
 #[derive(Debug)]
 pub struct ResetLane {
     journal: ResetJournal,
@@ -36,7 +36,7 @@ impl ResetJournal {
         Ok(ResetLane { journal: self.clone(), lane: LockGuard::acquire(&self.lane, patience)? })
     }
 
-    /// What is known now; somebody may be redeeming.
+    /// Reads the ledger; a process may be redeeming.
     pub fn look(&self) -> Result<ResetLedger, StorageError> {
         let bytes = match read_regular(&self.path) {
             Ok(bytes) => bytes,
@@ -91,7 +91,7 @@ struct RedemptionRecord {
     decided_at: i64,
     #[serde(default)]
     before: Vec<WindowRecord>,
-    /// One of upstream's codes, `refused` or `abandoned`; absent while it is not known.
+    /// One of upstream's codes, `refused` or `abandoned`; absent while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outcome: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,7 @@ impl From<RedemptionRecord> for Redemption {
             used_percent: window.used_percent,
             resets_at: window.resets_at.map(At),
         };
-        // An outcome that a later version knows was one, so it is not asked for again.
+        // An outcome that only a later version knows is an outcome, so it is not requested again.
         let outcome = |name: String| match name.as_str() {
             "refused" => RedeemOutcome::Refused,
             "abandoned" => RedeemOutcome::Abandoned,

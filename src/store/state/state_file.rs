@@ -1,5 +1,5 @@
-//! The state dir's `state.json`: what experience taught about the accounts, shared by all sidecars of the user. It may
-//! be deleted at any time; the cost is a cold start. Credentials do not belong here.
+//! The state directory's `state.json`: what was learned about the accounts, shared by all sidecars of the user. You may
+//! delete it at any time; the next start is cold then. It never holds credentials.
 
 mod convert;
 mod saved_usage;
@@ -12,7 +12,7 @@ use crate::pool::{AccountId, At, Health};
 use crate::store::file::read::read_settled;
 use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, write_atomically};
 
-/// Its name in the state dir.
+/// The file's name in the state directory.
 pub const STATE_FILE: &str = "state.json";
 
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct StateFile {
     lock_file: PathBuf,
 }
 
-/// Two sidecars join what they know: of `pinned` and `disabled` the later change wins.
+/// Two sidecars merge what they know: of `pinned` and `disabled` the later change wins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedState {
     pub accounts: Vec<(AccountId, SavedAccount)>,
@@ -38,7 +38,7 @@ pub struct SavedAccount {
     pub plan: Option<String>,
 }
 
-/// Which account a session stays with.
+/// The account that a session stays with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedSession {
     pub session: String,
@@ -46,7 +46,7 @@ pub struct SavedSession {
     pub last_used_at: At,
 }
 
-/// What was saved, and where a damaged file was put, for the `corrupt_file` warning.
+/// The saved state, and where a damaged file was moved, for the `corrupt_file` warning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadedState {
     pub state: SavedState,
@@ -62,7 +62,7 @@ impl StateFile {
         &self.path
     }
 
-    /// Takes the lock only to set a damaged file aside, as `state.json.corrupt-<millis of now>`.
+    /// Takes the lock only to move a damaged file aside, as `state.json.corrupt-<millis of now>`.
     pub fn load(&self, now: At) -> Result<LoadedState, StorageError> {
         match self.read() {
             Ok(state) => Ok(LoadedState { state: state.unwrap_or_default(), set_aside: None }),
@@ -71,12 +71,12 @@ impl StateFile {
         }
     }
 
-    /// What is saved; nothing is set aside.
+    /// Reads the saved state; moves nothing aside.
     pub fn look(&self) -> Result<SavedState, StorageError> {
         self.read().map(Option::unwrap_or_default)
     }
 
-    /// Lock, read again, let `join` bring in what this sidecar knows, write if that changed anything, unlock.
+    /// Locks, reads again, lets `join` add what this sidecar knows, writes if that changed anything, unlocks.
     pub fn merge_and_save<T>(
         &self,
         now: At,

@@ -78,7 +78,7 @@ fn a_stale_lock_is_taken_over() {
     assert_eq!(names(dir.path()), ["auth.json.lock"]);
 }
 
-/// As in a directory that may not be written to. No name is left to move this lock to, whoever runs the test.
+/// As in a directory that is not writable. There is no free name to move this lock to, for any user who runs the test.
 #[test]
 fn a_stale_lock_that_cannot_be_taken_over_is_told_and_not_tried_for_ever() {
     let dir = tempfile::tempdir().expect("a dir");
@@ -145,7 +145,7 @@ fn one_of_many_waiters_at_a_time_whether_locks_are_let_go_or_left_behind() {
                     turns.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                     inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
                     if waiter == 0 && turn == 2 {
-                        // Like a process that dies: nobody touches it, nobody removes it.
+                        // As with a process that died: the lock is neither touched nor removed.
                         set_age(lock, Duration::from_millis(1));
                     }
                     drop(held);
@@ -175,7 +175,7 @@ fn a_lock_from_the_future_is_stale_once_it_has_not_moved_for_long_enough() {
         // A living holder touches it.
         set_ahead(Duration::from_secs(1));
         assert!(attempt().is_err() && attempt().is_err());
-        // What was seen of it counts over several waits.
+        // The observation counts over several waits.
         let taken = (0..20).find_map(|_| attempt().ok());
         assert!(taken.is_some_and(|held| held.is_still_ours()), "{ahead:?}");
     }

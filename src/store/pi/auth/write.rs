@@ -1,9 +1,8 @@
 //! Writes a new credential into pi's `auth.json`, under pi's own lock. Other entries and unknown members keep their
-//! bytes, the file its mode.
+//! bytes, and the file keeps its mode.
 //!
-//! pi itself writes in place, and so its readers may see half a file. Here the file is replaced by a rename instead: a
-//! reader sees the old content or the new, and pi, which compares inode, size and times before each request, finds a
-//! replaced file as well as a changed one.
+//! pi writes in place, so its readers may see half a file. Here the file is replaced by a rename: a reader sees the old
+//! content or the new one. pi compares inode, size and times before each request, so it notices a replaced file, too.
 
 use super::{AuthFile, ENTRY};
 use crate::pool::Credential;
@@ -13,13 +12,13 @@ use crate::store::pi::members::{Members, WithMember};
 use crate::store::{LockDirectory, StorageError};
 
 impl AuthFile {
-    /// Replaces the tokens of the entry; `held` is pi's lock on this file. A file or an entry that is not there is not
-    /// made: pi was logged out, and that is for pi to change.
+    /// Replaces the tokens of the entry; `held` is pi's lock on this file. A missing file or entry is not created: pi
+    /// was logged out, and only pi changes that.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Locked`] when the lock was taken from us: nothing was written, and what is in the file now has
-    /// to be read again.
+    /// [`StorageError::Locked`] when another process took the lock: nothing was written, and the file has to be read
+    /// again.
     pub fn set_credential(&self, credential: &Credential, held: &LockDirectory) -> Result<(), StorageError> {
         let Some(text) = read_text(&self.path)? else { return Ok(()) };
         let corrupt = |error: serde_json::Error| StorageError::parsing(&self.path, &error, "an object");
@@ -30,7 +29,7 @@ impl AuthFile {
     }
 }
 
-/// The file's new content; `None` when it has no such entry.
+/// Returns the file's new content; `None` when it has no such entry.
 pub(crate) fn with_credential(
     file: &Members,
     credential: &Credential,

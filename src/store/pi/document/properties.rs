@@ -1,4 +1,4 @@
-//! Whatever stands in the file and whatever is edited: what is not ours survives byte for byte.
+//! For any file and any edit: what is not ours keeps its bytes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::secret::Secret;
 
 const LABELS: [&str; 5] = ["ada", "bob", "carol", "dan", "eve"];
 
-/// Values as others may write them, with forms that would not survive being understood.
+/// Values that other programs may write, with forms that parsing would not preserve.
 fn value() -> impl Strategy<Value = String> {
     let leaf = select(vec![
         "null",
@@ -105,7 +105,7 @@ impl Edit {
             refresh: Secret::new(format!("refresh-{at}")),
             expires_at: At(at),
         };
-        // Refusals are as good as edits here.
+        // A refused edit is a valid case, too.
         let _ = match *self {
             Edit::Put(label, at) => {
                 let Credential { access, refresh, expires_at } = credential(at);
@@ -151,7 +151,7 @@ impl Edit {
     }
 }
 
-/// The members that are not ours, and the entries that no edit was about, in their order and byte for byte.
+/// Returns the members that are not ours, and the entries that no edit named, in their order and byte for byte.
 fn foreign(document: &Document, edits: &[Edit]) -> (Vec<(String, String)>, Vec<String>) {
     let members = document
         .members
@@ -170,7 +170,7 @@ fn foreign(document: &Document, edits: &[Edit]) -> (Vec<(String, String)>, Vec<S
     (members, entries.collect())
 }
 
-/// The members of an account that are not ours.
+/// Returns the members of an account that are not ours.
 fn unknown_of(document: &Document, label: &str) -> Option<Vec<(String, String)>> {
     let Entry::Account(members) = document.entries.get(document.position(label)?)? else { return None };
     let unknown = members.iter().filter(|(name, _)| name.starts_with(['u', 'v']));

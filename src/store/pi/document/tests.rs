@@ -21,7 +21,7 @@ fn account(label: &str) -> FileAccount {
     }
 }
 
-/// An entry as a line of JSON, with `more` members behind the required ones.
+/// An entry as a line of JSON, with `more` members after the required ones.
 fn entry(label: &str, more: &str) -> String {
     format!(
         r#"{{"email":"{label}","accessToken":"access-1","refreshToken":"refresh-1","expiresAt":1700000000000{more}}}"#
@@ -149,7 +149,7 @@ fn of_two_records_of_one_login_the_one_that_lives_longer_is_kept() {
         &[("ada", "refresh-3", true)],
         0,
     );
-    // Somebody else with the same label is kept as it is.
+    // Another identity with the same label is kept as it is.
     check(&[record("ada", "w-1", 1, ""), record("ada", "w-2", 2, "")], &[("ada", "refresh-1", false)], 1);
 }
 
@@ -214,7 +214,7 @@ fn a_version_is_put_before_the_accounts() {
     );
 }
 
-/// Each edit of one account, as the entry it leaves.
+/// Each edit of one account, with the resulting entry.
 #[test]
 fn an_edit_changes_its_own_members_and_keeps_the_rest() {
     fn check(before: &str, edit: impl Fn(&mut Document), after: &str) {

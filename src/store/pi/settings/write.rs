@@ -1,5 +1,5 @@
-//! Changes our member of pi's `settings.json`, under pi's own lock. What else is in the file keeps its bytes, and what
-//! the user never set stays unset, so that a later default can still reach them.
+//! Changes our member of pi's `settings.json`, under pi's own lock. The rest of the file keeps its bytes, and settings
+//! that the user never set stay unset, so that later defaults apply to them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const ROTATION: &str = "rotation";
 const PRIORITY: &str = "priority";
 
 impl SettingsFile {
-    /// Writes what changes, and answers what the file then says.
+    /// Writes the change, and returns all settings of the file.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl SettingsFile {
         self.write(&WithMember { object: &file, name: MEMBER, value: &ours }, held)
     }
 
-    /// As [`SettingsFile::set_rotation`], of how the footer looks.
+    /// Changes the footer settings, like [`SettingsFile::set_rotation`].
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl SettingsFile {
     }
 }
 
-/// The member as an object; one that is absent or of another type, which was no use to anyone, begins as an empty one.
+/// Returns the member as an object. One that is absent or has another type, which no program can use, becomes empty.
 fn object(members: &Members, name: &str) -> Members {
     members.raw(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
@@ -79,7 +79,7 @@ fn set(members: &mut Members, name: &str, value: Option<impl Into<Value>>) {
     }
 }
 
-/// Entries that are no use to us stay as they are; the default needs none.
+/// Entries that we cannot use stay as they are. A default needs no entry.
 fn with_priorities(known: Vec<Value>, changes: &[(AccountId, i32)]) -> Value {
     let mut entries = known;
     for (account, priority) in changes {

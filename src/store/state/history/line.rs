@@ -1,4 +1,4 @@
-//! One line of the history: `{"try":{…}}`, or `{"sum":{…}}` for what is not listed any more.
+//! One line of the history: `{"try":{…}}`, or `{"sum":{…}}` for attempts that are no longer listed.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Line {
         })
     }
 
-    /// `None` for a line of a kind that is not known here.
+    /// Returns `None` for an unknown kind of line.
     pub(crate) fn read(line: &[u8]) -> Result<Option<Line>, serde_json::Error> {
         match serde_json::from_slice::<Line>(line) {
             Ok(line) => Ok(Some(line)),
@@ -106,7 +106,7 @@ impl Line {
     }
 
     pub(crate) fn into_text(self) -> String {
-        // Numbers and strings always become JSON; an empty line is no line.
+        // Numbers and strings always become JSON, so an empty line cannot occur.
         let mut text = serde_json::to_string(&self).unwrap_or_default();
         text.push('\n');
         text

@@ -1,4 +1,4 @@
-//! The file under writers that die, that come together, and that write for long.
+//! The file with writers that die, that write at the same time, and that write for long.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -114,7 +114,7 @@ fn lines_that_are_written_count_as_written_though_the_file_cannot_be_condensed()
     let dir = tempfile::tempdir().unwrap();
     let file = HistoryFile::new(dir.path());
     let tries: Vec<_> = (0..8000).map(tried).collect();
-    // A damaged file that cannot be set aside, because a folder with something in it is in the way.
+    // A damaged file that cannot be moved, because a folder with content has the new name.
     fs::write(file.path(), "damaged\n").unwrap();
     fs::create_dir_all(dir.path().join("history.jsonl.corrupt-1800000000000/x")).unwrap();
     file.append(&tries, PATIENCE, NOW).unwrap();

@@ -1,5 +1,5 @@
-//! Between the JSON of `state.json` and the pool's values, which know no serde. Evidence of a kind that is unknown here
-//! is dropped, and nothing else with it.
+//! Converts between the JSON of `state.json` and the pool's values. Evidence of an unknown kind is dropped, and only
+//! that.
 
 use super::saved_usage::SavedUsage;
 use super::shape::{Account, Evidence, Exclusion, LimitRest, Pause, Rest, Session, State};

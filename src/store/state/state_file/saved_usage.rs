@@ -1,4 +1,4 @@
-//! How usage is spelled in `state.json`. What bears a source that is unknown here is dropped, and nothing else with it.
+//! The JSON of usage in `state.json`. A part with an unknown source is dropped, and only that.
 
 use serde::{Deserialize, Serialize};
 
@@ -250,7 +250,7 @@ impl SavedSeen {
     }
 }
 
-/// JSON has no word for an infinite share, and a reading that is not a number is no reading.
+/// JSON cannot express an infinite share, and NaN is not a reading.
 fn windows_to_wire(windows: &[Window]) -> Vec<SavedWindow> {
     let finite = windows.iter().filter(|window| window.used_percent.is_finite());
     finite

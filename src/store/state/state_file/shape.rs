@@ -1,4 +1,4 @@
-//! The JSON of `state.json` as serde sees it. Members of later versions are ignored, missing ones are empty.
+//! The JSON of `state.json` as serde sees it. Unknown members are ignored, missing ones are empty.
 
 use serde::{Deserialize, Serialize};
 
