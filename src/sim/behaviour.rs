@@ -27,6 +27,8 @@ pub enum Behaviour {
     Cut,
     /// Nothing is done, and the connection reset.
     Reset,
+    /// On a WebSocket: it is closed with this code. Elsewhere as `cut`.
+    Close(u16),
 }
 
 /// How an answer breaks off.

@@ -59,7 +59,8 @@ fn unauthorized(code: &str, message: &str) -> Answer {
     )
 }
 
-fn request(received: &Received) -> Option<Answer> {
+/// The fixed members of a request for a completion.
+pub(super) fn request(received: &Received) -> Option<Answer> {
     let detail = |text: &str| Some(Answer::json(400, json!({ "detail": text })));
     let Some(Value::Object(body)) = received.json() else {
         return detail("The body is not a JSON object");

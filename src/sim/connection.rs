@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::service::service_fn;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::dispatch::answer;
 use super::server::Shared;
+use super::socket::Session;
 
 /// Ends the connection without an answer; hyper closes it when a service or a body fails.
 #[derive(Debug, thiserror::Error)]
@@ -29,19 +30,38 @@ impl Link {
     }
 }
 
+/// Where the service leaves the WebSocket that a connection has become.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenedSocket(Arc<Mutex<Option<Session>>>);
+
+impl OpenedSocket {
+    pub(super) fn set(&self, session: Option<Session>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    fn take(&self) -> Option<Session> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let link = Link::default();
     // Without this the pieces of a stream that is to arrive in pieces are joined.
     let nodelay = stream.set_nodelay(true);
     let http2 = nodelay.is_ok() && speaks_http2(&stream).await;
     let io = TokioIo::new(Socket { stream, link: link.clone() });
-    let service = service_fn(move |request| answer(shared.clone(), link.clone(), request));
+    let opened = OpenedSocket::default();
+    let leaves = opened.clone();
+    let service = service_fn(move |request| answer(shared.clone(), link.clone(), leaves.clone(), request));
     // A dropped connection is an error to hyper and was the intention here.
     let _dropped_or_closed = if http2 {
         hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
     } else {
-        hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
+        hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades().await
     };
+    if let Some(session) = opened.take() {
+        session.run().await;
+    }
 }
 
 async fn speaks_http2(stream: &TcpStream) -> bool {

@@ -12,11 +12,12 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::behaviour::{Behaviour, Break, Issue};
-use super::connection::{Dropped, Link};
+use super::connection::{Dropped, Link, OpenedSocket};
 use super::log::RequestEnd;
 use super::received::Received;
 use super::rule::Route;
 use super::server::Shared;
+use super::socket::{is_upgrade, upgrade};
 use super::sse_body::{Body, played, whole};
 use super::state::{Tracked, Turn, begin};
 use super::steps::Step;
@@ -39,13 +40,19 @@ pub(super) enum Reply {
         headers: Vec<(String, String)>,
         bytes: Bytes,
     },
+    /// A WebSocket is closed with this code.
+    Close(u16),
+    /// A WebSocket is opened.
+    Opened,
 }
 
 pub(super) async fn answer(
     shared: Arc<Shared>,
     link: Link,
-    request: Request<Incoming>,
+    opened: OpenedSocket,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Dropped> {
+    let upgraded = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
     let now = clock::now();
@@ -54,6 +61,11 @@ pub(super) async fn answer(
     };
     if received.path.starts_with("/__sim/") {
         return Ok(finished(&admin::answer(&shared, &received, now), now));
+    }
+    if let Some(upgraded) = upgraded.filter(|_| Route::is_socket(&received.path)) {
+        let (response, session) = upgrade(&shared, &link, received, upgraded).await?;
+        opened.set(session);
+        return Ok(response);
     }
     let route = Route::of(&received.method, &received.path);
     let turn = begin(&shared, route, &received, now);
@@ -65,26 +77,26 @@ pub(super) async fn answer(
         },
     };
     match reply {
+        Ok(Reply::Close(_) | Reply::Opened) | Err(Dropped) => {
+            turn.tracked.ended(RequestEnd::Broken);
+            Err(Dropped)
+        }
         Ok(reply) => {
             let mut response = written(reply, link, turn.tracked, now);
             response.headers_mut().extend(date(shared.state().ahead_ms, now));
             Ok(response)
         }
-        Err(Dropped) => {
-            turn.tracked.ended(RequestEnd::Broken);
-            Err(Dropped)
-        }
     }
 }
 
 /// hyper puts in the true date when there is none.
-fn date(ahead_ms: i64, now: At) -> Option<(HeaderName, HeaderValue)> {
+pub(super) fn date(ahead_ms: i64, now: At) -> Option<(HeaderName, HeaderValue)> {
     let since_epoch = u64::try_from(now.0.checked_add(ahead_ms).filter(|_| ahead_ms != 0)?).ok()?;
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(since_epoch));
     Some((DATE, HeaderValue::try_from(date).ok()?))
 }
 
-async fn behave(
+pub(super) async fn behave(
     shared: &Arc<Shared>,
     link: &Link,
     route: Route,
@@ -99,6 +111,7 @@ async fn behave(
         Behaviour::Hang => break_off(link, Break::Hang).await,
         Behaviour::Cut => break_off(link, Break::Cut).await,
         Behaviour::Reset => break_off(link, Break::Reset).await,
+        Behaviour::Close(code) => Ok(Reply::Close(code)),
         Behaviour::Lost(how) => {
             endpoint(shared, route, received, turn, &Behaviour::Normal);
             break_off(link, how).await
@@ -132,6 +145,7 @@ fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, beh
     let owner = turn.owner.unwrap_or_default();
     Reply::Whole(match route {
         Route::Responses => return responses::respond(shared, owner, received, behaviour, now),
+        Route::Socket => return Reply::Opened,
         Route::Token => match behaviour {
             Behaviour::Issue(issue) => oauth::token(shared, received, issue, now),
             _ => oauth::token(shared, received, &Issue::default(), now),
@@ -154,6 +168,8 @@ fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, beh
 
 fn written(reply: Reply, link: Link, mut tracked: Tracked, now: At) -> Response<Body> {
     match reply {
+        // Of WebSockets only, which `answer` has seen to.
+        Reply::Close(_) | Reply::Opened => finished(&Answer::json(500, json!({})), now),
         Reply::Whole(answer) => {
             let response = finished(&answer, now);
             tracked.answered_with(response.status().as_u16());
@@ -172,7 +188,7 @@ fn written(reply: Reply, link: Link, mut tracked: Tracked, now: At) -> Response<
     }
 }
 
-fn finished(answer: &Answer, now: At) -> Response<Body> {
+pub(super) fn finished(answer: &Answer, now: At) -> Response<Body> {
     let (content_type, bytes) = answer.rendered(now);
     let mut response = Response::new(whole(bytes));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

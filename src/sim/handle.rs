@@ -78,6 +78,17 @@ impl SimHandle {
         }
     }
 
+    /// Closes every WebSocket that is open between two turns: with this code, or without a word.
+    pub fn close_sockets(&self, code: Option<u16>) {
+        // Without open sockets there is nothing to close.
+        let _ = self.shared.socket_orders.send(code);
+    }
+
+    /// How many WebSockets are open.
+    pub fn open_sockets(&self) -> usize {
+        self.shared.socket_orders.receiver_count()
+    }
+
     /// Every request so far, in the order of arrival.
     pub fn log(&self) -> Vec<LoggedRequest> {
         self.shared.state().log.clone()

@@ -27,6 +27,20 @@ pub struct LoggedRequest {
     pub end: RequestEnd,
     /// Which request of this account to this route it was, from 1.
     pub n: u32,
+    /// Only of a frame on a WebSocket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<LoggedFrame>,
+}
+
+/// How a request came over a WebSocket. Its `body` is the whole conversation, however little was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedFrame {
+    /// Which socket, counted from 1.
+    pub socket: u64,
+    /// Of the payload.
+    pub bytes: usize,
+    /// It names the response before it.
+    pub continued: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Received {
     pub(super) method: String,
     /// Without the query.

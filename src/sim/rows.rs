@@ -145,6 +145,17 @@ pub const ROWS: &[Row] = &[
     row("empty_stream", "status 200 and not one event",
         r#"{"stream":{"fault":{"after":"headers","what":"end"}}}"#),
 
+    // WebSockets. Elsewhere the connection is closed.
+    row("websocket_connection_limit", "400 websocket_connection_limit_reached",
+        r#"{"answer":{"status":400,"body":{"error":{"code":"websocket_connection_limit_reached","message":"Responses websocket connection limit reached (60 minutes). Create a new websocket connection to continue.","type":"invalid_request_error","param":null}}}}"#),
+    row("websocket_policy", "closed with 1008 before anything is said", r#"{"close":1008}"#),
+    row("websocket_too_big", "closed with 1009 before anything is said", r#"{"close":1009}"#),
+    row("websocket_error", "closed with 1011 before anything is said", r#"{"close":1011}"#),
+    row("websocket_restart", "closed with 1012 after the preamble",
+        r#"{"stream":{"fault":{"after":"preamble","what":{"close":1012}}}}"#),
+    row("websocket_error_after_output", "closed with 1011 after five events of output",
+        r#"{"stream":{"spoken":{"deltas":{"count":20,"size":4}},"fault":{"after":{"output":5},"what":{"close":1011}}}}"#),
+
     // The connection.
     row("cut_after_headers", "the connection is closed after the headers",
         r#"{"stream":{"fault":{"after":"headers","what":{"break":"cut"}}}}"#),

@@ -8,8 +8,11 @@ use super::behaviour::{Behaviour, named_or_whole};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
+    /// By HTTP, or as a frame on a WebSocket.
     #[default]
     Responses,
+    /// The handshake of a WebSocket.
+    Socket,
     Token,
     Revoke,
     Authorize,
@@ -55,6 +58,11 @@ pub struct Rule {
 }
 
 impl Route {
+    /// Whether WebSockets are spoken there.
+    pub(super) fn is_socket(path: &str) -> bool {
+        path == "/backend-api/codex/responses"
+    }
+
     pub(super) fn of(method: &str, path: &str) -> Option<Self> {
         match (method, path) {
             ("POST", "/backend-api/codex/responses") => Some(Route::Responses),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::connection;
@@ -22,11 +23,15 @@ pub struct SimConfig {
     pub pace: Pace,
     /// Requests are logged, their bodies included. Benchmarks do without.
     pub log: bool,
+    /// How long a WebSocket may be open, whatever it is doing; an hour upstream.
+    pub socket_limit_ms: Option<u64>,
+    /// How often WebSockets are pinged; one that answers two pings in a row with nothing is closed.
+    pub socket_ping_ms: Option<u64>,
 }
 
 impl Default for SimConfig {
     fn default() -> Self {
-        SimConfig { port: 0, pace: Pace::default(), log: true }
+        SimConfig { port: 0, pace: Pace::default(), log: true, socket_limit_ms: None, socket_ping_ms: None }
     }
 }
 
@@ -44,6 +49,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// The last stream that was rendered once, and its bytes.
     pub(super) rendered: Mutex<Option<(StreamPlan, Bytes)>>,
+    /// To every open WebSocket: close with this code, or without a word.
+    pub(super) socket_orders: broadcast::Sender<Option<u16>>,
 }
 
 impl Sim {
@@ -55,7 +62,12 @@ impl Sim {
     pub async fn start(config: SimConfig) -> io::Result<Sim> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { config, state: Mutex::default(), rendered: Mutex::default() });
+        let shared = Arc::new(Shared {
+            config,
+            state: Mutex::default(),
+            rendered: Mutex::default(),
+            socket_orders: broadcast::Sender::new(4),
+        });
         let accepting = tokio::spawn(accept(listener, shared.clone())).abort_handle();
         Ok(Sim { address, shared, accepting })
     }

@@ -86,6 +86,10 @@ impl Player {
                     let bytes = self.framer.comment().map_err(|_| Away)?;
                     self.write(bytes, None).await?;
                 },
+                Step::Close(_) => {
+                    self.break_off(Break::Cut).await?;
+                    return Ok(Ended::Broken);
+                }
                 Step::Break(how) => {
                     self.break_off(*how).await?;
                     return Ok(Ended::Broken);

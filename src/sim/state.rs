@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::account::{SimAccount, SimLogin, SimUsage};
 use super::behaviour::Behaviour;
-use super::log::{LoggedRequest, RequestEnd};
+use super::log::{LoggedFrame, LoggedRequest, RequestEnd};
 use super::login::Logins;
 use super::quota::Redeemed;
 use super::received::Received;
@@ -25,6 +25,7 @@ pub(super) struct State {
     pub(super) ahead_ms: i64,
     counts: HashMap<(Option<Owner>, Option<Route>), u32>,
     responses: u64,
+    sockets: u64,
     /// Log entries of before the last reset are gone; requests of before it that are still open must not write here.
     resets: u64,
 }
@@ -92,6 +93,11 @@ impl State {
         format!("sim{}", self.responses)
     }
 
+    pub(super) fn next_socket(&mut self) -> u64 {
+        self.sockets += 1;
+        self.sockets
+    }
+
     /// The rule for a request that has passed its checks.
     pub(super) fn rule(&mut self, owner: Option<Owner>, route: Route, n: u32) -> Rule {
         let name = owner.map(|owner| self.accounts[owner].account.name.as_str());
@@ -148,6 +154,7 @@ pub(super) fn begin(shared: &Arc<Shared>, route: Option<Route>, received: &Recei
             status: None,
             end: RequestEnd::Open,
             n,
+            frame: None,
         });
         state.log.len() - 1
     });
@@ -158,6 +165,10 @@ pub(super) fn begin(shared: &Arc<Shared>, route: Option<Route>, received: &Recei
 impl Tracked {
     pub(super) fn answered_with(&mut self, status: u16) {
         self.update(|logged| logged.status = Some(status));
+    }
+
+    pub(super) fn came_as(&mut self, frame: LoggedFrame) {
+        self.update(|logged| logged.frame = Some(frame));
     }
 
     pub(super) fn ended(mut self, end: RequestEnd) {

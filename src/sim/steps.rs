@@ -15,6 +15,7 @@ pub(super) enum Step {
     PauseMs(u64),
     CommentsEachMs(u64),
     Break(Break),
+    Close(u16),
 }
 
 /// The steps of the whole stream. `first` goes before everything else, and is not counted.
@@ -58,6 +59,7 @@ fn played(fault: &StreamFault, asked: &Asked, sequence: usize, now: At) -> (Vec<
     let failed = |error: &Value, at| event(unsuccessful(asked, "failed", at, "error", dated(error)));
     match &fault.what {
         FaultKind::Break(how) => (vec![Step::Break(*how)], false),
+        FaultKind::Close(code) => (vec![Step::Close(*code)], false),
         FaultKind::End => (vec![], false),
         FaultKind::Failed(error) => (vec![failed(error, sequence)], false),
         FaultKind::Event(whole) => (vec![event(dated(whole))], false),

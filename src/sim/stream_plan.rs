@@ -116,6 +116,8 @@ pub enum FaultKind {
     Incomplete(String),
     /// This as the data of an event; then the stream goes on.
     Insert(String),
+    /// On a WebSocket: it is closed with this code. Elsewhere the connection is closed.
+    Close(u16),
     /// A silence, then the stream goes on.
     PauseMs(u64),
     /// A comment every so many milliseconds, and nothing else.

@@ -19,7 +19,8 @@ async fn every_row_does_what_it_says() {
     for row in ROWS {
         let behaviour = row.behaviour().unwrap();
         let route = match &behaviour {
-            Behaviour::Lost(_) | Behaviour::Issue(_) => continue,
+            // Of the token endpoint, and of WebSockets.
+            Behaviour::Lost(_) | Behaviour::Issue(_) | Behaviour::Close(_) => continue,
             _ => Route::Responses,
         };
         bench.handle.add_rule(Rule::next(1, behaviour.clone()).of("ada").on(route));
@@ -43,7 +44,11 @@ async fn every_row_does_what_it_says() {
                         Some(FaultKind::Break(Break::Hang) | FaultKind::OnlyCommentsEachMs(_)),
                         BodyEnd::Silent(_),
                     )
-                    | (Some(FaultKind::Break(Break::Cut | Break::Reset)), BodyEnd::Broken(_)) => {}
+                    | (
+                        Some(FaultKind::Break(Break::Cut | Break::Reset) | FaultKind::Close(_)),
+                        BodyEnd::Broken(_),
+                    ) => {}
+                    (Some(FaultKind::Close(code)), end) => panic!("{}: {code} ended {end:?}", row.name),
                     (Some(FaultKind::Break(how)), end) => panic!("{}: {how:?} ended {end:?}", row.name),
                     (_, end) => assert!(matches!(end, BodyEnd::Whole(_)), "{}: {end:?}", row.name),
                 }

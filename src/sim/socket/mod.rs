@@ -1,0 +1,14 @@
+//! `codex/responses` over WebSocket: the handshake, then one response at a time, each told by a `response.create` frame. A
+//! response can be continued by its id on its own socket, and only while it is the last one there.
+//!
+//! The log has an entry for every handshake (route `socket`) and one for every frame (route `responses`, method `WS`). Its
+//! body is the whole conversation as upstream has it then, however little was sent; a client that continues wrongly shows
+//! there.
+
+mod frame;
+mod handshake;
+mod history;
+mod session;
+
+pub(super) use handshake::{is_upgrade, upgrade};
+pub(super) use session::Session;
