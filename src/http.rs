@@ -27,7 +27,7 @@ pub struct HttpClient {
 }
 
 /// Indexed by [`Reach`] and [`Connections`].
-type Built = [[Slot; 2]; 3];
+type Built = [[Slot; 3]; 3];
 
 type Slot = OnceLock<Result<reqwest::Client, HttpError>>;
 
@@ -78,6 +78,11 @@ impl HttpClient {
     /// request that must not be sent twice is lost, and it looks as if the answer was lost.
     pub fn get_unpooled(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
         self.get_or_build(base, Connections::UsedOnce)
+    }
+
+    /// A client whose connections can become WebSockets: HTTP/1.1, each used once.
+    pub fn get_upgradable(&self, base: &BaseUrl) -> Result<&reqwest::Client, HttpError> {
+        self.get_or_build(base, Connections::Upgradable)
     }
 
     /// Requests `path` without a credential and accepts any answer. The error says why there was none.
@@ -222,6 +227,7 @@ enum Reach {
 enum Connections {
     Kept,
     UsedOnce,
+    Upgradable,
 }
 
 fn build(reach: Reach, connections: Connections) -> Result<reqwest::Client, HttpError> {
@@ -229,7 +235,7 @@ fn build(reach: Reach, connections: Connections) -> Result<reqwest::Client, Http
     let _ = rustls::crypto::ring::default_provider().install_default();
     let with_roots = |roots: &[TrustAnchor<'static>]| {
         builder(reach, connections)
-            .tls_backend_preconfigured(trusting(roots))
+            .tls_backend_preconfigured(trusting(roots, connections))
             .build()
             .map_err(|error| HttpError(explain(error)))
     };
@@ -258,13 +264,20 @@ fn builder(reach: Reach, connections: Connections) -> reqwest::ClientBuilder {
     match connections {
         Connections::Kept => builder,
         Connections::UsedOnce => builder.pool_max_idle_per_host(0),
+        // What is not asked for need not be decoded.
+        Connections::Upgradable => {
+            builder.pool_max_idle_per_host(0).http1_only().no_gzip().no_deflate().no_brotli().no_zstd()
+        }
     }
 }
 
-fn trusting(roots: &[TrustAnchor<'static>]) -> rustls::ClientConfig {
+fn trusting(roots: &[TrustAnchor<'static>], connections: Connections) -> rustls::ClientConfig {
     let roots = rustls::RootCertStore { roots: roots.to_vec() };
     let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = match connections {
+        Connections::Kept | Connections::UsedOnce => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Connections::Upgradable => vec![b"http/1.1".to_vec()],
+    };
     config
 }
 
@@ -339,7 +352,7 @@ mod tests {
     #[test]
     fn the_built_in_roots_make_a_client() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let trusting = trusting(webpki_roots::TLS_SERVER_ROOTS);
+        let trusting = trusting(webpki_roots::TLS_SERVER_ROOTS, Connections::Kept);
         assert!(!trusting.alpn_protocols.is_empty());
         builder(Reach::Loopback, Connections::Kept).tls_backend_preconfigured(trusting).build().unwrap();
     }

@@ -27,6 +27,7 @@ mod settings;
 pub(crate) mod testing;
 mod time;
 pub(crate) mod tokens;
+mod transport;
 mod usage;
 
 pub use account::{Account, Credential, EXPIRING, State};
@@ -72,6 +73,7 @@ pub use tokens::ledger::{
 };
 pub use tokens::sign_in::{NotPlaced, Placement, Purpose, place};
 pub use tokens::sync::SyncReport;
+pub use transport::{SentRequest, Transport, TransportUsed};
 pub use usage::{
     AdditionalLimit, Credits, FIVE_HOURS, Known, SPEND_CAP, STALE_AFTER, Seen, SpendControl, Usage,
     UsageReading, UsageSource, WEEK, Window, window_name,

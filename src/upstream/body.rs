@@ -1,6 +1,8 @@
 //! A client's Responses body made fit for the ChatGPT backend. It stays as it came, byte for byte, but for the members
 //! that must be there; nothing is parsed beyond the top level, so odd spellings and lone surrogates survive.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::headers::session_key;
+use super::websocket::Outline;
 use super::without_member::without_member;
 use super::without_reasoning::{ReasoningHash, without_reasoning};
 
@@ -44,6 +47,8 @@ pub struct ResponsesRequest {
     pub(super) body: Bytes,
     /// The size of the JSON, which may be compressed in `body`.
     json_len: usize,
+    /// For a request that may go over a WebSocket. The body is not compressed then.
+    outline: Option<Arc<Outline>>,
     pub(super) headers: HeaderMap,
 }
 
@@ -128,6 +133,38 @@ impl ResponsesRequest {
         Self::of_json(body.json.clone(), headers)
     }
 
+    /// The same for a request that may go over a WebSocket, which has no use for a compressed body.
+    pub fn for_socket(body: &PreparedBody, headers: HeaderMap) -> Self {
+        Self::of_plain_json(body.json.clone(), headers)
+    }
+
+    /// The request as it goes by SSE.
+    #[must_use]
+    pub fn packed(self) -> Self {
+        match self.outline {
+            Some(_) => Self::of_json(self.body, self.headers),
+            None => self,
+        }
+    }
+
+    /// What can go over a WebSocket: the JSON, and what decides whether it continues a conversation.
+    pub(super) fn plain(&self) -> Option<(&str, &Arc<Outline>)> {
+        Some((str::from_utf8(&self.body).ok()?, self.outline.as_ref()?))
+    }
+
+    /// A body that fits into no frame is packed at once.
+    fn of_plain_json(json: Bytes, headers: HeaderMap) -> Self {
+        match str::from_utf8(&json).ok().and_then(Outline::read) {
+            Some(outline) => ResponsesRequest {
+                json_len: json.len(),
+                body: json,
+                headers,
+                outline: Some(Arc::new(outline)),
+            },
+            None => Self::of_json(json, headers),
+        }
+    }
+
     fn of_json(json: Bytes, mut headers: HeaderMap) -> Self {
         let compressed = (json.len() >= COMPRESS_FROM)
             .then(|| zstd::bulk::compress(&json, ZSTD_LEVEL))
@@ -144,7 +181,7 @@ impl ResponsesRequest {
             }
             None => json,
         };
-        ResponsesRequest { body, headers, json_len }
+        ResponsesRequest { body, headers, json_len, outline: None }
     }
 
     /// The same request without a member of its body; `None` when it has no such member.
@@ -177,7 +214,15 @@ impl ResponsesRequest {
     fn with_json(&self, json: String) -> Self {
         let mut headers = self.headers.clone();
         headers.remove(CONTENT_ENCODING);
-        Self::of_json(json.into(), headers)
+        match self.outline {
+            Some(_) => Self::of_plain_json(json.into(), headers),
+            None => Self::of_json(json.into(), headers),
+        }
+    }
+
+    /// The size of the body as it goes by SSE, in bytes.
+    pub fn packed_len(&self) -> usize {
+        self.body.len()
     }
 
     /// The size of the body before compression, in bytes.

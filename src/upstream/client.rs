@@ -14,6 +14,7 @@ use super::headers::AnswerHeaders;
 use super::reserve::{ASKS_FOR_RESERVE, is_of_workspace};
 use super::stream::EventStream;
 use super::usage_reading::{Asked, from_usage_body};
+use super::websocket::Sockets;
 use crate::clock;
 use crate::http::{BaseUrl, HttpClient, explain};
 use crate::pool::{At, Failure, FailureKind, Source, UsageReading};
@@ -42,6 +43,7 @@ const MAX_WHOLE_RESPONSE_BYTES: usize = 64 << 20;
 pub struct Upstream {
     pub(super) http: HttpClient,
     pub(super) base: BaseUrl,
+    pub(super) sockets: Sockets,
 }
 
 /// The account on whose behalf a request is made.
@@ -70,7 +72,7 @@ pub enum Answer {
 
 impl Upstream {
     pub fn new(http: HttpClient, base: BaseUrl) -> Self {
-        Upstream { http, base }
+        Upstream { http, base, sockets: Sockets::default() }
     }
 
     /// `POST {base}/codex/responses`. An error means that nothing was answered, or not understood. It waits for the
@@ -261,7 +263,7 @@ fn first_byte(bytes: &[u8]) -> Option<u8> {
     without_bom(bytes).iter().copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
-async fn refusal(
+pub(super) async fn refusal(
     begun: Bytes,
     response: reqwest::Response,
     bearer: &Bearer<'_>,

@@ -172,6 +172,21 @@ impl Event {
         reasoning_hash(done.item.get())
     }
 
+    /// Whether the response failed.
+    pub(super) fn is_failure(&self) -> bool {
+        self.kind == EventKind::Failed
+    }
+
+    /// Whether nothing comes after it.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.kind.is_terminal()
+    }
+
+    /// Whether it can only come after `response.created`.
+    pub(super) fn needs_a_response(&self) -> bool {
+        !matches!(self.kind, EventKind::Preamble | EventKind::RateLimits | EventKind::Failed)
+    }
+
     pub fn meaning(&self, asked: Asked) -> EventMeaning {
         match self.kind {
             EventKind::RateLimits => EventMeaning::Preamble { usage: from_event(&self.value(), asked) },

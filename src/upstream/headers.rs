@@ -34,7 +34,7 @@ pub struct Originator<'a> {
 }
 
 /// What of an answer's headers is shown to the client, and what they say about usage.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnswerHeaders {
     /// `x-request-id`, `x-oai-request-id`, `openai-model`, `retry-after` and the `x-codex-*` family; names in lower case.
     pub shown: Vec<(String, String)>,

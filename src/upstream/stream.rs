@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::event::{Event, NotJson};
 use super::idle_timeout::{Silent, with_idle_timeout};
 use super::sse::{MAX_EVENT_BYTES, SseSplitter, TooLarge};
+use super::websocket::{Heard, Loss, SocketFault, SocketTurn};
 use crate::http::explain;
 use crate::pool::{Failure, FailureKind, Source};
 
@@ -23,6 +24,8 @@ enum Body {
     Reading(reqwest::Response),
     /// One event in place of a stream.
     Whole(Event),
+    /// Events that need no splitting.
+    Socket(SocketTurn),
     /// The rest of the splitter may be an event; then comes this.
     Ended(Option<StreamFault>),
 }
@@ -39,16 +42,28 @@ pub enum StreamFault {
     NotJson,
     #[error("{0}")]
     TooLarge(TooLarge),
+    #[error("{0}")]
+    Socket(Loss),
 }
 
 impl StreamFault {
     pub fn failure(&self) -> Failure {
         let kind = match self {
-            StreamFault::Interrupted(_) => FailureKind::StreamInterrupted,
+            StreamFault::Interrupted(_) | StreamFault::Socket(_) => FailureKind::StreamInterrupted,
             StreamFault::Idle(_) => FailureKind::IdleTimeout,
             StreamFault::NotJson | StreamFault::TooLarge(_) => FailureKind::UpstreamProtocol,
         };
         Failure::new(kind, Source::Transport, self.to_string())
+    }
+}
+
+impl From<SocketFault> for StreamFault {
+    fn from(fault: SocketFault) -> Self {
+        match fault {
+            SocketFault::Lost(loss) => StreamFault::Socket(loss),
+            SocketFault::NotJson => StreamFault::NotJson,
+            SocketFault::TooLarge(too_large) => StreamFault::TooLarge(too_large),
+        }
     }
 }
 
@@ -58,6 +73,10 @@ impl EventStream {
         let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
         splitter.feed(begun);
         EventStream { body: Body::Reading(response), splitter }
+    }
+
+    pub(super) fn of_socket(turn: SocketTurn) -> Self {
+        EventStream { body: Body::Socket(turn), splitter: SseSplitter::new(MAX_EVENT_BYTES) }
     }
 
     pub(super) fn whole(event: Event) -> Self {
@@ -75,6 +94,13 @@ impl EventStream {
             let ended = match &mut self.body {
                 Body::Ended(fault) => return fault.take().map_or(Ok(None), Err),
                 Body::Whole(_) => None,
+                Body::Socket(turn) => match with_idle_timeout(idle, turn.next()).await {
+                    Ok(Some(Ok(Heard::Event(event)))) => return Ok(Some(event)),
+                    Ok(Some(Ok(Heard::SignOfLife | Heard::Nothing))) => continue,
+                    Ok(Some(Err(fault))) => Some(fault.into()),
+                    Ok(None) => None,
+                    Err(Silent) => Some(StreamFault::Idle(idle)),
+                },
                 Body::Reading(response) => match with_idle_timeout(idle, response.chunk()).await {
                     Ok(Ok(Some(chunk))) => {
                         self.splitter.feed(chunk);
@@ -96,6 +122,16 @@ impl EventStream {
 
     /// Returns the next event of what has been read already; `None` when the next one has to be waited for.
     pub fn at_hand(&mut self) -> Result<Option<Event>, StreamFault> {
+        if let Body::Socket(turn) = &mut self.body {
+            return match turn.at_hand() {
+                Some(Ok(Heard::Event(event))) => Ok(Some(event)),
+                Some(Ok(Heard::SignOfLife | Heard::Nothing)) | None => Ok(None),
+                Some(Err(fault)) => {
+                    self.body = Body::Ended(None);
+                    Err(fault.into())
+                }
+            };
+        }
         let outcome = loop {
             match self.splitter.next_event() {
                 Ok(None) => return Ok(None),

@@ -35,7 +35,7 @@ pub(super) fn without_member(json: &str, name: &str) -> Option<String> {
 }
 
 /// The members in their order, with those that come twice.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
