@@ -109,6 +109,7 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
             headers: None,
             deadline_ms: None,
             idle_timeout_ms: None,
+            transport: None,
         })
         .await?;
     let mut moved = false;

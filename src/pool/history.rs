@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::pool::time::Day;
-use crate::pool::{AccountId, At};
+use crate::pool::{AccountId, At, SentRequest};
 
 /// Attempts that stay listed one by one.
 const LISTED: usize = 1000;
@@ -28,6 +28,8 @@ pub struct AttemptRecord {
     /// From the beginning of the attempt to the first event handed on.
     pub first_event: Option<Duration>,
     pub total: Duration,
+    /// Absent when nothing was sent, and in what older versions recorded.
+    pub sent: Option<SentRequest>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,9 @@ pub struct Tally {
     pub failed: u64,
     pub cancelled: u64,
     pub tokens: TokenCount,
+    /// Those that sent only what was new in their conversation, and how much longer their requests would have been.
+    pub continued: u64,
+    pub saved_bytes: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +121,8 @@ impl Tally {
             failed: counts(&[AttemptResult::Failed]),
             cancelled: counts(&[AttemptResult::Cancelled]),
             tokens: tried.tokens.unwrap_or_default(),
+            continued: u64::from(tried.sent.is_some_and(|sent| sent.continued)),
+            saved_bytes: tried.sent.map_or(0, |sent| sent.saved_bytes),
         }
     }
 
@@ -126,6 +133,8 @@ impl Tally {
             (&mut self.rotated, other.rotated),
             (&mut self.failed, other.failed),
             (&mut self.cancelled, other.cancelled),
+            (&mut self.continued, other.continued),
+            (&mut self.saved_bytes, other.saved_bytes),
         ];
         for (sum, more) in pairs {
             *sum = sum.saturating_add(more);

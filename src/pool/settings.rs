@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::pool::time::Countdown;
-use crate::pool::{Account, AccountId};
+use crate::pool::{Account, AccountId, Transport};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
@@ -54,6 +54,8 @@ impl AffinityMode {
 pub struct RotationSettings {
     pub strategy: Strategy,
     pub affinity: AffinityMode,
+    /// How upstream is spoken to by completions that do not say.
+    pub transport: Transport,
     /// Accounts tried per completion; the first counts.
     pub max_attempts: u32,
     /// Cooldown after a usage limit when nothing says when it ends.
@@ -126,6 +128,7 @@ pub const PRIORITIES: RangeInclusive<i32> = -100..=100;
 pub struct RotationChange {
     pub strategy: Option<Strategy>,
     pub affinity: Option<AffinityMode>,
+    pub transport: Option<Transport>,
     pub max_attempts: Option<u32>,
     pub fallback_cooldown: Option<Duration>,
     pub reserve_percent: Option<f64>,
@@ -139,6 +142,7 @@ impl Default for RotationSettings {
         RotationSettings {
             strategy: Strategy::default(),
             affinity: AffinityMode::default(),
+            transport: Transport::default(),
             max_attempts: 6,
             fallback_cooldown: Duration::from_secs(60 * 60),
             reserve_percent: 0.0,

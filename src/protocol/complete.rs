@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::lenient;
-use super::{AccountState, ErrorKind, Method};
+use super::{AccountState, ErrorKind, Method, NotContinued, Transport, TransportUsed};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +30,9 @@ pub struct CompleteParams {
     /// Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub deadline_ms: Option<u64>,
+    /// How to talk to upstream; the setting `transport` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
     /// How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
     /// completion (`idle_timeout`).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
@@ -88,6 +91,14 @@ pub enum Notice<'a> {
         /// Members that were left out of the request because upstream refuses them: `max_output_tokens`.
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         dropped: &'a [&'a str],
+        transport: TransportUsed,
+        /// Only what is new in the conversation was sent; never over SSE.
+        continued: bool,
+        /// Of the body or frame, as it was sent.
+        sent_bytes: u64,
+        /// Why everything was sent over a WebSocket.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_continued: Option<NotContinued>,
         timing: Timing,
     },
     /// The completion failed.
@@ -217,6 +228,14 @@ pub struct Collected {
     /// As in `done`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
+    pub transport: TransportUsed,
+    /// As in `done`.
+    pub continued: bool,
+    /// As in `done`.
+    pub sent_bytes: u64,
+    /// As in `done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_continued: Option<NotContinued>,
 }
 
 /// `{subscription}` or `[subscription]`.

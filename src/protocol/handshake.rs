@@ -55,7 +55,7 @@ pub struct Capabilities {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CompleteCapability {
-    /// The transports to upstream: `sse`.
+    /// The transports to upstream: `sse`, `websocket`.
     pub transports: Vec<String>,
 }
 

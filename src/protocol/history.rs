@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
-use super::{ErrorKind, Method};
+use super::{ErrorKind, Method, TransportUsed};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -51,6 +51,18 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_event_ms: Option<u64>,
     pub total_ms: u64,
+    /// Absent when nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<TransportUsed>,
+    /// Whether only what was new in the conversation was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<bool>,
+    /// Of the body or frame, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes: Option<u64>,
+    /// By how much the whole frame would have been longer. Absent when it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_bytes: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +90,7 @@ pub struct TokenCount {
 
 /// Sums of attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Tally {
     pub attempts: u64,
     /// Includes those that upstream cut short.
@@ -86,6 +99,16 @@ pub struct Tally {
     pub failed: u64,
     pub cancelled: u64,
     pub tokens: TokenCount,
+    /// Those that sent only what was new in their conversation. Absent when 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub continued: u64,
+    /// By how much their requests would have been longer. Absent when 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub saved_bytes: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -22,6 +22,7 @@ pub mod openrpc;
 mod reset_credit;
 mod rotation;
 mod status;
+mod transport;
 mod verify;
 
 pub use account::{
@@ -68,4 +69,5 @@ pub use status::{
     Footer, FooterChange, FooterOrder, ResetWindow, SetFooter, Severity, ShowFooter, ShowStatus, Status,
     StatusChanged, StatusParams, StatusRole, StatusSegment, UsageMode,
 };
+pub use transport::{NotContinued, Transport, TransportUsed};
 pub use verify::{Check, CheckId, CheckStatus, Verify, VerifyAnswer, VerifyParams};

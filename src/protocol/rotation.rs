@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
-use super::{ErrorKind, Method};
+use super::{ErrorKind, Method, Transport};
 
 /// The completion to rank the accounts for; without members, one that has no session.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub struct Rotation {
 pub struct RotationSettings {
     pub strategy: Strategy,
     pub affinity: Affinity,
+    /// How completions that name no transport talk to upstream.
+    pub transport: Transport,
     /// How many accounts a completion tries, the first included.
     pub max_attempts: u32,
     /// The cooldown after a usage limit that does not say when it ends.
@@ -93,6 +95,8 @@ pub struct RotationChange {
     pub strategy: Option<Strategy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
     /// From 1.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub max_attempts: Option<u32>,

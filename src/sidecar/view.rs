@@ -2,6 +2,7 @@
 
 mod footer;
 mod rotation;
+mod transport;
 mod usage;
 
 use crate::pool::{self, At, EXPIRING, Pool};
@@ -11,6 +12,7 @@ use crate::protocol::{
 
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
 pub(crate) use rotation::{affinity_of, rotation, strategy_of};
+pub(crate) use transport::{not_continued, transport_of, transport_used};
 pub(crate) use usage::{reset_credit, windows};
 
 /// Returns all accounts, in the file's order.

@@ -177,11 +177,6 @@ impl Event {
         self.kind == EventKind::Failed
     }
 
-    /// Whether nothing comes after it.
-    pub(super) fn is_terminal(&self) -> bool {
-        self.kind.is_terminal()
-    }
-
     /// Whether it can only come after `response.created`.
     pub(super) fn needs_a_response(&self) -> bool {
         !matches!(self.kind, EventKind::Preamble | EventKind::RateLimits | EventKind::Failed)

@@ -23,3 +23,4 @@ mod security;
 mod sim;
 mod simulated_weeks;
 mod soak;
+mod websocket;

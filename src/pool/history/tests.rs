@@ -17,6 +17,7 @@ fn tried(account: &str, days_ago: i64, outcome: AttemptResult, input: u64) -> At
         tokens: Some(TokenCount { input, cached: input / 2, output: 1 }),
         first_event: None,
         total: Duration::from_millis(5),
+        sent: None,
     }
 }
 

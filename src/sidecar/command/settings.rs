@@ -39,6 +39,7 @@ pub(crate) const ROTATION: &[Setting] = &[
         takes: Values::OneOf(&["reset-first", "least-used", "round-robin", "priority"]),
     },
     Setting { name: "affinity", takes: Values::OneOf(&["session", "none"]) },
+    Setting { name: "transport", takes: Values::OneOf(&["auto", "sse", "websocket"]) },
     Setting { name: "maxAttempts", takes: Values::Number },
     Setting { name: "fallbackCooldownMs", takes: Values::Time },
     Setting { name: "reservePercent", takes: Values::Number },

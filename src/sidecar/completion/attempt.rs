@@ -8,12 +8,12 @@ use super::failed_attempt::{AnswerBody, FailedAttempt};
 use super::recorder::AttemptRecorder;
 use super::run::{Completion, Terminal};
 use super::sink::{CompletionSink, Disconnected};
+use super::transport::Opened;
 use crate::pool::{AccountId, AfterFailure, At, Failure, FailureKind, PreambleBuffer, PreambleState, Source};
 use crate::protocol::{ChangeReason, Notice, Outcome, Phase, WarningKind};
 use crate::sidecar::credentials::token::{Need, Token};
 use crate::upstream::{
-    Answer, AnswerHeaders, Asked, Bearer, Event, EventMeaning, EventStream, Silent, StreamFault,
-    with_idle_timeout,
+    Answer, AnswerHeaders, Asked, Event, EventMeaning, EventStream, Silent, StreamFault, with_idle_timeout,
 };
 
 /// How long upstream may take to end a stream after its terminal event, so that the connection can be used again.
@@ -34,9 +34,11 @@ pub(crate) enum AttemptEnd {
 }
 
 /// What became of one request.
-enum Sent {
+pub(super) enum Sent {
     Ended(Terminal),
     FailedAttempt(Failure, Option<AnswerBody>),
+    /// Nothing but a WebSocket would do. No account is at fault.
+    NoSocket(Failure),
 }
 
 /// The answer so far: where it comes from, and what is held back of it.
@@ -73,6 +75,7 @@ impl Completion {
         attempt: u32,
     ) -> Result<AttemptEnd, Disconnected> {
         let mut need = Need::USABLE;
+        self.plan.next_account();
         loop {
             let (refused, sent) = match self.token(account, need).await {
                 Ok(token) => {
@@ -84,6 +87,10 @@ impl Completion {
             let (failure, body) = match sent {
                 Sent::Ended(terminal) => return Ok(AttemptEnd::Ended(terminal)),
                 Sent::FailedAttempt(failure, body) => (failure, body),
+                Sent::NoSocket(failure) => {
+                    let account = account.clone();
+                    return Ok(AttemptEnd::Surfaced(FailedAttempt { account, failure, body: None }));
+                }
             };
             if self.mend_request(&failure, account).await {
                 need = Need::USABLE;
@@ -134,12 +141,25 @@ impl Completion {
         attempt: u32,
         token: &Token,
     ) -> Result<Sent, Disconnected> {
-        let bearer = Bearer { token: &token.access, workspace_id: token.workspace_id.as_deref() };
+        loop {
+            let mut sent = self.send_once(sink, account, attempt, token).await?;
+            if !self.asks_again(&mut sent) {
+                return Ok(sent);
+            }
+        }
+    }
+
+    async fn send_once(
+        &mut self,
+        sink: &mut CompletionSink,
+        account: &AccountId,
+        attempt: u32,
+        token: &Token,
+    ) -> Result<Sent, Disconnected> {
         let requested_at = self.sidecar.registry.now();
-        let request = self.request_for(account);
-        let asking = self.sidecar.completions.upstream().responses(&bearer, &request);
-        let answer = match with_idle_timeout(self.idle, asking).await {
-            Ok(Ok(answer)) => answer,
+        let answer = match with_idle_timeout(self.idle, self.open(account, token)).await {
+            Ok(Ok(Opened::Answer(answer))) => *answer,
+            Ok(Ok(Opened::NoSocket(failure))) => return Ok(Sent::NoSocket(failure)),
             Ok(Err(failure)) => return Ok(Sent::FailedAttempt(failure, None)),
             Err(Silent) => {
                 let why = "upstream did not begin to answer in time";
@@ -188,7 +208,10 @@ impl Completion {
                     let failure = Failure::new(FailureKind::StreamInterrupted, Source::Transport, why);
                     return Ok(self.cut(&answering, failure, None));
                 }
-                Err(fault) => return Ok(self.cut(&answering, fault.failure(), None)),
+                Err(fault) => {
+                    self.lost(&fault);
+                    return Ok(self.cut(&answering, fault.failure(), None));
+                }
             };
             let asked =
                 Asked { requested_at: answering.requested_at, answered_at: self.sidecar.registry.now() };
@@ -215,7 +238,9 @@ impl Completion {
                     if self.first_event.is_some() {
                         self.forward(sink, &mut answering, &event).await?;
                     }
-                    return Ok(self.cut(&answering, failure, Some(AnswerBody::of_event(&event))));
+                    self.refused(&failure);
+                    let (failure, words) = self.as_answered(&event, failure);
+                    return Ok(self.cut(&answering, failure, Some(words)));
                 }
                 EventMeaning::Completed(receipt) => (Outcome::Completed, receipt),
                 EventMeaning::Incomplete(receipt) => (Outcome::Incomplete, receipt),

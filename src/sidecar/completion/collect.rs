@@ -56,6 +56,10 @@ pub(super) async fn collect_prepared(prepared: PreparedCompletion) -> Result<Col
         usage: end.usage,
         reasoning_dropped: end.reasoning_dropped,
         dropped: end.dropped,
+        transport: end.transport,
+        continued: end.continued,
+        sent_bytes: end.sent_bytes,
+        not_continued: end.not_continued,
     })
 }
 

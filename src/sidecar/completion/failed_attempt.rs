@@ -39,7 +39,10 @@ impl FailedAttempt {
 
 impl AnswerBody {
     pub(crate) fn of_event(event: &Event) -> Self {
-        let mut text = String::from_utf8_lossy(event.json()).into_owned();
+        Self::of_text(String::from_utf8_lossy(event.json()).into_owned())
+    }
+
+    pub(crate) fn of_text(mut text: String) -> Self {
         let truncated = text.len() > MAX_BODY;
         text.truncate(text.floor_char_boundary(MAX_BODY));
         AnswerBody { text, truncated }

@@ -11,4 +11,5 @@ pub(crate) mod relay;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod sink;
+mod transport;
 pub(crate) mod unavailable;

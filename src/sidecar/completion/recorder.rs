@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
 use super::run::Terminal;
-use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, TokenCount};
+use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, SentRequest, TokenCount};
 use crate::protocol::Outcome;
 use crate::sidecar::Sidecar;
 use crate::upstream::token_count;
@@ -24,6 +24,7 @@ pub(crate) struct AttemptRecorder {
     began: Instant,
     deadline: Option<Instant>,
     first_event: Option<Duration>,
+    sent: Option<SentRequest>,
     recorded: bool,
 }
 
@@ -42,12 +43,18 @@ impl AttemptRecorder {
             began: Instant::now(),
             deadline,
             first_event: None,
+            sent: None,
             recorded: false,
         }
     }
 
     pub(crate) fn first_event(&mut self) {
         self.first_event.get_or_insert(self.began.elapsed());
+    }
+
+    /// Of several requests of one attempt the last counts.
+    pub(crate) fn sent(&mut self, sent: SentRequest) {
+        self.sent = Some(sent);
     }
 
     pub(crate) fn ended(mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
@@ -64,6 +71,7 @@ impl AttemptRecorder {
             reason: reason.map(str::to_owned),
             tokens,
             first_event: self.first_event,
+            sent: self.sent,
             total: self.began.elapsed(),
         });
     }

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use super::relay::RelayRequest;
 use super::run::Completion;
-use crate::pool::{AccountId, Demand, Failover, Failure};
+use crate::pool::{AccountId, Demand, Failover, Failure, Transport};
 use crate::protocol::{CompleteParams, RpcError};
-use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
+use crate::sidecar::{Sidecar, view};
 use crate::upstream::{
-    self, BodyRefusal, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, session_in_headers,
-    session_key,
+    self, BodyRefusal, HeaderRefusal, Originator, PreparedBody, ResponsesRequest, TurnPlan,
+    session_in_headers, session_key,
 };
 
 /// After so much silence of upstream the stream counts as dead, as in the official client (schema/upstream.md, streams).
@@ -33,6 +33,7 @@ pub(crate) struct PreparedCompletion {
     demand: Demand,
     body: PreparedBody,
     headers: HeaderMap,
+    plan: TurnPlan,
     idle: Duration,
     deadline: Option<Duration>,
     placed: Instant,
@@ -43,6 +44,7 @@ struct Terms<'h> {
     account: Option<AccountId>,
     session: Option<&'h str>,
     headers: Vec<(&'h str, &'h str)>,
+    transport: Option<Transport>,
     idle: Duration,
     deadline: Option<Duration>,
 }
@@ -64,6 +66,7 @@ impl PreparedCompletion {
                 .flatten()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect(),
+            transport: params.transport.map(view::transport_of),
             idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
             deadline: params.deadline_ms.map(Duration::from_millis),
         };
@@ -77,6 +80,7 @@ impl PreparedCompletion {
             account: None,
             session: request.session.as_deref(),
             headers: request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            transport: None,
             idle: IDLE_TIMEOUT,
             deadline: None,
         };
@@ -97,13 +101,13 @@ impl PreparedCompletion {
             let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
             RpcError::invalid_params(format!("headers.{name}"), refusal.to_string())
         })?;
+        let wanted =
+            terms.transport.unwrap_or_else(|| sidecar.registry.decide(|pool, _| pool.settings().transport));
+        let session = session.map(session_key);
         Ok(PreparedCompletion {
             sidecar: sidecar.clone(),
-            demand: Demand {
-                account: terms.account,
-                session: session.map(session_key),
-                model: Some(body.model.clone()),
-            },
+            plan: TurnPlan::new(wanted, session.as_deref()),
+            demand: Demand { account: terms.account, session, model: Some(body.model.clone()) },
             body,
             headers,
             idle: terms.idle,
@@ -119,10 +123,16 @@ impl PreparedCompletion {
         let (mut body, headers) = (self.body, self.headers);
         let refused =
             self.sidecar.completions.refused_parameters.of_model(&body.model, self.sidecar.registry.now());
+        let for_socket = self.plan.may_use_socket();
         let packed = move || {
             let dropped: Vec<_> =
                 refused.into_iter().filter(|parameter| body.remove(parameter.name())).collect();
-            (ResponsesRequest::new(&body, headers), dropped)
+            let request = if for_socket {
+                ResponsesRequest::for_socket(&body, headers)
+            } else {
+                ResponsesRequest::new(&body, headers)
+            };
+            (request, dropped)
         };
         let (request, dropped) = aside_when_large(body_len, packed).await;
         Completion {
@@ -130,6 +140,8 @@ impl PreparedCompletion {
             failover: Failover::new(self.demand),
             request,
             turn_state_of,
+            plan: self.plan,
+            loss: None,
             dropped,
             encrypted_dropped: 0,
             idle: self.idle,
@@ -152,7 +164,10 @@ fn refused_body(refusal: BodyRefusal) -> RpcError {
 }
 
 /// Packs a body of `bytes` bytes, on another thread when that takes long.
-async fn aside_when_large<T: Send + 'static>(bytes: usize, pack: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn aside_when_large<T: Send + 'static>(
+    bytes: usize,
+    pack: impl FnOnce() -> T + Send + 'static,
+) -> T {
     if bytes < PACK_ASIDE_FROM { pack() } else { on_a_thread(pack).await }
 }
 

@@ -2,6 +2,7 @@
 //! and what a failure means, the pool's failover decides; this file carries it out.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +24,11 @@ use crate::pool::{
 };
 use crate::protocol::{
     CancelComplete, Complete, CompleteCancel, CompleteParams, Failed, Method, Notice, Outcome, Phase,
-    RotatedReason, RpcError, Timing, Warning, WarningKind,
+    RotatedReason, RpcError, Timing, TransportUsed, Warning, WarningKind,
 };
 use crate::rpc::{Subscription, register_subscription};
 use crate::sidecar::{Sidecar, error, params, redact, view};
-use crate::upstream::{ResponseReceipt, ResponsesRequest, Upstream};
+use crate::upstream::{Loss, ResponseReceipt, ResponsesRequest, TurnPlan, Upstream};
 
 /// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub(crate) struct Completions {
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub(super) refused_parameters: RefusedParameters,
     pub(super) reasoning_origins: ReasoningOrigins,
+    /// Whether sockets of accounts that may not be used are being closed.
+    pub(super) watches_sockets: AtomicBool,
 }
 
 /// One completion on its way through the accounts.
@@ -47,6 +50,9 @@ pub(crate) struct Completion {
     pub(crate) request: ResponsesRequest,
     /// The account that issued the turn state in the request's headers: the one that is tried first, when none is known.
     pub(crate) turn_state_of: Option<AccountId>,
+    pub(crate) plan: TurnPlan,
+    /// How the request's socket was lost, or what it refused, until that is dealt with.
+    pub(crate) loss: Option<Loss>,
     /// Members of the client's body that are left out, because upstream refuses them.
     pub(crate) dropped: Vec<DispensableParameter>,
     /// Items of reasoning that are left out, because they are another account's.
@@ -101,6 +107,7 @@ impl Completions {
             running: Mutex::default(),
             refused_parameters: RefusedParameters::default(),
             reasoning_origins: ReasoningOrigins::default(),
+            watches_sockets: AtomicBool::default(),
         }
     }
 
@@ -150,6 +157,7 @@ impl Completion {
         let sent = match &terminal {
             Terminal::Done { outcome, account, receipt } => {
                 let dropped: Vec<_> = self.dropped.iter().map(|parameter| parameter.name()).collect();
+                let sent = self.plan.report();
                 sink.send_notice(Notice::Done {
                     outcome: *outcome,
                     account: account.as_str(),
@@ -160,6 +168,10 @@ impl Completion {
                         ..receipt.reasoning_dropped
                     }),
                     dropped: &dropped,
+                    transport: sent.map_or(TransportUsed::Sse, |sent| view::transport_used(sent.used)),
+                    continued: sent.is_some_and(|sent| sent.continued),
+                    sent_bytes: sent.map_or(0, |sent| sent.sent_bytes as u64),
+                    not_continued: sent.and_then(|sent| sent.not_continued).map(view::not_continued),
                     timing: self.timing(),
                 })
                 .await

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::collected_output::CollectedOutput;
 use super::relay::RelaySender;
-use crate::protocol::{Failed, Notice, Outcome, ReasoningDropped};
+use crate::protocol::{Failed, NotContinued, Notice, Outcome, ReasoningDropped, TransportUsed};
 use crate::rpc::{Closed, Subscription};
 use crate::upstream::Event;
 
@@ -43,6 +43,10 @@ pub(crate) struct CollectedEnd {
     pub(crate) usage: Option<Box<RawValue>>,
     pub(crate) reasoning_dropped: Option<ReasoningDropped>,
     pub(crate) dropped: Vec<String>,
+    pub(crate) transport: TransportUsed,
+    pub(crate) continued: bool,
+    pub(crate) sent_bytes: u64,
+    pub(crate) not_continued: Option<NotContinued>,
 }
 
 impl CompletionSink {
@@ -106,7 +110,11 @@ impl Collector {
                 usage,
                 reasoning_dropped,
                 dropped,
-                ..
+                transport,
+                continued,
+                sent_bytes,
+                not_continued,
+                timing: _,
             } => {
                 self.ended = Some(Ok(CollectedEnd {
                     account: account.to_owned(),
@@ -114,6 +122,10 @@ impl Collector {
                     usage: usage.map(ToOwned::to_owned),
                     reasoning_dropped,
                     dropped: dropped.iter().map(ToString::to_string).collect(),
+                    transport,
+                    continued,
+                    sent_bytes,
+                    not_continued,
                 }));
             }
             Notice::Error { error } => self.ended = Some(Err(error)),

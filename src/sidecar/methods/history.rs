@@ -13,9 +13,9 @@ use crate::protocol::{
     AccountTally, Attempt, AttemptOutcome, DayTally, HistoryAnswer, HistoryParams, RpcError, Tally,
     TokenCount, Warning, WarningKind,
 };
-use crate::sidecar::Sidecar;
 use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::notify::notifier::Notifier;
+use crate::sidecar::{Sidecar, view};
 use crate::store::{HistoryFile, LOCK_DEADLINE, StorageError};
 
 /// Attempts that end closer together than this share a write.
@@ -172,6 +172,10 @@ fn attempt(tried: AttemptRecord) -> Attempt {
         tokens: tried.tokens.map(token_count),
         first_event_ms: tried.first_event.map(millis),
         total_ms: millis(tried.total),
+        transport: tried.sent.map(|sent| view::transport_used(sent.transport)),
+        continued: tried.sent.map(|sent| sent.continued),
+        sent_bytes: tried.sent.map(|sent| sent.bytes),
+        saved_bytes: tried.sent.map(|sent| sent.saved_bytes).filter(|saved| *saved > 0),
     }
 }
 
@@ -187,6 +191,8 @@ fn tally(sums: &pool::Tally) -> Tally {
         failed: sums.failed,
         cancelled: sums.cancelled,
         tokens: token_count(sums.tokens),
+        continued: sums.continued,
+        saved_bytes: sums.saved_bytes,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn initialize(
         server: ServerInfo { name: "multicodex".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         protocol_version: PROTOCOL_VERSION,
         capabilities: Capabilities {
-            complete: CompleteCapability { transports: vec!["sse".to_owned()] },
+            complete: CompleteCapability { transports: vec!["sse".to_owned(), "websocket".to_owned()] },
             login: LoginCapability { flows: vec![LoginFlow::Browser, LoginFlow::Device] },
         },
         paths: paths::of(&sidecar.options.paths),

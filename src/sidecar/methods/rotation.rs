@@ -55,6 +55,7 @@ fn change(sidecar: &Sidecar, params: RotationChange) -> Result<pool::RotationCha
     Ok(pool::RotationChange {
         strategy: params.strategy.map(view::strategy_of),
         affinity: params.affinity.map(view::affinity_of),
+        transport: params.transport.map(view::transport_of),
         max_attempts: params.max_attempts,
         fallback_cooldown: params.fallback_cooldown_ms.map(Duration::from_millis),
         reserve_percent: params.reserve_percent,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::pool::{self, At, Demand, Pool};
 use crate::protocol;
+use crate::sidecar::view::transport::transport;
 
 pub(crate) fn rotation(pool: &Pool, demand: &Demand, now: At) -> protocol::Rotation {
     let order = pool.ranking(demand, now).into_iter().map(|ranked| protocol::RankedAccount {
@@ -42,6 +43,7 @@ fn rotation_settings(settings: &pool::RotationSettings) -> protocol::RotationSet
             pool::AffinityMode::Session => protocol::Affinity::Session,
             pool::AffinityMode::None => protocol::Affinity::None,
         },
+        transport: transport(settings.transport),
         max_attempts: settings.max_attempts,
         fallback_cooldown_ms: millis(settings.fallback_cooldown),
         reserve_percent: settings.reserve_percent,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::members::Members;
 use crate::pool::{
     AccountId, AffinityMode, FooterOrder, FooterPrefs, PRIORITIES, RESERVES, ResetWindow, RotationSettings,
-    Strategy, UsageMode,
+    Strategy, Transport, UsageMode,
 };
 use crate::store::StorageError;
 use crate::store::file::read::read_settled;
@@ -106,6 +106,9 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
         affinity: members
             .take("affinity", "session or none", named(&AffinityMode::ALL, AffinityMode::name))
             .unwrap_or(fallback.affinity),
+        transport: members
+            .take("transport", "auto, sse or websocket", named(&Transport::ALL, Transport::name))
+            .unwrap_or(fallback.transport),
         max_attempts: members
             .take("maxAttempts", "a whole number from 1", |value| {
                 value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|&count| count >= 1)

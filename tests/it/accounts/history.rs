@@ -21,6 +21,7 @@ pub fn order(text: &str, session: &str) -> CompleteParams {
         headers: None,
         deadline_ms: None,
         idle_timeout_ms: None,
+        transport: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use multicodex::protocol::{
     Account, AccountTally, Affinity, Attempt, AttemptOutcome, Check, CheckId, CheckStatus, DayTally,
-    HistoryAnswer, RankedAccount, Rotation, RotationSettings, Strategy, Tally, TokenCount, UsageMode,
-    VerifyAnswer,
+    HistoryAnswer, RankedAccount, Rotation, RotationSettings, Strategy, Tally, TokenCount, Transport,
+    UsageMode, VerifyAnswer,
 };
 use multicodex::render::{self, TextStyle};
 use serde_json::{Value, json};
@@ -71,6 +71,8 @@ fn attempts() -> HistoryAnswer {
         failed: nth % 2,
         cancelled: 0,
         tokens: tokens(nth),
+        continued: 0,
+        saved_bytes: 0,
     };
     let of_account = |nth: u64| AccountTally { account: format!("acc_{nth:016x}"), tally: tally(nth) };
     let outcomes = [
@@ -94,6 +96,10 @@ fn attempts() -> HistoryAnswer {
             tokens: reason.is_none().then(|| tokens(nth)),
             first_event_ms: reason.is_none().then_some(90 << nth),
             total_ms: 400 << nth,
+            transport: None,
+            continued: None,
+            sent_bytes: None,
+            saved_bytes: None,
         }
     };
     let day = |nth: u64| DayTally {
@@ -163,6 +169,7 @@ fn ranking() -> Rotation {
         settings: RotationSettings {
             strategy: Strategy::ResetFirst,
             affinity: Affinity::Session,
+            transport: Transport::Sse,
             max_attempts: 6,
             fallback_cooldown_ms: 3_600_000,
             reserve_percent: 0.0,

@@ -114,6 +114,7 @@ async fn complete(sidecar: &Sidecar) -> u32 {
         headers: None,
         deadline_ms: None,
         idle_timeout_ms: None,
+        transport: None,
     };
     sidecar.client.request::<Collect>(&params).await.expect("the sidecar serves").attempts
 }

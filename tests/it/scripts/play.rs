@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use multicodex::clock;
-use multicodex::sim::{LoggedRequest, Sim, SimConfig, SimHandle, SimLogin, accounts_json};
+use multicodex::sim::{LoggedRequest, Route, Sim, SimConfig, SimHandle, SimLogin, accounts_json};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -25,6 +25,46 @@ const AT_ONCE: usize = 6;
 
 #[tokio::test]
 async fn scripts() {
+    play_all(Over::Sse, &[]).await;
+}
+
+const ONLY_OVER_SSE: [&str; 15] = [
+    // Pages and bare text come in place of an upgrade, where they mean that there is no WebSocket.
+    "answers_of_proxies",
+    "answers_that_are_not_upstreams",
+    "challenge_with_a_hint",
+    "html_instead_of_a_stream",
+    "long_bodies_are_cut",
+    "redirects_are_not_followed",
+    "transient_failures",
+    "unauthorized_without_a_code",
+    // The simulator tells the usage with the handshake, before it refuses anything.
+    "no_account_can_answer",
+    "usage_limit_dated_by_the_usage_endpoint",
+    // Name headers that handshakes have other values of, or that only an HTTP answer has.
+    "request_body",
+    "request_headers",
+    "warning_clock_skew",
+    // Tells an event that has a status from an answer.
+    "rotates_on_usage_limit_event",
+    // Has completions without a session in it.
+    "status_of_a_session",
+];
+
+/// The same scripts, and the same messages but for what says how they came about.
+#[tokio::test]
+async fn scripts_over_websockets() {
+    play_all(Over::WebSocket, &ONLY_OVER_SSE).await;
+}
+
+/// How completions reach upstream that do not say it themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    Sse,
+    WebSocket,
+}
+
+async fn play_all(over: Over, left_out: &[&str]) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let chosen = std::env::var("SCRIPT").unwrap_or_default();
     let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
@@ -32,6 +72,7 @@ async fn scripts() {
         .map(|entry| entry.expect("the scripts can be listed").path())
         .filter(|path| path.extension().is_some_and(|kind| kind == "rpc"))
         .filter(|path| path.to_string_lossy().contains(&chosen))
+        .filter(|path| !left_out.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name)))
         .collect();
     assert!(!paths.is_empty(), "no script is called like {chosen:?}");
     paths.sort();
@@ -43,7 +84,7 @@ async fn scripts() {
         while playing.len() < AT_ONCE
             && let Some(path) = paths.next()
         {
-            playing.spawn(play(path));
+            playing.spawn(play(path, over));
         }
         match playing.join_next().await {
             None => break,
@@ -72,15 +113,15 @@ async fn the_readme_tells_the_truth() {
     );
     let script = Script::parse("README.md".to_owned(), &text).expect("a script");
     assert!(script.steps.len() > 10, "{} steps", script.steps.len());
-    play_script(script).await.unwrap_or_else(|failure| panic!("{failure}"));
+    play_script(script, Over::Sse).await.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-async fn play(path: PathBuf) -> Result<(), String> {
-    play_script(Script::read(&path)?).await
+async fn play(path: PathBuf, over: Over) -> Result<(), String> {
+    play_script(Script::read(&path)?, over).await
 }
 
-async fn play_script(script: Script) -> Result<(), String> {
-    let mut session = Session::new().await.map_err(|error| format!("{}: {error}", script.name))?;
+async fn play_script(script: Script, over: Over) -> Result<(), String> {
+    let mut session = Session::new(over).await.map_err(|error| format!("{}: {error}", script.name))?;
     let mut stated: Vec<(usize, &[Count])> = Vec::new();
     for (line, step) in &script.steps {
         match step {
@@ -114,10 +155,12 @@ struct Session {
     usage_interval_ms: String,
     ignored: Vec<String>,
     peer: Option<ScriptClient>,
+    over: Over,
+    sent: usize,
 }
 
 impl Session {
-    async fn new() -> std::io::Result<Self> {
+    async fn new(over: Over) -> std::io::Result<Self> {
         let sim = Sim::start(SimConfig::default()).await?;
         Ok(Session {
             handle: sim.handle(),
@@ -132,6 +175,8 @@ impl Session {
             usage_interval_ms: A_DAY_MS.to_owned(),
             ignored: Vec::new(),
             peer: None,
+            over,
+            sent: 0,
         })
     }
 
@@ -164,7 +209,11 @@ impl Session {
             Step::Usage { account, usage } => self.handle.set_usage(account, usage.clone()),
             Step::Revoke(account) => self.handle.revoke_access(account),
             Step::Send(text) => {
-                let text = filled(text, &self.names, now)?;
+                let mut text = filled(text, &self.names, now)?;
+                if self.over == Over::WebSocket {
+                    self.sent += 1;
+                    text = asking_for_a_socket(text, self.sent);
+                }
                 self.started()?.send(&text).await?;
             }
             Step::Expect(pattern) => {
@@ -216,6 +265,10 @@ impl Session {
     fn counts(&self, counts: &[Count]) -> Result<(), String> {
         for Count { what, count } in counts {
             let seen = match what {
+                // What HTTP refuses at once is refused at the handshake.
+                Counted::Requests { route: Route::Responses, account } => {
+                    self.handle.posts(account) + self.refused_handshakes(account)
+                }
                 Counted::Requests { route, account } => self.handle.requests(account, *route),
                 Counted::Reused => self.handle.reused() as usize,
             };
@@ -224,6 +277,17 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn refused_handshakes(&self, account: &str) -> usize {
+        let log = self.handle.log();
+        let refused = log.iter().filter(|logged| {
+            let is_of_account = logged.account.as_deref() == Some(account);
+            is_of_account
+                && logged.route == Some(Route::Socket)
+                && logged.status.is_some_and(|status| status != 101)
+        });
+        refused.count()
     }
 
     fn started(&mut self) -> Result<&mut ScriptClient, String> {
@@ -321,6 +385,29 @@ impl Session {
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+/// A completion that says nothing about its transport as one that takes a WebSocket, with a session of its own if it has
+/// none. Everything else stays as it is spelled.
+fn asking_for_a_socket(text: String, nth: usize) -> String {
+    let Ok(message) = serde_json::from_str::<Value>(&text) else { return text };
+    let params = &message["params"];
+    let completes = message["method"] == "complete" || message["method"] == "complete/collect";
+    if !completes || !params["transport"].is_null() {
+        return text;
+    }
+    let names_session =
+        |headers: &serde_json::Map<String, Value>| headers.keys().any(|name| name.contains("session"));
+    let has_session = !params["sessionId"].is_null()
+        || !params["request"]["prompt_cache_key"].is_null()
+        || params["headers"].as_object().is_some_and(names_session);
+    // A session that is named by a header does not become a member of the body.
+    let session = match (has_session, params["headers"].is_null()) {
+        (true, _) => String::new(),
+        (false, true) => format!("\"headers\":{{\"session-id\":\"ws-{nth}\"}},"),
+        (false, false) => format!("\"sessionId\":\"ws-{nth}\","),
+    };
+    text.replacen("\"params\":{", &format!("\"params\":{{{session}\"transport\":\"auto\","), 1)
 }
 
 /// What `«request»` stands for.

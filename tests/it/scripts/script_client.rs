@@ -134,7 +134,7 @@ impl ScriptClient {
                 return Err(bad("a notification before the answer to its request"));
             }
             Lane::Notification(method) if self.ignored.contains(&method) => {}
-            lane => self.unread.push((lane, without_jsonrpc(message))),
+            lane => self.unread.push((lane, without_constants(message))),
         }
         Ok(Some(()))
     }
@@ -145,9 +145,15 @@ impl ScriptClient {
     }
 }
 
-fn without_jsonrpc(mut message: Value) -> Value {
+/// Without `jsonrpc`, and without the reason for which a turn over WebSocket is sent whole, which no script is about.
+fn without_constants(mut message: Value) -> Value {
     if let Some(members) = message.as_object_mut() {
         members.remove("jsonrpc");
+    }
+    for path in ["/result", "/params/result"] {
+        if let Some(members) = message.pointer_mut(path).and_then(Value::as_object_mut) {
+            members.remove("notContinued");
+        }
     }
     message
 }

@@ -146,6 +146,7 @@ impl Visit {
             headers: None,
             deadline_ms: None,
             idle_timeout_ms: Some(1000),
+            transport: None,
         }
     }
 

@@ -26,7 +26,7 @@ fn nothing_said_is_all_defaults() {
 fn every_value_is_read() {
     let settings = load(
         r#"{"theme":"dark","pi-multicodex":{"usageMode":"used","resetWindow":"5h","showAccount":false,
-        "showReset":false,"order":"usage-first","later":1,"rotation":{"strategy":"priority","affinity":"none",
+        "showReset":false,"order":"usage-first","later":1,"rotation":{"strategy":"priority","affinity":"none","transport":"websocket",
         "maxAttempts":3,"fallbackCooldownMs":60000,"reservePercent":12.5,"waitForResetMs":5000,
         "priority":[{"account":"acc_1","priority":-100},{"account":"acc_2","priority":7}]}}}"#,
     )
@@ -35,6 +35,7 @@ fn every_value_is_read() {
         rotation: RotationSettings {
             strategy: Strategy::Priority,
             affinity: AffinityMode::None,
+            transport: Transport::WebSocket,
             max_attempts: 3,
             fallback_cooldown: Duration::from_secs(60),
             reserve_percent: 12.5,

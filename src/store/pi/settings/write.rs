@@ -31,6 +31,7 @@ impl SettingsFile {
         let mut rotation = object(&ours, ROTATION);
         set(&mut rotation, "strategy", change.strategy.map(|strategy| strategy.name()));
         set(&mut rotation, "affinity", change.affinity.map(|affinity| affinity.name()));
+        set(&mut rotation, "transport", change.transport.map(|transport| transport.name()));
         set(&mut rotation, "maxAttempts", change.max_attempts);
         set(&mut rotation, "fallbackCooldownMs", change.fallback_cooldown.map(millis));
         set(&mut rotation, "reservePercent", change.reserve_percent);
@@ -108,7 +109,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, UsageMode};
+    use crate::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, Transport, UsageMode};
 
     fn held(path: &Path) -> LockDirectory {
         LockDirectory::acquire(path, Duration::ZERO).unwrap()
@@ -118,6 +119,7 @@ mod tests {
         RotationChange {
             strategy: Some(Strategy::LeastUsed),
             affinity: Some(AffinityMode::None),
+            transport: Some(Transport::Auto),
             max_attempts: Some(3),
             fallback_cooldown: Some(Duration::from_secs(60)),
             reserve_percent: Some(12.5),
@@ -141,6 +143,7 @@ mod tests {
     "rotation": {
       "strategy": "least-used",
       "affinity": "none",
+      "transport": "auto",
       "maxAttempts": 3,
       "fallbackCooldownMs": 60000,
       "reservePercent": 12.5,

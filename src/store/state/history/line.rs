@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, Day, History, Tally, TokenCount};
+use crate::pool::{
+    AccountId, At, AttemptRecord, AttemptResult, Day, History, SentRequest, Tally, TokenCount, TransportUsed,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,9 +31,24 @@ pub(crate) struct TryLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_event_ms: Option<u64>,
     total_ms: u64,
+    /// What was sent, and over what; absent in what older versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<Sent>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    transport: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    continued: bool,
+    bytes: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    saved_bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct SumLine {
     day: i64,
     account: String,
@@ -41,6 +58,10 @@ pub(crate) struct SumLine {
     failed: u64,
     cancelled: u64,
     tokens: Tokens,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    continued: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    saved_bytes: u64,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -77,6 +98,7 @@ impl Line {
             tokens: tried.tokens.map(Tokens::from),
             first_event_ms: tried.first_event.map(millis),
             total_ms: millis(tried.total),
+            sent: tried.sent.map(Sent::from),
         })
     }
 
@@ -90,6 +112,8 @@ impl Line {
             failed: tally.failed,
             cancelled: tally.cancelled,
             tokens: tally.tokens.into(),
+            continued: tally.continued,
+            saved_bytes: tally.saved_bytes,
         })
     }
 
@@ -123,6 +147,8 @@ impl Line {
                     failed: sum.failed,
                     cancelled: sum.cancelled,
                     tokens: sum.tokens.into(),
+                    continued: sum.continued,
+                    saved_bytes: sum.saved_bytes,
                 };
                 let key = (Day(sum.day), AccountId::new(sum.account));
                 history.sums.entry(key).or_default().add(&tally);
@@ -148,7 +174,31 @@ impl From<TryLine> for AttemptRecord {
             tokens: line.tokens.map(TokenCount::from),
             first_event: line.first_event_ms.map(Duration::from_millis),
             total: Duration::from_millis(line.total_ms),
+            sent: line.sent.and_then(Sent::into_request),
         }
+    }
+}
+
+impl From<SentRequest> for Sent {
+    fn from(sent: SentRequest) -> Self {
+        Sent {
+            transport: sent.transport.name().to_owned(),
+            continued: sent.continued,
+            bytes: sent.bytes,
+            saved_bytes: sent.saved_bytes,
+        }
+    }
+}
+
+impl Sent {
+    /// `None` for a transport of a later version.
+    fn into_request(self) -> Option<SentRequest> {
+        Some(SentRequest {
+            transport: TransportUsed::from_name(&self.transport)?,
+            continued: self.continued,
+            bytes: self.bytes,
+            saved_bytes: self.saved_bytes,
+        })
     }
 }
 
@@ -162,6 +212,10 @@ impl From<Tokens> for TokenCount {
     fn from(tokens: Tokens) -> Self {
         TokenCount { input: tokens.input, cached: tokens.cached, output: tokens.output }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::pool::{AccountId, AttemptResult, TokenCount};
+use crate::pool::{AccountId, AttemptResult, SentRequest, TokenCount, TransportUsed};
 
 const NOW: At = At(1_800_000_000_000);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,6 +18,12 @@ fn tried(n: i64) -> AttemptRecord {
         tokens: Some(TokenCount { input: 10, cached: 4, output: 2 }),
         first_event: Some(Duration::from_millis(120)),
         total: Duration::from_millis(900),
+        sent: Some(SentRequest {
+            transport: TransportUsed::WebSocket,
+            continued: true,
+            bytes: 1951,
+            saved_bytes: 66_591,
+        }),
     }
 }
 
@@ -27,6 +33,12 @@ fn failed(n: i64) -> AttemptRecord {
         reason: Some("usage_limit".to_owned()),
         tokens: None,
         first_event: None,
+        sent: Some(SentRequest {
+            transport: TransportUsed::Sse,
+            continued: false,
+            bytes: 900,
+            saved_bytes: 0,
+        }),
         ..tried(n)
     }
 }
@@ -47,7 +59,7 @@ fn what_is_appended_is_read_again_and_is_the_owners_alone() {
     assert_eq!(reading.history.tries, [tried(1), failed(2), tried(3)]);
     assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(file.path()).unwrap();
-    let first = r#"{"try":{"at":1800000000001,"account":"acc_ada","model":"gpt-6.1-sol","outcome":"completed","tokens":{"input":10,"cached":4,"output":2},"firstEventMs":120,"totalMs":900}}"#;
+    let first = r#"{"try":{"at":1800000000001,"account":"acc_ada","model":"gpt-6.1-sol","outcome":"completed","tokens":{"input":10,"cached":4,"output":2},"firstEventMs":120,"totalMs":900,"sent":{"transport":"websocket","continued":true,"bytes":1951,"savedBytes":66591}}}"#;
     assert_eq!(text.lines().next(), Some(first));
 }
 
