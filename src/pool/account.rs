@@ -1,4 +1,4 @@
-//! One signed-in identity and everything the pool knows about it.
+//! One identity and everything that the pool knows about it.
 
 use std::time::Duration;
 
@@ -16,14 +16,15 @@ pub struct Credential {
     pub expires_at: At,
 }
 
-/// Where an account stands, as clients see it. Back-off does not show here: it is still ready, only ranked last.
+/// The state of an account, as clients see it. Back-off does not show here: the account stays ready and only ranks
+/// last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Ready,
     Cooling,
     NeedsLogin,
     Deactivated,
-    /// By the user, whatever else is the matter with it.
+    /// The user disabled it, whatever else is known of it.
     Disabled,
 }
 
@@ -36,19 +37,19 @@ pub struct Account {
     pub email: Option<String>,
     pub plan: Option<String>,
     pub credential: Credential,
-    /// Owned by pi's auth.json: refreshed under pi's lock and written back there.
+    /// pi's auth.json owns the credential: it is refreshed under pi's lock and written back there.
     pub linked: bool,
-    /// Taken out of rotation by the user.
+    /// The user took it out of rotation.
     pub disabled: bool,
-    /// The refresh token was sent and no answer arrived, so it may be consumed.
+    /// The refresh token was sent and no answer came, so it may be consumed.
     pub refresh_uncertain: Option<HealthEvidence>,
-    /// Why the token could not be refreshed the last time that was tried. A new credential clears it.
+    /// Why the last refresh failed. A new credential clears it.
     pub refresh_failed: Option<HealthEvidence>,
     pub health: Health,
 }
 
 impl Account {
-    /// An account as it stands right after a login: nothing is known but who it is.
+    /// Returns an account right after a login: nothing but its identity is known.
     pub fn new(id: AccountId, identity: Identity, label: String, credential: Credential) -> Self {
         Account {
             id,
@@ -75,14 +76,14 @@ impl Account {
         }
     }
 
-    /// Why it cannot send a request now although it looks ready: its token has expired and could not be refreshed.
+    /// Why it cannot send a request now although it is ready: its token has expired and could not be refreshed.
     pub fn token_unavailable(&self, now: At) -> Option<&HealthEvidence> {
         let why = self.refresh_failed.as_ref().or(self.refresh_uncertain.as_ref());
         why.filter(|_| self.credential.expires_at <= now)
     }
 
-    /// The evidence behind [`Account::state`], or behind a back-off or a token that is in doubt when it is ready. None for
-    /// a disabled account: that was the user's own wish.
+    /// Returns the evidence behind [`Account::state`], or, when it is ready, behind a back-off or an uncertain token.
+    /// `None` for a disabled account, because the user disabled it.
     pub fn reason(&self, now: At) -> Option<&HealthEvidence> {
         match (self.state(now), &self.health.standing) {
             (State::Disabled, _) => None,
@@ -98,17 +99,17 @@ impl Account {
         }
     }
 
-    /// When it is back without anyone doing anything: of one that only has to wait.
+    /// Returns when an account that only waits becomes available.
     pub fn back_at(&self, now: At) -> Option<At> {
         self.cooldown_until(now).filter(|_| self.state(now) == State::Cooling)
     }
 
-    /// When the cooldown of the main limit ends; none once it has.
+    /// Returns when the cooldown of the main limit ends; `None` once it has ended.
     pub fn cooldown_until(&self, now: At) -> Option<At> {
         self.health.cooldown_of(None, now).map(|cooldown| cooldown.until)
     }
 
-    /// When the back-off ends; none once it has.
+    /// Returns when the back-off ends; `None` once it has ended.
     pub fn backoff_until(&self, now: At) -> Option<At> {
         self.health.backoff.as_ref().map(|backoff| backoff.until).filter(|until| *until > now)
     }

@@ -1,13 +1,14 @@
-//! Whether this machine's clock and upstream's agree, by an answer's `Date`. Resets and the lives of tokens are dates, so a
-//! clock that is off misjudges both.
+//! Compares this machine's clock with upstream's, by the `Date` of an answer. Resets and token expiries are dates, so a
+//! wrong clock misjudges both.
 
 use std::time::Duration;
 
 use crate::pool::At;
 
-/// HTTP's dates are whole seconds, and answers take their time: less than this proves nothing.
+/// HTTP dates are whole seconds, and answers take time, so a smaller difference proves nothing.
 const SKEWED: Duration = Duration::from_secs(60);
-/// Only a clock that is right by this much is called right again, so that one on the border is not told of time and again.
+/// A clock must be right by this much before it counts as right again, so that a clock near the limit does not cause
+/// repeated warnings.
 const RIGHT: Duration = Duration::from_secs(30);
 
 /// How far this clock is ahead of upstream's, or behind it.
@@ -18,7 +19,7 @@ pub struct ClockSkew {
 }
 
 impl ClockSkew {
-    /// `date` was written at some moment between the two others, and cut to the second.
+    /// Upstream wrote `date` at some moment between the two others, and cut it to the second.
     pub fn between(date: At, asked_at: At, answered_at: At) -> Self {
         let ahead = asked_at.since(date + Duration::from_secs(1));
         let behind = date.since(answered_at);
@@ -37,7 +38,7 @@ impl ClockSkew {
         if self.ahead { "ahead of" } else { "behind" }
     }
 
-    /// Roughly, so that the same skew is told in the same words the next time.
+    /// Rounded, so that the same skew gives the same text the next time.
     pub fn roughly(self) -> &'static str {
         const HOUR: u64 = 60 * 60;
         match self.off.as_secs() {

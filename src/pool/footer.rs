@@ -1,5 +1,5 @@
-//! The footer: one line about the account in use, worked out once for all clients. It knows roles and severities, and
-//! no colour and no terminal.
+//! The footer: one line about the account in use, computed once for all clients. It knows roles and severities, but no
+//! colour and no terminal.
 
 use crate::pool::time::Countdown;
 use crate::pool::usage::window_name;
@@ -25,7 +25,7 @@ pub enum UsageMode {
     Used,
 }
 
-/// Whose countdown is shown.
+/// Which countdowns are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetWindow {
     FiveHours,
@@ -39,7 +39,7 @@ pub enum FooterOrder {
     UsageFirst,
 }
 
-/// What the user wants to be different; what is not named stays.
+/// The changes that the user wants. Members that are absent stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FooterChange {
     pub usage_mode: Option<UsageMode>,
@@ -55,7 +55,7 @@ pub struct Footer {
     pub account: Option<AccountId>,
     /// Separators included.
     pub segments: Vec<Segment>,
-    /// Until then it reads the same if nothing happens.
+    /// Until when the text stays the same if nothing happens.
     pub good_until: Option<At>,
 }
 
@@ -71,10 +71,10 @@ pub enum Role {
     Brand,
     Account,
     Window,
-    /// The countdown of the window before it, or until the first account is back.
+    /// The countdown of the window before it, or until the first account is available.
     Reset,
     Separator,
-    /// What is in the way of the next completion.
+    /// Why no account can be used.
     Notice,
 }
 
@@ -90,8 +90,8 @@ pub enum Severity {
 impl UsageMode {
     pub const ALL: [UsageMode; 2] = [UsageMode::Left, UsageMode::Used];
 
-    /// Returns the percentage that is shown when `used` percent are used. It is rounded before it is turned round, so
-    /// that both modes, and every place that shows it, agree.
+    /// Returns the percentage that is shown when `used` percent are used. It is rounded before it is inverted, so that
+    /// both modes, and every place that shows it, agree.
     pub fn percent(self, used: f64) -> f64 {
         let used = used.clamp(0.0, 100.0).round();
         match self {
@@ -100,7 +100,7 @@ impl UsageMode {
         }
     }
 
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             UsageMode::Left => "left",
@@ -112,7 +112,7 @@ impl UsageMode {
 impl ResetWindow {
     pub const ALL: [ResetWindow; 3] = [ResetWindow::FiveHours, ResetWindow::SevenDays, ResetWindow::Both];
 
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             ResetWindow::FiveHours => "5h",
@@ -125,7 +125,7 @@ impl ResetWindow {
 impl FooterOrder {
     pub const ALL: [FooterOrder; 2] = [FooterOrder::AccountFirst, FooterOrder::UsageFirst];
 
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             FooterOrder::AccountFirst => "account-first",
@@ -147,7 +147,7 @@ impl Default for FooterPrefs {
 }
 
 impl Footer {
-    /// Of the account that the next completion would use: of this session, or of one without a session.
+    /// Shows the account that the next completion would use: of this session, or without a session.
     pub fn of(pool: &Pool, prefs: &FooterPrefs, session: Option<&str>, now: At) -> Self {
         let demand = Demand { session: session.map(str::to_owned), ..Demand::default() };
         let account = pool.best(&demand, &[], now).and_then(|id| pool.get(&id));
@@ -167,19 +167,19 @@ impl Footer {
         }
     }
 
-    /// The segments' texts, joined by spaces.
+    /// Returns the segments' texts, joined by spaces.
     pub fn text(&self) -> String {
         let texts: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
         texts.join(" ")
     }
 
-    /// Whether a reader would see no difference.
+    /// Returns whether a reader would see no difference.
     pub fn reads_like(&self, other: &Footer) -> bool {
         self.account == other.account && self.segments == other.segments
     }
 }
 
-/// A footer on its way.
+/// A footer that is being built.
 struct Line<'a> {
     prefs: &'a FooterPrefs,
     now: At,
@@ -215,7 +215,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Why there is no account to show.
+    /// Returns why there is no account to show.
     fn excuse(&mut self, pool: &Pool) {
         let (notice, back_at) = match pool.prospect(self.now) {
             Availability::NoAccounts => {
@@ -249,7 +249,7 @@ impl<'a> Line<'a> {
         if self.prefs.show_reset && is_shown {
             self.reset(resets_at);
         } else {
-            // The percentage is another one then.
+            // The percentage changes then.
             self.good_until = self.good_until.into_iter().chain(resets_at).min();
         }
     }

@@ -1,5 +1,5 @@
-//! What was tried and how it ended: the latest attempts one by one, and sums by day and account of those that are too
-//! old to be listed. It holds nothing of what was said.
+//! The attempts and how they ended: the latest ones one by one, and sums by day and account of older ones. It holds no
+//! content.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::pool::time::Day;
 use crate::pool::{AccountId, At, SentRequest};
 
-/// Attempts that stay listed one by one.
+/// How many attempts stay listed one by one.
 const LISTED: usize = 1000;
-/// Days that are summed up; older ones are forgotten.
+/// How many days are summed up; older ones are dropped.
 const DAYS: i64 = 400;
-/// Rows of sums, of which there is one for each account and day; the oldest days give way.
+/// How many rows of sums are kept, one for each account and day; the oldest days are dropped first.
 const MAX_SUMS: usize = 1000;
 
-/// One account was asked for one completion. A replay after a 401 is part of its attempt.
+/// One request of a completion to one account. A repeat after a 401 is part of its attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRecord {
     /// When it began.
@@ -22,10 +22,10 @@ pub struct AttemptRecord {
     pub account: AccountId,
     pub model: Option<String>,
     pub outcome: AttemptResult,
-    /// The name of a failure's kind, or `deadline`.
+    /// The kind of the failure, or `deadline`.
     pub reason: Option<String>,
     pub tokens: Option<TokenCount>,
-    /// From the beginning of the attempt to the first event handed on.
+    /// From the beginning of the attempt to the first event that was sent to the client.
     pub first_event: Option<Duration>,
     pub total: Duration,
     /// Absent when nothing was sent, and in what older versions recorded.
@@ -37,15 +37,15 @@ pub enum AttemptResult {
     Completed,
     /// Upstream cut the response short.
     Incomplete,
-    /// Failed before output, so that another account could take over.
+    /// It failed before output, so another account could take over.
     Rotated,
     /// The client got an error.
     Failed,
-    /// The client gave it up, or went away.
+    /// The client cancelled it or ended.
     Cancelled,
 }
 
-/// As upstream counted them; `cached` is part of `input`.
+/// Upstream's count; `cached` is part of `input`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenCount {
     pub input: u64,
@@ -57,7 +57,7 @@ pub struct TokenCount {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub attempts: u64,
-    /// Also those that upstream cut short.
+    /// Includes those that upstream cut short.
     pub completed: u64,
     pub rotated: u64,
     pub failed: u64,
@@ -70,13 +70,13 @@ pub struct Tally {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// In the order in which they ended.
+    /// In the order of their ends.
     pub tries: Vec<AttemptRecord>,
-    /// Of what is not listed any more.
+    /// Sums of attempts that are no longer listed.
     pub sums: BTreeMap<(Day, AccountId), Tally>,
 }
 
-/// What someone wants to know.
+/// What a report should show.
 #[derive(Clone, Debug)]
 pub struct HistoryQuestion {
     pub limit: usize,
@@ -99,7 +99,7 @@ pub struct HistoryReport {
 pub struct DayReport {
     pub day: Day,
     pub total: Tally,
-    /// In the order of the whole report's.
+    /// Sorted like the whole report's.
     pub accounts: Vec<(AccountId, Tally)>,
 }
 
@@ -144,7 +144,7 @@ impl Tally {
 }
 
 impl History {
-    /// Sums up all but the latest attempts, and forgets what is older than anyone asks for.
+    /// Sums up all but the latest attempts, and drops what is older than any report.
     pub fn condense(&mut self, now: At) {
         let summed = self.tries.len().saturating_sub(LISTED);
         for tried in self.tries.drain(..summed) {
@@ -171,7 +171,7 @@ impl History {
             by_account.entry(account).or_default().add(tally);
         }
         let mut accounts: Vec<_> = by_account.into_iter().map(|(id, tally)| (id.clone(), tally)).collect();
-        // The sort is stable, so that ids decide between equals.
+        // The sort is stable, so ids decide between equal rows.
         accounts.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.attempts));
         let mut days: Vec<DayReport> = Vec::new();
         for (day, _) in rows.keys().rev() {

@@ -1,10 +1,10 @@
-//! Who an account is: the pair (workspace id, user id), never the e-mail.
+//! The identity of an account: the pair (workspace id, user id), never the e-mail.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The client-visible id of an account, `acc_` and 16 hex digits derived from its [`Identity`], so that it
-/// survives label changes, re-login and restarts. Cheap to clone.
+/// The id of an account for clients: `acc_` and 16 hex digits derived from its [`Identity`], so that it survives label
+/// changes, new logins and restarts. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(Arc<str>);
 
@@ -30,8 +30,8 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// One seat in one workspace (`chatgpt_account_id`, `chatgpt_user_id`; schema/upstream.md, claims). The same e-mail in
-/// two workspaces, and two seats in one workspace, are different accounts. Either part may be missing from a token; an
+/// One user in one workspace (`chatgpt_account_id`, `chatgpt_user_id`; schema/upstream.md, claims). The same e-mail in
+/// two workspaces, and two users in one workspace, are different accounts. Either part may be missing in a token; an
 /// absent part never matches a present one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {

@@ -1,11 +1,11 @@
 //! The pool: accounts and every decision about them, as plain data and plain functions.
 //!
-//! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `settings`), what is known of an account's
-//! health (`health`), the accounts as a whole (`roster`) and their tokens (`tokens`: what is merged, and whether a refresh
-//! token may be sent), which account is used (`selection`) and the line that shows it (`footer`), what becomes of one
-//! completion (`failover`) and what is remembered of it (`history`), and whose usage is asked for when (`poll_schedule`).
+//! In reading order: the vocabulary (`time`, `identity`, `account`, `usage`, `settings`), an account's health
+//! (`health`), all accounts together (`roster`), their tokens (`tokens`: what is merged, and whether a refresh token
+//! may be sent), which account is used (`selection`) and the line that shows it (`footer`), the failover of one
+//! completion (`failover`) and its record (`history`), and when usage is read (`poll_schedule`).
 //!
-//! Absences that tests hold: no I/O, no clock (`now` is a parameter), no randomness, no serde, no tokio, no wire types.
+//! Tests check the absences: no I/O, no clock (`now` is a parameter), no randomness, no tokio, no wire types.
 
 mod account;
 mod clock_skew;

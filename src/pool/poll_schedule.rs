@@ -1,5 +1,5 @@
-//! Whose usage is asked for when, by whichever of the user's sidecars. Chance plays no part: from one record all of them
-//! reckon the same times, so the first that looks asks, and the others see that it did.
+//! Whose usage is read when, by any of the user's sidecars. There is no randomness: from one record all of them compute
+//! the same times, so the first one reads, and the others see that it did.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use crate::pool::health::cooldown::USAGE_LAG;
 use crate::pool::{Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, HealthStatus};
 
-/// Whoever asked and has no answer by then has died; a request and its one retry take less.
+/// A sidecar that asked and has no answer by then has died; a request and its one repeat take less.
 const LONGEST_ASK: Duration = Duration::from_secs(30);
-/// `retry-after` is obeyed up to here. A rest that seems longer comes of a clock that was set back.
+/// `retry-after` is obeyed up to here. A longer pause comes from a clock that was set back.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
-/// So many failures in a row are more than a hiccup.
+/// So many failures in a row cause a warning.
 const FAILURES_IN_EARNEST: u32 = 3;
-/// A long cooldown is probed about so often in all.
+/// About how often a long cooldown is probed.
 const PROBES: u32 = 12;
 
-/// How often usage is asked for. All follows from one interval, so that a test can hurry everything alike.
+/// How often usage is read. Everything is derived from one interval, so that a test can speed it all up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollSchedule {
     interval: Duration,
 }
 
-/// When each account's usage was last asked for, and how that went; shared by all sidecars of the user.
+/// When each account's usage was last read, and with what result. Shared by all sidecars of the user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PollLog(pub BTreeMap<AccountId, PollRecord>);
 
@@ -35,24 +35,24 @@ pub struct PollRecord {
     pub failures: u32,
     /// Why it failed the last time.
     pub failure: Option<FailureKind>,
-    /// After a failure; when it is over, the next try is due.
+    /// The pause after a failure; after it the next try is due.
     pub rest_until: Option<At>,
 }
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextPoll {
     PollRecord(AccountId),
-    /// Nothing before then; never, as things stand, when there is nobody to ask for.
+    /// Nothing before then; never, if there is no account to read.
     Wait(Option<At>),
 }
 
-/// Usage that cannot be read in earnest.
+/// Usage that could not be read several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UsageTrouble {
-    /// Of no account at all, which has one cause.
+    /// Of all accounts, with one cause.
     Everywhere(FailureKind),
-    /// Of these; none when all is well.
+    /// Of these accounts; empty when all are well.
     With(Vec<(AccountId, FailureKind)>),
 }
 
@@ -61,17 +61,17 @@ impl PollSchedule {
         PollSchedule { interval }
     }
 
-    /// After the start a client's own requests come first.
+    /// After the start the client's own requests come first.
     pub fn before_the_first(self) -> Duration {
         self.interval / 150
     }
 
-    /// Between the requests for two accounts.
+    /// The pause between the requests for two accounts.
     pub fn gap(self) -> Duration {
         self.interval / 300
     }
 
-    /// While nobody works, and between readings of the parts that response headers do not tell.
+    /// While no person works, and for the parts that response headers do not hold.
     pub fn slow(self) -> Duration {
         self.interval * 6
     }
@@ -85,7 +85,7 @@ impl PollSchedule {
         (self.interval / 5).saturating_mul(1 << failures.saturating_sub(1).min(10)).min(self.interval * 12)
     }
 
-    /// Each account has a period of its own, up to a fifth longer, so that they drift apart.
+    /// Each account has its own period, up to a fifth longer, so that they do not coincide.
     fn period(self, id: &AccountId, attended: bool) -> Duration {
         let interval = if attended { self.interval } else { self.slow() };
         interval + interval / 5 * u32::from(spread(id)) / u32::from(u16::MAX)
@@ -99,8 +99,8 @@ impl PollSchedule {
 }
 
 impl PollLog {
-    /// Which account is asked for now. `attended_at` is when a person last looked or worked here: the numbers serve
-    /// people, so while nobody does they may age.
+    /// Returns which account to read now. `attended_at` is when a person last read or worked here: the numbers are for
+    /// people, so without people they may get old.
     pub fn next(&self, accounts: &[Account], tempo: PollSchedule, attended_at: At, now: At) -> NextPoll {
         let worked_at = accounts.iter().filter_map(|account| account.health.last_used_at).max();
         let attended = now.since(attended_at.max(worked_at.unwrap_or_default())) < tempo.slow();
@@ -114,12 +114,12 @@ impl PollLog {
         if due <= now { NextPoll::PollRecord(id.clone()) } else { NextPoll::Wait(Some(due)) }
     }
 
-    /// Whether it is this account's turn, whatever the others wait for: after a limit that nothing dates.
+    /// Returns whether this account is due whatever the others wait for: after a limit without a date.
     pub fn is_due(&self, account: &Account, tempo: PollSchedule, now: At) -> bool {
         self.due_at(account, tempo, true, now).is_some_and(|due| due <= now)
     }
 
-    /// To be saved before the request is sent.
+    /// Save this before the request is sent.
     pub fn ask(&mut self, id: &AccountId, now: At) {
         let before = self.0.remove(id);
         let (failures, failure) = before.map_or((0, None), |ask| (ask.failures, ask.failure));
@@ -140,12 +140,12 @@ impl PollLog {
         }
     }
 
-    /// Accounts that left are forgotten once nothing about them matters any more.
+    /// Accounts that were removed are forgotten once their record has no effect any more.
     pub fn forget_old(&mut self, now: At) {
         self.0.retain(|_, ask| now.since(ask.at) < LONGEST_REST * 2);
     }
 
-    /// The last answer was a 401, to a new token, too: another one would not help.
+    /// The last answer was a 401, also with a new token, so another token would not help.
     pub fn was_unauthorized(&self, id: &AccountId) -> bool {
         self.0.get(id).is_some_and(|ask| ask.failure == Some(FailureKind::Unauthorized))
     }
@@ -163,14 +163,14 @@ impl PollLog {
         }
     }
 
-    /// None for an account that usage is not asked for.
+    /// `None` for an account whose usage is not read.
     fn due_at(&self, account: &Account, tempo: PollSchedule, attended: bool, now: At) -> Option<At> {
-        // Tokens are renewed for completions and by upkeep, not for the sake of numbers.
+        // Tokens are refreshed for completions and by the upkeep, not for usage.
         if !may_be_asked(account) || account.credential.expires_at <= now {
             return None;
         }
         let ask = self.0.get(&account.id);
-        // A time from the future comes of a clock that was set back, and tells nothing.
+        // A time in the future comes from a clock that was set back, and says nothing.
         let asked_at = ask.map(|ask| ask.at).filter(|at| !at.is_ahead_of(now));
         if let (Some(asked_at), true) = (asked_at, ask.is_some_and(|ask| ask.open)) {
             return Some(asked_at + tempo.longest_ask());
@@ -184,7 +184,7 @@ impl PollLog {
         let main = health.cooldown_of(None, now);
         let probed = limits.chain(main).filter(|cooldown| may_end_early(cooldown));
         let probe = probed.map(|cooldown| probe_at(cooldown, asked_at, tempo, attended, now)).min();
-        // The numbers of an account that waits for its reset are not what the next choice hangs on.
+        // The next choice does not depend on the numbers of an account that waits for its reset.
         let slowly = main.is_some_and(may_end_early);
         let period = tempo.period(&account.id, attended);
         let read = health.usage.as_ref().filter(|usage| !usage.windows.is_empty());
@@ -200,13 +200,13 @@ fn may_be_asked(account: &Account) -> bool {
     !account.disabled && account.health.standing == HealthStatus::Good
 }
 
-/// A cooldown that a usage reading may end.
+/// Returns a cooldown that a usage reading may end.
 fn may_end_early(cooldown: &Cooldown) -> bool {
     cooldown.certainty != Certainty::Directive
         && matches!(cooldown.why.kind, FailureKind::UsageLimit | FailureKind::Credits)
 }
 
-/// At once when nothing dated it; when a reading counts for the first time; then again and again.
+/// At once when it has no date; when a reading counts for the first time; then again and again.
 fn probe_at(cooldown: &Cooldown, asked_at: Option<At>, tempo: PollSchedule, attended: bool, now: At) -> At {
     let since = cooldown.why.since.not_ahead_of(now);
     let counts_from = since + USAGE_LAG;
@@ -220,12 +220,12 @@ fn probe_at(cooldown: &Cooldown, asked_at: Option<At>, tempo: PollSchedule, atte
     }
 }
 
-/// A number that belongs to the account, evenly spread (FNV-1a).
+/// Returns a number that is derived from the account id and evenly distributed (FNV-1a).
 fn spread(id: &AccountId) -> u16 {
     let hash = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    // Ids that differ in their last byte differ in the lowest bits alone, until these are spread.
+    // Ids that differ in their last byte differ only in the lowest bits before this.
     ((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
 }
 

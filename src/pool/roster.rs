@@ -1,5 +1,5 @@
-//! The accounts as one whole: who is in, in which order, and what was learned about each. It refuses to let anyone
-//! change an account behind its back: every change goes through here and moves `revision`.
+//! All accounts together: their order, and what was learned about each. Every change of an account goes through here
+//! and increases `revision`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,27 +15,27 @@ pub struct Pool {
     pub(crate) settings: RotationSettings,
     /// In the file's order.
     pub(crate) accounts: Vec<Account>,
-    /// When each account was last chosen, as the n-th choice of this process; 0 is never. Beside `accounts`.
+    /// When each account was last chosen, as the n-th choice of this process; 0 means never. Parallel to `accounts`.
     pub(crate) chosen: Vec<u64>,
     pub(crate) by_id: HashMap<AccountId, usize>,
     pub(crate) pin: Option<AccountId>,
     pub(crate) affinity: Affinity,
-    /// When accounts joined that had to queue last: it counts as a use when nothing else tells accounts apart.
+    /// When accounts joined that are placed last: it counts as a use when nothing else distinguishes accounts.
     pub(crate) joined: HashMap<AccountId, At>,
-    /// (model, limit id), for models that were refused by a limit of their own; the latest found last.
+    /// (model, limit id) for models that were refused by a separate limit; the latest is last.
     model_limits: Vec<(String, String)>,
     pub(crate) unexplained_401s: Unexplained401s,
     choices: u64,
     revision: u64,
-    /// The latest time that it was told of, or the last one, when the clock was set back since.
+    /// The latest time that the pool was given, or the last one, if the clock was set back since.
     told: At,
 }
 
-/// Why an account cannot be called that.
+/// Why an account cannot have a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelError {
     Blank,
-    /// Another account bears it, perhaps in other letter case.
+    /// Another account has it, maybe with other letter case.
     Taken,
 }
 
@@ -69,8 +69,8 @@ impl Pool {
         self.revision
     }
 
-    /// Tells what time it is, before anything is decided: a clock that was set back leaves evidence from the future behind,
-    /// which then counts as evidence of now. Says whether there was any.
+    /// Gives the pool the time before a decision. If the clock was set back, evidence from the future then counts as
+    /// evidence of now. Returns whether there was any.
     pub fn observe_clock(&mut self, now: At) -> bool {
         if !self.told.is_ahead_of(now) {
             self.told = self.told.max(now);
@@ -91,7 +91,7 @@ impl Pool {
         settled
     }
 
-    /// How many choices were made since this account was chosen; none when it never was.
+    /// Returns how many choices were made since this account was chosen; `None` when it never was.
     pub(crate) fn choices_since(&self, index: usize) -> Option<u64> {
         let chosen = self.chosen[index];
         (chosen > 0).then(|| self.choices - chosen)
@@ -101,7 +101,8 @@ impl Pool {
         self.pin.as_ref()
     }
 
-    /// The account that rotation would use now for a completion without a session: the pin, while it can be used.
+    /// Returns the account that rotation would use now for a completion without a session: the pin, while it can be
+    /// used.
     pub fn active(&self, now: At) -> Option<AccountId> {
         self.best(&Demand::default(), &[], now)
     }
@@ -117,7 +118,7 @@ impl Pool {
         Some(account)
     }
 
-    /// Labels are unique whatever their letter case; white space around them does not count.
+    /// Labels are unique case-insensitively, without white space around them.
     pub fn set_label(&mut self, id: &AccountId, label: &str) -> Result<(), LabelError> {
         let label = label.trim();
         if label.is_empty() {
@@ -131,7 +132,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Taking the pinned account out of rotation unpins it.
+    /// Disabling the pinned account clears the pin.
     pub fn set_disabled(&mut self, id: &AccountId, disabled: bool) {
         self.update(id, |account| replace(&mut account.disabled, disabled));
         if disabled && self.pin.as_ref() == Some(id) {
@@ -145,7 +146,7 @@ impl Pool {
         }
     }
 
-    /// Says whether an account was pinned.
+    /// Returns whether an account was pinned.
     pub fn unpin(&mut self) -> bool {
         let was_pinned = self.pin.take().is_some();
         if was_pinned {
@@ -154,7 +155,7 @@ impl Pool {
         was_pinned
     }
 
-    /// A credential other than the one held makes `needs login` and `deactivated` good: the next attempt finds out.
+    /// Another credential ends `needs login` and `deactivated`: the next attempt will show whether it is good.
     pub fn set_credential(&mut self, id: &AccountId, credential: Credential) {
         self.update(id, |account| {
             let changed = replace(&mut account.credential, credential);
@@ -167,12 +168,12 @@ impl Pool {
         });
     }
 
-    /// Why the account's token could not be refreshed just now; a new credential clears it.
+    /// Records why the account's token could not be refreshed; a new credential clears it.
     pub fn set_refresh_failed(&mut self, id: &AccountId, why: HealthEvidence) {
         self.update(id, |account| replace(&mut account.refresh_failed, Some(why)));
     }
 
-    /// Whether it is known what became of the refresh token that the account holds.
+    /// Records whether the outcome of the account's refresh token is unknown.
     pub fn set_doubt(&mut self, id: &AccountId, refresh_uncertain: Option<HealthEvidence>) {
         self.update(id, |account| replace(&mut account.refresh_uncertain, refresh_uncertain));
     }
@@ -191,7 +192,7 @@ impl Pool {
         });
     }
 
-    /// Another plan may have other models, so that models are asked for again.
+    /// Another plan may have other models, so models are tried again.
     pub fn set_plan(&mut self, id: &AccountId, plan: Option<String>, now: At) {
         self.update(id, |account| {
             let changed = account.plan.is_some() && account.plan != plan;
@@ -202,12 +203,12 @@ impl Pool {
         });
     }
 
-    /// Whether the account belongs to pi's auth.json from now on.
+    /// Sets whether the account belongs to pi's auth.json.
     pub fn set_linked(&mut self, id: &AccountId, linked: bool) {
         self.update(id, |account| replace(&mut account.linked, linked));
     }
 
-    /// Joins what another sidecar learned about the account. Says whether anything was new.
+    /// Merges what another sidecar learned about the account. Returns whether anything was new.
     pub fn absorb(&mut self, id: &AccountId, health: &Health, now: At) -> bool {
         self.update(id, |account| {
             let before = account.health.clone();
@@ -217,7 +218,7 @@ impl Pool {
         })
     }
 
-    /// The account that served the session last, whether or not it can be used now.
+    /// Returns the account that served the session last, whether or not it can be used now.
     pub fn session_account(&self, session: &str, now: At) -> Option<AccountId> {
         self.affinity.get(session, now).filter(|id| self.by_id.contains_key(*id)).cloned()
     }
@@ -230,13 +231,13 @@ impl Pool {
         self.affinity = affinity;
     }
 
-    /// The limit of its own that the model was found to have.
+    /// Returns the separate limit that the model was found to have.
     pub fn limit_of(&self, model: &str) -> Option<&str> {
         self.model_limits.iter().find(|(known, _)| known == model).map(|(_, limit)| limit.as_str())
     }
 
     pub(crate) fn learn_limit(&mut self, model: &str, limit_id: &str) {
-        // Models are named by clients, so their number has to be bounded.
+        // Clients name the models, so their number must be limited.
         const MAX_MODELS: usize = 64;
         self.model_limits.retain(|(known, _)| known != model);
         if self.model_limits.len() == MAX_MODELS {
@@ -253,7 +254,7 @@ impl Pool {
         }
     }
 
-    /// The one way to change an account: `change` says whether a client could see it.
+    /// The only way to change an account: `change` returns whether a client could see it.
     pub(crate) fn update(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> bool) -> bool {
         let Some(&index) = self.by_id.get(id) else { return false };
         let changed = change(&mut self.accounts[index]);
@@ -267,12 +268,12 @@ impl Pool {
         self.revision += 1;
     }
 
-    /// After accounts came, left or changed their order.
+    /// Called after accounts were added, removed or reordered.
     pub(crate) fn reindex(&mut self) {
         self.by_id = self.accounts.iter().enumerate().map(|(i, account)| (account.id.clone(), i)).collect();
     }
 
-    /// When the account was used last. Joining counts as a use when it had to queue last.
+    /// Returns when the account was last used. Joining counts as a use when it had to be placed last.
     pub(crate) fn last_used_at(&self, account: &Account) -> Option<At> {
         let joined = if self.joined.is_empty() { None } else { self.joined.get(&account.id).copied() };
         account.health.last_used_at.max(joined)
@@ -290,7 +291,7 @@ impl fmt::Display for LabelError {
 
 impl std::error::Error for LabelError {}
 
-/// Says whether `new` was any different.
+/// Returns whether `new` differs.
 fn replace<T: PartialEq>(slot: &mut T, new: T) -> bool {
     let changed = *slot != new;
     *slot = new;

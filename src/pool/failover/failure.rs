@@ -1,5 +1,5 @@
-//! What a failed attempt means, in the words of the protocol (schema/protocol.md, "Kinds"). Produced by `upstream::classify`
-//! and by refreshing; consumed by the rotation failover.
+//! What a failed attempt means, in the kinds of the protocol (schema/protocol.md, "Kinds"). `upstream::classify` and
+//! refreshing produce it; the failover uses it.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ pub enum FailureKind {
     UsageLimit,
     RateLimit,
     Credits,
-    /// The bearer token was refused (401).
+    /// Upstream refused the access token (401).
     Unauthorized,
     /// The token endpoint refused the refresh token for good.
     LoginRequired,
-    /// There is no valid access token for now.
+    /// There is no valid access token at present.
     TokenUnavailable,
     Deactivated,
     WorkspaceDenied,
@@ -30,7 +30,7 @@ pub enum FailureKind {
     UpstreamProtocol,
     /// The credential cannot be stored, so it is not refreshed.
     Storage,
-    /// A refresh was sent and its answer never arrived. It stays the last: see [`FailureKind::ALL`].
+    /// A refresh token was sent and its answer never arrived. It must stay the last variant: see [`FailureKind::ALL`].
     OutcomeUnknown,
 }
 
@@ -61,7 +61,7 @@ impl FailureKind {
         ]
     };
 
-    /// The stable name on the wire, and in the state dir.
+    /// Returns the stable name on the wire and in the state directory.
     pub fn name(self) -> &'static str {
         match self {
             FailureKind::UsageLimit => "usage_limit",
@@ -91,7 +91,7 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether the same request may do a moment later without anyone doing anything about it.
+    /// Returns whether the same request may succeed a moment later, although nothing was changed.
     pub fn passes_by_itself(self) -> bool {
         use FailureKind::*;
         match self {
@@ -114,10 +114,10 @@ impl FailureKind {
     }
 }
 
-// What is missing there would be forgotten with every restart. New ones go before the last.
+// A variant that is missing here would be forgotten with every restart. Add new ones before the last.
 const _: () = assert!(FailureKind::ALL.len() == FailureKind::OutcomeUnknown as usize + 1);
 
-/// Where a piece of evidence was seen.
+/// Where evidence was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     ResponseBody,
@@ -125,11 +125,11 @@ pub enum Source {
     StreamEvent,
     UsageEndpoint,
     TokenEndpoint,
-    /// Connection-level: nothing was answered.
+    /// On the connection: there was no answer.
     Transport,
-    /// Read from `codex-accounts.json`, written by the ancestor: how it was learned is unknown.
+    /// Read from `codex-accounts.json`, where the pi-multicodex extension wrote it: its origin is unknown.
     File,
-    /// Nothing quoted a time; a default was assumed. It stays the last: see [`Source::ALL`].
+    /// Assumed, because nothing quoted a time. It must stay the last variant: see [`Source::ALL`].
     Fallback,
 }
 
@@ -159,7 +159,7 @@ impl Source {
 
 const _: () = assert!(Source::ALL.len() == Source::Fallback as usize + 1);
 
-/// One failed attempt, fully described: everything the pool needs to decide what follows.
+/// One failed attempt with everything that the pool needs to decide what follows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     pub kind: FailureKind,
@@ -167,29 +167,29 @@ pub struct Failure {
     pub status: Option<u16>,
     /// Upstream's own code or type, e.g. `usage_limit_reached`.
     pub code: Option<String>,
-    /// For people. Never holds a secret.
+    /// For people. It never holds a secret.
     pub message: String,
-    /// When the limit ends, as the answer quoted it (`resets_at`, or `resets_in_seconds` from now).
+    /// When the limit ends, as the answer quoted it (`resets_at`, or now and `resets_in_seconds`).
     pub resets_at: Option<At>,
-    /// The date that the answer quotes has passed while the wait beside it has not: this clock is ahead of upstream's, and
-    /// `resets_at` holds by this clock only.
+    /// The date in the answer has passed, but the wait beside it has not: this clock is ahead of upstream's, and
+    /// `resets_at` is a date of this clock only.
     pub is_by_our_clock: bool,
-    /// What `retry-after`, or "try again in 1.5s", said.
+    /// The wait of `retry-after` or of "try again in 1.5s".
     pub retry_after: Option<Duration>,
-    /// The limit that was hit when it is not the main one (`codex`), e.g. `codex_bengalfox`.
+    /// The limit that was met, when it is not the main one (`codex`), e.g. `codex_bengalfox`.
     pub limit_id: Option<String>,
-    /// The limit is one of the organization or project: every account of the workspace meets it.
+    /// The limit belongs to the organization or project: every account of the workspace meets it.
     pub whole_workspace: bool,
-    /// Upstream does not take this member of the request, whatever its value.
+    /// Upstream refuses this member of the request, whatever its value.
     pub refused_parameter: Option<DispensableParameter>,
     pub speaker: Speaker,
 }
 
-/// A member of a request that upstream may refuse as such, and without which the answer means the same. Everything else
-/// is the client's to mend.
+/// A member of a request that upstream may refuse, and without which the answer means the same. The client has to
+/// correct all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DispensableParameter {
-    /// Bounds an answer. Whether the backend takes it is contested (schema/upstream.md).
+    /// Limits an answer. Whether the backend accepts it is contested (schema/upstream.md).
     MaxOutputTokens,
 }
 
@@ -207,10 +207,10 @@ impl DispensableParameter {
     }
 }
 
-/// Who gave an answer, as far as it shows.
+/// Where an answer came from, as far as it shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Speaker {
-    /// JSON with a code of its own: upstream itself.
+    /// JSON with a code: upstream itself.
     Upstream,
     /// A web page: something between this machine and upstream.
     Page,
@@ -223,7 +223,7 @@ impl Failure {
         self.speaker == Speaker::Upstream
     }
 
-    /// A 401 that upstream did not explain and that a new token did not mend, as what it is: trouble on the way.
+    /// A 401 that upstream did not explain and that a new token did not help: a network problem.
     #[must_use]
     pub fn as_trouble_on_the_way(&self) -> Failure {
         let kind = if self.speaker == Speaker::Page { FailureKind::Challenge } else { FailureKind::Network };

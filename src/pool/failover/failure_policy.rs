@@ -1,5 +1,5 @@
-//! The rotation table (schema/protocol.md, "Which failure does what"): what a failed attempt means for its account. It does not choose what is tried
-//! next.
+//! What a failed attempt means for its account (schema/protocol.md, "Which failure does what"). It does not choose the
+//! next account.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use crate::pool::{
     Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, HealthEvidence, Pool, Source,
 };
 
-/// A row of the table.
+/// The action of a row of that table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureAction {
     /// Cools until the limit resets.
     Cool,
-    /// Cools for as long as upstream says: seconds to minutes.
+    /// Cools for as long as upstream says, from seconds to minutes.
     Pause,
-    /// One replay with a token refreshed by force; refused again, it needs a login.
+    /// One repeat with a new token. A second refusal means that it needs a login.
     ReplayOnce,
     NeedLogin,
     Deactivate,
-    /// Excluded for this completion only.
+    /// Not used for this completion.
     PassOver,
-    /// Ranked last for a while.
+    /// Ranks last for a while.
     BackOff,
-    /// The model is not offered to this account for a while.
+    /// Not used for this model for a while.
     ExcludeModel,
-    /// Not the account's fault: no other account would do better.
+    /// The fault is not the account's: another account would not help.
     Surface,
 }
 
 impl FailureAction {
-    /// Whether a pin to this account is given up.
+    /// Returns whether this ends a pin to the account.
     pub(crate) fn ends_pin(self) -> bool {
         matches!(self, FailureAction::Cool | FailureAction::NeedLogin | FailureAction::Deactivate)
     }
@@ -61,7 +61,7 @@ pub(crate) fn action_for(kind: FailureKind) -> FailureAction {
 }
 
 impl Pool {
-    /// Does to the account what the table says. Returns when that ends.
+    /// Applies the action to the account. Returns when it ends.
     pub(crate) fn penalize(
         &mut self,
         id: &AccountId,
@@ -104,8 +104,8 @@ impl Pool {
         until
     }
 
-    /// When every account has refused the model it is asked for again sooner: one of them may get it any time. Returns when
-    /// it is offered to `id` again then.
+    /// When every account has refused the model, it is tried again sooner, because one of them may get it any time.
+    /// Returns when it is tried with `id` again.
     pub(crate) fn shorten_exclusions_by_all(&mut self, id: &AccountId, model: &str, now: At) -> Option<At> {
         let is_out = |account: &Account| {
             lasting(account).is_some() || account.health.excluded_until(model, now).is_some()
@@ -128,7 +128,7 @@ impl Pool {
     }
 
     /// A limit of the organization or project: the same counter refuses every account of that workspace, so all of them
-    /// rest. Returns when the refused one is back.
+    /// cool. Returns when the refused one is available.
     fn cool_workspace(&mut self, id: &AccountId, failure: &Failure, now: At) -> Option<At> {
         let workspace = self.get(id)?.identity.workspace_id.clone();
         let is_of_it = |account: &Account| {
@@ -170,17 +170,17 @@ fn workspace_cooldown(failure: &Failure, fallback: Duration, now: At) -> Cooldow
     Cooldown { until, certainty, quoted_reset, why }
 }
 
-/// Until the quoted reset, or the last exhausted window's when that is later: an answer may quote the five hours while
-/// the week is used up as well. When nothing is known, as long as the settings assume.
+/// Cools until the quoted reset, or the reset of the last exhausted window if that is later: an answer may quote the
+/// five hours although the week is used up, too. If nothing is known, for as long as the settings say.
 fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now: At) -> Cooldown {
-    // A reset that lies in the past, as when clocks differ, says nothing about when the limit ends.
+    // A reset in the past, e.g. of clocks that differ, does not say when the limit ends.
     let quoted_reset = failure.resets_at.filter(|reset| *reset > now);
     let windows = account.health.usage.iter().flat_map(|usage| usage.all_windows(own_limit(failure)));
     let known = quoted_reset.max(latest_exhausted_reset(windows, now));
     let quoted_reset = quoted_reset.filter(|_| quoted_reset == known);
     let mut why = HealthEvidence::of(failure, now);
     match known {
-        // It moves with the clock once that is set right, and any reading outweighs it.
+        // It moves with the clock once that is corrected, and any reading replaces it.
         Some(until) if failure.is_by_our_clock && quoted_reset == known => {
             Cooldown { until, certainty: Certainty::Guess, quoted_reset: None, why }
         }
@@ -192,7 +192,7 @@ fn usage_cooldown(failure: &Failure, account: &Account, fallback: Duration, now:
     }
 }
 
-/// For as long as `retry-after` said, within reason; a minute when it said nothing.
+/// Returns `retry-after` within limits; a minute when it is absent.
 fn rate_cooldown(failure: &Failure, now: At) -> Cooldown {
     const SHORTEST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(5 * 60);
@@ -204,7 +204,7 @@ fn rate_cooldown(failure: &Failure, now: At) -> Cooldown {
     Cooldown { until, certainty, quoted_reset, why: HealthEvidence::of(failure, now) }
 }
 
-/// The limit of its own that was hit, when it was not the main one.
+/// Returns the separate limit that was met, when it was not the main one.
 fn own_limit(failure: &Failure) -> Option<&str> {
     failure.limit_id.as_deref().filter(|limit| *limit != "codex")
 }

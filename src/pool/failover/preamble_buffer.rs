@@ -1,19 +1,19 @@
-//! How long preamble events are held back, so that a failed attempt can still be replaced unseen. It holds no events,
-//! only their size.
+//! How long preamble events are held back, so that a failed attempt can still be replaced without a trace. It holds no
+//! events, only their size.
 
 use std::time::Duration;
 
 use crate::pool::At;
 
-/// What is done with the events so far.
+/// What to do with the events so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreambleState {
     Hold,
     Release,
 }
 
-/// Preamble is held until the first output, for up to 60 s and up to 1 MiB plus twice the size of the request's body:
-/// `response.created` and `response.in_progress` repeat its instructions and tools.
+/// The preamble is held until the first output, for up to 60 s and up to 1 MiB plus twice the size of the request's
+/// body, because `response.created` and `response.in_progress` repeat its instructions and tools.
 #[derive(Clone, Debug)]
 pub struct PreambleBuffer {
     max_bytes: usize,
@@ -33,7 +33,7 @@ impl PreambleBuffer {
         PreambleBuffer { max_bytes, bytes: 0, since: None, released: false }
     }
 
-    /// Counts a preamble event of `len` bytes. Once released, always released.
+    /// Counts a preamble event of `len` bytes. Once released, it stays released.
     pub fn offer(&mut self, len: usize, now: At) -> PreambleState {
         self.bytes = self.bytes.saturating_add(len);
         let since = *self.since.get_or_insert(now);
@@ -41,8 +41,8 @@ impl PreambleBuffer {
         if self.released { PreambleState::Release } else { PreambleState::Hold }
     }
 
-    /// When what is held goes out even if no further event comes. As long as there is nothing, the attempt may fail by
-    /// silence and be replaced.
+    /// Returns when the held events are sent even if no further event comes. Without any event the attempt may still
+    /// fail by the idle timeout and be replaced.
     pub fn release_at(&self) -> Option<At> {
         self.since.map(|since| since + Self::MAX_TIME)
     }

@@ -1,41 +1,41 @@
-//! The failover of one completion over the accounts, until output begins (schema/protocol.md, "Which failure does what"). It
-//! waits for nothing and sends nothing: the sidecar does what it says and reports the result.
+//! The failover of one completion over the accounts, until output begins (schema/protocol.md, "Which failure does
+//! what"). It does not wait and sends nothing: the sidecar carries out its steps and reports the results.
 
 use super::failure_policy::{FailureAction, action_for};
 use super::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
 use crate::pool::{AccountId, At, Demand, Failure, FailureKind, Pool, WhyNotEligible};
 
-/// A completion costs at most so many requests beside those of `maxAttempts`.
+/// How many requests a completion may cost besides those of `maxAttempts`.
 const MAX_EXTRA_REQUESTS: u32 = 4;
 
-/// One completion's way through the pool. Ask `next`, do as it says, report what happened, ask again.
+/// One completion's way over the accounts. Ask `next`, do what it says, report the result, ask again.
 #[derive(Clone, Debug)]
 pub struct Failover {
     demand: Demand,
     attempts: u32,
-    /// What came of each account tried, in the order they were first tried.
+    /// The result of each account tried, in the order of the first attempts.
     tried: Vec<(AccountId, Outcome)>,
     current: Option<AccountId>,
-    /// When it was handed out.
+    /// When the attempt began.
     asked_at: At,
-    /// Accounts whose one replay after a 401 is spent.
+    /// Accounts that have had their one repeat after a 401.
     replayed: Vec<AccountId>,
-    /// The one more try after transient failures is spent.
+    /// The one further attempt after transient failures was made.
     tried_once_more: bool,
-    /// Requests beside the first of each account.
+    /// Requests besides the first one of each account.
     extra_requests: u32,
     wait: Waiting,
     pin_cleared: Option<AccountId>,
-    /// Output began, or no other account can mend the failure.
+    /// Output began, or no other account can help.
     over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Under way, or not to be tried again in this completion.
+    /// In progress, or not to be tried again in this completion.
     Spent,
-    /// May get the one more try.
+    /// May get the one further attempt.
     Transient,
     /// May be tried again after a wait.
     Cooled,
@@ -44,9 +44,9 @@ enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
     NotYet,
-    /// Waiting for an account, at the longest until then.
+    /// Waits for an account, at most until then.
     Until(At),
-    /// The one attempt that a wait earns was made.
+    /// The one attempt after a wait was made.
     Over,
 }
 
@@ -67,7 +67,7 @@ impl Failover {
         }
     }
 
-    /// The only account that will do, when the client named one.
+    /// The only account to use, when the client named one.
     pub fn named(&self) -> Option<&AccountId> {
         self.demand.account.as_ref()
     }
@@ -80,12 +80,12 @@ impl Failover {
         self.demand.model.as_deref()
     }
 
-    /// Attempts handed out so far. A replay after a 401 is part of its attempt.
+    /// Returns how many attempts began. A repeat after a 401 is part of its attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Returns the pin that `next` found unusable and cleared, once.
+    /// Returns, once, the pin that `next` found unusable and cleared.
     pub fn pin_cleared(&mut self) -> Option<AccountId> {
         self.pin_cleared.take()
     }
@@ -106,14 +106,14 @@ impl Failover {
         Next::Attempt { account, attempt: self.attempts }
     }
 
-    /// Whether an account that was not tried yet would take over now.
+    /// Returns whether an account that was not tried yet would take over now.
     pub fn has_another(&self, pool: &Pool, now: At) -> bool {
         self.demand.account.is_none()
             && self.tried.len() < accounts_allowed(pool)
             && pool.best_where(&self.demand, now, |id| self.outcome(id).is_none()).is_some()
     }
 
-    /// Deals with the account of the current attempt by the rotation table.
+    /// Applies the failure policy to the account of the current attempt.
     pub fn failed(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterFailure {
         let Some(account) = self.current.clone() else { return AfterFailure::Surface };
         if failure.is_from_upstream() {
@@ -130,7 +130,7 @@ impl Failover {
                 return AfterFailure::Replay;
             }
             FailureAction::ReplayOnce if failure.is_from_upstream() => FailureAction::NeedLogin,
-            // A new token was refused as well, and nothing says that upstream did it.
+            // A new token was refused as well, and nothing shows that upstream refused it.
             FailureAction::ReplayOnce => {
                 pool.unexplained_401s.record(&account, now);
                 FailureAction::BackOff
@@ -156,28 +156,28 @@ impl Failover {
         AfterFailure::Moved { until, pin_cleared: action.ends_pin() && clear_pin(pool, &account) }
     }
 
-    /// One replay with a new token for each account, unless 401s come from something in between.
+    /// One repeat with a new token for each account, unless 401s come from something between us and upstream.
     fn may_replay(&self, account: &AccountId, failure: &Failure, pool: &Pool, now: At) -> bool {
         let paused = !failure.is_from_upstream() && pool.unexplained_401s.pauses_refresh(now);
         !paused && !self.replayed.contains(account) && self.extra_requests < MAX_EXTRA_REQUESTS
     }
 
-    /// Whether the current attempt may be sent once more in another form. Asking spends it.
+    /// Returns whether the current attempt may be sent once more in another form. Each call uses up one.
     pub fn may_resend(&mut self) -> bool {
         let may = self.current.is_some() && self.extra_requests < MAX_EXTRA_REQUESTS;
         self.extra_requests += u32::from(may);
         may
     }
 
-    /// Output began: whatever happens now, no other account takes over.
+    /// Output began: from now on no other account takes over.
     pub fn accepted(&mut self, pool: &mut Pool, now: At) {
         self.over = true;
         pool.unexplained_401s.clear();
         self.keep_session(pool, now);
     }
 
-    /// A limit that is hit in the middle of an answer cools the account as before output, and an overloaded upstream backs
-    /// it off; other failures say nothing about the account, which was answering.
+    /// A limit in the middle of an answer cools the account as before output, and an overloaded upstream backs it off.
+    /// Other failures say nothing about the account, which was answering.
     pub fn failed_after_output(&mut self, pool: &mut Pool, failure: &Failure, now: At) -> AfterOutput {
         self.over = true;
         let action = action_for(failure.kind);
@@ -191,7 +191,7 @@ impl Failover {
         AfterOutput { until, pin_cleared: action.ends_pin() && clear_pin(pool, &account) }
     }
 
-    /// The answer came to its end, completed or incomplete.
+    /// The answer ended, completed or incomplete.
     pub fn succeeded(&mut self, pool: &mut Pool, now: At) {
         self.over = true;
         self.keep_session(pool, now);
@@ -209,7 +209,7 @@ impl Failover {
         }
     }
 
-    /// The account of the next attempt. It is noted which exception, if any, was spent on it.
+    /// Returns the account of the next attempt, and records which exception it used up, if any.
     fn choose(&mut self, pool: &mut Pool, now: At) -> Option<AccountId> {
         if let Some(named) = &self.demand.account {
             return self.choose_named(pool, named.clone(), now);
@@ -229,8 +229,8 @@ impl Failover {
         if let Some(fresh) = best(&|outcome| outcome.is_none()) {
             return (self.tried.len() < accounts_allowed(pool)).then_some(fresh);
         }
-        // All that are left refused this model before. They are asked one after the other: one of them may have it now, and
-        // else upstream says it in its own words.
+        // All accounts that are left refused this model before. They are tried one after the other: one of them may
+        // have it now, and otherwise upstream's own error says so.
         let refused = pool.best_refused(&self.demand, now, |id| self.outcome(id).is_none());
         if refused.is_some() && self.tried.len() < accounts_allowed(pool) {
             return refused;
@@ -292,7 +292,7 @@ impl Failover {
         }
     }
 
-    /// Whether an account may be asked after a wait: one that was not tried, or one that only cooled.
+    /// Returns whether an account may be tried after a wait: one that was not tried, or one that only cooled.
     fn is_worth_waiting_for(&self, pool: &Pool, id: &AccountId) -> bool {
         match self.outcome(id) {
             None => self.tried.len() < accounts_allowed(pool),
@@ -301,7 +301,7 @@ impl Failover {
         }
     }
 
-    /// The whole wait of a completion stays inside the bound, even when an account comes back later than it said.
+    /// The whole wait of a completion stays within the limit, even if an account becomes available later than it said.
     fn may_wait(&mut self, pool: &Pool, until: At, now: At) -> bool {
         let deadline = match self.wait {
             Waiting::NotYet => pool.settings.wait_for_reset.map(|bound| now + bound),
@@ -313,8 +313,8 @@ impl Failover {
         true
     }
 
-    /// A pin to an account that is used up or needs a person is cleared and reported, not silently ignored. A short
-    /// pause or a model it does not have leaves it pinned.
+    /// Clears and reports a pin to an account that is used up or needs a person. A short pause, or a model that it does
+    /// not have, leaves it pinned.
     fn clear_unusable_pin(&mut self, pool: &mut Pool, now: At) {
         let Some(account) = pool.pinned().and_then(|pin| pool.get(pin)) else { return };
         let drained = match why_not(account, pool.need(&self.demand), now) {

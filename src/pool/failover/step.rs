@@ -10,7 +10,7 @@ pub enum Next {
         account: AccountId,
         attempt: u32,
     },
-    /// Every account is out and this one is back first: ask again then, or when the pool changed.
+    /// Every account is out, and this one is available first: ask again then, or when the pool changed.
     Wait {
         account: AccountId,
         until: At,
@@ -22,7 +22,7 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
     pub kind: EndingKind,
-    /// When trying again may help; none when time alone does not, or nothing is known to hold it up.
+    /// When trying again may help; `None` when time alone does not help, or nothing is known to prevent it.
     pub retry_at: Option<At>,
 }
 
@@ -32,28 +32,28 @@ pub enum EndingKind {
     NoAvailableAccount,
     /// Every account is out, and only a login helps.
     LoginRequired,
-    /// The one account that was named cannot be used; nothing was sent.
+    /// The one account that the client named cannot be used; nothing was sent.
     AccountUnavailable,
-    /// The last attempt's own failure is what the client gets.
+    /// The client gets the failure of the last attempt.
     LastFailure,
 }
 
 /// What a failed attempt leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Refresh the account's token by force, then send the same attempt again.
+    /// Refresh the account's token in any case, then send the same attempt again.
     Replay,
-    /// The account was dealt with; ask `next`.
+    /// The failure was applied to the account; ask `next`.
     Moved {
         /// When its cooldown, back-off or exclusion for this model ends.
         until: Option<At>,
         pin_cleared: bool,
     },
-    /// Not the account's fault: surface it unchanged.
+    /// The fault is not the account's: pass it to the client unchanged.
     Surface,
 }
 
-/// What a failure after output changed. Nothing is replayed.
+/// What a failure after output changed. Nothing is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AfterOutput {
     pub until: Option<At>,

@@ -1,11 +1,11 @@
-//! 401s that upstream did not explain: a proxy that strips the Authorization header makes every account look refused. No
-//! login is lost by them, and after two accounts within a minute no token is refreshed for them for a while.
+//! 401s that upstream did not explain: a proxy that removes the Authorization header makes every account look refused.
+//! They cost no login, and after two accounts within a minute no token is refreshed for them for a while.
 
 use std::time::Duration;
 
 use crate::pool::{AccountId, At};
 
-/// Two accounts within this time point to something in between, not to their tokens.
+/// Two accounts within this time point to something between us and upstream, not to their tokens.
 const TOGETHER: Duration = Duration::from_secs(60);
 /// How long no token is refreshed for a 401, unless upstream answers before.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -27,12 +27,12 @@ impl Unexplained401s {
         self.last = Some((account.clone(), now));
     }
 
-    /// Upstream itself answered: whatever was in between is gone.
+    /// Upstream itself answered: the obstacle is gone.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether a 401 is no reason to refresh a token now.
+    /// Returns whether a token should not be refreshed for a 401 now.
     pub(crate) fn pauses_refresh(&self, now: At) -> bool {
         self.paused_until.is_some_and(|until| now < until)
     }
@@ -61,7 +61,7 @@ mod tests {
         check(&[("a", 0), ("b", 61)], 61, false);
         check(&[("a", 0), ("b", 1)], 600, true);
         check(&[("a", 0), ("b", 1)], 601, false);
-        // A pause is not prolonged by what it is for: after it one token is refreshed, so that revoked ones are found.
+        // Further 401s do not prolong the pause: after it one token is refreshed, so that revoked tokens are found.
         check(&[("a", 0), ("b", 1), ("b", 500)], 600, true);
         check(&[("a", 0), ("b", 1), ("b", 500)], 601, false);
         check(&[("a", 0), ("b", 1), ("b", 590), ("a", 605)], 1000, true);

@@ -95,7 +95,7 @@ fn what_is_not_known_is_not_guessed() {
         &[(60, 12.0, 59_000), (300, 0.0, HOUR)],
         "Codex · a · 5h:100% left (↺1h0m) · 7d:-- · 1h:88% left (↺<1m)",
     );
-    // A window past its reset began anew.
+    // A window past its reset begins again.
     check(&[(300, 99.0, 0), (WEEK, 50.0, HOUR)], "Codex · a · 5h:100% left · 7d:50% left (↺1h0m)");
 }
 
@@ -163,7 +163,7 @@ fn it_is_about_the_account_that_the_next_completion_would_use() {
     assert_eq!(account(&pool, None), Some(id("a")));
 }
 
-/// It says itself until when it reads the same, and it is looked at again no earlier and no later than that.
+/// The footer says how long its text stays the same, and it is computed again exactly then.
 #[test]
 fn it_reads_the_same_for_as_long_as_it_says() {
     let check = |prefs: &FooterPrefs, windows: &Windows, expected: i64| {

@@ -1,34 +1,35 @@
-//! Cooldowns and back-off: how long an account rests, on what evidence, and which evidence may change that.
+//! Cooldowns and back-off: how long an account is not used, on what evidence, and which evidence may change that.
 
 use std::time::Duration;
 
 use crate::pool::{At, HealthEvidence};
 
-/// A reading may end a cooldown only when it was requested this long after the refusal: upstream's count lags.
+/// A reading may end a cooldown only when it was requested this long after the refusal, because upstream's count is
+/// late.
 pub const USAGE_LAG: Duration = Duration::from_secs(10);
 
-/// How sure we are of when a cooldown ends, the least sure first.
+/// How certain the end of a cooldown is, the least certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
-    /// Nothing quoted a time; any evidence replaces it.
+    /// Nothing quoted a time. Any evidence replaces it.
     Guess,
-    /// Derived from a quoted or known window reset; a fresh reading, a probe or the user may end it early.
+    /// Derived from a quoted or known window reset. A new reading, a successful request or the user may end it early.
     Prediction,
-    /// `retry-after`: upstream told us when to come back.
+    /// `retry-after`: upstream's order.
     Directive,
 }
 
-/// The account (or one of its limits) rests until `until`.
+/// The account (or one of its limits) is not used until `until`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cooldown {
     pub until: At,
     pub certainty: Certainty,
-    /// What upstream quoted, when it did.
+    /// The time that upstream quoted, if it did.
     pub quoted_reset: Option<At>,
     pub why: HealthEvidence,
 }
 
-/// A short rest after transient failures: 30 s, doubling to 10 min. It ranks the account last, it does not exclude.
+/// A short pause after transient failures: 30 s, doubling to 10 min. The account ranks last, but can be used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backoff {
     pub until: At,
@@ -38,8 +39,8 @@ pub struct Backoff {
 }
 
 impl Cooldown {
-    /// Takes over a newer report about the same limit. A guess gives way to anything; better evidence never gives
-    /// way to a guess; of two that are equally founded the longer holds, so that a later report never shortens it.
+    /// Merges a newer report about the same limit. Anything replaces a guess, and a guess never replaces better
+    /// evidence. Of two with the same certainty the longer holds, so that a later report never shortens it.
     pub(crate) fn report(&mut self, new: Cooldown, now: At) {
         let seen = self.why.since.max(new.why.since);
         let replaces = match (self.certainty, new.certainty) {
@@ -52,12 +53,12 @@ impl Cooldown {
         if replaces {
             *self = new;
         }
-        // Even a report that changes nothing is a fresh refusal, so readings from before it prove nothing.
+        // Even a report that changes nothing is a new refusal, so older readings prove nothing.
         self.why.since = seen;
     }
 
-    /// Corrects the end by what a reading says about the windows of this limit: `exhausted_until` is the latest reset
-    /// among those that are used up, `below_limit` that none is. Says what became of it.
+    /// Corrects the end by a reading of this limit's windows: `exhausted_until` is the latest reset of the exhausted
+    /// ones, `below_limit` says that none is exhausted. Returns the effect.
     pub(crate) fn correct(
         &mut self,
         exhausted_until: Option<At>,
@@ -85,14 +86,14 @@ impl Cooldown {
         }
     }
 
-    /// It stays as one that has ended, seen later than the refusal: that outweighs, in every sidecar, the one that is
-    /// still running in their memory.
+    /// It stays as a cooldown that has ended, with a later time than the refusal: this outweighs the running one in the
+    /// memory of other sidecars.
     pub(crate) fn end(&mut self, seen_at: At, now: At) {
         self.until = self.until.min(now);
         self.why.since = seen_at;
     }
 
-    /// See [`crate::pool::Health::clamp_future`]. A window's reset is upstream's own date and stands.
+    /// See [`crate::pool::Health::clamp_future`]. The reset of a window is upstream's own date and stays.
     pub(crate) fn clamp_future(&mut self, now: At) {
         if self.certainty != Certainty::Prediction {
             self.until = self.until - self.why.since.since(now);
@@ -100,8 +101,8 @@ impl Cooldown {
         self.why.since = self.why.since.min(now);
     }
 
-    /// Which of two reports about one limit outweighs the other when sidecars join what they know: the later seen;
-    /// of one and the same refusal the better founded, then the longer.
+    /// Returns which of two reports about one limit wins when sidecars merge what they know: the later one; of the same
+    /// refusal the more certain, then the longer one.
     pub(crate) fn precedence(&self) -> (At, Certainty, At) {
         (self.why.since, self.certainty, self.until)
     }
@@ -116,7 +117,7 @@ pub(crate) enum Correction {
 }
 
 impl Backoff {
-    /// The rest that the n-th failure in a row earns.
+    /// Returns the pause after the n-th failure in a row.
     pub(crate) fn rest_after(failures: u32) -> Duration {
         const FIRST: Duration = Duration::from_secs(30);
         const LONGEST: Duration = Duration::from_secs(10 * 60);

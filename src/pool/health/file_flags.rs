@@ -1,5 +1,5 @@
-//! What `codex-accounts.json` itself says about an account's health: the two members that the pi-multicodex extension
-//! reads and writes, too. What was learned here is better founded, but whoever changes a mark means something by it.
+//! An account's health in `codex-accounts.json`: the two members that the pi-multicodex extension also reads and
+//! writes. What was learned here is more certain, but a change of a flag by another program has a meaning.
 
 use crate::pool::{
     Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Health, HealthEvidence, HealthStatus,
@@ -13,7 +13,7 @@ pub struct FileFlags {
 }
 
 impl FileFlags {
-    /// As they belong into the file.
+    /// The flags that belong in the file.
     pub fn of(account: &Account, now: At) -> FileFlags {
         let limit =
             |cooldown: &&Cooldown| cooldown.until > now && cooldown.why.kind == FailureKind::UsageLimit;
@@ -35,7 +35,7 @@ impl HealthEvidence {
         }
     }
 
-    /// Evidence that is nothing but a member of the accounts file.
+    /// Evidence that is only a member of the accounts file.
     pub fn in_file(kind: FailureKind, now: At) -> HealthEvidence {
         let message = "marked in codex-accounts.json".to_owned();
         HealthEvidence { kind, code: None, message, since: now, source: Source::File }
@@ -43,7 +43,7 @@ impl HealthEvidence {
 }
 
 impl Pool {
-    /// Someone else has changed the marks of an account from `before` to `found`.
+    /// Another program has changed the flags of an account from `before` to `found`.
     pub fn take_marks(&mut self, id: &AccountId, before: FileFlags, found: FileFlags, now: At) {
         self.update(id, |account| {
             let login = before.needs_login != found.needs_login
@@ -62,7 +62,7 @@ impl Health {
                 self.needs_login(HealthEvidence::in_file(FailureKind::LoginRequired, now));
                 true
             }
-            // Whoever took the mark away believes that the login is good; the next use finds out.
+            // A program that cleared the flag believes that the login is good; the next use will show it.
             (false, HealthStatus::NeedsLogin(_)) => self.reinstate(),
             _ => false,
         }
@@ -77,7 +77,7 @@ impl Health {
                 self.cool(None, cooldown, now);
                 true
             }
-            // What came from the file goes with it. It stays as one that has ended, for the other sidecars.
+            // The cooldown from the file is removed with it. It stays as one that has ended, for the other sidecars.
             None if held.is_some_and(|held| held.why.source == Source::File) => {
                 if let Some(held) = &mut self.cooldown {
                     held.until = now;

@@ -1,4 +1,5 @@
-//! What is known to be wrong with an account, since when and until when: cooldowns, back-off, usage readings that change them.
+//! What is wrong with an account, since when and until when: cooldowns, back-off, and the usage readings that change
+//! them.
 
 pub(crate) mod cooldown;
 pub(crate) mod file_flags;

@@ -1,4 +1,4 @@
-//! `reset`: the user takes back a pin, or what refusals taught. What only a login or upstream can mend stays.
+//! `reset`: the user clears a pin, or what refusals caused. A state that only a login or upstream can change stays.
 
 use crate::pool::{At, Pool};
 
@@ -14,7 +14,7 @@ pub enum ResetScope {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResetReport {
     pub unpinned: bool,
-    /// Accounts that were resting and are not any more.
+    /// Accounts that were cooling or backed off and are not any more.
     pub cooldowns_cleared: u32,
 }
 

@@ -1,29 +1,28 @@
-//! What experience taught about an account, and how two sidecars' experience becomes one. It holds no credential.
+//! What was learned about an account, and how the knowledge of two sidecars is merged. It holds no credential.
 //!
-//! Every part is a register that the later evidence wins, so that joining in any order, any number of times, ends in
-//! the same state. Withdrawing leaves a time behind instead of a gap: otherwise a sidecar that still remembers what
-//! was withdrawn would bring it back.
+//! In each part the later evidence wins, so merging in any order, any number of times, gives the same state. Withdrawn
+//! evidence leaves a time instead of a gap: otherwise a sidecar that still has it would bring it back.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::pool::{At, Backoff, Certainty, Cooldown, FailureKind, Source, Usage};
 
-/// A model that was refused is not offered to the account again for this long.
+/// How long the account is not used for a model that it was refused.
 const MODEL_EXCLUSION: Duration = Duration::from_secs(60 * 60);
-/// As long as that when every account refused it: one of them may get it any time.
+/// The same when every account refused the model, because one of them may get it any time.
 const MODEL_EXCLUSION_BY_ALL: Duration = Duration::from_secs(10 * 60);
-/// A client may send any number of made-up model names; only the last so many are remembered.
+/// A client may send any number of invented model names; only the last ones are kept.
 const MAX_MODEL_EXCLUSIONS: usize = 64;
 
-/// Why an account cannot be used until a person does something; kept over restarts.
+/// Why an account cannot be used until a person acts. Kept over restarts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum HealthStatus {
     #[default]
     Good,
     /// Only a new login helps.
     NeedsLogin(HealthEvidence),
-    /// The workspace or the account was deactivated upstream.
+    /// Upstream deactivated the workspace or the account.
     Deactivated(HealthEvidence),
 }
 
@@ -31,46 +30,46 @@ pub enum HealthStatus {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthEvidence {
     pub kind: FailureKind,
-    /// Upstream's own code, when it gave one.
+    /// Upstream's own code, if it gave one.
     pub code: Option<String>,
     pub message: String,
     pub since: At,
     pub source: Source,
 }
 
-/// A model this account was refused for, until when it is not offered to it again.
+/// A model that this account was refused, and until when it is not used for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelExclusion {
     pub model: String,
     pub until: At,
-    /// When that was found out, or lifted: of two that sidecars know, the later counts.
+    /// When that was found out, or lifted: of two sidecars the later one counts.
     pub since: At,
 }
 
-/// What experience taught about an account: everything that is kept in the state dir and shared between sidecars.
-/// Deleting it costs a cold start, never a credential.
+/// What was learned about an account: everything that is kept in the state directory and shared between sidecars.
+/// Deleting it gives a cold start and never costs a credential.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
     pub standing: HealthStatus,
-    /// A standing marked at or before this was made good by a new credential.
+    /// A status with evidence at or before this was ended by a new credential.
     pub reinstated_at: Option<At>,
-    /// Of the main limit. Limits of their own are in `limit_cooldowns` and bind only requests that hit them. It may
-    /// have ended already: see [`Health::cooldown_of`].
+    /// Of the main limit. Separate limits are in `limit_cooldowns` and affect only requests that meet them. It may have
+    /// ended already: see [`Health::cooldown_of`].
     pub cooldown: Option<Cooldown>,
-    /// (limit id, cooldown), e.g. `codex_bengalfox`, in the order of the ids.
+    /// (limit id, cooldown), e.g. `codex_bengalfox`, sorted by id.
     pub limit_cooldowns: Vec<(String, Cooldown)>,
     pub backoff: Option<Backoff>,
-    /// In the order of the models' names.
+    /// Sorted by the models' names.
     pub model_exclusions: Vec<ModelExclusion>,
     pub usage: Option<Usage>,
-    /// When it last served a request to the end, which ended any back-off from before.
+    /// When it last completed a request, which ended any earlier back-off.
     pub last_used_at: Option<At>,
-    /// Cooldowns and back-off seen at or before this were withdrawn by the user.
+    /// The user cleared cooldowns and back-off with evidence at or before this.
     pub withdrawn_at: Option<At>,
 }
 
 impl Health {
-    /// Joins what another sidecar learned into this. Commutative, associative and idempotent.
+    /// Merges what another sidecar learned. Commutative, associative and idempotent.
     pub fn absorb(&mut self, other: &Health) {
         self.reinstated_at = self.reinstated_at.max(other.reinstated_at);
         self.withdrawn_at = self.withdrawn_at.max(other.withdrawn_at);
@@ -107,8 +106,8 @@ impl Health {
         self.drop_withdrawn();
     }
 
-    /// Evidence from times that lie ahead was dated by a clock that was ahead. It is taken for evidence of now, or no
-    /// later reading could outweigh it before that time comes; what was to last for so long lasts for as long from now.
+    /// Evidence from the future was dated by a clock that was ahead. It now counts as evidence of now, because
+    /// otherwise no later reading could outweigh it before that time; durations begin again from now.
     pub(crate) fn clamp_future(&mut self, now: At) {
         for exclusion in &mut self.model_exclusions {
             exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION);
@@ -125,8 +124,8 @@ impl Health {
         if !marks.chain(others.into_iter().flatten()).any(|at| at.is_ahead_of(now)) {
             return;
         }
-        // All of them give way alike, so that what came later stays later: what was withdrawn or made good has been
-        // dropped, and what is left came after that.
+        // All of them are clamped alike, so that later evidence stays later: withdrawn evidence has been dropped, and
+        // the rest came after it.
         let just_before = Some(At(now.0.saturating_sub(1)));
         self.reinstated_at = self.reinstated_at.min(just_before);
         self.withdrawn_at = self.withdrawn_at.min(just_before);
@@ -142,7 +141,7 @@ impl Health {
         }
     }
 
-    /// The cooldown that is running for the main limit, or for the limit named.
+    /// Returns the running cooldown of the main limit, or of the named one.
     pub fn cooldown_of(&self, limit_id: Option<&str>, now: At) -> Option<&Cooldown> {
         let cooldown = match limit_id {
             None => self.cooldown.as_ref(),
@@ -153,13 +152,13 @@ impl Health {
         cooldown.filter(|cooldown| cooldown.until > now)
     }
 
-    /// Until when the model is not offered to this account.
+    /// Returns until when the account is not used for the model.
     pub fn excluded_until(&self, model: &str, now: At) -> Option<At> {
         let exclusion = self.model_exclusions.iter().find(|exclusion| exclusion.model == model)?;
         Some(exclusion.until).filter(|until| *until > now)
     }
 
-    /// Rests the account for one limit, unless what is known already outweighs it. Returns the end that holds.
+    /// Cools the account for one limit, unless known evidence outweighs it. Returns the end that holds.
     pub(crate) fn cool(&mut self, limit_id: Option<&str>, mut new: Cooldown, now: At) -> At {
         new.why.since = self.stamp(new.why.since);
         let held = match limit_id {
@@ -199,7 +198,7 @@ impl Health {
         until
     }
 
-    /// Every account refused the model, so it is asked for again sooner. Returns when.
+    /// Every account refused the model, so it is tried again sooner. Returns when.
     pub(crate) fn shorten_exclusion(&mut self, model: &str, now: At) -> Option<At> {
         let exclusion = self.model_exclusions.iter_mut().find(|exclusion| exclusion.model == model)?;
         exclusion.until = exclusion.until.min(now + MODEL_EXCLUSION_BY_ALL);
@@ -212,12 +211,12 @@ impl Health {
         self.lift_exclusions(now, |exclusion| exclusion.model == model);
     }
 
-    /// A changed plan may have other models.
+    /// Another plan may have other models.
     pub(crate) fn allow_all_models(&mut self, now: At) {
         self.lift_exclusions(now, |_| true);
     }
 
-    /// What is lifted stays as an exclusion that has ended, so that it outweighs what other sidecars remember.
+    /// A lifted exclusion stays as one that has ended, so that it outweighs what other sidecars know.
     fn lift_exclusions(&mut self, now: At, is_lifted: impl Fn(&ModelExclusion) -> bool) {
         for exclusion in self.model_exclusions.iter_mut().filter(|exclusion| is_lifted(exclusion)) {
             exclusion.until = exclusion.until.min(now);
@@ -235,8 +234,7 @@ impl Health {
         self.standing = HealthStatus::Deactivated(mark);
     }
 
-    /// A new credential arrived: whether it is any good is for the next attempt to find out. Says whether that
-    /// changed anything.
+    /// A new credential arrived; the next attempt will show whether it is good. Returns whether that changed anything.
     pub(crate) fn reinstate(&mut self) -> bool {
         let Some(mark) = self.standing.mark() else { return false };
         self.reinstated_at = self.reinstated_at.max(Some(mark.since));
@@ -244,28 +242,27 @@ impl Health {
         true
     }
 
-    /// It served a request to the end.
+    /// It completed a request.
     pub(crate) fn succeed(&mut self, now: At) {
         self.backoff = None;
         self.last_used_at = self.last_used_at.max(Some(now));
     }
 
-    /// A request that was sent after the refusal was served, so the limit it is under does not hold any more, unless
-    /// upstream ordered the rest.
+    /// A request that was sent after the refusal was served, so its limit has ended, unless upstream ordered the wait.
     pub(crate) fn refute(&mut self, limit_id: Option<&str>, asked_at: At, now: At) {
         let held = match limit_id {
             None => self.cooldown.as_mut(),
             Some(id) => self.limit_slot(id).ok().map(|slot| &mut self.limit_cooldowns[slot].1),
         };
         let Some(cooldown) = held else { return };
-        // Asked before the clock was set back, it cannot be told from one that was asked before the refusal.
+        // A request from before the clock was set back cannot be distinguished from one before the refusal.
         let after = cooldown.why.since < asked_at && !asked_at.is_ahead_of(now);
         if cooldown.certainty != Certainty::Directive && after {
             cooldown.end(asked_at, now);
         }
     }
 
-    /// The user withdraws every cooldown, back-off and refused model. Returns whether a cooldown or back-off was running.
+    /// The user clears every cooldown, back-off and refused model. Returns whether a cooldown or back-off was running.
     pub(crate) fn withdraw(&mut self, now: At) -> bool {
         let running = self.cooldown_of(None, now).is_some()
             || self.limit_cooldowns.iter().any(|(_, cooldown)| cooldown.until > now)
@@ -276,7 +273,7 @@ impl Health {
             self.backoff.as_ref().map(|backoff| backoff.why.since),
             self.model_exclusions.iter().map(|exclusion| exclusion.since).max(),
         ];
-        // Evidence may bear a later time than `now` when the clock was set back; it goes all the same.
+        // After the clock was set back, evidence may have a later time than `now`; it is removed, too.
         self.withdrawn_at =
             latest.into_iter().flatten().fold(self.withdrawn_at, |at, since| at.max(Some(since)));
         self.withdrawn_at = self.withdrawn_at.max(Some(now));
@@ -302,7 +299,7 @@ impl Health {
         }
     }
 
-    /// New evidence must be later than any withdrawal, or the next join would take it for withdrawn.
+    /// New evidence must be later than any withdrawal, or the next merge would treat it as withdrawn.
     fn stamp(&self, since: At) -> At {
         self.withdrawn_at.map_or(since, |at| since.max(At(at.0.saturating_add(1))))
     }
@@ -339,8 +336,8 @@ impl HealthStatus {
     }
 }
 
-/// Whether `theirs` wins over `mine`. Evidence of the same weight that still differs is decided by its text: any
-/// order will do, as long as every sidecar uses the same one.
+/// Returns whether `theirs` replaces `mine`. Equal evidence that still differs is ordered by its text: any order works
+/// as long as every sidecar uses the same one.
 pub(crate) fn later<T: PartialEq + fmt::Debug, K: Ord>(
     theirs: &T,
     mine: &T,

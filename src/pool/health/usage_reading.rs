@@ -1,5 +1,5 @@
-//! What a usage reading changes: what is known about usage, and cooldowns that only predicted. It never cools an
-//! account by itself: only a refusal does.
+//! What a usage reading changes: the known usage, and cooldowns that were predictions. It never cools an account: only
+//! a refusal does.
 
 use super::cooldown::Correction;
 use crate::pool::usage::latest_exhausted_reset;
@@ -8,28 +8,28 @@ use crate::pool::{
     SpendControl, Usage, UsageReading, UsageSource, Window,
 };
 
-/// What became of a reading, the least first: of several effects the greatest is told.
+/// The effect of a reading, the smallest first: of several effects the largest is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UsageEffect {
-    /// Older than what is known, or of an account that left: nothing changed.
+    /// Older than the known one, or for an account that was removed: nothing changed.
     Ignored,
     Stored,
-    /// A cooldown's end was corrected.
+    /// The end of a cooldown was corrected.
     CooldownMoved {
         until: At,
     },
-    /// The account (or one of its limits) is back before its time.
+    /// The account (or one of its limits) is available early.
     CooldownEnded,
 }
 
 impl Pool {
-    /// Stores the latest of each part, and corrects or ends a predicted cooldown (schema/protocol.md, "Rotation"). One
-    /// that upstream ordered (`retry-after`) stands, and so does one for a rate limit: it has nothing to do with
-    /// windows.
+    /// Stores the latest of each part, and corrects or ends a predicted cooldown (schema/protocol.md, "Usage"). A
+    /// cooldown that upstream ordered (`retry-after`) stays, and so does one for a rate limit, which has nothing to do
+    /// with windows.
     pub fn apply_usage(&mut self, id: &AccountId, mut reading: UsageReading, now: At) -> UsageEffect {
         self.observe_clock(now);
         if reading.requested_at.is_ahead_of(now) {
-            // The clock was set back since, so nothing tells whether a refusal came before the request or after it.
+            // The clock was set back since, so it is unknown whether a refusal came before or after the request.
             reading.requested_at = At(0);
         }
         reading.fetched_at = reading.fetched_at.not_ahead_of(now);
@@ -64,8 +64,8 @@ impl Pool {
 }
 
 impl Pool {
-    /// Ends the cooldown that a usage limit brought: a reading shows that the windows were reset since. Unlike a reading
-    /// alone this does not wait for upstream's count, because the reset is why it changed.
+    /// Ends the cooldown of a usage limit after a reading showed that the windows were reset. Unlike with another
+    /// reading, upstream's count is not late here, because the reset has changed it.
     pub fn end_usage_limit(&mut self, id: &AccountId, now: At) {
         self.update(id, |account| {
             let Some(cooldown) = &mut account.health.cooldown else { return false };
@@ -90,7 +90,7 @@ impl Pool {
     }
 }
 
-/// `limit` is none for the main one.
+/// `limit` is `None` for the main one.
 fn correct(
     cooldown: &mut Cooldown,
     limit: Option<&AdditionalLimit>,
@@ -112,7 +112,7 @@ fn correct(
     let refuses = limit.map_or(reading.reached.is_some(), |limit| limit.refuses);
     let below_limit =
         !refuses && !windows.is_empty() && !windows.iter().any(|window| window.is_exhausted(now));
-    // Without credits, unused windows prove nothing: a plan that does not include usage has those too.
+    // Without credits, unused windows prove nothing, because a plan without usage has them, too.
     let paid = |credits: &Credits| credits.has_credits || credits.unlimited;
     let able = cooldown.why.kind != FailureKind::Credits || reading.credits.as_ref().is_some_and(paid);
     let exhausted_until = latest_exhausted_reset(windows, now);
@@ -143,7 +143,7 @@ mod tests {
         At(NOW.0 + secs * 1000)
     }
 
-    /// A pool whose one account was refused just now.
+    /// A pool with one account that was refused just now.
     fn refused(failure: &Failure) -> Pool {
         let mut pool = pool_of(&["a"]);
         let mut failover = Failover::new(Demand { model: Some("m".into()), ..Demand::default() });
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(usage.map(|usage| usage.fetched_at), Some(in_secs(1)));
     }
 
-    /// The machine's clock was two hours ahead when the account was refused, and was set right after that.
+    /// The clock was two hours ahead when the account was refused, and was corrected right after.
     #[test]
     fn a_clock_that_was_set_back_keeps_no_account_away() {
         let ahead = |secs: i64| in_secs(7200 + secs);
@@ -268,13 +268,13 @@ mod tests {
             failover.failed(&mut pool, failure, ahead(0));
             pool
         };
-        // Fresh numbers are not taken for old ones, and end what they may end.
+        // New numbers do not count as old, and end what they may end.
         let mut pool = refused(&Failure { resets_at: Some(ahead(9000)), ..limited() });
         let free = [window(WEEK, 3.0, None)];
         assert_eq!(pool.apply_usage(&id("a"), reading(&free, in_secs(1)), in_secs(1)), UsageEffect::Stored);
         let ended = pool.apply_usage(&id("a"), reading(&free, in_secs(12)), in_secs(12));
         assert_eq!((ended, cooldown_until(&pool, in_secs(12))), (UsageEffect::CooldownEnded, None));
-        // What was to last a while lasts that long, not two hours more.
+        // A duration lasts as long as it was, not two hours more.
         let retry_after = Some(std::time::Duration::from_secs(90));
         let mut pool = refused(&Failure { retry_after, ..failure(FailureKind::RateLimit) });
         pool.apply_usage(&id("a"), reading(&free, in_secs(1)), in_secs(1));
@@ -302,7 +302,7 @@ mod tests {
         let own = Failure { limit_id: Some("codex_bengalfox".into()), ..limited() };
         assert_eq!(served(&own, 1), None);
 
-        // One that was on its way when another was refused proves nothing.
+        // A request that was in progress when another one was refused proves nothing.
         let mut pool = pool_of(&["a"]);
         let (mut long, mut short) = (Failover::new(Demand::default()), Failover::new(Demand::default()));
         long.next(&mut pool, in_secs(-5));

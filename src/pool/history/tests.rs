@@ -91,7 +91,7 @@ proptest! {
         let after = history.report(&question(asked));
         prop_assert_eq!(&before.accounts, &after.accounts);
         prop_assert_eq!(&before.days, &after.days);
-        // The sums of the days are those of the accounts.
+        // The sums of the days equal those of the accounts.
         let mut by_day = Tally::default();
         after.days.iter().for_each(|of| by_day.add(&of.total));
         let mut by_account = Tally::default();

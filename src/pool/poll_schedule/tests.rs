@@ -64,7 +64,7 @@ fn an_account_is_asked_for_when_nothing_known_of_it_is_fresh() {
     // Headers keep the windows fresh, and only the windows.
     check(answered_at(-600), read_at("a", -10), true, Some(period(true) - 10));
     check(answered_at(-1700), read_at("a", -10), true, Some(100));
-    // Times from the future tell nothing.
+    // Times in the future say nothing.
     check(answered_at(60), read_at("a", 60), true, Some(-999_999));
 
     let mut out = account("a");
@@ -93,11 +93,11 @@ fn a_cooled_account_is_probed_when_a_reading_counts_and_then_now_and_then() {
     check(cooled(Guess, UsageLimit, -5, 3600), Some(-4), 5);
     check(cooled(Prediction, UsageLimit, -5, 3600), None, 5);
     check(cooled(Prediction, Credits, -5, 3600), Some(-60), 5);
-    // A twelfth of what is left, between 5 and 30 minutes.
+    // A twelfth of the rest, between 5 and 30 minutes.
     check(cooled(Prediction, UsageLimit, -100, 600), Some(-60), 240);
     check(cooled(Prediction, UsageLimit, -100, 12 * 600 - 60), Some(-60), 540);
     check(cooled(Prediction, UsageLimit, -100, 600_000), Some(-60), 1740);
-    // What no reading can end is asked for like any other.
+    // An account whose cooldown no reading can end is read like any other.
     check(cooled(Directive, RateLimit, -5, 200), Some(-60), regular - 1);
     check(cooled(Guess, RateLimit, -5, 60), Some(-60), regular - 1);
     // What has ended, too.
@@ -128,10 +128,10 @@ fn failures_rest_longer_and_longer_and_at_least_as_told() {
         asks.answered(&id("a"), Err(&told), TEMPO, NOW);
         assert_eq!(due(&asks, &account("a"), true), expected);
     }
-    // The rest is over: now, not an interval after it.
+    // The pause is over: now, not an interval after it.
     assert!(asks.is_due(&account("a"), TEMPO, in_secs(86_400)));
     assert!(!asks.is_due(&account("a"), TEMPO, in_secs(86_399)));
-    // A clock that was set back by a week makes nobody wait for a week.
+    // A clock that was set back by a week delays no reading by a week.
     assert!(asks.is_due(&account("a"), TEMPO, in_secs(-604_800)));
 
     asks.ask(&id("a"), NOW);
@@ -157,7 +157,7 @@ fn accounts_are_asked_for_one_after_the_other() {
     assert_eq!(next(&asks, NOW), NextPoll::Wait(Some(in_secs(1))));
     assert_eq!(next(&asks, in_secs(1)), NextPoll::PollRecord(id("b")));
     asks.ask(&id("b"), in_secs(1));
-    // `c` was read from headers, and never whole.
+    // `c` was read from headers, and never completely.
     assert_eq!(next(&asks, in_secs(2)), NextPoll::PollRecord(id("c")));
     assert_eq!(PollLog::default().next(&[], TEMPO, NOW, NOW), NextPoll::Wait(None));
 }
@@ -194,14 +194,14 @@ fn three_failures_in_a_row_are_trouble_and_of_all_accounts_they_are_one() {
     assert_eq!(answer("a", None, 1), UsageTrouble::With(vec![(id("b"), Network)]));
 }
 
-/// Sidecars that look when the decision told them to, as `sidecar::usage` does, and share the record at once and what
-/// was read a little later.
+/// Sidecars that act when the decision says so, as `sidecar::usage` does, and share the record at once and the readings
+/// a little later.
 struct Sidecars {
     accounts: Vec<Vec<Account>>,
     asks: PollLog,
-    /// (when, whose, of which account): answers that are on their way.
+    /// (when, by whom, of which account): answers in progress.
     answers: Vec<(At, usize, AccountId)>,
-    /// (when, to whom, of which account): readings that another sidecar saved.
+    /// (when, for whom, of which account): readings that another sidecar saved.
     news: Vec<(At, usize, Account)>,
     looks: Vec<At>,
     asked: Vec<(At, AccountId)>,
@@ -313,7 +313,7 @@ proptest! {
             }
             asks.ask(&id, now);
             match step {
-                // It dies.
+                // The sidecar dies.
                 0 => {}
                 1 => {
                     let failure = Failure::new(FailureKind::Network, Source::Transport, "");
@@ -321,7 +321,7 @@ proptest! {
                 }
                 _ => asks.answered(&id, Ok(()), TEMPO, now),
             }
-            // A completion is answered meanwhile, with headers.
+            // Meanwhile a completion is answered, with headers.
             accounts[whose].health.usage = Some(reading(&[window(WEEK, 4.0, None)], now).into());
         }
     }

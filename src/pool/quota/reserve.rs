@@ -2,27 +2,27 @@
 
 /// The model that a request names to be answered from the reserve.
 pub const RESERVE_MODEL: &str = "gpt-reserve";
-/// What upstream calls the limit of the reserve.
+/// Upstream's name for the limit of the reserve.
 pub const RESERVE_LIMIT: &str = "base_model_inference";
-/// The model that answers from the reserve, by the name that it has otherwise.
+/// The usual name of the model that answers from the reserve.
 pub const RESERVE_ORDINARY_MODEL: &str = "gpt-5.6-luna";
 
-/// What upstream said last about whether the reserve of an account may be used.
+/// Upstream's latest word on whether the reserve of an account may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserve {
     /// Upstream offers it now: the ordinary usage is up, and the reserve is not.
     pub granted: bool,
-    /// What the model of the reserve is called otherwise, when upstream said so.
+    /// The usual name of the reserve's model, if upstream said it.
     pub ordinary_model: Option<String>,
 }
 
 impl Reserve {
-    /// Whether upstream told of a reserve at all, and not only that ordinary usage is allowed.
+    /// Returns whether upstream mentioned a reserve, and not only that ordinary usage is allowed.
     pub fn is_told_of(&self) -> bool {
         self.granted || self.ordinary_model.is_some()
     }
 
-    /// Returns whether the reserve answers with the model that was asked for.
+    /// Returns whether the reserve answers with the requested model.
     pub fn answers_as(&self, model: &str) -> bool {
         let ordinary = self.ordinary_model.as_deref().unwrap_or(RESERVE_ORDINARY_MODEL);
         [ordinary, RESERVE_MODEL].iter().any(|known| known.eq_ignore_ascii_case(model))

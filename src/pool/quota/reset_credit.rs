@@ -13,7 +13,7 @@ pub struct ResetCredit {
 /// One answer of the endpoint that lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResetCreditList {
-    /// How many upstream counts.
+    /// Upstream's count.
     pub available: u32,
     pub credits: Vec<ResetCredit>,
     pub requested_at: At,
@@ -27,7 +27,7 @@ pub enum RedeemAnswer {
     Reset,
     /// No window is used, so nothing was spent.
     NothingToReset,
-    /// There is no such credit any more.
+    /// The credit does not exist any more.
     NoCredit,
     /// The same request was carried out before: its credit is spent.
     AlreadyRedeemed,
@@ -41,7 +41,7 @@ impl RedeemAnswer {
         RedeemAnswer::AlreadyRedeemed,
     ];
 
-    /// As upstream spells it.
+    /// Returns upstream's spelling.
     pub fn name(self) -> &'static str {
         match self {
             RedeemAnswer::Reset => "reset",
@@ -55,7 +55,7 @@ impl RedeemAnswer {
         RedeemAnswer::ALL.into_iter().find(|answer| answer.name() == name)
     }
 
-    /// Whether the credit is spent.
+    /// Returns whether the credit is spent.
     pub fn is_spent(self) -> bool {
         matches!(self, RedeemAnswer::Reset | RedeemAnswer::AlreadyRedeemed)
     }
@@ -67,14 +67,13 @@ impl ResetCredit {
         is_free && self.expires_at.is_none_or(|at| at > now)
     }
 
-    /// Orders credits: the first to expire first, one that never does last.
+    /// Sorts credits by expiry; one that never expires is last.
     pub(crate) fn redeemed_before(&self) -> (bool, Option<At>, &str) {
         (self.expires_at.is_none(), self.expires_at, &self.id)
     }
 }
 
-/// Returns the credit that is redeemed first: of those that are available the one that expires first, and one that
-/// never does last.
+/// Returns the credit to redeem first: the available one that expires first.
 pub fn first_to_expire(credits: &[ResetCredit], now: At) -> Option<&ResetCredit> {
     let available = credits.iter().filter(|credit| credit.is_available(now));
     available.min_by_key(|credit| credit.redeemed_before())

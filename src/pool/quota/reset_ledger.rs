@@ -1,20 +1,20 @@
-//! What was decided about reset credits, and what became of it: no decision spends two credits, and no automatic one is
-//! made that should not be.
+//! Decisions about reset credits and their outcomes: no decision spends two credits, and no automatic decision is made
+//! when it should not be.
 //!
-//! A decision is written down with the id of its request before the request is sent. One without an outcome was cut off
-//! by a crash or a lost answer: the same request, with the same id and the same credit, is what finds out.
+//! A decision is saved with the id of its request before the request is sent. A decision without an outcome was
+//! interrupted by a crash or a lost answer; sending the same request, with the same id and credit, finds out.
 
 use std::time::Duration;
 
 use crate::pool::{AccountId, At, RedeemAnswer, ResetCredit, Window};
 
-/// Automatic decisions keep this distance, over all sidecars that share the journal.
+/// The shortest time between automatic decisions, over all sidecars that share the journal.
 const BETWEEN_AUTOMATIC: Duration = Duration::from_secs(60 * 60);
-/// A decision that is older than this is not carried out any more, when its credit is still there.
+/// An older decision is not carried out any more, if its credit still exists.
 const REPLAY_WITHIN: Duration = Duration::from_secs(15 * 60);
-/// Longer than a credit lives, which is about 30 days.
+/// Longer than the life of a credit, about 30 days.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 24 * 60 * 60);
-/// How much less of a window must be used, in percent, for a reset to be visible.
+/// A reset is visible when the used percentage of a window is lower by this much.
 const VISIBLE_PERCENT: f64 = 0.5;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,11 +31,11 @@ pub struct Redemption {
     pub credit_id: String,
     pub decided_by: DecidedBy,
     pub decided_at: At,
-    /// The account's windows before it.
+    /// The account's windows before the decision.
     pub before: Vec<Window>,
-    /// None while nothing tells what became of it.
+    /// `None` while the outcome is unknown.
     pub outcome: Option<RedeemOutcome>,
-    /// Whether a reading showed the reset afterwards; none until one was taken.
+    /// Whether a reading showed the reset afterwards; `None` until there was one.
     pub helped: Option<bool>,
 }
 
@@ -51,27 +51,27 @@ pub enum RedeemOutcome {
     Answered(RedeemAnswer),
     /// Upstream refused the request itself.
     Refused,
-    /// It was cut off, and its credit was still there too long after.
+    /// It was interrupted, and its credit still existed too long after.
     Abandoned,
 }
 
-/// Why no credit is redeemed without a person.
+/// Why no credit is redeemed automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyNotAutomatic {
-    /// One was decided less than an hour ago.
+    /// Another decision was made less than an hour ago.
     RestsUntil(At),
-    /// What became of an earlier one is not known yet.
+    /// The outcome of an earlier decision is unknown.
     OutcomeUnknown,
-    /// The last one was not followed by a visible reset.
+    /// The last decision had no visible effect.
     DidNotHelp,
 }
 
-/// What to do about a decision that was cut off.
+/// What to do about an interrupted decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
     /// Send the same request again.
     Replay,
-    /// The request did nothing, and by now nobody counts on it.
+    /// The request had no effect, and by now it is not wanted any more.
     Abandon,
 }
 
@@ -90,14 +90,14 @@ impl ResetLedger {
         self.update(request_id, |redemption| redemption.helped = Some(helped));
     }
 
-    /// The decision about this account that has no outcome yet.
+    /// Returns the decision about this account that has no outcome yet.
     pub fn open_of(&self, account: &AccountId) -> Option<&Redemption> {
         self.redemptions
             .iter()
             .find(|redemption| redemption.outcome.is_none() && redemption.account == *account)
     }
 
-    /// Decisions that were cut off: without an outcome, or spent without a reading after it.
+    /// Returns interrupted decisions: without an outcome, or spent without a reading afterwards.
     pub fn unfinished(&self) -> impl Iterator<Item = &Redemption> {
         self.redemptions.iter().filter(|redemption| match redemption.outcome {
             None => true,
@@ -105,7 +105,7 @@ impl ResetLedger {
         })
     }
 
-    /// The last automatic decision, when it spent a credit that visibly helped less than an hour ago.
+    /// Returns the last automatic decision, if it spent a credit and helped visibly less than an hour ago.
     pub fn helped_lately(&self, now: At) -> Option<&Redemption> {
         let last = self.automatic().next_back()?;
         let is_recent = now.since(last.decided_at) < BETWEEN_AUTOMATIC;
@@ -121,7 +121,7 @@ impl ResetLedger {
         {
             return Some(WhyNotAutomatic::RestsUntil(until));
         }
-        // A reset that a person redeemed later and that helped shows that they help again.
+        // A later reset by a person that helped shows that resets help again.
         let judged = self.redemptions.iter().rev().find_map(|redemption| match redemption.outcome {
             Some(RedeemOutcome::Answered(RedeemAnswer::NothingToReset)) => Some(false),
             _ if redemption.is_spent() => redemption.helped,
@@ -148,14 +148,14 @@ impl Redemption {
         matches!(self.outcome, Some(RedeemOutcome::Answered(answer)) if answer.is_spent())
     }
 
-    /// What to do about it now that it was cut off, by a list that was read after that.
+    /// Returns what to do about an interrupted decision, by a list that was read after it.
     pub fn resumption(&self, listed: &[ResetCredit], now: At) -> Resumption {
         let is_there = listed.iter().any(|credit| credit.id == self.credit_id && credit.is_available(now));
         let is_late = now.since(self.decided_at) > REPLAY_WITHIN;
         if is_there && is_late { Resumption::Abandon } else { Resumption::Replay }
     }
 
-    /// Whether a reading that was taken after it shows that windows were reset, and that none is used up.
+    /// Returns whether a later reading shows that windows were reset and that none is used up.
     pub fn is_visible_in(&self, after: &[Window], now: At) -> bool {
         let is_less_used = self.before.iter().any(|old| {
             let new = after.iter().find(|new| new.window_minutes == old.window_minutes);

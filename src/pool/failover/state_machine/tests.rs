@@ -32,7 +32,7 @@ fn for_model(model: &str) -> Failover {
     Failover::new(Demand { model: Some(model.into()), ..Demand::default() })
 }
 
-/// Walks over the pool with each attempt failing as told; returns what was handed out, the last word included.
+/// Runs a failover in which each attempt fails as given. Returns the steps, the last one included.
 fn walk_through(failover: &mut Failover, pool: &mut Pool, failures: &[Failure]) -> Vec<Next> {
     let mut handed_out = Vec::new();
     for failure in failures {
@@ -208,7 +208,7 @@ fn how_a_walk_ends() {
     let login = stop(EndingKind::LoginRequired, None);
     check(&["a", "b"], 6, &[failure(LoginRequired), failure(Deactivated)], &[a.clone(), b.clone(), login]);
     check(&["a"], 6, &[failure(Deactivated)], &[a.clone(), stop(EndingKind::NoAvailableAccount, None)]);
-    // One more try after transient failures, on the account in the shorter back-off, and no third one.
+    // One further attempt after transient failures, on the account with the shorter back-off, and no third one.
     let down = || failure(ServerError);
     check(
         &["a", "b"],
@@ -223,11 +223,11 @@ fn how_a_walk_ends() {
         &[a.clone(), b.clone(), attempt("a", 3), last_failure()],
     );
     check(&["a"], 1, &[down(), down()], &[a.clone(), attempt("a", 2), last_failure()]);
-    // What is used up while accounts remain is the number of attempts.
+    // With accounts left, the number of attempts is what is used up.
     check(&["a", "b", "c"], 2, &[limited(), limited()], &[a.clone(), b.clone(), last_failure()]);
     check(&["a", "b", "c"], 2, &[down(), down()], &[a.clone(), b.clone(), last_failure()]);
     check(&["a", "b"], 2, &[limited(), quoting(9)], &[a.clone(), b.clone(), none(9)]);
-    // An account that was denied is neither tried again nor out.
+    // An account that was denied is not tried again, and is not out.
     check(&["a", "b"], 6, &[failure(WorkspaceDenied), quoting(9)], &[a.clone(), b.clone(), last_failure()]);
     check(
         &["a", "b"],
@@ -268,7 +268,7 @@ fn a_limit_of_its_own_binds_only_the_models_that_hit_it() {
     assert_eq!(for_model("sol").next(&mut pool, NOW), attempt("a", 1));
     assert_eq!(pool.get(&id("a")).map(|a| a.state(NOW)), Some(State::Ready));
 
-    // And the main limit does not hold up a model that has its own.
+    // The main limit does not affect a model that has its own limit.
     pool.reset(crate::pool::ResetScope::Quota, NOW);
     walk_through(&mut for_model("sol"), &mut pool, &[limited(), limited()]);
     assert_eq!(for_model("spark").next(&mut pool, NOW), attempt("a", 1));
@@ -373,7 +373,7 @@ fn a_session_stays_with_its_account_while_that_can_be_used() {
     pool.pin(&id("a"));
     assert_eq!(session().next(&mut pool, NOW), attempt("a", 1), "a pin outweighs a session");
     pool.unpin();
-    // Neither a reading of 100 % nor other windows move a session away, a refusal or trouble does.
+    // A reading of 100 % or other windows do not move a session away; a refusal or trouble does.
     pool.apply_usage(&id("b"), reading(&[window(WEEK, 100.0, Some(in_secs(50)))], NOW), NOW);
     assert_eq!(session().next(&mut pool, NOW), attempt("b", 1));
     let moved_on = walk_through(&mut session(), &mut pool, &[failure(FailureKind::ServerError)]);
@@ -427,7 +427,7 @@ fn waiting_is_for_accounts_that_may_be_tried_again() {
     check(6, &[denied.clone(), cooled.clone()], 40, [wait("b"), attempt("b", 3)]);
     check(6, &[cooled.clone(), denied.clone()], 40, [wait("a"), attempt("a", 3)]);
     check(6, &[denied.clone(), denied], 40, [last_failure(), last_failure()]);
-    // Attempts are used up while an account remains: there is nothing to wait for.
+    // The attempts are used up while an account is left, so there is nothing to wait for.
     check(1, &[cooled], 40, [last_failure(), last_failure()]);
 }
 
@@ -514,7 +514,7 @@ fn changed_requests_are_bounded() {
     assert!(!failover.may_resend());
 }
 
-/// Counts the requests of one completion whose every attempt fails as `failures` say, in a circle.
+/// Counts the requests of one completion whose attempts fail with `failures` in turn.
 fn requests_of(names: &[&str], max_attempts: u32, waits: bool, failures: &[Failure]) -> u32 {
     let mut pool = pool_of(names);
     pool.settings.max_attempts = max_attempts;

@@ -31,7 +31,7 @@ fn any_cooldown() -> impl Strategy<Value = Cooldown> {
     )
 }
 
-/// Times are so few that evidence often is of the same age, and often older than what withdrew it.
+/// There are only a few times, so evidence often has the same age, or is older than its withdrawal.
 fn any_health() -> impl Strategy<Value = Health> {
     use proptest::option::of;
     let standing = prop_oneof![
@@ -119,7 +119,7 @@ proptest! {
         let now = At(-behind);
         let mut settled = health.clone();
         settled.clamp_future(now);
-        // Nothing of it is lost by joining it with itself, as the state dir does.
+        // Merging it with itself, as the state directory does, loses nothing.
         prop_assert_eq!(&join(&settled, &settled), &settled);
         prop_assert_eq!(
             (settled.cooldown.is_some(), settled.backoff.is_some(), settled.limit_cooldowns.len()),
@@ -128,7 +128,7 @@ proptest! {
         let mut twice = settled.clone();
         twice.clamp_future(now);
         prop_assert_eq!(&twice, &settled);
-        // What is learned a while later counts, whatever the clock said before.
+        // Evidence that is learned later counts, whatever the clock showed before.
         let then = now + Duration::from_millis(6_000 + later);
         let mut learned = settled.clone();
         learned.usage = Some(Usage::from(reading(&[window(WEEK, 77.0, None)], then)));
@@ -148,7 +148,7 @@ fn what_was_made_good_stays_good_until_newer_evidence() {
     assert_eq!(join(&mine, &theirs).standing, HealthStatus::Good);
     assert_eq!(join(&theirs, &mine).standing, HealthStatus::Good);
     assert!(!mine.reinstate());
-    // Even by a clock that was set back.
+    // Also with a clock that was set back.
     mine.needs_login(mark(3, FailureKind::LoginRequired));
     let joined = join(&theirs, &mine);
     assert_eq!(joined.standing, HealthStatus::NeedsLogin(mark(6, FailureKind::LoginRequired)));
