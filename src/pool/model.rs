@@ -1,5 +1,5 @@
-//! A second, naive pool: what an account is worth is told by filters applied one after another, and it knows one
-//! window and one model. Days of generated life are lived by both, and they must agree on every choice.
+//! A second, naive pool: it ranks accounts by filters applied one after another, and knows one window and one model.
+//! Both pools run through days of generated events, and must agree on every choice.
 
 use crate::pool::testing::id;
 use crate::pool::*;

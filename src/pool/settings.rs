@@ -1,4 +1,4 @@
-//! How accounts are chosen, as the user set it (`rotation/set`).
+//! The user's rotation settings (`rotation/set`).
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ impl Strategy {
     pub const ALL: [Strategy; 4] =
         [Strategy::ResetFirst, Strategy::LeastUsed, Strategy::RoundRobin, Strategy::Priority];
 
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             Strategy::ResetFirst => "reset-first",
@@ -41,7 +41,7 @@ pub enum AffinityMode {
 impl AffinityMode {
     pub const ALL: [AffinityMode; 2] = [AffinityMode::Session, AffinityMode::None];
 
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         match self {
             AffinityMode::Session => "session",
@@ -54,22 +54,22 @@ impl AffinityMode {
 pub struct RotationSettings {
     pub strategy: Strategy,
     pub affinity: AffinityMode,
-    /// How upstream is spoken to by completions that do not say.
+    /// The transport of completions that do not name one.
     pub transport: Transport,
-    /// Accounts tried per completion; the first counts.
+    /// How many accounts a completion tries, the first included.
     pub max_attempts: u32,
-    /// Cooldown after a usage limit when nothing says when it ends.
+    /// The cooldown after a usage limit that does not say when it ends.
     pub fallback_cooldown: Duration,
-    /// Accounts with less than this share of any window left are kept for when nothing else is left.
+    /// An account with less than this share left of any window is used only when no other can be.
     pub reserve_percent: f64,
-    /// Wait this long at most for the first account to come back, instead of failing.
+    /// How long a completion waits for the first account to become available, instead of failing.
     pub wait_for_reset: Option<Duration>,
     /// Higher first, default 0, -100…100.
     pub priority: HashMap<AccountId, i32>,
 }
 
 impl RotationSettings {
-    /// The settings in words for the user.
+    /// Returns the settings as text for the user.
     pub fn policy(&self) -> String {
         let strategy = match self.strategy {
             Strategy::ResetFirst => {
@@ -103,7 +103,7 @@ impl RotationSettings {
         format!("{strategy}{affinity}.{reserve} At most {attempts} tried for one completion, {wait}.")
     }
 
-    /// By the account's id; settings that a person wrote may name it by its label or e-mail.
+    /// By account id. Settings that a person wrote may use a label or e-mail.
     pub fn priority_of(&self, account: &Account) -> i32 {
         let by_id = self.priority.get(&account.id).copied();
         by_id
@@ -118,12 +118,12 @@ impl RotationSettings {
     }
 }
 
-/// What may be set for `reserve_percent`.
+/// The allowed values of `reserve_percent`.
 pub const RESERVES: RangeInclusive<f64> = 0.0..=100.0;
-/// What may be set for an account's priority.
+/// The allowed priorities of an account.
 pub const PRIORITIES: RangeInclusive<i32> = -100..=100;
 
-/// What the user wants to be different; what is not named stays.
+/// The changes that the user wants. Members that are absent stay.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RotationChange {
     pub strategy: Option<Strategy>,
@@ -132,7 +132,7 @@ pub struct RotationChange {
     pub max_attempts: Option<u32>,
     pub fallback_cooldown: Option<Duration>,
     pub reserve_percent: Option<f64>,
-    /// Zero is not to wait.
+    /// Zero means not to wait.
     pub wait_for_reset: Option<Duration>,
     pub priority: Vec<(AccountId, i32)>,
 }

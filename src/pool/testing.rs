@@ -1,4 +1,4 @@
-//! Short names for what the tests of the pool are made of.
+//! Short constructors for the tests of the pool.
 
 use crate::pool::{
     Account, AccountId, At, Credential, Failure, FailureKind, Identity, Pool, RotationSettings, Source,
@@ -34,7 +34,7 @@ pub(crate) fn window(window_minutes: u32, used_percent: f64, resets_at: Option<A
     Window { window_minutes, used_percent, resets_at }
 }
 
-/// Requested and fetched at once.
+/// Requested and fetched at the same time.
 pub(crate) fn reading(windows: &[Window], at: At) -> UsageReading {
     UsageReading {
         windows: windows.to_vec(),

@@ -1,10 +1,10 @@
-//! Points in time as the pool sees them: always handed in, never read.
+//! Points in time. They are always parameters; the pool never reads a clock.
 
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// Clocks are corrected by as much all the time, which is not worth noticing.
+/// Clocks are often corrected by this much, which is ignored.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// Milliseconds since the Unix epoch, the unit of every `…At` member on the wire and in the shared files.
@@ -28,23 +28,23 @@ impl At {
         Day(self.0.div_euclid(24 * 60 * 60 * 1000))
     }
 
-    /// The first whole minute that is not before this: whoever is told to come back then does not come too early.
+    /// Returns the first whole minute that is not before this, so that a client that comes back then is not too early.
     #[must_use]
     pub const fn to_the_next_minute(self) -> At {
         At(self.0.saturating_add(59_999).div_euclid(60_000).saturating_mul(60_000))
     }
 
-    /// Whether this, a time that has been, lies more than a moment ahead: the clock was set back since.
+    /// Returns whether this time of a past event is ahead of `now` by more than a moment: the clock was set back since.
     pub fn is_ahead_of(self, now: At) -> bool {
         self > now + A_MOMENT
     }
 
-    /// This, or `now` when it lies ahead.
+    /// Returns this time, or `now` when it is ahead.
     pub(crate) fn not_ahead_of(self, now: At) -> At {
         if self.is_ahead_of(now) { now } else { self }
     }
 
-    /// How long after `earlier` this is; zero when it is not after it, as happens when a clock is set back.
+    /// Returns how long after `earlier` this is; zero when it is not after it, e.g. after a clock was set back.
     pub fn since(self, earlier: At) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -66,7 +66,7 @@ impl Sub<Duration> for At {
     }
 }
 
-/// To the minute and in UTC, e.g. `2026-11-23 20:29 UTC`: for reasons that people read.
+/// Returns minutes in UTC, e.g. `2026-11-23 20:29 UTC`, for texts that people read.
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.0.div_euclid(60_000);
@@ -83,7 +83,8 @@ impl fmt::Display for Day {
     }
 }
 
-/// How long it is from `now` to a time: `2d3h`, `2h13m`, `13m`, `<1m`. What is cut off is never shown as more than is left.
+/// Returns the time from `now` to a time: `2d3h`, `2h13m`, `13m`, `<1m`. It is rounded down, so never shown as more
+/// than is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Countdown {
     pub to: At,
@@ -95,7 +96,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 impl Countdown {
-    /// A length of time, told as one.
+    /// Formats a duration.
     pub fn of(length: Duration) -> Self {
         Countdown { to: At(0) + length, now: At(0) }
     }
@@ -104,7 +105,7 @@ impl Countdown {
         self.to.0.saturating_sub(self.now.0).max(0)
     }
 
-    /// Until then it reads the same; from then on it reads less, or there is nothing left.
+    /// Until then the text stays the same; after it the text shows less, or nothing is left.
     pub fn good_until(self) -> At {
         let unit = if self.left() >= DAY { HOUR } else { MINUTE };
         match self.left() / unit {
@@ -127,8 +128,8 @@ impl fmt::Display for Countdown {
     }
 }
 
-/// Year, month and day of the proleptic Gregorian calendar. Years are counted from March, so that the leap day is
-/// the last one and the lengths of the months before it follow one formula.
+/// Returns year, month and day of the proleptic Gregorian calendar. Years begin in March, so that the leap day is the
+/// last day, and one formula gives the lengths of the months before it.
 fn civil(days_since_epoch: i64) -> (i64, i64, i64) {
     const DAYS_FROM_MARCH_0000_TO_1970: i64 = 719_468;
     const DAYS_IN_400_YEARS: i64 = 146_097;
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn days_that_no_calendar_has_are_shown_all_the_same() {
-        // From a file that somebody has edited.
+        // From a file that a person edited.
         assert_eq!(Day(i64::MAX).to_string(), "25252734927766554-09-25");
         assert_eq!(Day(i64::MIN).to_string(), "-25252734927764585-06-07");
     }

@@ -1,4 +1,4 @@
-//! Usage windows as readings: every number carries when and from where it was learned, and a missing one is unknown.
+//! Usage windows as readings: every number has a time and a source, and a missing number is unknown.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,33 +7,32 @@ use std::time::Duration;
 use crate::pool::health::status::later;
 use crate::pool::{At, Reserve, ResetCredit, ResetCreditList};
 
-/// 5 hours, in the minutes windows are named by.
+/// 5 hours, in minutes, the unit that names windows.
 pub const FIVE_HOURS: u32 = 300;
-/// 7 days, in the minutes windows are named by.
+/// 7 days, in minutes, the unit that names windows.
 pub const WEEK: u32 = 10_080;
-/// Stands for the length of the window that a spend cap makes: longer than any other.
+/// The length of the window of a spend cap: longer than any other.
 pub const SPEND_CAP: u32 = u32::MAX;
-/// Readings older than this are shown as stale and asked for again.
+/// Older readings are shown as stale and read again.
 pub const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// One rate-limit window. Identified by its length, never by the slot it came in (schema/upstream.md, usage).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// 300 = "5h", 10080 = "7d"; other lengths exist (weekly-only free plans, monthly ones).
+    /// 300 = "5h", 10080 = "7d". Other lengths exist (free plans with a week only, monthly plans).
     pub window_minutes: u32,
-    /// 0–100 and above.
+    /// From 0, may be over 100.
     pub used_percent: f64,
     pub resets_at: Option<At>,
 }
 
 impl Window {
-    /// Used percent as of `now`: a window whose reset has passed began anew, so it counts as 0 % until it is read
-    /// again.
+    /// Returns the used percentage as of `now`: a window whose reset has passed counts as 0 % until it is read again.
     pub fn used_at(&self, now: At) -> f64 {
         if self.resets_at.is_some_and(|reset| reset <= now) { 0.0 } else { self.used_percent }
     }
 
-    /// When it resets next; unknown once the reset that was read has passed.
+    /// Returns when it resets next; unknown once that reset has passed.
     pub fn next_reset(&self, now: At) -> Option<At> {
         self.resets_at.filter(|reset| *reset > now)
     }
@@ -43,7 +42,7 @@ impl Window {
     }
 }
 
-/// `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
+/// Returns `5h`, `7d`, `30d`, `90m`: the largest unit that divides the length.
 pub fn window_name(minutes: u32) -> Cow<'static, str> {
     const HOUR: u32 = 60;
     const DAY: u32 = 24 * HOUR;
@@ -58,14 +57,14 @@ pub fn window_name(minutes: u32) -> Cow<'static, str> {
     }
 }
 
-/// The latest reset among the windows that are used up: the account is back only when all of them are.
-/// `None` when none is, or when none of those says when it resets.
+/// Returns the latest reset among the used-up windows, because the account is available only when all of them have
+/// reset. `None` when no window is used up, or none of them says when it resets.
 pub fn latest_exhausted_reset(windows: impl IntoIterator<Item = Window>, now: At) -> Option<At> {
     let exhausted = windows.into_iter().filter(|window| window.is_exhausted(now));
     exhausted.filter_map(|window| window.next_reset(now)).max()
 }
 
-/// A limit of its own beside the main one, e.g. `codex_bengalfox`.
+/// A separate limit beside the main one, e.g. `codex_bengalfox`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdditionalLimit {
     pub limit_id: String,
@@ -82,7 +81,7 @@ pub struct Credits {
     pub balance: Option<String>,
 }
 
-/// The account's own limit on what its credits or its workspace may spend. Amounts are upstream's words.
+/// The account's own spending limit. Amounts are upstream's texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpendControl {
     pub reached: bool,
@@ -93,7 +92,7 @@ pub struct SpendControl {
 }
 
 impl SpendControl {
-    /// The cap as a window, when it says how far it is used.
+    /// Returns the cap as a window, when it says how far it is used.
     pub fn window(&self) -> Option<Window> {
         let used_percent = self.used_percent.or(self.reached.then_some(100.0))?;
         let used_percent = if self.reached { used_percent.max(100.0) } else { used_percent };
@@ -108,39 +107,39 @@ pub enum UsageSource {
     StreamEvent,
 }
 
-/// When and from where something was learned.
+/// When and from where something was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub at: At,
     pub source: UsageSource,
 }
 
-/// A part of what is known; parts come by different ways, so each bears its own time.
+/// A part of the usage. Parts come from different answers, so each has its own time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known<T> {
     pub value: T,
     pub seen: Seen,
 }
 
-/// What one upstream answer said about usage. Absent parts were not in the answer and leave what is known alone.
+/// What one upstream answer said about usage. A part that is absent leaves the known one as it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageReading {
     /// Windows of the main limit (`codex`), shortest first.
     pub windows: Vec<Window>,
-    /// What upstream calls the limit that was reached, e.g. `workspace_member_credits_depleted`.
+    /// Upstream's word for the limit that was reached, e.g. `workspace_member_credits_depleted`.
     pub reached: Option<String>,
     pub limits: Vec<AdditionalLimit>,
-    /// Whether `limits` are all that there are.
+    /// Whether `limits` is complete.
     pub lists_limits: bool,
     pub credits: Option<Credits>,
     pub spend: Option<SpendControl>,
-    /// How often the user may have the limits reset.
+    /// How often the user may reset the limits.
     pub resets_left: Option<u32>,
-    /// Whether the reserve may be used; absent when the answer does not settle that.
+    /// Whether the reserve may be used; `None` when the answer does not say.
     pub reserve: Option<Reserve>,
     pub plan: Option<String>,
     pub source: UsageSource,
-    /// When the request that carried it was sent; a reading may not end a cooldown that is younger than that.
+    /// When its request was sent. A reading must not end a cooldown that is younger.
     pub requested_at: At,
     pub fetched_at: At,
 }
@@ -148,26 +147,26 @@ pub struct UsageReading {
 /// What is known about one account's usage, the latest reading of each part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Usage {
-    /// Of the main limit. Unknown when there is none.
+    /// Of the main limit. Empty when unknown.
     pub windows: Vec<Window>,
     pub reached: Option<String>,
-    /// Where `windows` and `reached` are from, and when.
+    /// The source and time of `windows` and `reached`.
     pub source: UsageSource,
     pub fetched_at: At,
-    /// In the order of the ids.
+    /// Sorted by id.
     pub limits: Vec<Known<AdditionalLimit>>,
-    /// When all limits were listed last: one that was seen before and not then is gone.
+    /// When all limits were listed last. A limit that was known before and is not in that list does not exist any more.
     pub limits_listed_at: Option<At>,
     pub credits: Option<Known<Credits>>,
     pub spend: Option<Known<SpendControl>>,
     pub resets_left: Option<Known<u32>>,
-    /// As they were listed last.
+    /// As in the latest list.
     pub reset_credits: Option<Known<Vec<ResetCredit>>>,
     pub reserve: Option<Known<Reserve>>,
 }
 
 impl Usage {
-    /// The windows of the main limit, or of the limit named.
+    /// Returns the windows of the main limit, or of the named one.
     pub fn windows_of(&self, limit_id: Option<&str>) -> &[Window] {
         match limit_id {
             None => &self.windows,
@@ -179,7 +178,7 @@ impl Usage {
         }
     }
 
-    /// The windows of a limit, and for the main one the window of the spend cap after them.
+    /// Returns the windows of a limit, and for the main one also the window of the spend cap.
     pub fn all_windows<'a>(
         &'a self,
         limit_id: Option<&str>,
@@ -188,8 +187,8 @@ impl Usage {
         self.windows_of(limit_id).iter().copied().chain(cap)
     }
 
-    /// Whether nothing is left of a limit: a window stands at 100 %, or upstream said that it refuses. What it said of a
-    /// window whose reset has passed does not count any more.
+    /// Returns whether nothing is left of a limit: a window is at 100 %, or upstream said that it refuses. What
+    /// upstream said about a window does not count after its reset.
     pub fn is_used_up(&self, limit_id: Option<&str>, now: At) -> bool {
         let refuses = match limit_id {
             None => self.reached.is_some(),
@@ -201,7 +200,7 @@ impl Usage {
             || (refuses && (windows.len() == 0 || windows.any(is_current)))
     }
 
-    /// The limit that a model has of its own, found by its name: `GPT-5.3-Codex-Spark` for `gpt-5.3-codex-spark`.
+    /// Returns the separate limit of a model, found by its name: `GPT-5.3-Codex-Spark` for `gpt-5.3-codex-spark`.
     pub fn limit_named(&self, model: &str) -> Option<&str> {
         let plain = |name: &str| name.to_ascii_lowercase().replace([' ', '_'], "-");
         let is_of_model = |limit: &AdditionalLimit| {
@@ -216,8 +215,8 @@ impl Usage {
         Seen { at: self.fetched_at, source: self.source }
     }
 
-    /// Takes over every part that `reading` has. Windows of one limit are replaced together, since a plan change
-    /// drops some.
+    /// Takes over every part of `reading`. The windows of one limit are replaced together, because a change of plan
+    /// removes some.
     pub fn update(&mut self, reading: UsageReading) {
         self.join(&Usage::from(reading), true);
     }
@@ -229,7 +228,8 @@ impl Usage {
         take_later_known(&mut self.reset_credits, &Some(credits), true);
     }
 
-    /// The reset credits that are available by the last list, the first to expire first, while no later count contradicts it.
+    /// Returns the available reset credits of the last list, the first to expire first, unless a later count
+    /// contradicts the list.
     pub fn listed_reset_credits(&self, now: At) -> Option<Vec<&ResetCredit>> {
         let listed = self.reset_credits.as_ref()?;
         let mut available: Vec<_> = listed.value.iter().filter(|credit| credit.is_available(now)).collect();
@@ -240,8 +240,8 @@ impl Usage {
         is_current.then_some(available)
     }
 
-    /// Whether to ask for the list of reset credits: there are some, and the list is unknown, contradicted by a later
-    /// count, or older than `max_age`.
+    /// Returns whether to read the list of reset credits: there are some, and the list is unknown, contradicted by a
+    /// later count, or older than `max_age`.
     pub fn wants_reset_credits(&self, max_age: Duration, now: At) -> bool {
         let some_left = self.resets_left.as_ref().is_some_and(|count| count.value > 0);
         let listed_at = self.reset_credits.as_ref().map(|listed| listed.seen.at);
@@ -250,14 +250,14 @@ impl Usage {
                 || listed_at.is_none_or(|at| now.since(at) > max_age))
     }
 
-    /// Joins what another sidecar knows: of each part the later. In any order, any number of times.
+    /// Merges what another sidecar knows: of each part the later one. In any order, any number of times.
     pub(crate) fn absorb(&mut self, other: &Usage) {
         self.join(other, false);
     }
 
-    /// `came_later`: of two parts of one age that of `other` is the later.
+    /// `came_later`: of two parts with one age, that of `other` is the later.
     fn join(&mut self, other: &Usage, came_later: bool) {
-        // No windows are no news about windows.
+        // An answer without windows says nothing about windows.
         let main = |usage: &Usage| (usage.windows.clone(), usage.reached.clone(), usage.seen());
         let mut mine = main(self);
         take_later(&mut mine, &main(other), came_later, |it| (!it.0.is_empty(), it.2.at));
@@ -459,7 +459,7 @@ mod tests {
         assert_eq!((&usage.windows, usage.fetched_at, &usage.reached), (&five_hours(5.0), At(4), &None));
         assert_eq!(usage.credits.as_ref().map(|known| known.seen.at), Some(At(2)));
 
-        // One that is not listed any more is gone, whoever remembers it.
+        // A limit that is no longer listed is gone, for every sidecar that knew it.
         let remembered = usage.clone();
         usage.update(reading(vec![], vec![limit("b", 4.0)], UsageEndpoint, 5));
         assert_eq!(limits(&usage), [("b".into(), 4.0, 5)]);

@@ -1,4 +1,4 @@
-//! What `rotation` shows is what a completion then does: after any life, for any demand, under any settings.
+//! `rotation` shows what a completion then does: after any events, for any demand, under any settings.
 
 use proptest::prelude::{any, proptest};
 
@@ -6,7 +6,7 @@ use super::generated::{any_event, any_settings};
 use super::lives::live_through;
 use super::*;
 
-/// Refused by every account in turn, in a way that changes none of them.
+/// Refused by every account in turn, without a change to any of them.
 fn tried_in_turn(pool: &mut Pool, demand: &Demand, now: At) -> Vec<AccountId> {
     let mut failover = Failover::new(demand.clone());
     let mut tried = Vec::new();
@@ -45,7 +45,7 @@ fn check(pool: &mut Pool, demand: &Demand, now: At) {
     let tried = tried_in_turn(pool, demand, now);
     let (first, last) = tried.split_at(expected.len().min(tried.len()));
     assert_eq!(first, expected, "{shown:?}");
-    // Those that refused the model are asked again at the end, one after the other.
+    // Accounts that refused the model are tried again at the end, one after the other.
     assert_eq!(last.len(), refused.len().min(allowed - expected.len()), "{tried:?} of {shown:?}");
     assert!(last.iter().all(|account| refused.contains(&account)), "{tried:?} of {shown:?}");
 }

@@ -1,11 +1,11 @@
-//! Lives read from bytes, so that a fuzzer can come up with them: three bytes of settings, and four for each event.
+//! Events read from bytes, so that a fuzzer can generate them: three bytes of settings, and four for each event.
 
 use super::lives::{Event, live_through};
 use super::*;
 
 const MOST_EVENTS: usize = 200;
 
-/// However life goes, the pool and the naive one agree on every choice.
+/// For any events, the pool and the naive one agree on every choice.
 pub fn rotation(data: &[u8]) {
     let [strategy, attempts, reserve, events @ ..] = data else { return };
     let settings = RotationSettings {

@@ -1,4 +1,4 @@
-//! What happens to both pools, and that they agree on it.
+//! Applies events to both pools and checks that they agree.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn as_failure(outcome: Outcome, now: i64) -> Failure {
     }
 }
 
-/// Lives one completion in both.
+/// Runs one completion in both.
 fn complete(pool: &mut Pool, model: &mut Model, session: bool, with_model: bool, outcomes: &[Outcome]) {
     let demand = Demand {
         account: None,
@@ -182,7 +182,7 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
             for account in &mut model.accounts {
                 (account.cooling, account.backoff, account.refused_model_until) = (None, None, 0);
             }
-            // The pool dates what it learns in the same instant after it, and the naive one knows no such order.
+            // The pool orders what it learns in the same millisecond; the naive one does not.
             model.now += 1;
         }
     }
@@ -197,7 +197,7 @@ fn live(pool: &mut Pool, model: &mut Model, event: &Event) {
     assert_eq!(pool.pinned(), model.pin.map(|pin| id(NAMES[pin])).as_ref());
 }
 
-/// Lives all of it in both, and gives back what became of them.
+/// Applies all events to both, and returns the pools.
 pub(crate) fn live_through(settings: RotationSettings, events: &[Event]) -> (Pool, Model) {
     let mut pool = pool_of(&NAMES);
     pool.set_settings(settings.clone());

@@ -1,5 +1,5 @@
-//! What users are promised, held to days of use with two windows, two sessions and every strategy. Where the naive pool
-//! says what exactly is chosen, this says what may never be.
+//! The promises to users, checked over days of use with two windows, two sessions and every strategy. The naive pool
+//! checks which account is chosen; this checks which may never be.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -48,9 +48,9 @@ fn any_event() -> impl Generator<Value = Event> {
 struct Days {
     pool: Pool,
     now: At,
-    /// The week's reset by the last reading, of accounts whose week was used up by it.
+    /// The week's reset in the last reading, of accounts whose week was used up in it.
     week_is_up_until: HashMap<AccountId, At>,
-    /// Refused with a limit while that was so: not to be tried before.
+    /// Refused with a limit in that state: not to be tried before the reset.
     barred_until: HashMap<AccountId, At>,
     /// Who served each session last, and when.
     seats: HashMap<String, (AccountId, At)>,
@@ -62,7 +62,7 @@ impl Days {
         self.pool.get(id).is_some_and(|account| account.state(self.now) == State::Ready)
     }
 
-    /// Whether a session may leave this account of its own accord: it is kept for last, in one way or another.
+    /// Returns whether a session may leave this account by itself, because the account is used only as a last resort.
     fn is_second_choice(&self, id: &AccountId) -> bool {
         let Some(account) = self.pool.get(id) else { return true };
         let reserve = self.pool.settings().reserve_percent;
@@ -98,7 +98,7 @@ impl Days {
                 assert!(ready.is_empty() || tried.len() >= allowed, "{ready:?} were not tried");
                 return;
             };
-            // An account that failed for a moment gets one more try when all others were tried.
+            // An account that failed for a moment gets one further attempt after all others were tried.
             let is_again = tried.contains(&account);
             assert!(ready.contains(&account) || is_again && ready.is_empty(), "{account} before {ready:?}");
             if let Some(until) = self.barred_until.get(&account) {
@@ -153,7 +153,7 @@ impl Days {
                     window(WEEK, week, Some(resets_at)),
                 ];
                 self.pool.apply_usage(&who, reading(&windows, self.now), self.now);
-                // Whatever the reading says of the week, it is newer than what the bar was made of.
+                // The reading of the week is newer than the evidence for the bar.
                 self.barred_until.remove(&who);
                 self.week_is_up_until.remove(&who);
                 if week >= 100.0 {

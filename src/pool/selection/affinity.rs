@@ -1,5 +1,5 @@
-//! Which account served a session last, so that it keeps its prompt cache. Bounded, and it remembers no content:
-//! session names are opaque.
+//! Which account served a session last, so that the session keeps its prompt cache there. It is bounded and holds no
+//! content: session names are opaque.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::pool::{AccountId, At};
 const MAX_SESSIONS: usize = 2048;
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// At most 2048 sessions; one that was idle for 24 h, or is the longest idle of too many, is forgotten.
+/// At most 2048 sessions. A session that was idle for 24 h, or longest of too many, is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affinity {
     seats: HashMap<String, SessionBinding>,
@@ -44,8 +44,8 @@ impl Affinity {
         }
     }
 
-    /// Takes over what another sidecar noted later. What it noted by a clock that was set back since comes before
-    /// everything that is known here.
+    /// Merges what another sidecar recorded later. A record with a time from before the clock was set back is older
+    /// than everything known here.
     pub fn absorb(&mut self, other: &Affinity, now: At) {
         for (session, seat) in &other.seats {
             let newer = match self.seats.get(session) {
@@ -97,7 +97,7 @@ impl Affinity {
     }
 }
 
-/// As read from the state dir: the newest seats, up to the bound.
+/// Takes what was read from the state directory: the newest sessions, up to the limit.
 impl FromIterator<(String, SessionBinding)> for Affinity {
     fn from_iter<I: IntoIterator<Item = (String, SessionBinding)>>(seats: I) -> Self {
         let mut seats: Vec<(String, SessionBinding)> = seats.into_iter().collect();

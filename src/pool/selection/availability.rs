@@ -1,20 +1,20 @@
-//! What may bring an account back when none can be used.
+//! What can make an account available when none is.
 
 use crate::pool::{At, Pool, State};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
     NoAccounts,
-    /// Time: the first one that only has to wait is back then.
+    /// Time: the first account that only waits is available then.
     BackAt(At),
-    /// Nothing but a login.
+    /// Only a login.
     Login,
-    /// The user's own change: all of them are disabled or deactivated.
+    /// The user: all accounts are disabled or deactivated.
     Nothing,
 }
 
 impl Pool {
-    /// Of the accounts as they are now, whichever of them could be used.
+    /// Computed for the accounts as they are now, over all that could be used.
     pub fn prospect(&self, now: At) -> Availability {
         let accounts = self.accounts();
         let back_at = accounts.iter().filter_map(|account| account.back_at(now)).min();

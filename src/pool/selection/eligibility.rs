@@ -1,8 +1,8 @@
-//! Whether an account can be used for a completion at all, and if not, why. What is merely worse is for `ranking`.
+//! Whether an account can be used for a completion at all, and why not. `ranking` handles accounts that are only worse.
 
 use crate::pool::{Account, At, Certainty, Demand, FailureKind, HealthStatus, Pool};
 
-/// Why an account is passed over.
+/// Why an account is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyNotEligible {
     Disabled,
@@ -12,26 +12,26 @@ pub enum WhyNotEligible {
         until: At,
         kind: FailureKind,
     },
-    /// Only the limit that this model has of its own.
+    /// Only the separate limit that this model has.
     ModelLimit {
         until: At,
     },
     ModelExcluded {
         until: At,
     },
-    /// Kept for when nothing else is left (`reservePercent`).
+    /// Used only when no other is left (`reservePercent`).
     BelowReserve,
     /// The completion names another account.
     NotAsked,
 }
 
 impl WhyNotEligible {
-    /// Whether only a person can change it.
+    /// Returns whether only a person can change it.
     pub fn is_lasting(self) -> bool {
         matches!(self, WhyNotEligible::Disabled | WhyNotEligible::NeedsLogin | WhyNotEligible::Deactivated)
     }
 
-    /// When it passes by itself.
+    /// Returns when it ends by itself.
     pub fn until(self) -> Option<At> {
         match self {
             WhyNotEligible::Cooling { until, .. }
@@ -42,16 +42,16 @@ impl WhyNotEligible {
     }
 }
 
-/// What a completion is, as far as it matters to which accounts can take it.
+/// The parts of a completion that decide which accounts can serve it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need<'a> {
     pub model: Option<&'a str>,
-    /// The limit of its own that the model is known to have.
+    /// The separate limit that the model is known to have.
     pub limit: Option<&'a str>,
 }
 
 impl<'a> Need<'a> {
-    /// The limit of its own that the model has for this account: found out by a refusal, or listed by its name.
+    /// Returns the separate limit of the model for this account: found by a refusal, or listed with its name.
     pub(crate) fn limit_of(self, account: &'a Account) -> Option<&'a str> {
         self.limit.or_else(|| account.health.usage.as_ref()?.limit_named(self.model?))
     }
@@ -64,7 +64,8 @@ impl Pool {
     }
 }
 
-/// Why rotation passes the account over. `BelowReserve` is not told here: it depends on the others.
+/// Returns why rotation does not use the account. `BelowReserve` is not returned here, because it depends on the
+/// others.
 pub(crate) fn why_not(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
     lasting(account).or_else(|| cooling(account, need, now)).or_else(|| {
         let until = account.health.excluded_until(need.model?, now)?;
@@ -72,8 +73,8 @@ pub(crate) fn why_not(account: &Account, need: Need<'_>, now: At) -> Option<WhyN
     })
 }
 
-/// Why an account that a completion names is not even tried: what is only predicted, or was only found out about
-/// another request, is put to the test.
+/// Returns why an account that a completion names is not even tried. A prediction, or a finding about another request,
+/// does not prevent a try.
 pub(crate) fn why_not_named(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
     lasting(account).or_else(|| {
         let ordered = |limit| {
@@ -95,8 +96,8 @@ pub(crate) fn lasting(account: &Account) -> Option<WhyNotEligible> {
 }
 
 fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible> {
-    // A model with a limit of its own is not held up by the main one, unless upstream ordered the account to wait. A limit
-    // that is only listed must be known to be free.
+    // The main limit does not affect a model with a separate limit, unless upstream ordered the account to wait. A
+    // limit that is only listed must be known to be free.
     let own = need.limit_of(account);
     let is_free = |limit: &str| {
         let usage = account.health.usage.as_ref();

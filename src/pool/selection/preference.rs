@@ -1,8 +1,8 @@
-//! What each strategy prefers, as a pair of numbers that compare: the smallest is tried first.
+//! What each strategy prefers, as a pair of numbers: the smallest is tried first.
 
 use crate::pool::{Account, At, FIVE_HOURS, RotationSettings, SPEND_CAP, Strategy, WEEK, Window};
 
-/// `windows` are those of the limit in question; `chosen` is the number of the choice that took the account last.
+/// `windows` belong to the limit in question; `chosen` is the number of the choice that used the account last.
 pub(crate) fn preference(
     account: &Account,
     windows: impl Iterator<Item = Window> + Clone,
@@ -12,7 +12,7 @@ pub(crate) fn preference(
 ) -> (i64, i64) {
     match settings.strategy {
         Strategy::ResetFirst => by_reset(windows, now).order(),
-        // Thousandths of a percent are ordered like the percentage, and are `Ord`.
+        // Thousandths of a percent have the order of the percentage, and are `Ord`.
         Strategy::LeastUsed => most_used(windows, now).map_or((1, 0), |used| (0, (used * 1000.0) as i64)),
         Strategy::RoundRobin => (0, i64::try_from(chosen).unwrap_or(i64::MAX)),
         Strategy::Priority => {
@@ -48,8 +48,8 @@ impl ByReset {
     }
 }
 
-/// The largest used percent of the 5h and 7d windows and of the spend cap, or of whatever there is when none of these is
-/// known.
+/// Returns the largest used percentage of the 5h and 7d windows and of the spend cap, or of all windows when none of
+/// these is known.
 pub(crate) fn most_used(windows: impl Iterator<Item = Window> + Clone, now: At) -> Option<f64> {
     let used = |window: Window| window.used_at(now);
     let usual = |window: &Window| [FIVE_HOURS, WEEK, SPEND_CAP].contains(&window.window_minutes);
@@ -57,7 +57,7 @@ pub(crate) fn most_used(windows: impl Iterator<Item = Window> + Clone, now: At) 
     most.or_else(|| windows.map(used).reduce(f64::max))
 }
 
-/// By the reset of the weekly window, or of the longest there is.
+/// By the reset of the weekly window, or of the longest one.
 pub(crate) fn by_reset(windows: impl Iterator<Item = Window> + Clone, now: At) -> ByReset {
     let weekly = windows.clone().find(|window| window.window_minutes == WEEK);
     let Some(longest) = weekly.or_else(|| windows.clone().max_by_key(|window| window.window_minutes)) else {

@@ -1,30 +1,30 @@
-//! Which account is used: one order for picking and for showing, so that what `rotation` shows is what happens.
+//! Which account is used: one order for choosing and for showing, so that `rotation` shows what happens.
 
 use super::eligibility::{Need, why_not, why_not_named};
 use super::preference::{ByReset, by_reset, most_used, preference};
 use crate::pool::{Account, AccountId, AffinityMode, At, Pool, Reason, Strategy, WhyNotEligible, Window};
 
-/// What a completion asks of the pool.
+/// The completion to choose for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Only this account, and no rotation.
+    /// Only this account, without rotation.
     pub account: Option<AccountId>,
     pub session: Option<String>,
     pub model: Option<String>,
 }
 
-/// One account's place in the order of choice.
+/// The place of one account in the order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
     pub account: AccountId,
-    /// From 1; none when the account is not eligible.
+    /// From 1; `None` when the account is not eligible.
     pub rank: Option<u32>,
     /// The most decisive first.
     pub reasons: Vec<Reason>,
 }
 
 impl Pool {
-    /// Every account, in the order they would be tried; those that would not be are last, in the file's order.
+    /// Returns every account in the order of trying. Accounts that would not be tried are last, in the file's order.
     pub fn ranking(&self, demand: &Demand, now: At) -> Vec<Ranked> {
         let ranker = Ranker::new(self, demand, now);
         let mut eligible = Vec::with_capacity(self.accounts.len());
@@ -54,12 +54,12 @@ impl Pool {
         ranked.chain(passed_over).collect()
     }
 
-    /// The account to try first, leaving out `excluded`.
+    /// Returns the account to try first, without those in `excluded`.
     pub fn best(&self, demand: &Demand, excluded: &[AccountId], now: At) -> Option<AccountId> {
         self.best_where(demand, now, |id| !excluded.contains(id))
     }
 
-    /// The first in the order among the eligible ones that `admits`. Nothing is allocated.
+    /// Returns the first eligible account in the order that `admits` accepts. Does not allocate.
     pub(crate) fn best_where(
         &self,
         demand: &Demand,
@@ -69,8 +69,8 @@ impl Pool {
         self.first_of(demand, now, |why_not| why_not.is_none(), admits)
     }
 
-    /// The first in the order among those that nothing but an earlier refusal of this model keeps from it, and that
-    /// `admits`.
+    /// Returns the first account in the order that only an earlier refusal of this model excludes, and that `admits`
+    /// accepts.
     pub(crate) fn best_refused(
         &self,
         demand: &Demand,
@@ -95,7 +95,7 @@ impl Pool {
     }
 }
 
-/// Everything that one decision depends on, found once.
+/// Everything that one decision depends on, computed once.
 struct Ranker<'a> {
     pool: &'a Pool,
     demand: &'a Demand,
@@ -105,17 +105,17 @@ struct Ranker<'a> {
     now: At,
 }
 
-/// An account's place among the eligible ones: the smallest is tried first. Equal keys are ordered by id.
+/// The sort key of an eligible account: the smallest is tried first. Equal keys are ordered by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SortKey {
     drawbacks: u8,
-    /// By strategy, see [`preference`].
+    /// By the strategy, see [`preference`].
     preference: (i64, i64),
-    /// Never used comes first. Joining counts as a use.
+    /// Accounts that were never used come first. Joining counts as a use.
     last_used_at: Option<At>,
 }
 
-/// What holds an account back, each worse than all after it together.
+/// What makes an account rank lower; each value weighs more than all after it together.
 const NO_TOKEN: u8 = 32;
 const NOT_PINNED: u8 = 16;
 const IN_RESERVE: u8 = 8;

@@ -1,10 +1,10 @@
-//! Why an account comes where it comes, in words that a user understands. It decides nothing: `ranking` does.
+//! Why an account has its place in the order, in words for users. It decides nothing; `ranking` does.
 
 use crate::pool::time::Countdown;
 use crate::pool::usage::window_name;
 use crate::pool::{At, FailureKind, WhyNotEligible};
 
-/// What put an account where it is.
+/// The reason for an account's place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reason {
     NotEligible(WhyNotEligible),
@@ -16,13 +16,13 @@ pub enum Reason {
     BackingOff {
         until: At,
     },
-    /// Below the reserve, and nothing else is left.
+    /// Below the reserve, and no other account is left.
     InReserve,
-    /// The last reading showed a window used up, though upstream has not refused.
+    /// The last reading showed a used-up window, but upstream has not refused.
     Exhausted,
-    /// Nothing of any known window is used.
+    /// No known window is used.
     Untouched,
-    /// The longest window's next reset.
+    /// The next reset of the longest window.
     ResetsAt {
         window_minutes: u32,
         at: At,
@@ -30,7 +30,7 @@ pub enum Reason {
     UsedPercent(f64),
     UsageUnknown,
     Priority(i32),
-    /// How many choices ago it was chosen; none when it never was.
+    /// How many choices ago it was chosen; `None` when it never was.
     Turn(Option<u64>),
     NeverUsed,
     LastUsed(At),

@@ -1,5 +1,5 @@
-//! What a user or client calls an account: its id, its label, or its e-mail. No prefixes: they change their meaning
-//! when an account is added.
+//! The name of an account in a request: its id, its label, or its e-mail. Prefixes are not allowed, because their
+//! meaning changes when an account is added.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use crate::pool::{Account, AccountId, Pool};
 /// Why a selector names no single account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectError {
-    /// `candidates` are the labels there are.
+    /// `candidates` are the labels of all accounts.
     NotFound { candidates: Vec<String> },
-    /// One e-mail in two workspaces, or one account's label that is another's e-mail.
+    /// One e-mail in two workspaces, or a label that is another account's e-mail.
     Ambiguous { candidates: Vec<AccountId> },
 }
 
 impl Pool {
-    /// An id first; then labels and e-mails together, whatever their letter case.
+    /// An id first; then labels and e-mails together, case-insensitively.
     pub fn select(&self, selector: &str) -> Result<AccountId, SelectError> {
         if let Some((id, _)) = self.by_id.get_key_value(&AccountId::new(selector)) {
             return Ok(id.clone());
@@ -38,7 +38,7 @@ impl Pool {
         }
     }
 
-    /// What selects this account and no other: its label, or its id where the label is another's e-mail as well.
+    /// Returns a selector for this account only: its label, or its id where the label is also another's e-mail.
     pub fn unambiguous_selector<'a>(&self, account: &'a Account) -> &'a str {
         match self.select(&account.label) {
             Ok(selected) if selected == account.id => &account.label,

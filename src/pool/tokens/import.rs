@@ -1,41 +1,41 @@
-//! A login that another program holds joins the accounts: the merge rules of `schema/protocol.md` ("Import") over plain
-//! records. It reads no file and decides nothing about locks.
+//! Merges a login of another program into the accounts: the rules of `schema/protocol.md` ("Import") over plain
+//! records. It reads no file and takes no lock.
 
 use super::merge::{first_of_same, is_made_up, more_known, take_in, take_newer};
 use crate::pool::{Account, AccountId, At, Identity, Pool};
 
-/// The records of the accounts file with a login merged in, and what that did to them.
+/// The records of the accounts file with a login merged in, and the effect on them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merged {
-    /// In the file's order; a login that is new comes last.
+    /// In the file's order. A new login is last.
     pub records: Vec<Account>,
-    /// The account the login belongs to.
+    /// The account that the login belongs to.
     pub account: AccountId,
-    /// The label its record had before; none when it was added.
+    /// The former label of its record; `None` when it was added.
     pub label_before: Option<String>,
     /// Labels of the other records of the same account, which are no longer in `records`.
     pub folded: Vec<String>,
-    /// Ids under which the account was known while less was known about it; see [`Pool::follow`].
+    /// Former ids of the account, from when less was known about it; see [`Pool::follow`].
     pub gone: Vec<AccountId>,
-    /// Labels of the accounts that belonged to the other program before.
+    /// Labels of the accounts that were linked before.
     pub unlinked: Vec<String>,
     pub added: Vec<AccountId>,
     pub updated: Vec<AccountId>,
     pub unchanged: Vec<AccountId>,
 }
 
-/// Why a login is left where it is.
+/// Why a login is not imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyNotImported {
-    /// It is what was merged last time.
+    /// It is the login of the last merge.
     AsLastTime,
-    /// The user removed the account that held it, and nothing has changed since.
+    /// The user removed its account, and nothing has changed since.
     Removed,
-    /// Its refresh token was refreshed already: sending it again would get the whole family revoked.
+    /// Its refresh token was already used: sending it again would revoke all its successors.
     Consumed,
 }
 
-/// What is known about the logins that were found in one file before, as fingerprints.
+/// The fingerprints of logins that were found in a file before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenLogins {
     pub last: Option<String>,
@@ -43,7 +43,7 @@ pub struct SeenLogins {
 }
 
 impl SeenLogins {
-    /// Whether a login with this fingerprint is worth a look, and if not, why.
+    /// Returns why a login with this fingerprint is not imported, if so.
     pub fn why_not(&self, fingerprint: &str, consumed: bool) -> Option<WhyNotImported> {
         let is = |seen: &Option<String>| seen.as_deref() == Some(fingerprint);
         match () {
@@ -55,7 +55,7 @@ impl SeenLogins {
     }
 }
 
-/// The label of an account whose e-mail is not known.
+/// The label of an account without a known e-mail.
 pub fn made_up_label(identity: &Identity, id: &AccountId) -> String {
     let short = |text: &str| text.chars().take(8).collect::<String>();
     match &identity.workspace_id {
@@ -64,10 +64,10 @@ pub fn made_up_label(identity: &Identity, id: &AccountId) -> String {
     }
 }
 
-/// Merges `login` into the records. A record of the same account (by its identity, its refresh token, or through another
-/// record) takes its credential unless it holds a newer one, and other such records are folded into it. A `linked` login makes its account the only
-/// linked one; one that is not linked leaves a linked account as it is, whose credential has an owner already. The
-/// login's own label does not count: a new account is called by its e-mail.
+/// Merges `login` into the records. A record of the same account (by its identity, its refresh token, or through
+/// another record) takes its credential unless it holds a newer one, and other such records are merged into it. A
+/// `linked` login makes its account the only linked one. A login that is not linked does not change a linked account,
+/// whose credential has an owner already. The login's own label does not count: a new account is named by its e-mail.
 pub fn merge_login(mut records: Vec<Account>, login: Account) -> Merged {
     let before = records.clone();
     records.push(login);
@@ -122,8 +122,8 @@ impl Merged {
 }
 
 impl Pool {
-    /// Pin, sessions and health of an account that turned out to be `kept` follow it there. Before the next
-    /// [`Pool::sync`], which takes the account itself away.
+    /// Moves pin, sessions and health of an account to `kept`, which is the same account. Call it before the next
+    /// [`Pool::sync`], which removes the account.
     pub fn follow(&mut self, gone: &AccountId, kept: &AccountId) {
         let Some(&from) = self.by_id.get(gone).filter(|_| gone != kept) else { return };
         match self.by_id.get(kept) {
@@ -144,7 +144,7 @@ impl Pool {
         self.touch();
     }
 
-    /// Puts an account that has just joined behind those that are as good, so that joining changes no choice.
+    /// Places a new account behind those that are equally good, so that joining changes no choice.
     pub fn queue_last(&mut self, id: &AccountId, now: At) {
         self.joined.insert(id.clone(), now);
         self.note_choice(id);
@@ -183,7 +183,7 @@ fn has_made_up_label(record: &Account) -> bool {
     record.label == made_up_label(&record.identity, &record.id)
 }
 
-/// `wanted` unless another account bears it; then with the workspace in brackets, or failing that with the id.
+/// Returns `wanted` unless another account has it; then with the workspace in brackets, or else with the id.
 fn free_label(wanted: &str, account: &Account, others: &[Account]) -> String {
     let workspace = account.identity.workspace_id.as_deref().unwrap_or(account.id.as_str());
     let short: String = workspace.chars().take(8).collect();

@@ -1,5 +1,5 @@
 //! What all sidecars of a user know about refresh tokens that were sent: whether one may be sent (again), and when. It
-//! holds hashes, never a token; who asks brings the hash.
+//! holds hashes, never a token; the caller brings the hash.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,28 +7,28 @@ use std::time::Duration;
 
 use crate::pool::{AccountId, At, FailureKind};
 
-/// So many invalidations within [`INVALIDATIONS_WITHIN`] stop all refreshing on the host: refreshing sibling accounts in
-/// a burst is what gets token families revoked, and going on would failover through the whole pool.
+/// This many invalidations within [`INVALIDATIONS_WITHIN`] stop all refreshing on the host. Refreshing several accounts
+/// in quick succession gets token families revoked, and going on would do that to the whole pool.
 const INVALIDATIONS: usize = 3;
 const INVALIDATIONS_WITHIN: Duration = Duration::from_secs(5 * 60);
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// The codes with which upstream says that it revoked a family of tokens.
 const INVALIDATION_CODES: [&str; 2] = ["refresh_token_invalidated", "token_invalidated"];
-/// The code with which upstream says that a refresh token was refreshed before, whoever did it.
+/// The code of upstream for a refresh token that was already used, by any program.
 const REUSED: &str = "refresh_token_reused";
 
-/// After a transient failure an account's token is not sent again for this long, doubling to [`LONGEST_REST`].
+/// After a transient failure an account's token is not sent for this long, doubling up to [`LONGEST_REST`].
 const FIRST_REST: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_secs(10 * 60);
 
-/// After an answer of the token endpoint was lost no other token is sent for this long: what loses one answer loses the
-/// next, and each loss leaves an account in doubt.
+/// After an answer of the token endpoint was lost, no other token is sent for this long: the same cause would lose the
+/// next answer, and each loss leaves an account uncertain.
 const PAUSE_AFTER_LOSS: Duration = Duration::from_secs(60);
 
-/// Hashes that are remembered; the oldest give way.
+/// How many hashes are kept; the oldest are dropped.
 const MAX_TOKENS: usize = 2048;
 
-/// Stands for a refresh token without being one.
+/// Identifies a refresh token and cannot be used as one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash(pub String);
 
@@ -40,26 +40,26 @@ pub struct RefreshLedger {
     /// When upstream last revoked something, the latest last.
     pub invalidations: Vec<At>,
     pub paused_until: Option<At>,
-    /// When an answer was lost, unless one has arrived since.
+    /// When an answer was lost, unless one arrived since.
     pub lost_at: Option<At>,
-    /// When the last refresh ended: the lane rests after it.
+    /// When the last refresh ended; the lane pauses after it.
     pub last_ended_at: Option<At>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenRecord {
-    /// Whose it was.
+    /// The account it belongs to.
     pub account: AccountId,
     pub at: At,
     pub fate: RefreshTokenStatus,
 }
 
-/// What became of a refresh token.
+/// The state of a refresh token.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RefreshTokenStatus {
-    /// It was about to be sent, and no result is known: it may be consumed. `again` when that was not the first time.
+    /// It was about to be sent, and no result is known, so it may be consumed. `again` when it was not the first time.
     Sent { again: bool },
-    /// It was exchanged for another.
+    /// It was exchanged for another token.
     Consumed,
     /// Upstream refused it for good.
     Refused(Refusal),
@@ -74,7 +74,7 @@ pub struct Refusal {
     pub code: Option<String>,
 }
 
-/// An account whose token is left alone for a while.
+/// An account whose token is not sent for a while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rest {
     pub until: At,
@@ -83,25 +83,25 @@ pub struct Rest {
     pub message: String,
 }
 
-/// Who wants a token refreshed.
+/// Who asks for a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshMode {
-    /// The sidecar, because one is needed.
+    /// The sidecar, because a token is needed.
     Needed,
-    /// The user, by `force`: what was refused, lost or is resting may be tried once more.
+    /// The user, with `force`: a token that was refused, lost or backed off may be tried once more.
     Forced,
 }
 
 /// Why a refresh token is not sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WhyNotRefreshed {
-    /// Sending it again could get the whole family revoked.
+    /// Sending it again could revoke all its successors.
     Consumed,
     Refused(Refusal),
     OutcomeUnknown {
         since: At,
     },
-    /// All refreshing on the host is stopped.
+    /// All refreshing on the host is paused.
     Paused {
         until: At,
     },
@@ -116,10 +116,10 @@ pub enum WhyNotRefreshed {
 pub enum RefreshOutcome {
     /// The answer held a new refresh token.
     Replaced,
-    /// The answer held none: the old one is still good.
+    /// The answer held none: the old one stays valid.
     Kept,
     Refused(Refusal),
-    /// It was not accepted for now, and is not consumed.
+    /// It was refused for now, and is not consumed.
     NotNow {
         message: String,
         retry_after: Option<Duration>,
@@ -129,7 +129,7 @@ pub enum RefreshOutcome {
 }
 
 impl RefreshLedger {
-    /// What stands against sending this token of this account now.
+    /// Returns why this token of this account must not be sent now, if so.
     pub fn why_not(
         &self,
         account: &AccountId,
@@ -150,7 +150,7 @@ impl RefreshLedger {
             }
             _ => {}
         }
-        // One that seems longer than any can be comes of a clock that was set back.
+        // A pause longer than any possible one comes from a clock that was set back.
         if let Some(until) = self.paused_until.filter(|until| *until > now && *until <= now + PAUSE) {
             return Some(WhyNotRefreshed::Paused { until });
         }
@@ -170,7 +170,7 @@ impl RefreshLedger {
         matches!(self.tokens.get(hash), Some(TokenRecord { fate: RefreshTokenStatus::Consumed, .. }))
     }
 
-    /// Since when it is not known what became of this token.
+    /// Returns since when the outcome of this token is unknown.
     pub fn unknown_since(&self, hash: &TokenHash) -> Option<At> {
         match self.tokens.get(hash) {
             Some(TokenRecord { fate: RefreshTokenStatus::Sent { .. }, at, .. }) => Some(*at),
@@ -178,20 +178,20 @@ impl RefreshLedger {
         }
     }
 
-    /// How long the lane still rests after the last refresh.
+    /// Returns how long the lane still pauses after the last refresh.
     pub fn lane_rest(&self, spacing: Duration, now: At) -> Duration {
         let rest = self.last_ended_at.map_or(Duration::ZERO, |ended| (ended + spacing).since(now));
         // A clock that was set back must not stop the lane.
         rest.min(spacing)
     }
 
-    /// To be saved before the token is sent.
+    /// Save this before the token is sent.
     pub fn intend(&mut self, account: &AccountId, hash: &TokenHash, now: At) {
         let again = self.tokens.contains_key(hash);
         self.record(account, hash, RefreshTokenStatus::Sent { again }, now);
     }
 
-    /// To be saved when the answer is stored. Returns the end of the pause that it began.
+    /// Save this after the answer is stored. Returns the end of the pause that it began.
     pub fn settle(
         &mut self,
         account: &AccountId,
@@ -213,7 +213,7 @@ impl RefreshLedger {
                 self.record(account, hash, RefreshTokenStatus::Refused(refusal.clone()), now);
             }
             RefreshOutcome::NotNow { message, retry_after } => {
-                // What an earlier try left open, a refusal for now does not close.
+                // A refusal for now does not settle what an earlier attempt left open.
                 let first = self
                     .tokens
                     .get(hash)
@@ -233,7 +233,7 @@ impl RefreshLedger {
         }
     }
 
-    /// Takes over what another journal knows. Of what both know, the more careful stands.
+    /// Merges another journal. Of two entries for one token, the more cautious one stays.
     pub fn join(&mut self, other: RefreshLedger) {
         for (hash, theirs) in other.tokens {
             let is_known = self.tokens.get(&hash).is_some_and(|mine| {
@@ -257,8 +257,8 @@ impl RefreshLedger {
         self.last_ended_at = self.last_ended_at.max(other.last_ended_at);
     }
 
-    /// The account holds another token now than some that were sent for it: those are consumed, whatever happened.
-    /// Says whether any was left.
+    /// The account now has another token than some that were sent for it: those are consumed, whatever the outcome was.
+    /// Returns whether there were any.
     pub fn supersede(&mut self, account: &AccountId, held: &TokenHash) -> bool {
         let mut any = false;
         for (hash, record) in &mut self.tokens {

@@ -1,19 +1,19 @@
-//! Two records of one account become one. Nothing is lost that could still be refreshed: the newer credential stays.
+//! Merges two records of one account. A credential that can still be refreshed is not lost: the newer one stays.
 
 use std::collections::HashMap;
 
 use crate::pool::{Account, AccountId, Credential, Identity};
 
-/// A record that gave way to another of the same account.
+/// A record that was merged into another one of the same account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fold {
     pub kept: AccountId,
-    /// The id that gave way: the same, unless one of the two records knew less about who it is.
+    /// The id that was dropped: the same one, unless one of the two records knew less of the identity.
     pub gone: AccountId,
     pub label: String,
 }
 
-/// Folds records of one account into the place of the first, so that no account fills two rotation slots.
+/// Merges records of one account into the place of the first, so that no account has two places in the rotation.
 pub(crate) fn fold(loaded: Vec<Account>) -> (Vec<Account>, Vec<Fold>) {
     let same_as = first_of_same(&loaded);
     let mut kept: Vec<Account> = Vec::with_capacity(loaded.len());
@@ -34,7 +34,7 @@ pub(crate) fn fold(loaded: Vec<Account>) -> (Vec<Account>, Vec<Fold>) {
     (kept, folds)
 }
 
-/// The credential of the file takes the place of the one in memory unless it is older. Says whether it did.
+/// The credential of the file replaces the one in memory unless it is older. Returns whether it did.
 pub(crate) fn take_newer(held: &mut Credential, filed: Credential) -> bool {
     let newer = filed.expires_at >= held.expires_at && filed != *held;
     if newer {
@@ -43,13 +43,14 @@ pub(crate) fn take_newer(held: &mut Credential, filed: Credential) -> bool {
     newer
 }
 
-/// A label that was made for want of an e-mail, `OpenAI Codex` and 8 characters of the workspace id.
+/// A label that was generated without an e-mail: `OpenAI Codex` and 8 characters of the workspace id.
 pub(crate) fn is_made_up(label: &str) -> bool {
     label.strip_prefix("OpenAI Codex ").is_some_and(|rest| rest.chars().count() == 8)
 }
 
-/// For each record the first one that is of the same account, which may be itself. Two that have nothing in common may be
-/// of one account through a third. Ids and identities decide first, so that a shared token never makes two people one.
+/// Returns, for each record, the first one of the same account, which may be itself. Two records without anything in
+/// common may belong to one account through a third. Ids and identities decide first, so that a shared token never
+/// makes two accounts one.
 pub(crate) fn first_of_same(records: &[Account]) -> Vec<usize> {
     let mut groups = Groups::of(records);
     let mut by_id: HashMap<&AccountId, usize> = HashMap::new();
@@ -75,11 +76,11 @@ pub(crate) fn first_of_same(records: &[Account]) -> Vec<usize> {
     (0..records.len()).map(|index| groups.first(index)).collect()
 }
 
-/// Records that were found to be of one account.
+/// Records of one account.
 struct Groups<'a> {
-    /// A record of the same group that comes earlier, or the record itself when it is the first.
+    /// An earlier record of the same group, or the record itself when it is the first.
     earlier: Vec<usize>,
-    /// The most that is known about who the group is; true of the first.
+    /// The most that is known about the group's identity; valid for the first record.
     identity: Vec<&'a Identity>,
 }
 
@@ -112,13 +113,13 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Whether nothing that both know tells them apart.
+/// Returns whether nothing that both know differs.
 pub(crate) fn may_be_one(a: &Identity, b: &Identity) -> bool {
     let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
     agree(&a.workspace_id, &b.workspace_id) && agree(&a.user_id, &b.user_id)
 }
 
-/// Returns the id and the label that gave way.
+/// Returns the id and the label that were dropped.
 pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, String) {
     let Account {
         id,
@@ -156,7 +157,7 @@ pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, Str
     (gone_id, gone_label)
 }
 
-/// Whether `a` tells more about who it is than `b` does.
+/// Returns whether `a` knows more of the identity than `b`.
 pub(crate) fn more_known(a: &Identity, b: &Identity) -> bool {
     parts(a) > parts(b)
 }

@@ -1,36 +1,36 @@
-//! Where a login belongs: to the slot of the same identity, or to a new one. It refuses to put a login into the slot of
-//! someone else, and to give two identities one label.
+//! Where a login belongs: to the account with the same identity, or to a new one. It refuses to put a login into
+//! another identity's account, and to give two identities one label.
 
 use super::merge::may_be_one;
 use crate::pool::{Account, AccountId, Pool};
 
-/// What a login was begun for.
+/// The purpose of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// An account that is probably new, to be called this if it is.
+    /// A new account, probably, with this label if it is one.
     Add { label: Option<String> },
-    /// This account once more, and no other.
+    /// This account again, and no other.
     Renew(AccountId),
 }
 
-/// Where it belongs.
+/// Where a login belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// To the record at this index.
+    /// The record at this index.
     Known(usize),
-    /// Behind the others, under a label that none of them bears.
+    /// After the others, under a label that none of them has.
     New { label: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotPlaced {
-    /// The account that was to be renewed is no longer there.
+    /// The account to renew was removed.
     Gone,
-    /// It is another account's login than the one that was to be renewed.
+    /// It is a login of another account than the one to renew.
     OtherIdentity,
 }
 
-/// `who` is the login as an account, whose label does not count yet; `records` are the accounts as stored.
+/// `who` is the login as an account, without a final label; `records` are the stored accounts.
 pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Placement, NotPlaced> {
     let same = records.iter().position(|record| record.identity == who.identity);
     match purpose {
@@ -50,8 +50,8 @@ pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Pl
 }
 
 impl Pool {
-    /// Takes over a login that was stored: into the slot of `was` or of the same id, with pin, sessions and history,
-    /// or as a new account at the end. Unlike what a file says, it counts however short it lives.
+    /// Takes a stored login into the pool: into the account `was` or that of the same id, with pin, sessions and
+    /// history, or as a new account at the end. Unlike a credential in a file, it counts however soon it expires.
     pub fn sign_in(&mut self, was: Option<&AccountId>, signed_in: Account) {
         let known = was.into_iter().chain([&signed_in.id]).find_map(|id| self.by_id.get(id).copied());
         let Some(index) = known else {
@@ -83,7 +83,7 @@ impl Pool {
     }
 }
 
-/// Whether nothing that is known of both tells them apart. Where a seat is not known, the e-mail has to do.
+/// Returns whether nothing known of both differs. Where a user id is unknown, the e-mail decides.
 fn could_be(record: &Account, who: &Account) -> bool {
     let emails_differ = match (&record.email, &who.email) {
         (Some(a), Some(b)) => a.to_lowercase() != b.to_lowercase(),
@@ -92,7 +92,7 @@ fn could_be(record: &Account, who: &Account) -> bool {
     may_be_one(&record.identity, &who.identity) && !emails_differ
 }
 
-/// Whether a record that does not know its seat is of the same workspace and e-mail.
+/// Returns whether a record without a user id has the same workspace and e-mail.
 fn is_likely(record: &Account, who: &Account) -> bool {
     record.identity.workspace_id.is_some()
         && record.identity.workspace_id == who.identity.workspace_id
@@ -101,8 +101,8 @@ fn is_likely(record: &Account, who: &Account) -> bool {
         && could_be(record, who)
 }
 
-/// The label that was asked for, else the e-mail, else one made up; told apart by the workspace, or failing
-/// that by the id, when another account bears it.
+/// Returns the requested label, else the e-mail, else a generated one; with the workspace, or else the id, added when
+/// another account has it.
 fn free_label(records: &[Account], who: &Account, wanted: Option<&str>) -> String {
     let workspace = who.identity.workspace_id.as_deref().unwrap_or(who.id.as_str());
     let short: String = workspace.chars().take(8).collect();
@@ -167,7 +167,7 @@ mod tests {
         check(cleo(None), add(None), new("OpenAI Codex ws-cleo-"));
         check(cleo(None), add(Some(" work ")), new("work"));
         check(cleo(None), add(Some("ADA")), new("ADA [ws-cleo-]"));
-        // A record that does not know its seat.
+        // A record without a user id.
         let seat = |email| someone("?", "ws-old", Some("user-1"), email);
         check(seat(Some("OLD@example.com")), add(None), Ok(Placement::Known(2)));
         check(seat(Some("new@example.com")), add(None), new("new@example.com"));
@@ -201,7 +201,7 @@ mod tests {
         pool.pin(&id("b"));
         assert_eq!(pool.accounts()[1].state(NOW), State::NeedsLogin);
 
-        // The new credential ends before the old one would have, and says more about who it is.
+        // The new credential expires earlier than the old one, and knows more of the identity.
         let mut renewed = account("b2");
         renewed.label = "b".to_owned();
         renewed.credential = credential("b", 0);
@@ -218,7 +218,7 @@ mod tests {
         pool.sign_in(None, account("d"));
         assert_eq!(pool.accounts()[3].label, "d");
         assert!(pool.revision() > revision && pool.get(&id("d")).is_some());
-        // Into the slot of the same id when none is named.
+        // The account with the same id, when none is named.
         pool.sign_in(None, Account { credential: credential("d", 9), ..account("d") });
         assert_eq!((pool.accounts().len(), pool.accounts()[3].credential.expires_at), (4, At(9)));
     }

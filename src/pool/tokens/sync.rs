@@ -1,5 +1,5 @@
-//! Membership as the accounts file says it. Who is in, and in which order, is the file's; what was learned about an
-//! account stays with it.
+//! The accounts of the accounts file: the file says which accounts there are and in which order. What was learned about
+//! an account stays with it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,28 +7,28 @@ use super::merge;
 use super::merge::Fold;
 use crate::pool::{Account, AccountId, At, HealthStatus, Pool};
 
-/// What a sync did to the pool.
+/// The effect of a sync on the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncReport {
     pub added: Vec<AccountId>,
     pub updated: Vec<AccountId>,
     pub removed: Vec<AccountId>,
-    /// (the account kept, the label of the record that gave way). The file still holds those records.
+    /// (the account kept, the label of the record that was merged into it). The file still holds those records.
     pub folded: Vec<(AccountId, String)>,
     pub reordered: bool,
 }
 
 impl SyncReport {
-    /// Whether the pool is different from before.
+    /// Returns whether the pool changed.
     pub fn changed(&self) -> bool {
         !(self.added.is_empty() && self.updated.is_empty() && self.removed.is_empty()) || self.reordered
     }
 }
 
 impl Pool {
-    /// Takes over the accounts of the file, matched by id. An account that is known keeps its health and whether it
-    /// is disabled, and its credential unless the file's is as new or newer; the others leave the pool. Records of
-    /// one identity, or of one refresh token, are folded into one account, which pin and sessions follow.
+    /// Takes over the accounts of the file, matched by id. A known account keeps its health and whether it is disabled,
+    /// and its credential unless the file's is as new or newer; accounts that are not in the file leave the pool.
+    /// Records of one identity, or with one refresh token, become one account, which keeps pin and sessions.
     pub fn sync(&mut self, loaded: Vec<Account>, now: At) -> SyncReport {
         let (mut loaded, folds) = merge::fold(loaded);
         make_labels_unique(&mut loaded);
@@ -97,14 +97,14 @@ impl Pool {
     }
 }
 
-/// Says whether a client could see a difference.
+/// Returns whether a client could see a difference.
 fn take_record(account: &mut Account, record: Account) -> bool {
     let before = (account.label.clone(), account.email.clone(), account.plan.clone(), account.linked);
     let renewed = merge::take_newer(&mut account.credential, record.credential);
     if renewed {
         account.health.reinstate();
         account.refresh_uncertain = None;
-        // Whoever wrote the newer credential knew best what it is good for.
+        // The program that wrote the newer credential also knew whether it is good.
         if record.health.standing != HealthStatus::Good {
             account.health.absorb(&record.health);
         }
@@ -119,7 +119,7 @@ fn take_record(account: &mut Account, record: Account) -> bool {
     renewed || before != (account.label.clone(), account.email.clone(), account.plan.clone(), account.linked)
 }
 
-/// Two accounts that bear one label are told apart by their workspace, or failing that by their id.
+/// Two accounts with one label are distinguished by their workspace, or else by their id.
 fn make_labels_unique(accounts: &mut [Account]) {
     let mut taken: HashSet<String> = HashSet::with_capacity(accounts.len());
     for account in accounts {

@@ -6,7 +6,7 @@ use crate::pool::{Credential, Demand, Failover, FailureKind, RotationSettings, S
 
 const NOW: At = At(1_000_000_000);
 
-/// A login of `name` as pi holds it.
+/// A login of `name` in pi's form.
 fn login(name: &str, expires_at: i64) -> Account {
     let mut login = account(name);
     login.email = Some(format!("{name}@example.com"));
@@ -123,7 +123,7 @@ fn an_account_without_an_e_mail_has_a_label_made_up_for_it() {
 
 #[test]
 fn records_that_turn_out_to_be_one_account_become_one_and_the_pin_follows() {
-    // Known by nothing but its refresh token, and the same account with its identity.
+    // Known only by its refresh token, and the same account with its identity.
     let vague = Account { id: id("vague"), identity: Identity::default(), ..account("a") };
     let vague = called("OpenAI Codex 12345678", Account { credential: credential("a", 5), ..vague });
     let full = called("work", Account { credential: credential("mine", 3), ..account("a") });
@@ -203,7 +203,7 @@ fn any_record() -> impl Strategy<Value = Account> {
             let label = ["ada", "OpenAI Codex 12345678", name][usize::from(label)];
             let held = credential(["x", "y", name][usize::from(token)], expires);
             let record = Account { credential: held, linked, ..called(label, account(name)) };
-            // Who is known by a token alone is known by a token of their own.
+            // A login that is known only by a token has its own token.
             let vague_id = id(&format!("vague-{name}-{expires}"));
             match vague {
                 true => Account {
@@ -218,12 +218,12 @@ fn any_record() -> impl Strategy<Value = Account> {
     )
 }
 
-/// Of a login that names nobody only its fingerprint tells that it was merged before.
+/// Only its fingerprint tells that a login without an identity was merged before.
 fn any_login() -> impl Strategy<Value = Account> {
     any_record().prop_filter("names somebody", |login| login.identity != Identity::default())
 }
 
-/// Whoever has something in common with the login, or with somebody who has.
+/// All that have something in common with the login, or with another one that has.
 fn of_the_same_account(records: &[Account], login: &Account) -> Vec<Account> {
     let mut same = vec![login.clone()];
     let mut left = records.to_vec();

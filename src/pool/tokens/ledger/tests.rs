@@ -1,4 +1,4 @@
-//! What the ledger allows after what.
+//! What the ledger allows after each outcome.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn not_now(retry_after: Option<u64>) -> RefreshOutcome {
     }
 }
 
-/// The fate of one token after it was sent with these outcomes, as (needed, forced) a moment later.
+/// Returns the status of one token after it was sent with these outcomes, as (needed, forced) a moment later.
 fn after(outcomes: &[RefreshOutcome]) -> [Option<WhyNotRefreshed>; 2] {
     let mut ledger = RefreshLedger::default();
     for outcome in outcomes {
@@ -61,7 +61,7 @@ fn a_token_is_sent_again_only_when_nothing_can_be_lost_by_it() {
     assert_eq!(after(&[not_now(Some(90))]), [resting(90), None]);
     assert_eq!(after(&[not_now(Some(9999))]), [resting(600), None]);
     assert_eq!(after(&[not_now(None), not_now(None), not_now(None)]), [resting(20), None]);
-    // The user tried once more, and upstream was down: it is still not known what became of the first try.
+    // The user tried once more, and upstream was down: the outcome of the first attempt is still unknown.
     assert_eq!(after(&[RefreshOutcome::Lost, not_now(None)]), [unknown(), None]);
     assert_eq!(after(&[RefreshOutcome::Lost, RefreshOutcome::Replaced]), [consumed(), consumed()]);
     assert_eq!(after(&[not_now(None), RefreshOutcome::Kept]), [None, None]);
@@ -74,7 +74,7 @@ fn an_intent_without_a_result_is_an_unknown_outcome() {
     assert_eq!(ledger.unknown_since(&hash("one")), Some(NOW));
     assert!(!ledger.supersede(&ada(), &hash("one")));
     assert!(!ledger.supersede(&AccountId::new("acc_bob"), &hash("two")));
-    // The account's file holds another token meanwhile, so the answer did arrive somewhere.
+    // The account's file now holds another token, so some program received the answer.
     assert!(ledger.supersede(&ada(), &hash("two")));
     assert!(ledger.is_consumed(&hash("one")) && !ledger.is_consumed(&hash("two")));
 }

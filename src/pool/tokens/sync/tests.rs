@@ -77,7 +77,7 @@ fn records_of_one_identity_fill_one_slot() {
 
 #[test]
 fn pin_and_sessions_follow_a_record_that_turns_out_to_be_another_s_double() {
-    // Known by its workspace only; then the same refresh token appears with the user id as well.
+    // Known only by its workspace; then the same refresh token appears with the user id as well.
     let vague_identity = Identity { workspace_id: Some("workspace-full".into()), user_id: None };
     let vague = Account { id: id("vague"), identity: vague_identity, ..account("full") };
     let mut pool = Pool::new(RotationSettings::default());
