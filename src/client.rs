@@ -1,5 +1,6 @@
-//! A Rust client of the protocol: a jsonrpsee client over a child's stdin and stdout, one JSON text per line. Typed by
-//! [`Method`], so that it cannot drift from the server.
+//! A Rust client of the protocol: a jsonrpsee client over a child's stdin and stdout, one JSON text per line. It is
+//! typed by [`Method`], so it cannot differ from the server. It does not restart the sidecar; a program that needs this
+//! follows "Supervising the sidecar" in `schema/protocol.md`.
 
 use std::io;
 use std::process::Stdio;
@@ -27,7 +28,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Spawns `command` and connects to its stdin and stdout; its stderr stays where the command put it.
+    /// Spawns `command` and connects to its stdin and stdout. Its stderr stays as the command set it.
     ///
     /// # Errors
     ///
@@ -46,7 +47,7 @@ impl Client {
 
     /// # Errors
     ///
-    /// The sidecar's own error answers, and a connection that is gone.
+    /// An error answer of the sidecar, or a closed connection.
     pub async fn request<M: Method>(&self, params: &M::Params) -> Result<M::Result, Error>
     where
         M::Params: Serialize + Sync,
@@ -55,8 +56,8 @@ impl Client {
         self.rpc.request(M::NAME, Named::new(params)?).await
     }
 
-    /// Starts a completion; each item is the raw `result` of one `complete` notification, in order. The terminal one
-    /// is the last, but the subscription itself does not end with it.
+    /// Starts a completion. Each item is the raw `result` of one `complete` notification, in order; the subscription
+    /// does not end by itself after the last one.
     ///
     /// # Errors
     ///
@@ -65,21 +66,21 @@ impl Client {
         self.rpc.subscribe(Complete::NAME, Named::new(params)?, CompleteCancel::NAME).await
     }
 
-    /// The params of every notification of this name from now on, e.g. `accounts/changed`.
+    /// Subscribes to the params of every notification of this name from now on, e.g. `accounts/changed`.
     ///
     /// # Errors
     ///
-    /// When the name is listened to already, or the connection is gone.
+    /// When the name already has a subscription, or the connection is closed.
     pub async fn notifications(&self, name: &str) -> Result<Subscription<serde_json::Value>, Error> {
         self.rpc.subscribe_to_method(name).await
     }
 
-    /// The sidecar's; none once it has ended.
+    /// Returns the process id of the sidecar; `None` once it has ended.
     pub fn process_id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Says `shutdown` and `exit`, and waits for the sidecar to end.
+    /// Sends `shutdown` and `exit`, and waits for the sidecar to end.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Client {
     pub async fn end(self, patience: Duration) -> io::Result<std::process::ExitStatus> {
         let Client { rpc, mut child } = self;
         let farewell = async {
-            // Of a connection that is gone the exit status tells.
+            // If the connection is closed, the exit status says why.
             let _ = rpc.request::<(), _>("shutdown", rpc_params![]).await;
             let _ = rpc.notification("exit", rpc_params![]).await;
             child.wait().await

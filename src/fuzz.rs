@@ -1,5 +1,5 @@
-//! The properties that fuzzers try to break, by name. `tests/fuzz` runs them with coverage; here they are replayed on
-//! its seeds, on every input that once broke one, and on mutations of those.
+//! The properties that fuzzers try to break, by name. `tests/fuzz` runs them with coverage; here they run on its seeds,
+//! on every input that once broke one, and on mutations of those.
 
 pub use crate::auth::fuzz::{callback, jwt, pasted};
 pub use crate::pool::rotation;

@@ -1,5 +1,5 @@
-//! `multicodex demo`: the main job, for people to watch. The simulated backend runs in this process, the real sidecar
-//! as a child over pipes, and what crosses the pipe is printed as a story.
+//! `multicodex demo`: shows the main task to people. The simulated backend runs in this process, the real sidecar is a
+//! child over pipes, and the messages are printed with explanations.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::protocol::{
 };
 use crate::sim::{Behaviour, Sim, SimAccount, SimConfig, write_accounts};
 
-/// Runs the demonstration; fails when the story does not come out as it should.
+/// Runs the demonstration. Fails when a step does not have the expected result.
 pub fn demo() -> Result<ExitCode, String> {
     on_a_runtime(async { story().await.map_err(|error| format!("demo: {error}")) })
         .map(|()| ExitCode::SUCCESS)
@@ -90,7 +90,7 @@ fn sidecar(sim: &Sim, dir: &std::path::Path) -> Result<Command, Fault> {
     Ok(command)
 }
 
-/// Streams one completion to the terminal; true when it was moved to another account.
+/// Streams one completion to the terminal. Returns whether it was moved to another account.
 async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
     let labels: std::collections::HashMap<String, String> = client
         .request::<Accounts>(&AccountsParams::default())
@@ -144,7 +144,7 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
     Err("the sidecar ended before the completion did".into())
 }
 
-/// Plain text, in colour on a terminal.
+/// Prints plain text, in colour on a terminal.
 struct Paint {
     colour: bool,
 }

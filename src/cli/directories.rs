@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::store::{Paths, make_private_dir};
 
-/// Makes the state directory. The agent directory is made later, when there is something to keep in it.
+/// Creates the state directory. The agent directory is created later, when a file is stored in it.
 ///
 /// # Errors
 ///
-/// One of the two is no directory or cannot be used; the text names the flag that chooses another.
+/// One of the two is not a directory or cannot be used; the text names the flag that chooses another.
 pub(super) fn have_directories(paths: &Paths) -> Result<(), String> {
     refuse_no_directory(&paths.agent_dir, "--agent-dir")?;
     refuse_no_directory(&paths.state_dir, "--state-dir")?;

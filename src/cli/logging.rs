@@ -1,4 +1,4 @@
-//! Where log lines go, and in which form.
+//! Where log lines go, and in which format.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -15,11 +15,11 @@ use super::options::{LogFormat, ServeOptions};
 use crate::render::clean;
 use crate::store::{make_private_dir, open_log};
 
-/// The reader of the log when the user chose neither a level nor a place nor a format.
+/// The reader of the log when the user chose no level, no file and no format.
 pub(super) enum Reader {
-    /// A client keeps the sidecar's stderr for the case that something goes wrong.
+    /// A client that keeps the sidecar's stderr for error reports.
     Client,
-    /// A person reads it between the lines of a command's own output: only this level and above, in plain words.
+    /// A person who reads it between the lines of a command's output: only this level and above, in plain words.
     Person(LevelFilter),
 }
 
@@ -31,7 +31,7 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
     {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(Plain);
         let words = debug_fn(|writer: &mut Writer<'_>, field, value| match field.name() {
-            // Labels come from files and from servers.
+            // Labels come from files and servers.
             "message" => writer.write_str(&clean(&format!("{value:?}"))),
             "error" => write!(writer, ": {}", clean(&format!("{value:?}"))),
             // The subject of the message.
@@ -50,7 +50,7 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
     let format = options.log_format.unwrap_or(LogFormat::Text);
     match &options.paths.log_file {
         Some(path) => {
-            // On a fresh machine the state directory is not there yet, and not every command makes it.
+            // On a new machine the state directory does not exist yet, and not every command creates it.
             if let Some(dir) = path.parent()
                 && dir.starts_with(&options.paths.state_dir)
             {
@@ -66,7 +66,7 @@ pub(super) fn start_logging(options: &ServeOptions, reader: Reader) -> Result<()
 
 fn filter(chosen: &str) -> Result<Targets, String> {
     let filter = chosen.parse::<Targets>().map_err(|error| format!("--log: {error}"))?;
-    // `Targets` takes a word that is no level for the name of a target.
+    // `Targets` reads a word that is not a level as the name of a target.
     let mut alone = chosen.split(',').filter(|part| !part.is_empty() && !part.contains('='));
     match alone.find(|word| word.parse::<LevelFilter>().is_err()) {
         Some(word) => {

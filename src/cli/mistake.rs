@@ -1,4 +1,4 @@
-//! Mistakes on the command line in one line: what is wrong, what was probably meant, and where the help is.
+//! Reports mistakes on the command line in one line: what is wrong, the nearest valid word, and where the help is.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -7,11 +7,11 @@ use clap::Error;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// A word that is longer may be a token that was pasted in the wrong place: only its beginning is repeated.
+/// A longer word may be a token that was pasted in the wrong place, so only its beginning is repeated.
 const LONGEST_QUOTED: usize = 48;
 const BEGINNING: usize = 12;
 
-/// The text for `error`. `called` is the subcommand that was called, if any.
+/// Returns the text for `error`. `called` is the subcommand, if there is one.
 pub(super) fn explain(error: &Error, called: Option<&str>) -> String {
     let argument = || text(error, ContextKind::InvalidArg).unwrap_or_default();
     let what = match error.kind() {
@@ -70,11 +70,11 @@ fn invalid_value(error: &Error, argument: &str) -> String {
     }
 }
 
-/// `; did you mean …?` with what clap suggests, the nearest first.
+/// Returns `; did you mean …?` with clap's suggestions, the nearest first.
 fn meant(error: &Error, kind: ContextKind) -> String {
     let near = match error.get(kind) {
         Some(ContextValue::String(near)) => near.clone(),
-        // clap sorts them the other way.
+        // clap sorts them in the other order.
         Some(ContextValue::Strings(near)) => near.iter().rev().cloned().collect::<Vec<_>>().join(" or "),
         _ => return String::new(),
     };
@@ -90,7 +90,7 @@ fn text(error: &Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// A word of the user's, as an error message may repeat it.
+/// Returns a word of the user as an error message may repeat it.
 pub(super) fn shown(word: &str) -> Cow<'_, str> {
     let clean = crate::render::clean(word);
     if clean.chars().count() <= LONGEST_QUOTED {

@@ -32,11 +32,11 @@ use self::commands::{
 };
 use self::options::ServeOptions;
 
-/// The exit code of a mistake: an argument that is wrong, or a directory that cannot be used.
+/// The exit code of a mistake: a wrong argument, or a directory that cannot be used.
 const MISTAKE: u8 = 2;
 
-/// Runs what the arguments ask for. Returns the exit code: 0, 1 when what was asked for failed, 2 after a mistake on the
-/// command line, 130 after an interrupt.
+/// Runs the subcommand. Returns the exit code: 0; 1 when it failed; 2 after a mistake on the command line; 130 after an
+/// interrupt.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let ended = match parse(&args) {

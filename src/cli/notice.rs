@@ -1,4 +1,4 @@
-//! The notices of a completion, as far as a person is shown them.
+//! The notices of a completion that a person sees.
 
 use serde::Deserialize;
 use serde_json::Value;

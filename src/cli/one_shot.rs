@@ -1,4 +1,4 @@
-//! A sidecar that lives as long as one command: it is started in this process, asked, and ended in order.
+//! A sidecar that lives as long as one command: started in this process, used, and ended in order.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub(super) struct OneShot {
     methods: Methods,
 }
 
-/// How a command wants its sidecar.
+/// How a command starts its sidecar.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Needs {
     pub(super) start: Start,
-    /// From this level on, logs reach the person.
+    /// Log lines from this level on are shown to the person.
     pub(super) least: LevelFilter,
     /// A damaged accounts file is an error, not "no accounts".
     pub(super) accounts: bool,
@@ -43,18 +43,18 @@ impl Needs {
         Needs { start: Start::Merging, least: LevelFilter::WARN, accounts: true };
 }
 
-/// Runs `work` against a sidecar. Returns its exit code; 1 and a message on stderr when it fails; 130 when it is
-/// interrupted, after what is under way was stored.
+/// Runs `work` with a sidecar. Returns its exit code; 1 and a message on stderr when it fails; 130 when it is
+/// interrupted, after results in progress were stored.
 ///
 /// # Errors
 ///
-/// What keeps the sidecar from starting.
+/// The reason why the sidecar cannot start.
 pub(super) fn one_shot(
     options: ServeOptions,
     needs: Needs,
     work: impl AsyncFnOnce(&OneShot) -> Result<ExitCode, String>,
 ) -> Result<ExitCode, String> {
-    // Before the log file, which may lie in a directory that is made here.
+    // Before the log file, which may be in a directory that this creates.
     if needs.start != Start::ReadOnly {
         have_directories(&options.paths)?;
     }
@@ -91,7 +91,7 @@ impl OneShot {
     ///
     /// # Errors
     ///
-    /// What the method answered instead of a result.
+    /// The method's error.
     pub(super) async fn call<M: Method>(&self, params: &M::Params) -> Result<M::Result, CallError>
     where
         M::Params: Serialize,
@@ -112,7 +112,7 @@ impl OneShot {
 #[derive(Debug)]
 pub(super) struct CallError {
     message: String,
-    /// What upstream's failure was, where there was one; else the kind of the error.
+    /// The kind of upstream's failure if there was one, else the kind of the error.
     pub(super) kind: String,
 }
 
@@ -159,7 +159,7 @@ impl From<CallError> for String {
     }
 }
 
-/// Prints on a thread of its own: the reader of stdout may be slow, and the command can be interrupted meanwhile.
+/// Prints on its own thread: the reader of stdout may be slow, and the command can be interrupted meanwhile.
 pub(super) async fn print(text: String) -> Result<(), String> {
     let printed = tokio::task::spawn_blocking(move || print::print(&text)).await;
     printed.unwrap_or_else(|error| Err(error.to_string()))

@@ -1,4 +1,4 @@
-//! What a sidecar is started with: flag before environment variable before default.
+//! The options of a sidecar: flag before environment variable before default.
 
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -17,7 +17,8 @@ use crate::store::{PathOptions, Paths, ProcessEnv};
 const DEFAULT_UPSTREAM: &str = "https://chatgpt.com/backend-api";
 const DEFAULT_AUTH: &str = "https://auth.openai.com";
 
-/// Milliseconds between two refreshes on a host, because upstream revokes logins that are refreshed in a burst.
+/// Milliseconds between two refreshes on a host, because upstream revokes logins that are refreshed in quick
+/// succession.
 const REFRESH_SPACING_MS: u64 = 250;
 const UPKEEP_INTERVAL_MS: u64 = 60_000;
 
@@ -26,7 +27,7 @@ pub struct ServeOptions {
     pub paths: Paths,
     pub upstream_url: BaseUrl,
     pub auth_url: BaseUrl,
-    /// A `tracing` filter, e.g. `info` or `multicodex=debug`, when one was chosen.
+    /// A `tracing` filter, e.g. `info` or `multicodex=debug`, if one was chosen.
     pub log: Option<String>,
     pub log_format: Option<LogFormat>,
     pub rpc: rpc::Config,
@@ -47,10 +48,10 @@ pub enum LogFormat {
 #[error("{0}")]
 pub struct OptionError(String);
 
-/// How options read the environment; tests hand in their own.
+/// How options read the environment; tests pass their own function.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// A value, and the flag or variable that it came from.
+/// A value, and the flag or variable it came from.
 type Chosen = Option<(&'static str, OsString)>;
 
 impl ServeOptions {
@@ -104,7 +105,7 @@ impl ServeOptions {
         Ok(self)
     }
 
-    /// What tests shorten: rests between refreshes, polling intervals, the lives of logins, and the callback's ports.
+    /// What tests shorten: pauses between refreshes, polling intervals, the time for logins, and the callback's ports.
     #[cfg(feature = "sim")]
     fn with_test_switches(mut self, env: Environment<'_>) -> Result<Self, OptionError> {
         let chosen = |variable| from_variable(env, variable);
@@ -150,7 +151,7 @@ fn log_format(chosen: Chosen) -> Result<Option<LogFormat>, OptionError> {
     }
 }
 
-/// With none of these nothing could ever be answered.
+/// Zero requests would make every request fail.
 fn at_least_one(chosen: Chosen, default: usize) -> Result<usize, OptionError> {
     let name = chosen.as_ref().map_or("", |(name, _)| name);
     match number(chosen.clone(), default)? {

@@ -1,8 +1,8 @@
-//! What the command line says on stdout.
+//! Prints to stdout.
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 
-/// A reader that has seen enough and closed the pipe, as `head` does, is no failure.
+/// A reader that closes the pipe early, as `head` does, is not a failure.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub(super) fn print(text: &str) -> Result<(), String> {
     }
 }
 
-/// Writes to stderr. When that fails there is no other place to say so.
+/// Writes to stderr. If that fails, there is no other place to report it.
 pub(super) fn print_error(message: &str) {
     writeln!(stderr(), "{message}").ok();
 }

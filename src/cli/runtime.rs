@@ -9,7 +9,7 @@ pub(super) fn on_a_runtime<T>(work: impl Future<Output = Result<T, String>>) -> 
         .build()
         .map_err(|error| format!("the runtime did not start: {error}"))?;
     let ended = runtime.block_on(work);
-    // Blocking file work that hangs must not keep the process.
+    // File work that blocks without end must not keep the process alive.
     runtime.shutdown_background();
     ended
 }

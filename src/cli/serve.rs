@@ -14,7 +14,7 @@ use crate::store::GatewayFile;
 
 /// Serves one client on stdin and stdout. Returns the exit code.
 pub fn serve(options: ServeOptions) -> Result<ExitCode, String> {
-    // Before the log file, which may lie in a directory that is made here.
+    // Before the log file, which may be in a directory that this creates.
     have_directories(&options.paths)?;
     start_logging(&options, Reader::Client)?;
     on_a_runtime(run(options))

@@ -1,5 +1,5 @@
-//! Signals that reach a one-shot command. What a token was sent for is stored before the process ends: dropped with the
-//! process, it would be a lost login.
+//! Signals to a one-shot command. The result of a refresh is stored before the process ends; otherwise the login would
+//! be lost.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::sidecar::Sidecar;
 
-/// As long as a client's sidecar takes to end.
+/// The time that a client's sidecar has to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
-/// The exit code that shells know for an interrupt.
+/// The exit code of shells for an interrupt.
 const INTERRUPTED: u8 = 130;
 
 /// Runs `work` and then ends the sidecar. Returns what `work` returned, or the exit code after an interrupt.
@@ -36,7 +36,7 @@ pub(super) async fn run_or_interrupt<T>(
     Err(ExitCode::from(INTERRUPTED))
 }
 
-/// Ends the sidecar in order, as far as that goes in the time that clients allow.
+/// Ends the sidecar in order, within the time that clients allow.
 pub(super) async fn finish_in_time(sidecar: &Arc<Sidecar>) {
     if timeout(ENDS_WITHIN, sidecar.finish()).await.is_err() {
         tracing::warn!("ended before everything was stored");
@@ -51,7 +51,7 @@ pub(super) async fn interrupted() {
     }
 }
 
-/// SIGHUP counts only on a terminal: `nohup` and `cron` want a command to outlive the terminal that it was started from.
+/// SIGHUP counts only on a terminal, because `nohup` and `cron` want a command to outlive its terminal.
 async fn signalled() -> io::Result<()> {
     let on_a_terminal = io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
     let mut interrupt = signal(SignalKind::interrupt())?;

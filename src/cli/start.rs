@@ -1,4 +1,4 @@
-//! From the options of the command line to those of the sidecar.
+//! Converts the options of the command line into those of the sidecar.
 
 use std::time::Duration;
 

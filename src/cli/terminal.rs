@@ -1,4 +1,4 @@
-//! What stdout is: how wide, and whether it shows colours.
+//! The width of stdout, and whether it shows colours.
 
 use std::io::{IsTerminal, stdout};
 
@@ -8,10 +8,10 @@ use rustix::termios::tcgetwinsize;
 use crate::protocol::UsageMode;
 use crate::render::TextStyle;
 
-/// The columns of a terminal that does not say how wide it is.
+/// The columns of a terminal that does not report its width.
 const USUAL_WIDTH: usize = 80;
 
-/// Nothing is cut for a pipe, unless `COLUMNS` says how wide its reader is. Colours follow `NO_COLOR`, `CLICOLOR`,
+/// Nothing is cut for a pipe, unless `COLUMNS` gives the width of its reader. Colours follow `NO_COLOR`, `CLICOLOR`,
 /// `CLICOLOR_FORCE` and `TERM`.
 pub(super) fn text_style(usage: UsageMode) -> TextStyle {
     let from_variable =

@@ -1,10 +1,10 @@
-//! Seeds are in `tests/fuzz/seeds/<target>`, what once failed in `tests/fuzz/found/<target>`.
+//! Seeds are in `tests/fuzz/seeds/<target>`, inputs that once failed in `tests/fuzz/found/<target>`.
 
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-/// `MULTICODEX_FUZZ_INPUTS=1000000` for more of them; each target has the same ones in every run.
+/// `MULTICODEX_FUZZ_INPUTS=1000000` runs more of them; each target has the same inputs in every run.
 const MUTATIONS: u32 = 3000;
 
 fn replay(name: &str, target: fn(&[u8])) {
@@ -76,7 +76,7 @@ fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], dice: &mut Dice) {
     }
 }
 
-/// xorshift64*: the same throws in every run.
+/// xorshift64*: the same numbers in every run.
 struct Dice(u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! The accounts of the simulator: identity, token life and usage. No token is in here; see `tokens`.
+//! The accounts of the simulator: identity, token life and usage. Tokens are in `tokens`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::quota::{SimReserve, SimResetCredit};
 use crate::pool::At;
 
-/// Who can be signed in. `name` is how rules, the log and the scripts call it; upstream never sees it.
+/// An account that can log in. Rules, the log and the scripts call it by `name`; upstream never sees that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimAccount {
@@ -15,30 +15,30 @@ pub struct SimAccount {
     pub workspace_id: String,
     pub user_id: String,
     pub plan: String,
-    /// Life of access tokens, in seconds.
+    /// The life of access tokens, in seconds.
     pub expires_in: i64,
-    /// Life of the first access token, when it differs, e.g. -60 for one that has expired.
+    /// The life of the first access token, when it differs, e.g. -60 for an expired one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_expires_in: Option<i64>,
     pub usage: SimUsage,
 }
 
-/// What `/wham/usage`, the `x-codex-*` headers and `codex.rate_limits` events say.
+/// The content of `/wham/usage`, the `x-codex-*` headers and `codex.rate_limits` events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimUsage {
     /// The first goes out as primary, the second as secondary window.
     pub windows: Vec<SimWindow>,
-    /// Limits beside the main one.
+    /// Separate limits.
     pub limits: Vec<SimLimit>,
     pub credits: Option<SimCredits>,
     pub reset_credits: Vec<SimResetCredit>,
-    /// A credit that is redeemed is spent and resets nothing.
+    /// Redeeming a credit spends it and resets nothing.
     pub resets_in_vain: bool,
     pub reserve: Option<SimReserve>,
     /// Further members of the body of `/wham/usage`, in upstream's spelling, e.g. `spend_control`.
     pub body: serde_json::Map<String, Value>,
-    /// What one completion adds to every window. When this is not 0 the account meets its usage limit at 100 %.
+    /// How much one completion adds to every window. When this is not 0, the account meets its usage limit at 100 %.
     pub cost_percent: f64,
 }
 
@@ -47,7 +47,7 @@ pub struct SimUsage {
 pub struct SimWindow {
     pub minutes: u32,
     pub used_percent: f64,
-    /// From when the usage was set.
+    /// Seconds from the time when the usage was set.
     pub resets_in_seconds: i64,
 }
 
@@ -68,7 +68,7 @@ pub struct SimCredits {
     pub balance: String,
 }
 
-/// A credential as a login hands it out.
+/// The credential of a login.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SimLogin {
     pub account: SimAccount,
@@ -105,14 +105,14 @@ impl SimAccount {
         self
     }
 
-    /// The first access token lives this long; later ones as long as ever.
+    /// The first access token lives this long; later ones as usual.
     #[must_use]
     pub fn with_first_token_for(mut self, seconds: i64) -> Self {
         self.first_expires_in = Some(seconds);
         self
     }
 
-    /// [`SimAccount::named`] with the members of `json` in place of its own.
+    /// Returns [`SimAccount::named`] with the members of `json` instead of its own.
     ///
     /// # Errors
     ///

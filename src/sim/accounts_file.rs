@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::SimLogin;
 
-/// Writes a `codex-accounts.json` with these logins into `dir`, readable by its owner alone as the sidecar wants it.
+/// Writes a `codex-accounts.json` with these logins into `dir`, readable only by its owner, as the sidecar requires.
 pub fn write_accounts(dir: &Path, logins: &[SimLogin]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("codex-accounts.json");

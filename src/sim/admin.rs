@@ -1,4 +1,4 @@
-//! `/__sim/`: the admin surface over HTTP, for authors of clients.
+//! `/__sim/`: the admin interface over HTTP, for authors of clients.
 //!
 //! - `GET log`, `GET rows`, `GET accounts`
 //! - `POST account` (members of an account; at least `name`) answers its tokens

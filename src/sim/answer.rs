@@ -14,7 +14,7 @@ pub struct Answer {
     pub status: u16,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// A string goes out as it is, anything else as JSON. An `error` with `resets_in_seconds` and no `resets_at` gets
+    /// A string is sent as it is, anything else as JSON. An `error` with `resets_in_seconds` and no `resets_at` gets
     /// the latter when it is sent.
     #[serde(default)]
     pub body: Value,
@@ -51,7 +51,7 @@ impl Answer {
     }
 }
 
-/// Turns `resets_in_seconds` into a date, wherever it stands alone.
+/// Adds the date to `resets_in_seconds` where it is missing.
 pub(super) fn date_resets(json: &mut Value, now: At) {
     if let Some(members) = json.as_object_mut() {
         if !members.contains_key("resets_at")

@@ -1,4 +1,4 @@
-//! What the simulator does with one request. The serde spelling is the one of the admin endpoint and the scripts.
+//! What the simulator does with a request. The admin interface and the scripts use the serde form.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -10,24 +10,24 @@ use super::stream_plan::StreamPlan;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behaviour {
-    /// What the endpoint does when nothing is wrong.
+    /// The normal answer of the endpoint.
     #[default]
     Normal,
-    /// This status and body, from any endpoint; it has no effect beside.
+    /// This status and body, from any endpoint, without any other effect.
     Answer(Answer),
     /// `codex/responses`: status 200 and this event stream.
     Stream(StreamPlan),
-    /// `oauth/token`: the refresh token is redeemed, and this is handed out.
+    /// `oauth/token`: the refresh token is redeemed, and this is returned.
     Issue(Issue),
-    /// Everything is done as in `normal` (a refresh token is redeemed), but the answer never arrives.
+    /// Everything happens as in `normal` (a refresh token is redeemed), but the answer never arrives.
     Lost(Break),
-    /// Nothing is done, and nothing answered on a connection that stays open.
+    /// Nothing is done or answered; the connection stays open.
     Hang,
-    /// Nothing is done, and the connection closed.
+    /// Nothing is done, and the connection is closed.
     Cut,
-    /// Nothing is done, and the connection reset.
+    /// Nothing is done, and the connection is reset.
     Reset,
-    /// On a WebSocket: it is closed with this code. Elsewhere as `cut`.
+    /// On a WebSocket: closes it with this code. Elsewhere the same as `cut`.
     Close(u16),
 }
 
@@ -35,7 +35,7 @@ pub enum Behaviour {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Break {
-    /// Nothing more comes; the connection stays open.
+    /// Nothing more is sent; the connection stays open.
     Hang,
     /// The connection is closed.
     Cut,
@@ -53,17 +53,17 @@ pub struct Issue {
 }
 
 impl Behaviour {
-    /// A row of [`super::ROWS`], e.g. `usage_limit`.
+    /// Returns a row of [`super::ROWS`], e.g. `usage_limit`.
     pub fn row(name: &str) -> Option<Self> {
         rows::find(name).and_then(|row| row.behaviour().ok())
     }
 
-    /// 429 `usage_limit_reached`, over in an hour.
+    /// 429 `usage_limit_reached`, which resets in an hour.
     pub fn usage_limit() -> Self {
         Behaviour::usage_limit_for(3600)
     }
 
-    /// 429 `usage_limit_reached`, over in so many seconds.
+    /// 429 `usage_limit_reached`, which resets in this many seconds.
     pub fn usage_limit_for(seconds: i64) -> Self {
         Behaviour::Answer(Answer::json(
             429,

@@ -1,4 +1,4 @@
-//! What upstream checks before it does anything: the bearer token, the workspace, the fixed members of a request.
+//! What upstream checks first: the bearer token, the workspace, the fixed members of a request.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::server::Shared;
 use super::tokens::BearerFault;
 use crate::pool::At;
 
-/// The refusal, when there is one. The endpoints of logins and tokens check for themselves.
+/// Returns the refusal, if there is one. The endpoints of logins and tokens check for themselves.
 pub(super) fn refuse(shared: &Shared, route: Route, received: &Received, now: At) -> Option<Answer> {
     match route {
         Route::Token

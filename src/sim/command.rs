@@ -1,4 +1,4 @@
-//! `multicodex simulate`: the simulator as a process of its own, with accounts in it.
+//! `multicodex simulate`: the simulator as a separate process, with accounts.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -16,18 +16,18 @@ const NAMES: [&str; 6] = ["ada", "bob", "cleo", "dan", "eve", "finn"];
 
 #[derive(Clone, Debug, Default)]
 pub struct SimulateOptions {
-    /// 0: a free one.
+    /// 0 takes a free one.
     pub port: u16,
     pub accounts: usize,
-    /// Where to write a `codex-accounts.json`. One with real accounts in it is left alone, and this is refused.
+    /// Where to write a `codex-accounts.json`. A file with real accounts is left alone, and the command fails.
     pub agent_dir: Option<PathBuf>,
 }
 
-/// Prints the environment that points the sidecar here, and then runs for ever.
+/// Prints the environment that points a sidecar here, and then runs until it is ended.
 ///
 /// # Errors
 ///
-/// When the port is taken, or the accounts file holds real accounts or cannot be written.
+/// The port is taken, or the accounts file holds real accounts or cannot be written.
 pub async fn simulate(options: SimulateOptions) -> io::Result<()> {
     let pace = Pace { first_ms: 200, each_ms: 25 };
     let sim = Sim::start(SimConfig { port: options.port, pace, ..SimConfig::default() }).await?;
@@ -40,7 +40,7 @@ pub async fn simulate(options: SimulateOptions) -> io::Result<()> {
         let path = dir.join("codex-accounts.json");
         write_accounts(&path, &accounts_json(&logins))
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        // A state directory of its own, so that nothing simulated is remembered of real accounts.
+        // Its own state directory, so that nothing simulated is recorded about real accounts.
         let (agent, state) = (dir.display(), dir.join("state"));
         told.push_str(&format!("PI_CODING_AGENT_DIR={agent}\nMULTICODEX_STATE_DIR={}\n", state.display()));
     }
@@ -55,7 +55,7 @@ fn name(at: usize) -> String {
     NAMES.get(at).map_or_else(|| format!("user{}", at + 1), |name| (*name).to_owned())
 }
 
-/// Real accounts are not to be lost to a simulation: only a file that an earlier simulation wrote is replaced.
+/// Real accounts must not be lost to a simulation: only a file of an earlier simulation is replaced.
 fn write_accounts(path: &Path, text: &str) -> io::Result<()> {
     match fs::read(path) {
         Ok(found) if !is_simulated(&found) => {

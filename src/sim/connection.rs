@@ -20,7 +20,7 @@ use super::socket::Session;
 #[error("the connection is dropped on purpose")]
 pub(super) struct Dropped;
 
-/// Whether the connection is to be reset instead of closed when it is dropped.
+/// Whether to reset the connection instead of closing it when it is dropped.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Link(Arc<AtomicBool>);
 
@@ -30,7 +30,7 @@ impl Link {
     }
 }
 
-/// Where the service leaves the WebSocket that a connection has become.
+/// Where the service puts the WebSocket that a connection has become.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenedSocket(Arc<Mutex<Option<Session>>>);
 
@@ -46,14 +46,14 @@ impl OpenedSocket {
 
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let link = Link::default();
-    // Without this the pieces of a stream that is to arrive in pieces are joined.
+    // Without this, the pieces of a stream that should arrive separately are joined.
     let nodelay = stream.set_nodelay(true);
     let http2 = nodelay.is_ok() && speaks_http2(&stream).await;
     let io = TokioIo::new(Socket { stream, link: link.clone() });
     let opened = OpenedSocket::default();
     let leaves = opened.clone();
     let service = service_fn(move |request| answer(shared.clone(), link.clone(), leaves.clone(), request));
-    // A dropped connection is an error to hyper and was the intention here.
+    // hyper reports a dropped connection as an error; here it is intended.
     let _dropped_or_closed = if http2 {
         hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
     } else {

@@ -1,4 +1,4 @@
-//! Leads each request from its checks over its rule to its answer.
+//! Runs a request through its checks and its rule to its answer.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -26,7 +26,7 @@ use super::{admin, checks, login, oauth, quota, responses, wham};
 use crate::clock;
 use crate::pool::At;
 
-/// What an endpoint answers.
+/// The answer of an endpoint.
 #[derive(Debug)]
 pub(super) enum Reply {
     Whole(Answer),
@@ -89,7 +89,7 @@ pub(super) async fn answer(
     }
 }
 
-/// hyper puts in the true date when there is none.
+/// hyper adds the true date when there is none.
 pub(super) fn date(ahead_ms: i64, now: At) -> Option<(HeaderName, HeaderValue)> {
     let since_epoch = u64::try_from(now.0.checked_add(ahead_ms).filter(|_| ahead_ms != 0)?).ok()?;
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(since_epoch));
@@ -141,7 +141,7 @@ async fn break_off(link: &Link, how: Break) -> Result<Reply, Dropped> {
 
 fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, behaviour: &Behaviour) -> Reply {
     let now = clock::now();
-    // The checks let no other request through to the routes that need an account.
+    // The checks let no request without an account through to these routes.
     let owner = turn.owner.unwrap_or_default();
     Reply::Whole(match route {
         Route::Responses => return responses::respond(shared, owner, received, behaviour, now),
@@ -168,7 +168,7 @@ fn endpoint(shared: &Shared, route: Route, received: &Received, turn: &Turn, beh
 
 fn written(reply: Reply, link: Link, mut tracked: Tracked, now: At) -> Response<Body> {
     match reply {
-        // Of WebSockets only, which `answer` has seen to.
+        // Only of WebSockets, which `answer` has handled.
         Reply::Close(_) | Reply::Opened => finished(&Answer::json(500, json!({})), now),
         Reply::Whole(answer) => {
             let response = finished(&answer, now);
@@ -204,7 +204,7 @@ fn with_headers(
     let sendable = headers.into_iter().filter_map(|(name, value)| {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     });
-    // Replaces the content type, which an answer may have one of its own of.
+    // Replaces the content type, because an answer may have its own.
     let sendable: HeaderMap = sendable.collect();
     for (name, value) in &sendable {
         response.headers_mut().insert(name, value.clone());

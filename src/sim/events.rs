@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::stream_plan::Spoken;
 
-/// Who asks, and for what.
+/// The account and the request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Asked {
     pub(super) id: String,
@@ -30,7 +30,7 @@ pub(super) fn events(spoken: &Spoken, asked: &Asked) -> Vec<String> {
     }
 }
 
-/// Events that a client may hold back: an account can still be replaced after them.
+/// Events that a client may hold back: the account can still be replaced after them.
 pub(super) fn is_preamble(event: &str) -> bool {
     let kind = kind(event).unwrap_or_default();
     matches!(
@@ -39,7 +39,7 @@ pub(super) fn is_preamble(event: &str) -> bool {
     ) || kind.starts_with("codex.")
 }
 
-/// As upstream spells an event: its type comes first.
+/// Writes an event as upstream does: its type is first.
 pub(super) fn spelled(mut event: Value) -> String {
     let Some(kind) = event.as_object_mut().and_then(|members| members.remove("type")) else {
         return event.to_string();
@@ -51,7 +51,7 @@ pub(super) fn spelled(mut event: Value) -> String {
     }
 }
 
-/// The `type` member, when this is a JSON object that has one.
+/// Returns the `type` member, when this is a JSON object with one.
 pub(super) fn kind(event: &str) -> Option<String> {
     let event: Value = serde_json::from_str(event).ok()?;
     event.get("type")?.as_str().map(str::to_owned)
@@ -64,7 +64,7 @@ pub(super) fn unsuccessful(asked: &Asked, status: &str, sequence: usize, member:
     json!({ "type": format!("response.{status}"), "sequence_number": sequence, "response": response })
 }
 
-/// The terminal `response` object of a message, also the answer to a request that was not streamed.
+/// Returns the final `response` object of a message, also the answer to a request without a stream.
 pub(super) fn completed(asked: &Asked, text: &str, deltas: usize) -> Value {
     let mut response = response(asked, "completed");
     response["output"] = json!([item(asked, "completed", &[text])]);
@@ -78,8 +78,8 @@ pub(super) fn completed(asked: &Asked, text: &str, deltas: usize) -> Value {
     response
 }
 
-/// The closing events of a long answer repeat only so much of its text, or they would be larger together than all
-/// that goes before them.
+/// The last events of a long answer repeat only part of its text, because otherwise they would be larger than all
+/// events before them.
 const REPEATED: usize = 64 * 1024;
 
 fn message(asked: &Asked, deltas: Vec<String>) -> Vec<String> {
@@ -165,7 +165,7 @@ fn answer_to(asked: &Asked) -> String {
     format!("{answer} (Simulated, with the account {}.)", asked.account)
 }
 
-/// Every word with the space after it, as models emit them.
+/// Returns every word with the space after it, as models emit them.
 fn words(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(str::to_owned).collect()
 }

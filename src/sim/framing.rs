@@ -1,4 +1,4 @@
-//! From events to the bytes of a `text/event-stream`, in every shape that is legal and some that are merely seen.
+//! Converts events into the bytes of a `text/event-stream`, in every valid form and some that occur in practice.
 
 use std::io::{self, Write};
 
@@ -77,7 +77,7 @@ impl Framer {
         }
     }
 
-    /// JSON may be broken where it may hold white space: after its first brace and before its last.
+    /// JSON may be broken where white space is allowed: after its first brace and before its last.
     fn lines<'a>(&self, data: &'a str) -> Vec<&'a str> {
         let inner = data.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         match inner {

@@ -1,18 +1,18 @@
-//! Unsigned JWTs: enough for every client of upstream, none of which checks a signature (schema/upstream.md, claims).
+//! Unsigned JWTs: enough for every client of upstream, because none checks a signature (schema/upstream.md, claims).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::Value;
 
-/// A JWT with these claims. Its payload uses only characters that base64 and base64url share, because some clients
-/// decode it with `atob`.
+/// Returns a JWT with these claims. Its payload uses only characters that base64 and base64url share, because some
+/// clients decode it with `atob`.
 pub fn jwt(claims: &Value) -> String {
     let part = |text: &str| STANDARD_NO_PAD.encode(escaped(text));
     format!("{}.{}.{}", part(r#"{"alg":"none","typ":"JWT"}"#), part(&claims.to_string()), part("simulated"))
 }
 
-/// The two alphabets differ in the digits 62 and 63. In ASCII these come only from the characters escaped here, and
-/// everything outside ASCII is escaped as well.
+/// The two alphabets differ in the digits 62 and 63. In ASCII these come only from the characters that are escaped
+/// here, and everything outside ASCII is escaped, too.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for unit in json.chars() {

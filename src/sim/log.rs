@@ -1,5 +1,5 @@
-//! What was asked of the simulator, as tests and client authors read it. Bodies are kept as text; every token in it is
-//! one of the simulator's own.
+//! The requests to the simulator, for tests and client authors. Bodies are kept as text; every token in them was issued
+//! by the simulator.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ pub struct LoggedRequest {
     pub path: String,
     /// Absent for paths that are not simulated.
     pub route: Option<Route>,
-    /// Whose bearer or refresh token it was; else who has the workspace that it names.
+    /// The owner of the bearer or refresh token; otherwise of the workspace that it names.
     pub account: Option<String>,
-    /// Names in lower case; of several with one name the last.
+    /// Names in lower case. Of several headers with one name, the last.
     pub headers: BTreeMap<String, String>,
     /// Decoded from zstd or gzip.
     pub body: String,
-    /// Absent while, or when, nothing is answered.
+    /// Absent while the request is not answered.
     pub status: Option<u16>,
     pub end: RequestEnd,
-    /// Which request of this account to this route it was, from 1.
+    /// The number of this account's request to this route, from 1.
     pub n: u32,
     /// Only of a frame on a WebSocket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub enum RequestEnd {
     Open,
     /// The whole answer was handed to the connection.
     Answered,
-    /// The simulator broke off, as it was told to.
+    /// The simulator broke off, as its rule said.
     Broken,
     /// The client went away first.
     Aborted,

@@ -1,5 +1,5 @@
-//! Logging in: the authorize page, the codes it hands out, and the device flow (schema/upstream.md, login). It refuses
-//! what upstream refuses: another client, a redirect that is not on loopback, a verifier that does not fit.
+//! Logging in: the authorize page, its codes, and the device flow (schema/upstream.md, login). It refuses what upstream
+//! refuses: another client, a redirect that is not on loopback, a verifier that does not match.
 
 use std::collections::HashMap;
 
@@ -17,20 +17,20 @@ use super::tokens::Owner;
 
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
-/// What was begun and not finished.
+/// Logins that were begun and not finished.
 #[derive(Debug, Default)]
 pub(super) struct Logins {
     codes: HashMap<String, Code>,
     /// By device auth id.
     devices: HashMap<String, Device>,
     issued: u64,
-    /// Who is signed in at the authorize page. Nobody: it asks.
+    /// The account that is logged in at the authorize page; with `None` it asks.
     pub(super) visitor: Option<Owner>,
     /// Seconds, sent as a string; 5 when absent.
     pub(super) device_interval: Option<u32>,
 }
 
-/// Good for one exchange.
+/// Valid for one exchange.
 #[derive(Debug)]
 struct Code {
     owner: Owner,
@@ -45,7 +45,7 @@ struct Device {
 }
 
 impl Logins {
-    /// Whose code it is, while it is good.
+    /// The account of the code, while it is valid.
     pub(super) fn owner_of_code(&self, code: &str) -> Option<Owner> {
         self.codes.get(code).map(|code| code.owner)
     }
@@ -54,7 +54,7 @@ impl Logins {
         self.devices.get(device_auth_id)?.granted_by
     }
 
-    /// The code was typed by this account's owner. False when nobody waits for it.
+    /// The account's owner typed the code. Returns false when no login waits for it.
     pub(super) fn grant_device(&mut self, user_code: &str, owner: Owner) -> bool {
         let device = self.devices.values_mut().find(|device| device.user_code == user_code);
         device.map(|device| device.granted_by = Some(owner)).is_some()
@@ -72,7 +72,7 @@ impl Logins {
     }
 }
 
-/// Sends the browser back with a code when it is known who is there (`sim_account` in the query says so, too), else
+/// Sends the browser back with a code when the account is known (`sim_account` in the query names it, too); otherwise
 /// asks, with a link for each account.
 pub(super) fn authorize(shared: &Shared, received: &Received) -> Answer {
     let query = |name: &str| received.query(name).unwrap_or_default();
@@ -108,7 +108,7 @@ pub(super) fn redeem_code(state: &mut State, received: &Received) -> Result<Owne
     if member("client_id") != CLIENT_ID {
         return Err(Answer::json(401, json!({ "error": "invalid_client" })));
     }
-    // A code is gone whether or not the rest fits, as RFC 6749 4.1.2 wants it.
+    // A code is used up even if the rest does not match, as RFC 6749 4.1.2 requires.
     let code = state.logins.codes.remove(&member("code")).ok_or_else(|| invalid("Unknown or used code."))?;
     let proof = URL_SAFE_NO_PAD.encode(Sha256::digest(member("code_verifier")));
     if proof != code.challenge {
@@ -160,7 +160,7 @@ pub(super) fn device_poll(shared: &Shared, received: &Received) -> Answer {
     )
 }
 
-/// `?user_code=…&sim_account=…` grants; without an account it asks which.
+/// `?user_code=…&sim_account=…` grants; without an account it asks for one.
 pub(super) fn device_page(shared: &Shared, received: &Received) -> Answer {
     let mut state = shared.state();
     let Some(user_code) = received.query("user_code") else {

@@ -1,12 +1,12 @@
-//! The simulated ChatGPT backend: logins, token endpoint, usage, models and responses on loopback, with every fault that
-//! upstream is known for, switchable per account and per request. For the tests, the demonstration and authors of
-//! clients (`multicodex simulate`). It checks what upstream checks, and refuses to be reached from another machine.
+//! The simulated ChatGPT backend: logins, token endpoint, usage, models and responses on loopback, with a switch per
+//! account and per request for every known fault of upstream. For the tests, the demonstration and authors of clients
+//! (`multicodex simulate`). It checks what upstream checks, and cannot be reached from another machine.
 //!
-//! - [`Behaviour`], [`StreamPlan`]: what is done with one request, in Rust and (by serde) in the admin endpoint and the
-//!   scripts; [`ROWS`] names the known cases.
-//! - [`Rule`]: for which requests.
-//! - [`SimAccount`]: who can be signed in. Tokens are unsigned JWTs that name the simulator as their issuer.
-//! - [`SimHandle`]: the admin surface in-process; `/__sim/` is the same over HTTP.
+//! - [`Behaviour`], [`StreamPlan`]: what happens with a request, in Rust and (by serde) in the admin interface and the
+//! scripts; [`ROWS`] names the known cases.
+//! - [`Rule`]: which requests it applies to.
+//! - [`SimAccount`]: an account that can log in. Tokens are unsigned JWTs that name the simulator as their issuer.
+//! - [`SimHandle`]: the admin interface within the process; `/__sim/` is the same over HTTP.
 
 mod account;
 mod accounts_file;

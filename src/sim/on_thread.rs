@@ -1,4 +1,4 @@
-//! The simulator on a thread of its own, for callers that have no runtime or want to keep theirs to themselves.
+//! The simulator on its own thread, for callers without a runtime, or that do not want to share theirs.
 
 use std::io;
 use std::sync::mpsc;
@@ -21,7 +21,7 @@ pub struct SimOnThread {
 impl SimOnThread {
     /// # Errors
     ///
-    /// When there is no thread or no port to be had.
+    /// When there is no thread or no free port.
     pub fn start(config: SimConfig) -> io::Result<Self> {
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -31,11 +31,11 @@ impl SimOnThread {
                 .build()
                 .and_then(|runtime| runtime.block_on(Sim::start(config)).map(|sim| (runtime, sim)));
             match sim {
-                // A caller that does not listen any more needs neither the error nor the simulator.
+                // A caller that no longer waits needs neither the error nor the simulator.
                 Err(error) => drop(tell.send(Err(error))),
                 Ok((runtime, sim)) => {
                     if tell.send(Ok((sim.upstream_url(), sim.auth_url(), sim.handle()))).is_ok() {
-                        // The stopper is never used but by dropping it.
+                        // The stopper is used only by dropping it.
                         drop(runtime.block_on(stopped));
                     }
                 }
@@ -50,7 +50,7 @@ impl Drop for SimOnThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed already.
+            // A panic there has already been printed.
             let _ = thread.join();
         }
     }

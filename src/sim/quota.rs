@@ -1,4 +1,4 @@
-//! What an account has beside its usage: reset credits and Luna Reserve (schema/upstream.md, usage).
+//! An account's quota besides its usage: reset credits and Luna Reserve (schema/upstream.md, usage).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,32 +12,32 @@ use super::wham;
 use crate::pool::At;
 
 const RESERVE_MODEL: &str = "gpt-reserve";
-/// A new week begins with a reset, so that its end moves away.
+/// A reset begins a new week, so the end of the week moves.
 const WEEK_MINUTES: u32 = 10_080;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimResetCredit {
     pub id: String,
-    /// From when the usage was set; one that never expires when absent.
+    /// Seconds from the time when the usage was set; absent for one that never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_seconds: Option<i64>,
-    /// `redeemed`, for one that was spent elsewhere.
+    /// `redeemed` for one that was spent elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 }
 
-/// The second quota of an account whose ordinary usage is up.
+/// The second quota of an account whose ordinary usage is used up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimReserve {
     pub used_percent: f64,
-    /// The banner that offers it comes with it.
+    /// Whether the banner that offers it is sent, too.
     #[serde(default = "yes")]
     pub banner: bool,
 }
 
-/// What was redeemed of one account.
+/// The redemptions of one account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Redeemed {
     /// Request id and credit id, in the order in which they were carried out.
@@ -74,12 +74,12 @@ pub(super) fn list(member: &Member, now: At) -> Answer {
     Answer::json(200, json!({ "available_count": available(member, now), "credits": credits }))
 }
 
-/// How many can be redeemed.
+/// Returns how many can be redeemed.
 pub(super) fn available(member: &Member, now: At) -> usize {
     member.account.usage.reset_credits.iter().filter(|credit| is_available(member, credit, now)).count()
 }
 
-/// `POST wham/rate-limit-reset-credits/consume`: a request id redeems one credit at most, however often it comes.
+/// `POST wham/rate-limit-reset-credits/consume`: a request id redeems at most one credit, however often it comes.
 pub(super) fn redeem(member: &mut Member, received: &Received, now: At) -> Answer {
     let Ok(Redeem { redeem_request_id, credit_id }) = serde_json::from_str(&received.body) else {
         return Answer::json(
@@ -116,7 +116,7 @@ pub(super) fn redeem(member: &mut Member, received: &Received, now: At) -> Answe
     answer("reset", used)
 }
 
-/// The members of `wham/usage` that tell of the reserve, for a request that asked for it.
+/// Returns the members of `wham/usage` about the reserve, for a request that asked for it.
 pub(super) fn reserve_members(member: &Member, now: At) -> Option<(Value, Value)> {
     let reserve = member.account.usage.reserve.as_ref()?;
     let window = SimWindow { used_percent: reserve.used_percent, ..SimWindow::seven_days(0.0) };
@@ -131,7 +131,7 @@ pub(super) fn reserve_members(member: &Member, now: At) -> Option<(Value, Value)
     Some((limit, banner))
 }
 
-/// Whether this request is answered from the reserve, or refused by it; `None` when it has nothing to do with it.
+/// Returns whether this request is answered from the reserve or refused by it; `None` when it does not use the reserve.
 pub(super) fn charge_reserve(member: &mut Member, received: &Received) -> Option<Result<(), Box<Answer>>> {
     let model = received.json()?;
     if model["model"] != RESERVE_MODEL {

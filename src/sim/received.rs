@@ -64,7 +64,7 @@ impl Received {
         serde_json::from_str(&self.body).ok()
     }
 
-    /// A member of a body that may be JSON or a form: the token endpoint takes both.
+    /// Returns a member of a body that is JSON or a form, because the token endpoint accepts both.
     pub(super) fn member(&self, name: &str) -> Option<String> {
         if self.header("content-type").is_some_and(|kind| kind.starts_with("application/json")) {
             return self.json()?.get(name)?.as_str().map(str::to_owned);

@@ -37,7 +37,7 @@ pub(super) fn respond(
     }
 }
 
-/// Takes what a completion costs from the account's windows, or refuses.
+/// Adds the cost of a completion to the account's windows, or refuses.
 fn charge(shared: &Shared, owner: Owner, received: &Received, now: At) -> Option<Answer> {
     let mut state = shared.state();
     let member = &mut state.accounts[owner];
@@ -70,7 +70,7 @@ fn stream(shared: &Shared, owner: Owner, received: &Received, plan: &StreamPlan,
     Reply::Stream { headers: headers(shared, owner, plan, &asked, now), plan: plan.clone(), steps }
 }
 
-/// The same bytes for every request, whatever it asks.
+/// The same bytes for every request.
 fn once(shared: &Shared, owner: Owner, received: &Received, plan: &StreamPlan, now: At) -> Reply {
     let mut kept = shared.rendered.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = match &*kept {
@@ -128,7 +128,7 @@ fn asked(shared: &Shared, owner: Owner, received: &Received, now: At) -> Asked {
         account: state.accounts[owner].account.name.clone(),
         model: body["model"].as_str().unwrap_or_default().to_owned(),
         question: last_question(&body["input"]).unwrap_or_default(),
-        // Four characters to a token, about as in English.
+        // About four characters per token, as in English.
         input_tokens: received.body.len() / 4,
         at: now.0 / 1000,
     }

@@ -1,4 +1,4 @@
-//! Plays the steps of a stream into the body of an answer, at its pace and in its pieces.
+//! Sends the steps of a stream as the body of an answer, with its pace and in its pieces.
 
 use std::io;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed()
 }
 
-/// All steps as one piece: time and breaks do not apply.
+/// All steps in one piece, without time and breaks.
 pub(super) fn rendered(plan: &StreamPlan, steps: &[Step]) -> io::Result<Bytes> {
     let mut framer = Framer::new(&plan.framing);
     let mut out = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn rendered(plan: &StreamPlan, steps: &[Step]) -> io::Result<Bytes> {
     Ok(out.into())
 }
 
-/// A body that plays the steps while it is read. How it ended is told to `tracked`.
+/// A body that runs the steps while it is read. Reports to `tracked` how it ended.
 pub(super) fn played(plan: StreamPlan, steps: Vec<Step>, link: Link, tracked: Tracked) -> Body {
     let (sender, receiver) = channel(1);
     tokio::spawn(async move {
@@ -118,7 +118,7 @@ impl Player {
         while !rest.is_empty() {
             let piece = rest.split_to(size.min(rest.len()));
             self.send(piece).await?;
-            // Pieces that are ready at once would be written together.
+            // Pieces that are ready at the same time would be written together.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Player {
             self.sender.closed().await;
             return Err(Away);
         }
-        // hyper writes what it has while a body is pending; a failing body drops what was not written.
+        // hyper writes what it has while a body is pending; an error of the body drops what was not written.
         self.pause(20).await?;
         if how == Break::Reset {
             self.link.reset_when_dropped();

@@ -1,4 +1,4 @@
-//! What the simulator knows, behind one lock: accounts, tokens, rules and the log.
+//! The state of the simulator, behind one lock: accounts, tokens, rules and the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ pub(super) struct State {
     pub(super) logins: Logins,
     pub(super) rules: Rules,
     pub(super) log: Vec<LoggedRequest>,
-    /// By how much the `Date` of answers is ahead of this machine's clock, or behind it.
+    /// How far the `Date` of answers is ahead of this machine's clock, or behind it.
     pub(super) ahead_ms: i64,
     counts: HashMap<(Option<Owner>, Option<Route>), u32>,
     responses: u64,
     sockets: u64,
-    /// Log entries of before the last reset are gone; requests of before it that are still open must not write here.
+    /// Log entries from before the last reset are gone; older requests that are still open must not write here.
     resets: u64,
 }
 
@@ -45,8 +45,7 @@ pub(super) struct Turn {
     pub(super) tracked: Tracked,
 }
 
-/// Writes how a request ended into the log when it is dropped. Unless something else was set, it was dropped because
-/// the client went away.
+/// Records in the log, when it is dropped, how a request ended. If nothing else was set, the client left.
 #[derive(Debug)]
 pub(super) struct Tracked {
     end: RequestEnd,
@@ -56,7 +55,7 @@ pub(super) struct Tracked {
 }
 
 impl State {
-    /// Adds the account, or replaces the one of this name, and signs it in.
+    /// Adds the account, or replaces the one with this name, and logs it in.
     pub(super) fn add_account(&mut self, account: SimAccount, now: At) -> SimLogin {
         let expires_in = account.first_expires_in.unwrap_or(account.expires_in);
         let member = Member { account: account.clone(), usage_set_at: now, redeemed: Redeemed::default() };
@@ -104,7 +103,7 @@ impl State {
         self.rules.take(name, route, n).unwrap_or_else(|| Rule::always(Behaviour::Normal))
     }
 
-    /// Rules, log and counts; accounts and tokens stay.
+    /// Clears rules, log and counts; accounts and tokens stay.
     pub(super) fn reset(&mut self) {
         self.rules.clear();
         self.log.clear();
@@ -119,7 +118,7 @@ impl State {
         *count
     }
 
-    /// Whose request it is, as far as its tokens, or else its workspace header, tell.
+    /// Returns the account of a request by its tokens, or else by its workspace header.
     fn owner_of_request(&self, route: Option<Route>, received: &Received) -> Option<Owner> {
         match route {
             Some(Route::Token) => match received.member("code") {

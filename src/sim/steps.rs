@@ -1,4 +1,4 @@
-//! From a plan to the steps that play it: the events, and the fault at its place.
+//! Converts a plan into steps: the events, and the fault at its place.
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub(super) fn steps(plan: &StreamPlan, asked: &Asked, first: Option<String>, now
     steps
 }
 
-/// How many events go before the fault.
+/// Returns how many events come before the fault.
 fn place(after: After, events: &[String]) -> usize {
     let outputs = || events.iter().enumerate().filter(|(_, event)| !is_preamble(event)).map(|(at, _)| at);
     match after {
@@ -48,7 +48,7 @@ fn place(after: After, events: &[String]) -> usize {
     }
 }
 
-/// The steps of the fault, and whether the stream goes on after them.
+/// Returns the steps of the fault, and whether the stream goes on after them.
 fn played(fault: &StreamFault, asked: &Asked, sequence: usize, now: At) -> (Vec<Step>, bool) {
     let dated = |value: &Value| {
         let mut value = value.clone();

@@ -1,4 +1,4 @@
-//! How an event stream is to come out: what it says, how fast, in which bytes, and where it goes wrong.
+//! What an event stream contains, how fast it comes, in which bytes, and where it fails.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::behaviour::Break;
 #[serde(default, deny_unknown_fields)]
 pub struct StreamPlan {
     pub spoken: Spoken,
-    /// Beside the usual ones.
+    /// Added to the usual headers.
     pub headers: BTreeMap<String, String>,
     /// The account's `x-codex-*` headers.
     pub quota_headers: bool,
@@ -20,7 +20,7 @@ pub struct StreamPlan {
     pub fault: Option<StreamFault>,
     pub pace: Pace,
     pub framing: Framing,
-    /// The stream is made once and then sent as one piece, so that a benchmark does not measure the simulator. The
+    /// The stream is rendered once and then sent in one piece, so that a benchmark does not measure the simulator. The
     /// pace, splits and faults that need time do not apply.
     pub rendered_once: bool,
 }
@@ -31,7 +31,7 @@ pub enum Spoken {
     /// An answer to the last user message, word by word.
     #[default]
     Model,
-    /// So many deltas of so many characters. The closing events repeat at most 64 KiB of them.
+    /// This many deltas of this many characters. The last events repeat at most 64 KiB of them.
     Deltas { count: usize, size: usize },
     /// `phase` (text in two messages) or `tool` (reasoning and a function call).
     Recorded(String),
@@ -54,7 +54,7 @@ pub struct Framing {
     pub newline: Newline,
     /// `event:` before `data:`.
     pub event_line: bool,
-    /// Each event's JSON over several `data:` lines.
+    /// Splits each event's JSON over several `data:` lines.
     pub wrapped_data: bool,
     /// A comment before each event.
     pub comments: bool,
@@ -64,7 +64,7 @@ pub struct Framing {
     pub done_marker: bool,
     /// The blank line after the last event.
     pub last_blank_line: bool,
-    /// Written in pieces of so many bytes.
+    /// Written in pieces of this many bytes.
     pub split_bytes: Option<usize>,
     /// `content-encoding: gzip`, flushed after each event.
     pub gzip: bool,
@@ -104,7 +104,7 @@ pub enum After {
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     Break(Break),
-    /// The stream ends there, as if it were complete.
+    /// The stream ends there as if it were complete.
     End,
     /// A `response.failed` event with this `error`, and the end.
     Failed(Value),

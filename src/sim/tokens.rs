@@ -1,4 +1,4 @@
-//! The tokens that were handed out: single-use refresh tokens, access tokens that expire or are revoked. Reads no clock.
+//! The issued tokens: single-use refresh tokens, access tokens that expire or are revoked. Reads no clock.
 
 use std::collections::HashMap;
 
@@ -126,12 +126,12 @@ impl Tokens {
         self.refresh.get(refresh).map(|token| token.owner)
     }
 
-    /// Every access token handed out to this account so far is refused from now on.
+    /// Refuses every access token issued to this account so far.
     pub(super) fn revoke_access(&mut self, owner: Owner) {
         self.access.values_mut().filter(|token| token.owner == owner).for_each(|token| token.revoked = true);
     }
 
-    /// `/oauth/revoke`: no token of this account works any more.
+    /// `/oauth/revoke`: ends all tokens of this account.
     pub(super) fn revoke(&mut self, owner: Owner) {
         self.revoke_access(owner);
         for token in self.refresh.values_mut().filter(|token| token.owner == owner) {

@@ -12,7 +12,7 @@ use crate::pool::At;
 
 const MODELS_ETAG: &str = "W/\"sim-models-1\"";
 
-/// `with_reserve`: the request asked to be told of Luna Reserve.
+/// `with_reserve`: the request asked for Luna Reserve, too.
 pub(super) fn usage(member: &Member, with_reserve: bool, now: At) -> Answer {
     let account = &member.account;
     let mut limits: Vec<Value> = account
@@ -158,7 +158,7 @@ pub(super) fn rate_limit(windows: &[SimWindow], member: &Member, now: At) -> Val
     json!({ "allowed": !reached, "limit_reached": reached, "primary_window": slot(0), "secondary_window": slot(1) })
 }
 
-/// Whole percentages go out as integers, as upstream's do.
+/// Whole percentages are sent as integers, as upstream does.
 fn number(percent: f64) -> Value {
     if percent.fract() == 0.0 { json!(percent as i64) } else { json!(percent) }
 }

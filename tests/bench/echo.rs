@@ -1,5 +1,5 @@
-//! The baseline of requests and of starting: a program that does nothing but answer each line with a fixed one, with
-//! blocking reads and writes. Compiled on the spot, or `cat` where there is no Rust compiler.
+//! The baseline for requests and for the start: a program that answers each line with a fixed one, with blocking reads
+//! and writes. Compiled here, or `cat` without a Rust compiler.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -34,7 +34,7 @@ pub struct Echo {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// `cat` must be sent what it is to answer.
+    /// `cat` must be sent the line that it should answer.
     request: Vec<u8>,
     line: Vec<u8>,
 }
@@ -49,7 +49,7 @@ impl EchoProgram {
         Ok(EchoProgram { dir: dir.to_owned(), compiled: compiled.then_some(program) })
     }
 
-    /// Answers each line with `answer`, whose end is a line's end.
+    /// Answers each line with `answer`, which ends with a line break.
     pub fn start(&self, request: &str, answer: &[u8]) -> Result<Echo, Fault> {
         let (mut command, request) = match &self.compiled {
             Some(program) => {
@@ -82,7 +82,7 @@ impl Echo {
         }
     }
 
-    /// So many requests in one write, then their answers.
+    /// Sends this many requests in one write, then reads their answers.
     pub fn round_trips(&mut self, count: usize) -> Result<(), Fault> {
         self.input.write_all(&self.request.repeat(count))?;
         for _ in 0..count {

@@ -1,4 +1,4 @@
-//! How much is measured, and what stops it.
+//! How much is measured, and what stops the run.
 
 /// Stops the run: without its program or its backend a figure would be wrong.
 pub type Fault = Box<dyn std::error::Error>;

@@ -16,10 +16,10 @@ pub struct BenchEnv {
     dir: TempDir,
 }
 
-/// Characters of a delta in streams of small events; with the rest of the event some 190 bytes.
+/// Characters of a delta in streams of small events; with the rest an event has about 190 bytes.
 pub const SMALL: usize = 40;
 
-/// What a completion is asked with, where its size does not matter.
+/// The prompt of a completion where its size does not matter.
 pub const BODY: &str = r#"{"model":"gpt-6.1-sol","input":[]}"#;
 
 impl BenchEnv {
@@ -35,7 +35,7 @@ impl BenchEnv {
         Ok(env)
     }
 
-    /// Answers every request with so many deltas of this size, rendered once so that the simulator is not what is measured.
+    /// Answers every request with this many deltas of this size, rendered once, so that the simulator is not measured.
     pub fn answer_with(&self, deltas: usize, size: usize) {
         self.behave(Behaviour::Stream(StreamPlan {
             rendered_once: true,
@@ -56,7 +56,7 @@ impl BenchEnv {
         self.dir.path()
     }
 
-    /// The sidecar as a client would start it here.
+    /// Starts the sidecar as a client would.
     pub fn command(&self) -> Command {
         self.command_to(&self.backend.upstream_url)
     }

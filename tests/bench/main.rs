@@ -1,5 +1,5 @@
-//! The benchmark: what the sidecar costs, each figure beside the same work done directly against the simulated backend in
-//! the same run, and beside its budget. Only the ratios mean something on another machine.
+//! The benchmark: what the sidecar costs. Each figure is compared with the same work done directly against the
+//! simulated backend in the same run, and with its budget. Only the ratios are meaningful on another machine.
 //!
 //! `cargo bench --bench budgets` measures everything, `-- --quick` everything briefly. It writes to temporary directories
 //! and talks to loopback only.
@@ -45,8 +45,8 @@ struct Options {
     bench: bool,
 }
 
-/// Runs every measurement and shows the figures. A budget that is missed is shown and is no failure: on a busy machine
-/// noise decides.
+/// Runs every measurement and shows the figures. A missed budget is shown and is not a failure: on a busy machine noise
+/// decides.
 fn main() -> Result<(), Fault> {
     let options = Options::parse();
     let report = measure(&options)?;

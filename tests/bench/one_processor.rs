@@ -1,5 +1,5 @@
-//! Two processes that take turns run on one processor, wherever the kernel would put them: waking an idle processor takes
-//! longer than all that is measured, and whether it has to be woken is a matter of chance.
+//! Two processes that take turns run on one processor, wherever the kernel would put them: waking an idle processor
+//! takes longer than everything that is measured, and happens at random.
 
 #[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -32,7 +32,7 @@ impl OnOneProcessor {
 #[cfg(target_os = "linux")]
 impl Drop for OnOneProcessor {
     fn drop(&mut self) {
-        // What was allowed before is allowed again.
+        // Restores the processors that were allowed before.
         let _ = sched_setaffinity(None, &self.before);
     }
 }

@@ -1,5 +1,5 @@
-//! The real sidecar as a child, driven by hand so that the client costs as little as can be: one thread that writes
-//! requests and looks at the beginning of each line it reads.
+//! The real sidecar as a child, with a client that costs as little as possible: one thread that writes requests and
+//! reads the beginning of each line.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -64,7 +64,7 @@ impl Sidecar {
         Ok(self.input.write_all(text.as_bytes())?)
     }
 
-    /// Sends a request, and gives the answer; what else comes is passed over.
+    /// Sends a request and returns the answer; skips other messages.
     pub fn request(&mut self, line: &str) -> Result<&[u8], Fault> {
         self.send(&format!("{line}\n"))?;
         self.next_answer()
@@ -95,7 +95,7 @@ impl Sidecar {
         all.into_iter().next().ok_or_else(|| "no completion".into())
     }
 
-    /// So many completions, asked for in one write.
+    /// This many completions, requested in one write.
     pub fn complete_at_once(&mut self, count: usize, body: &str) -> Result<Vec<Streamed>, Fault> {
         let begun = self.ask(count, body)?;
         let mut streamed = vec![Streamed::default(); count];
@@ -136,7 +136,7 @@ impl Sidecar {
         Ok(streamed)
     }
 
-    /// Opens so many streams and waits for the first delta of each. Gives their subscriptions.
+    /// Opens this many streams and waits for the first delta of each. Returns their subscriptions.
     pub fn open_streams(&mut self, count: usize) -> Result<Vec<String>, Fault> {
         self.ask(count, BODY)?;
         let mut seen = HashSet::new();
@@ -223,12 +223,12 @@ impl Sidecar {
     }
 }
 
-/// The time that the threads of this process have used so far: those of the client and of the simulator.
+/// Returns the time that the threads of this process have used: those of the client and of the simulator.
 pub fn own_process_cpu_time() -> Result<Duration, Fault> {
     Ok(clock_gettime(ClockId::ProcessCPUTime).try_into()?)
 }
 
-/// The time that this thread has used so far.
+/// Returns the time that this thread has used.
 pub fn own_cpu_time() -> Result<Duration, Fault> {
     Ok(clock_gettime(ClockId::ThreadCPUTime).try_into()?)
 }

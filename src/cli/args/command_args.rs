@@ -1,4 +1,4 @@
-//! The options of single subcommands, or of a few.
+//! The options of one or a few subcommands.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::protocol::{ImportSource, ResetScope};
 
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Output {
-    /// Print the answer of the protocol's method as JSON.
+    /// Print the result of the protocol's method as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -26,7 +26,7 @@ pub struct LoginArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct SettingArgs {
-    /// Settings to change; without any they are shown.
+    /// Settings to change; without any, show them.
     #[arg(value_name = "SETTING=VALUE", value_parser = NonEmptyStringValueParser::new())]
     pub settings: Vec<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct CompleteArgs {
     /// The model.
     #[arg(long, default_value = "gpt-6.1-sol", conflicts_with = "request")]
     pub model: String,
-    /// Completions of one session stay with one account while it can serve.
+    /// The session; its completions stay with one account while that can serve.
     #[arg(long)]
     pub session: Option<String>,
     /// Only this account: id, label or e-mail.

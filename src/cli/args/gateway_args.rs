@@ -9,7 +9,7 @@ use crate::gateway::setup::Client;
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct GatewayArgs {
-    /// Where to listen on 127.0.0.1; 0 is a free one.
+    /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, value_name = "N", default_value_t = 41455)]
     pub port: u16,
     #[command(subcommand)]
@@ -18,16 +18,16 @@ pub struct GatewayArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum GatewayAction {
-    /// Print the key, once the gateway has proved that it has it.
+    /// Print the key, after the gateway has proved that it has it.
     Key {
         /// Make a new key; the old one is refused from then on.
         #[arg(long, conflicts_with = "instance")]
         rotate: bool,
-        /// The gateway within this process, instead of the permanent one.
+        /// The gateway within a process, instead of the permanent one.
         #[arg(long, value_name = "PID")]
         instance: Option<u32>,
     },
-    /// Print what goes into the configuration of a program, so that it uses the gateway.
+    /// Print the configuration that lets a program use the gateway.
     Config {
         #[arg(value_enum)]
         client: GatewayClient,
@@ -36,7 +36,7 @@ pub enum GatewayAction {
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Show what would be run, and do not run it.
+    /// Show the command, and do not run it.
     #[arg(long)]
     pub print: bool,
     /// The command and its arguments.
@@ -50,7 +50,7 @@ pub enum GatewayClient {
     Opencode,
     Zed,
     Pi,
-    /// The OpenAI SDKs, and whatever reads their variables.
+    /// The OpenAI SDKs, and programs that read their variables.
     Sdk,
 }
 

@@ -39,7 +39,7 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Show the account in use and how all stand, or everything about one account.
+    /// Show the account in use and the state of all, or everything about one account.
     Show {
         /// Id, label or e-mail.
         account: Option<String>,
@@ -80,7 +80,7 @@ pub enum Command {
     },
     /// Add an account, or log a known one in again.
     Login {
-        /// What a new account is called; its e-mail by default.
+        /// The label of a new account; its e-mail by default.
         #[arg(long)]
         label: Option<String>,
         #[command(flatten)]
@@ -113,7 +113,7 @@ pub enum Command {
         /// Whose login.
         #[arg(long, value_enum, default_value_t = From::Pi)]
         from: From,
-        /// Another file than the usual one; the login in it is copied.
+        /// A file other than the usual one; its login is copied.
         #[arg(long, value_name = "FILE")]
         path: Option<PathBuf>,
         #[command(flatten)]
@@ -121,7 +121,7 @@ pub enum Command {
     },
     /// Check files, locks, settings and logins, and say what to do about each finding.
     Verify {
-        /// Also ask upstream, with the tokens as they are.
+        /// Also ask upstream, with the present tokens.
         #[arg(long)]
         online: bool,
         #[command(flatten)]
@@ -154,7 +154,7 @@ pub enum Command {
         /// Which credit; the one that expires first by default.
         #[arg(long, value_name = "ID")]
         credit: Option<String>,
-        /// Only tell what is known; nothing is spent.
+        /// Only show what is known; redeem nothing.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -174,7 +174,7 @@ pub enum Command {
     Stats {
         /// Id, label or e-mail; all accounts by default.
         account: Option<String>,
-        /// Over how many days.
+        /// How many days the sums cover.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32))]
         days: Option<u32>,
         #[command(flatten)]
@@ -207,7 +207,7 @@ pub enum Command {
     /// Run the simulated ChatGPT backend on loopback until it is interrupted.
     #[cfg(feature = "sim")]
     Simulate {
-        /// A free one by default.
+        /// The port; a free one by default.
         #[arg(long, default_value_t = 0)]
         port: u16,
         /// How many accounts it knows.

@@ -1,4 +1,4 @@
-//! From the arguments to [`Cli`].
+//! Parses the arguments into [`Cli`].
 
 use std::ffi::OsString;
 
@@ -19,7 +19,7 @@ struct ServeOnly {
 ///
 /// # Errors
 ///
-/// A mistake, and also what `--help` and `--version` print: their [`clap::Error::use_stderr`] is false.
+/// A mistake, and also the text of `--help` and `--version`: their [`clap::Error::use_stderr`] is false.
 pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     match parse_serve(args) {
         Some(serve) => Ok(serve),
@@ -27,8 +27,8 @@ pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     }
 }
 
-/// None when the arguments are not those of `serve` alone, and also for a mistake or `--help`, which needs the whole
-/// declaration.
+/// Returns `None` when the arguments are not those of `serve` alone, and also for a mistake or `--help`, which need the
+/// whole declaration.
 fn parse_serve(args: &[OsString]) -> Option<Cli> {
     let is_named = args.first().is_some_and(|first| first == "serve");
     let flags = if is_named { &args[1..] } else { args };
@@ -44,7 +44,7 @@ fn with_program_name(args: &[OsString]) -> impl Iterator<Item = OsString> {
     std::iter::once(OsString::from("multicodex")).chain(args.iter().cloned())
 }
 
-/// The name of the subcommand that the arguments call, also where they hold a mistake.
+/// Returns the name of the subcommand in the arguments, also when they hold a mistake.
 pub fn called<'a>(root: &'a clap::Command, args: &[OsString]) -> Option<&'a str> {
     args.iter().find_map(|arg| root.find_subcommand(arg)).map(clap::Command::get_name)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::OsStringValueParser;
 
-/// Options of the sidecar. Each is also an environment variable; a flag outweighs it.
+/// Options of the sidecar. Each is also an environment variable; a flag takes precedence.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Options of the sidecar (each also an environment variable)")]
 pub struct SidecarArgs {
@@ -34,10 +34,10 @@ pub struct SidecarArgs {
     /// `text` or `json` [MULTICODEX_LOG_FORMAT, default text].
     #[arg(long, global = true, value_name = "FORMAT", value_parser = OsStringValueParser::new(), hide_short_help = true)]
     pub log_format: Option<OsString>,
-    /// Requests in flight at most [MULTICODEX_MAX_REQUESTS, default 1024].
+    /// Largest number of requests in flight [MULTICODEX_MAX_REQUESTS, default 1024].
     #[arg(long, global = true, value_name = "N", value_parser = OsStringValueParser::new(), allow_hyphen_values = true, hide_short_help = true)]
     pub max_requests: Option<OsString>,
-    /// Size of a message at most [MULTICODEX_MAX_MESSAGE_BYTES, default 67108864].
+    /// Largest size of a message in bytes [MULTICODEX_MAX_MESSAGE_BYTES, default 67108864].
     #[arg(long, global = true, value_name = "N", value_parser = OsStringValueParser::new(), allow_hyphen_values = true, hide_short_help = true)]
     pub max_message_bytes: Option<OsString>,
 }

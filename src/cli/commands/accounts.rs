@@ -92,7 +92,7 @@ where
     })
 }
 
-/// Exit code 1 when the person does not confirm, or cannot be asked and did not say `--yes`.
+/// Returns exit code 1 when the person does not confirm, or cannot be asked and did not give `--yes`.
 pub(in crate::cli) fn remove(options: ServeOptions, account: String, yes: bool) -> Result<ExitCode, String> {
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
         if !yes && !is_confirmed(sidecar, &account).await? {
@@ -110,7 +110,7 @@ async fn is_confirmed(sidecar: &OneShot, account: &str) -> Result<bool, String> 
                 .to_owned(),
         );
     }
-    // The account is resolved first, so that the question names it and a mistake costs no answer.
+    // The account is resolved first, so that the question names it and a wrong name needs no answer.
     let shown = sidecar.call::<Command>(&CommandParams { line: format!("show {}", quoted(account)) }).await?;
     if shown.level == CommandLevel::Error {
         return Err(shown.lines.join("; "));
@@ -126,7 +126,7 @@ async fn is_confirmed(sidecar: &OneShot, account: &str) -> Result<bool, String> 
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// A line of the `/multicodex` family, answered as its clients show it.
+/// Runs a line of the `/multicodex` family and prints its answer.
 pub(in crate::cli) fn line(options: ServeOptions, needs: Needs, line: String) -> Result<ExitCode, String> {
     one_shot(options, needs, async |sidecar| {
         let answer = sidecar.call::<Command>(&CommandParams { line }).await?;

@@ -1,4 +1,4 @@
-//! `complete`: the text of the answer on stdout, what happens on the way on stderr.
+//! `complete`: the text of the answer on stdout, notices on stderr.
 //!
 //! Exit codes: 0 completed, 1 failed, 3 incomplete, 4 no account can serve, 5 a login is needed.
 
@@ -24,7 +24,7 @@ const INCOMPLETE: u8 = 3;
 const NO_ACCOUNT: u8 = 4;
 const NEEDS_LOGIN: u8 = 5;
 
-/// Notices that may wait while stdout is slow.
+/// How many notices may wait while stdout is slow.
 const QUEUE: usize = 64;
 
 pub(in crate::cli) fn complete(options: ServeOptions, args: CompleteArgs) -> Result<ExitCode, String> {
@@ -44,7 +44,7 @@ pub(in crate::cli) fn complete(options: ServeOptions, args: CompleteArgs) -> Res
     })
 }
 
-/// The body from `--request`, or one that asks the prompt.
+/// Returns the body of `--request`, or one with the prompt.
 fn request(args: &CompleteArgs) -> Result<Box<RawValue>, String> {
     if let Some(path) = &args.request {
         return serde_json::from_str(&read(path)?).map_err(|error| format!("--request: {error}"));
@@ -103,7 +103,7 @@ async fn print_events(sidecar: &OneShot, params: CompleteParams) -> Result<ExitC
     .await
 }
 
-/// Prints the text of the answer as it comes, and the rest on stderr.
+/// Prints the text of the answer as it arrives, and everything else on stderr.
 async fn stream(sidecar: &OneShot, params: CompleteParams) -> Result<ExitCode, String> {
     let accounts = sidecar.call::<Accounts>(&AccountsParams::default()).await?.accounts;
     let mut reader = Reader { labels: accounts, answering: String::new(), line_is_open: false };
@@ -115,7 +115,7 @@ async fn stream(sidecar: &OneShot, params: CompleteParams) -> Result<ExitCode, S
     .await
 }
 
-/// Runs a completion and hands each notice to `take`. Returns the exit code that `take` gave with the terminal notice.
+/// Runs a completion and passes each notice to `take`. Returns the exit code that `take` returned for the last notice.
 async fn follow(
     sidecar: &OneShot,
     params: CompleteParams,
@@ -139,7 +139,7 @@ async fn follow(
     code
 }
 
-/// None for a notice that is not the last.
+/// `None` for a notice that is not the last.
 fn exit_code(notice: &Notice) -> Option<ExitCode> {
     match notice {
         Notice::Done { outcome: Outcome::Completed, .. } => Some(ExitCode::SUCCESS),
@@ -158,12 +158,12 @@ fn failure_code(kind: &str) -> ExitCode {
     }
 }
 
-/// A person who reads the answer.
+/// Output for a person who reads the answer.
 struct Reader {
     labels: Vec<Account>,
     /// The label of the account that answers.
     answering: String,
-    /// The text so far does not end with a line's end.
+    /// The text so far does not end with a line break.
     line_is_open: bool,
 }
 
@@ -227,7 +227,7 @@ impl Reader {
     }
 }
 
-/// A terminal must not obey what an answer contains; a pipe gets the answer as it is.
+/// Removes control sequences for a terminal; a pipe gets the answer as it is.
 fn for_stdout(text: &str) -> String {
     if !stdout().is_terminal() {
         return text.to_owned();

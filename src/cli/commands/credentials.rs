@@ -51,7 +51,7 @@ pub(in crate::cli) fn token(options: ServeOptions, account: Option<String>) -> R
     })
 }
 
-/// Exit code 1 when the login was not taken over because its token was used before.
+/// Returns exit code 1 when the login was not imported because its token was already used.
 pub(in crate::cli) fn import(
     options: ServeOptions,
     from: ImportSource,
@@ -59,7 +59,7 @@ pub(in crate::cli) fn import(
     json: bool,
 ) -> Result<ExitCode, String> {
     let path = path.map(text).transpose()?;
-    // The answer says what `import` did, and not what the start did just before.
+    // The answer is about `import` itself, not about the merge at the start just before.
     one_shot(options, Needs { start: Start::NotMerging, ..Needs::ACCOUNTS }, async |sidecar| {
         let params = ImportParams { from: Some(from), path };
         let answer = {
@@ -78,7 +78,7 @@ pub(in crate::cli) fn import(
     })
 }
 
-/// The protocol's paths are JSON strings.
+/// The paths in answers are JSON strings.
 fn text(path: PathBuf) -> Result<String, String> {
     path.into_os_string()
         .into_string()

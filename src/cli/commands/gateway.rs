@@ -21,7 +21,7 @@ use crate::store::GatewayFile;
 
 const USUAL_URL: &str = "http://127.0.0.1:41455";
 
-/// Another gateway that has only just started has not said yet where it listens.
+/// How long to wait for another gateway that has just started and has not written its address yet.
 const OTHER_IS_READY_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
@@ -42,9 +42,9 @@ pub(in crate::cli) fn gateway(
     }
 }
 
-/// Serves until it is interrupted. Exit code 1 when the port is taken.
+/// Serves until it is interrupted. Returns exit code 1 when the port is taken.
 fn serve(options: ServeOptions, file: GatewayFile, port: u16) -> Result<ExitCode, String> {
-    // Before the log file, which may lie in a directory that is made here.
+    // Before the log file, which may be in a directory that this creates.
     have_directories(&options.paths)?;
     start_logging(&options, Reader::Person(LevelFilter::WARN))?;
     on_a_runtime(async {
@@ -73,7 +73,7 @@ fn serve(options: ServeOptions, file: GatewayFile, port: u16) -> Result<ExitCode
     })
 }
 
-/// Another gateway serves this state dir already: that one is shown.
+/// Another gateway already serves this state directory: shows that one.
 async fn show_other(file: &GatewayFile) -> Result<ExitCode, String> {
     let until = tokio::time::Instant::now() + OTHER_IS_READY_WITHIN;
     loop {
@@ -95,7 +95,7 @@ async fn show_other(file: &GatewayFile) -> Result<ExitCode, String> {
     }
 }
 
-/// Exit code 1 when no gateway runs, or something else listens in its place.
+/// Returns exit code 1 when no gateway runs, or another program listens at its address.
 fn key(file: GatewayFile) -> Result<ExitCode, String> {
     on_a_runtime(async {
         let record = file.read().map_err(|error| error.to_string())?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `completions` and `man`: texts made from the declaration of the command line.
+//! `completions` and `man`: texts generated from the declaration of the command line.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ const SHORTEST_CODE: usize = 16;
 const NO_CODE: &str = "this is no address and no code; paste the whole address that the browser ends up at, or press \
     Ctrl-C to end the login";
 
-/// A login works beside a damaged accounts file until it must store its result.
+/// A login can run beside a damaged accounts file until it must store its result.
 const LOGIN: Needs = Needs { accounts: false, ..Needs::ACCOUNTS };
 
 pub(in crate::cli) fn login(
@@ -85,7 +85,7 @@ async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, Str
     if started.flow == LoginFlow::Browser {
         std::thread::spawn(move || read_lines(&lines));
     }
-    // Only the device flow has nothing to type, so that a typed line is not torn.
+    // Only the device flow has no input, so a progress line does not break typed text.
     let _waiting = (started.flow == LoginFlow::Device).then(|| Waiting::text("waiting for the login"));
     let waited = LoginIdParams { login_id: started.login_id.clone() };
     let wait = sidecar.call::<LoginWait>(&waited);
@@ -103,7 +103,7 @@ async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, Str
                 tokio::select! {
                     biased;
                     ended = &mut wait => return Ok(ended?.account),
-                    // A mistake in what was pasted is shown, and the login goes on.
+                    // A wrong paste is shown, and the login goes on.
                     Err(error) = sidecar.call::<LoginSubmit>(&submit) => print_error(&String::from(error)),
                 }
             }
@@ -111,8 +111,8 @@ async fn finish(sidecar: &OneShot, started: LoginStarted) -> Result<Account, Str
     }
 }
 
-/// Whether a typed line is an answer like `y` or `ok`: too short for a code, and no part of an address. A wrong code ends
-/// a login, so such a line is not submitted.
+/// Returns whether a typed line is an answer like `y` or `ok`: too short for a code, and not part of an address. A
+/// wrong code ends a login, so such a line is not submitted.
 fn is_no_code(line: &str) -> bool {
     let word = line.trim();
     word.len() < SHORTEST_CODE && !word.contains(['=', '#'])

@@ -1,4 +1,4 @@
-//! One file for each group of subcommands: what is asked of the sidecar, and how the answer is printed.
+//! One file for each group of subcommands: which method is called, and how the answer is printed.
 
 pub(super) mod accounts;
 pub(super) mod complete;

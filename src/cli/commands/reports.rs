@@ -1,4 +1,4 @@
-//! `verify`, `status`, `history`, `stats` and `paths`: what is known, without changing anything.
+//! `verify`, `status`, `history`, `stats` and `paths`: reports that change nothing.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ const RECORDS: Needs = Needs { start: Start::NotMerging, least: LevelFilter::WAR
 
 /// Exit code 1 when a check failed.
 pub(in crate::cli) fn verify(options: ServeOptions, online: bool, json: bool) -> Result<ExitCode, String> {
-    // Its report holds what would be warned of.
+    // The report contains what would be a warning.
     let needs = Needs { start: Start::ReadOnly, least: LevelFilter::ERROR, accounts: false };
     one_shot(options, needs, async |sidecar| {
         let answer = {
@@ -37,7 +37,7 @@ pub(in crate::cli) fn verify(options: ServeOptions, online: bool, json: bool) ->
 }
 
 pub(in crate::cli) fn status(options: ServeOptions, json: bool) -> Result<ExitCode, String> {
-    // A prompt calls this often, beside sidecars that merge.
+    // A prompt calls this often, while sidecars that merge are running.
     one_shot(
         options,
         Needs { start: Start::ReadOnly, least: LevelFilter::ERROR, accounts: true },

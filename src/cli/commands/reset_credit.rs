@@ -8,7 +8,7 @@ use crate::cli::progress::Waiting;
 use crate::protocol::{RedeemResetCredit, ResetCreditParams};
 use crate::render::clean;
 
-/// Exit code 1 when no reset came of it: nothing was redeemed, or usage does not show the reset.
+/// Returns exit code 1 without a reset: nothing was redeemed, or usage does not show the reset.
 pub(in crate::cli) fn reset_credit(
     options: ServeOptions,
     account: String,

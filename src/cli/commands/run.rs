@@ -1,4 +1,4 @@
-//! `run`: a command with a gateway of its own, that lives as long as the command.
+//! `run`: a command with its own gateway, which lives as long as the command.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -26,7 +26,7 @@ use crate::secret::Secret;
 use crate::sidecar::Sidecar;
 use crate::store::GatewayFile;
 
-/// As shells have it.
+/// The exit codes of shells.
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 const ENDED_BY_SIGNAL: u8 = 128;
@@ -123,8 +123,8 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.or(signal.map(|signal| ENDED_BY_SIGNAL.saturating_add(signal))).unwrap_or(1))
 }
 
-/// The signals that are the command's. On a terminal the command gets Ctrl-C and the like from the terminal itself, as
-/// every process in the foreground does, so that those are caught and not sent on.
+/// The signals that are passed to the command. On a terminal the command gets Ctrl-C and similar signals from the
+/// terminal itself, as every foreground process does, so those are caught and not sent again.
 struct Forwarded {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -161,12 +161,12 @@ impl Forwarded {
     }
 }
 
-/// The variables and the command, as they would be typed.
+/// Returns the variables and the command as a person would type them.
 fn shown(launch: &Launch) -> String {
     let variables = launch.variables.iter().map(|(name, value)| format!("{name}={}", value.shown()));
     let words = std::iter::once(&launch.program).chain(&launch.arguments).map(|word| {
         let word = word.to_string_lossy();
-        // Only a NUL cannot be quoted, and no argument holds one.
+        // Only a NUL cannot be quoted, and arguments hold none.
         shlex::try_quote(&word).map(|quoted| quoted.into_owned()).unwrap_or_default()
     });
     let line: Vec<String> = variables.chain(words).collect();
@@ -177,7 +177,7 @@ fn is_called(program: &OsString, name: &str) -> bool {
     Path::new(program).file_stem().is_some_and(|stem| stem == name)
 }
 
-/// Whether opencode has a login of its own, with which it ignores the address of the provider.
+/// Returns whether opencode has its own login, with which it ignores the provider's address.
 fn opencode_is_logged_in() -> bool {
     let data = std::env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| Some(directories::BaseDirs::new()?.home_dir().join(".local/share")));

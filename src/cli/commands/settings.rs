@@ -16,7 +16,7 @@ use crate::protocol::{
 use crate::render;
 use crate::sidecar::{Start, footer_change, rotation_change, setting_lines};
 
-/// Settings can be read and changed whatever state the accounts file is in.
+/// Settings can be read and changed in any state of the accounts file.
 const SETTINGS: Needs = Needs { start: Start::NotMerging, least: LevelFilter::WARN, accounts: false };
 
 pub(in crate::cli) fn rotation(options: ServeOptions, args: SettingArgs) -> Result<ExitCode, String> {

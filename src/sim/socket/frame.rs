@@ -9,15 +9,15 @@ use super::history::History;
 use crate::pool::At;
 use crate::sim::answer::{Answer, date_resets};
 
-/// What a frame amounts to once what it continues is put before it.
+/// The content of a frame after the conversation that it continues.
 #[derive(Debug)]
 pub(super) struct Create {
-    /// The whole request, as a body over HTTP would have it.
+    /// The whole request, as the body over HTTP would be.
     pub(super) body: String,
     /// Its items, when `input` is a list.
     pub(super) input: Vec<Box<RawValue>>,
     pub(super) continued: bool,
-    /// `generate: false`: nothing is answered but an empty response.
+    /// `generate: false`: only an empty response is sent.
     pub(super) warms: bool,
 }
 
@@ -80,7 +80,7 @@ fn not_found(id: &str) -> Answer {
     )
 }
 
-/// An answer as upstream tells it on a socket.
+/// An answer in the form that upstream sends on a socket.
 pub(super) fn error_frame(answer: &Answer, now: At) -> String {
     let mut frame = json!({ "type": "error", "status": answer.status });
     match &answer.body {

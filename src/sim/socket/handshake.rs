@@ -28,7 +28,7 @@ pub(in crate::sim) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Answers the handshake, and gives back the session that begins with it.
+/// Answers the handshake and returns the session that begins with it.
 pub(in crate::sim) async fn upgrade(
     shared: &Arc<Shared>,
     link: &Link,
@@ -67,7 +67,7 @@ pub(in crate::sim) async fn upgrade(
             if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
                 headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
             }
-            // The checks let no request through that is of no account.
+            // The checks let no request without an account through.
             let owner = turn.owner.unwrap_or_default();
             let quota = wham::quota_headers(&shared.state().accounts[owner], now);
             let id = shared.state().next_socket();

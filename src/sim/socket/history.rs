@@ -1,15 +1,15 @@
-//! The conversation of one socket, in the words in which it was sent and answered.
+//! The conversation of one socket, byte for byte as it was sent and answered.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The last response with everything that led to it.
+/// The last response with everything before it.
 #[derive(Debug, Default)]
 pub(super) struct History {
     last: Option<(String, Vec<Box<RawValue>>)>,
 }
 
-/// The response that is being given.
+/// The response in progress.
 #[derive(Debug)]
 pub(super) struct Answering {
     id: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Answering {
 }
 
 impl History {
-    /// The items of the response with this id; `None` when it is not the last one of this socket.
+    /// Returns the items of the response with this id; `None` when it is not the last one of this socket.
     pub(super) fn items_of(&self, response: &str) -> Option<&[Box<RawValue>]> {
         self.last.as_ref().filter(|(id, _)| id == response).map(|(_, items)| &items[..])
     }
@@ -33,7 +33,7 @@ impl History {
 }
 
 impl Answering {
-    /// Takes in an event that is about to be sent; returns whether the response has come to a good end.
+    /// Records an event that is about to be sent. Returns whether the response ended successfully.
     pub(super) fn observe(&mut self, event: &str) -> bool {
         #[derive(Deserialize)]
         struct Event {

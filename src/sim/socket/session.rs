@@ -28,10 +28,10 @@ use crate::sim::server::Shared;
 use crate::sim::state::{Tracked, Turn, begin};
 use crate::sim::steps::Step;
 
-/// Upstream takes no larger frame.
+/// Upstream accepts no larger frame.
 const MAX_FRAME_BYTES: usize = 16 << 20;
 
-/// A socket whose handshake is answered.
+/// A socket with an answered handshake.
 #[derive(Debug)]
 pub(in crate::sim) struct Session {
     pub(super) shared: Arc<Shared>,
@@ -40,11 +40,11 @@ pub(in crate::sim) struct Session {
     pub(super) received: Received,
     pub(super) tracked: Tracked,
     pub(super) id: u64,
-    /// Closed with this code right after the upgrade.
+    /// Closes with this code right after the upgrade.
     pub(super) close_at_once: Option<u16>,
 }
 
-/// Why a session is over.
+/// Why a session ended.
 enum Over {
     /// The client closed, or is gone.
     Left,
@@ -83,7 +83,7 @@ impl Session {
         if let Over::Close(code) = over {
             let frame = CloseFrame { code: code.into(), reason: "".into() };
             if socket.send(Message::Close(Some(frame))).await.is_ok() {
-                // The other side answers, or goes away.
+                // The other side answers or leaves.
                 let _ = tokio::time::timeout(Duration::from_secs(1), async {
                     while let Some(Ok(_)) = socket.next().await {}
                 })
@@ -180,7 +180,7 @@ impl Open<'_> {
         self.answer(reply, turn, input).await
     }
 
-    /// What is answered; the client may leave meanwhile.
+    /// Sends the answer; the client may leave meanwhile.
     async fn reply(&mut self, received: &Received, turn: &Turn) -> Result<Result<Reply, Dropped>, Over> {
         let behaving = behave(&self.shared, &self.link, Route::Responses, received, turn);
         tokio::pin!(behaving);
@@ -214,7 +214,7 @@ impl Open<'_> {
             Ok(Reply::Whole(answer)) => {
                 turn.tracked.answered_with(answer.status);
                 let frame = match answer.status {
-                    // What HTTP answers in one piece is a terminal event here.
+                    // What HTTP answers in one piece is a final event here.
                     200 => json!({ "type": "response.completed", "response": answer.body }).to_string(),
                     _ => error_frame(&answer, clock::now()),
                 };
@@ -232,7 +232,7 @@ impl Open<'_> {
                         self.history.end(answering);
                         Ok(())
                     }
-                    // A stream that merely ends is a socket that is closed.
+                    // A stream that ends without a final event closes the socket.
                     Ok(false) => {
                         turn.tracked.ended(RequestEnd::Answered);
                         Err(Over::Close(1000))
@@ -248,7 +248,7 @@ impl Open<'_> {
         }
     }
 
-    /// Returns whether the response came to an end that leaves the socket usable.
+    /// Returns whether the response ended in a way that leaves the socket usable.
     async fn play(
         &mut self,
         steps: &[Step],
@@ -288,7 +288,7 @@ impl Open<'_> {
         self.socket.send(Message::text(text)).await.map_err(|_| Over::Left)
     }
 
-    /// Waits, and notices when the client closes or sends what it must not send now.
+    /// Waits, and notices when the client closes or sends something that is not allowed now.
     async fn pause(&mut self, milliseconds: u64) -> Result<(), Over> {
         if milliseconds == 0 {
             return Ok(());
@@ -309,7 +309,7 @@ impl Open<'_> {
     }
 }
 
-/// Whether the response is over after this event, one way or the other.
+/// Returns whether this event ends the response.
 fn ends(event: &str) -> bool {
     let terminal = ["response.completed", "response.incomplete", "response.failed", "response.done", "error"];
     crate::sim::events::kind(event).is_some_and(|kind| terminal.contains(&kind.as_str()))

@@ -1,4 +1,4 @@
-//! A completion that meets a usage limit on its first account, beside the two requests that this takes at the least.
+//! A completion that meets a usage limit on its first account, compared with the two requests that this needs at least.
 
 use multicodex::sim::{Behaviour, Rule};
 use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! How long the first delta of a completion takes, alone and among others that are asked for at the same moment.
+//! How long the first delta of a completion takes, alone and among others that begin at the same moment.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<()
     let direct = Direct::new(env)?;
     env.answer_with(8, SMALL);
     for (streams, rounds) in [(1, 400), (8, 100), (32, 50), (256, 20)] {
-        // Connections are made before they are timed.
+        // Connections are opened before they are timed.
         sidecar.complete_at_once(streams, BODY)?;
         direct.complete_at_once(streams, BODY)?;
         let (mut ours, mut theirs) = (Times::default(), Times::default());
         let rounds = effort.pick(rounds, rounds.div_ceil(20));
-        // What the sidecar does after its answers is its own too, so it is asked at the end.
+        // The sidecar's work after its answers counts, too, so this is read at the end.
         let (mut used, by_sidecar) = ([Duration::ZERO; 2], sidecar.cpu_time()?);
         for _ in 0..rounds {
             let begun = own_process_cpu_time()?;

@@ -43,7 +43,7 @@ fn add(report: &mut Report, name: &'static str, unit: Unit, points: Vec<Point>) 
     report.add_growth(Growth { name, along: "accounts", unit, points });
 }
 
-/// In nanoseconds: the median of so many picks, each followed by the use of what was picked.
+/// In nanoseconds: the median of this many picks, each followed by the use of the picked account.
 fn pick(count: usize, rounds: usize) -> f64 {
     let mut pool = Pool::new(RotationSettings::default());
     let accounts = (0..count).map(|at| {
@@ -130,7 +130,7 @@ fn bodies(effort: Effort, report: &mut Report) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Text that compresses about as well as prose does.
+/// Text that compresses about as well as prose.
 fn body_of(size: usize) -> String {
     let mut text = String::with_capacity(size + 16);
     let mut state: u32 = 1;

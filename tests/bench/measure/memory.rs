@@ -37,7 +37,7 @@ pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<()
     Ok(())
 }
 
-/// With an upstream that is never spoken to, but would be over TLS: its certificates are loaded by then.
+/// With an upstream over TLS that is never called: its certificates are loaded by then.
 fn idle(env: &BenchEnv) -> Result<f64, Fault> {
     let mut sidecar = Sidecar::spawn(env.command_to("https://127.0.0.1:9/backend-api"))?;
     sidecar.initialize()?;
@@ -45,7 +45,7 @@ fn idle(env: &BenchEnv) -> Result<f64, Fault> {
     settled(&sidecar)
 }
 
-/// What is done in the background after `initialize` is over when the figure stands still.
+/// The background work after `initialize` is over when the figure does not change.
 fn settled(sidecar: &Sidecar) -> Result<f64, Fault> {
     let mut last = sidecar.resident_mib()?;
     for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! Requests that are answered from memory, one at a time and many at once, beside a blocking loop that answers the same
-//! bytes.
+//! Requests that are answered from memory, one at a time and many at once, compared with a blocking loop that answers
+//! the same bytes.
 
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::one_processor::OnOneProcessor;
 use crate::report::{Report, Times, Unit, names};
 use crate::sidecar::Sidecar;
 
-/// Answered at once and in a few bytes: there is no such completion.
+/// Answered at once and in a few bytes: the completion does not exist.
 const NOTHING: &str = r#"{"id":2,"method":"complete/cancel","params":["c0"]}"#;
 const LIST: &str = r#"{"id":2,"method":"accounts"}"#;
 const PIPELINED: usize = 64;
@@ -35,7 +35,7 @@ fn one_at_a_time(
     let _taking_turns = OnOneProcessor::begin()?;
     let (mut sidecar, mut echo, _) = side_by_side(env, program, request)?;
     let (mut ours, mut theirs) = (Times::default(), Times::default());
-    // In turns of a hundred, so that both live through the same noise.
+    // In turns of a hundred, so that both have the same noise.
     for _ in 0..rounds / 100 {
         for _ in 0..100 {
             let begun = Instant::now();
@@ -80,7 +80,7 @@ fn pipelined(
     Ok(())
 }
 
-/// A sidecar, a loop that answers this request as it does, and how long that answer is.
+/// A sidecar, a loop that answers this request in the same way, and the length of that answer.
 fn side_by_side(
     env: &BenchEnv,
     program: &EchoProgram,

@@ -1,4 +1,4 @@
-//! How much goes through: short completions, and long streams of small and of large events.
+//! Throughput: short completions, and long streams of small and of large events.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn completions(
     Ok(())
 }
 
-/// One long stream after another, ours and the direct one in turns.
+/// One long stream after another, sidecar and direct in turns.
 struct Long {
     ours: Way,
     theirs: Way,
@@ -103,7 +103,7 @@ struct Way {
 impl Long {
     fn measure(sidecar: &mut Sidecar, direct: &Direct, rounds: usize) -> Result<Self, Fault> {
         let (mut ours, mut theirs) = (Way::default(), Way::default());
-        // The first one is rendered while it is waited for.
+        // The first one is rendered while it is awaited.
         direct.complete()?;
         for _ in 0..rounds {
             let before = sidecar.cpu_time()?;

@@ -1,4 +1,5 @@
-//! How soon a client hears that another program changed the accounts, beside a bare watch of the same file.
+//! How soon a client is notified that another program changed the accounts, compared with a bare watch of the same
+//! file.
 
 use std::fs;
 use std::sync::mpsc;
@@ -22,7 +23,7 @@ pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<()
     let watched = file.clone();
     let mut bare = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| event.paths.contains(&watched)) {
-            // Nobody listens between two rounds.
+            // There is no receiver between two rounds.
             let _ = send.send(Instant::now());
         }
     })?;
@@ -30,7 +31,7 @@ pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<()
 
     let (mut ours, mut theirs) = (Times::default(), Times::default());
     for _ in 0..effort.pick(40, 4) {
-        // Until the sidecar's own writing, and what others had to say, is over.
+        // Until the sidecar's own writes, and the notifications for them, are over.
         std::thread::sleep(Duration::from_millis(250));
         let text = fs::read_to_string(&file)?;
         let mut accounts: serde_json::Value = serde_json::from_str(&text)?;
@@ -38,7 +39,7 @@ pub fn measure(env: &BenchEnv, effort: Effort, report: &mut Report) -> Result<()
         accounts["accounts"][0]["expiresAt"] = (expires_at + 1000).into();
         let new = tempfile::NamedTempFile::new_in(env.dir())?;
         fs::write(new.path(), accounts.to_string())?;
-        // What was said meanwhile comes before the answer.
+        // Earlier notifications come before the answer.
         sidecar.request(r#"{"id":4,"method":"paths"}"#)?;
         while noticed.try_recv().is_ok() {}
         let begun = Instant::now();

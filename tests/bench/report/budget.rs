@@ -1,5 +1,5 @@
-//! What each figure may cost, in one table. Most budgets are ratios to the direct way in the same run, which hold on any
-//! machine; the others are for a machine with two cores.
+//! The budget of each figure, in one table. Most budgets are ratios to the direct work in the same run, which hold on
+//! any machine; the others are for a machine with two cores.
 
 use serde::Serialize;
 
@@ -11,10 +11,10 @@ use super::unit::Unit;
 pub enum Budget {
     /// In the figure's own unit.
     AtMost(f64),
-    /// So many times the direct figure.
+    /// This many times the direct figure.
     RatioAtMost(f64),
     RatioAtLeast(f64),
-    /// The direct figure and so much more, in the figure's own unit.
+    /// The direct figure plus this, in the figure's own unit.
     AddedAtMost(f64),
     /// Both a ratio and a figure.
     RatioAndFigureAtMost(f64, f64),
@@ -29,7 +29,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// A brief run on a busy machine is off by this much though nothing is wrong.
+/// A short run on a busy machine differs by this much without a fault.
 const QUICK_SLACK: f64 = 3.0;
 
 const BUDGETS: &[(&str, Budget)] = &[
@@ -51,7 +51,7 @@ pub fn budget_of(name: &str) -> Option<Budget> {
 
 impl Budget {
     pub fn judge(self, unit: Unit, sidecar: f64, direct: Option<f64>, quick: bool) -> Verdict {
-        // Memory is the same however short the run.
+        // Memory is the same however short the run is.
         let slack = if quick && unit != Unit::Mebibytes { QUICK_SLACK } else { 1.0 };
         let met = match (self, direct) {
             (Budget::AtMost(most), _) => sidecar <= most * slack,

@@ -1,4 +1,4 @@
-//! What was measured: a figure beside its baseline and its budget.
+//! What was measured: a figure with its baseline and its budget.
 
 use serde::Serialize;
 
@@ -11,14 +11,14 @@ pub struct Figure {
     pub name: String,
     pub unit: Unit,
     pub sidecar: f64,
-    /// The same without a sidecar; what that is stands in the name.
+    /// The same without a sidecar; the name says what it is.
     pub direct: Option<f64>,
     pub ratio: Option<f64>,
     pub budget: Option<Budget>,
     pub verdict: Option<Verdict>,
 }
 
-/// How a figure grows with something. The points are of the sidecar, and of the direct way where there is one.
+/// How a figure grows. The points are of the sidecar, and of the direct work if there is one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Growth {
     pub name: &'static str,

@@ -27,7 +27,7 @@ pub struct Report {
     quick: bool,
     pub figures: Vec<Figure>,
     pub growths: Vec<Growth>,
-    /// Printed as they come, because it takes minutes.
+    /// Printed as they come, because the run takes minutes.
     #[serde(skip)]
     shown: bool,
 }
@@ -82,7 +82,7 @@ impl Report {
     }
 }
 
-/// The measuring goes on when stdout is closed: the figures may go to a file as well.
+/// The measurement goes on when stdout is closed, because the figures may also go to a file.
 fn show(text: &str) {
     stdout().write_all(text.as_bytes()).ok();
 }

@@ -1,4 +1,4 @@
-//! The names of the figures that have a budget: the one who measures and the table of budgets use the same text.
+//! The names of the figures that have a budget: the measurement and the table of budgets use the same text.
 
 pub const FIRST_ANSWER: &str = "spawn to first answer / a minimal Rust program's";
 pub const IDLE: &str = "resident, idle after initialize (https upstream)";

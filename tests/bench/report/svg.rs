@@ -1,4 +1,4 @@
-//! The figures as a drawing: what was measured, beside the direct way, and how it grows. Pure: a report in, SVG out.
+//! Draws the figures, compared with the direct work, and how they grow. Pure: a report in, SVG out.
 
 use super::Report;
 use super::budget::{Budget, Verdict};
@@ -33,7 +33,7 @@ pub fn draw(report: &Report) -> String {
     svg
 }
 
-/// Each figure in relation to the direct one, on a scale on which half and double are equally far from one.
+/// Each figure relative to the direct one, on a scale on which half and double are equally far from one.
 fn ratios(bars: &[&Figure]) -> String {
     const SPAN: f64 = 3.5;
     let x = |ratio: f64| {
@@ -81,7 +81,7 @@ fn limit(figure: &Figure) -> Option<f64> {
     })
 }
 
-/// One growth with both scales logarithmic: what grows in proportion is a diagonal.
+/// One growth with both scales logarithmic: proportional growth is a diagonal.
 fn panel(growth: &Growth, left: f64, top: f64) -> String {
     let values = || growth.points.iter().flat_map(|point| [Some(point.sidecar), point.direct]).flatten();
     let (low, high) = bounds(values());

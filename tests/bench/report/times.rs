@@ -1,4 +1,4 @@
-//! Durations of one and the same thing, and their percentiles.
+//! Durations of the same thing, and their percentiles.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ pub fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// Times of one and the same thing.
+/// Durations of the same thing.
 #[derive(Clone, Debug, Default)]
 pub struct Times(Vec<Duration>);
 
