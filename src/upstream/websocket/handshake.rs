@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -33,6 +34,11 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
 const OF_ONE_TURN: [&str; 2] = ["x-client-request-id", "x-codex-turn-metadata"];
 
 pub type Stream = WebSocketStream<reqwest::Upgraded>;
+
+/// What a WebSocket runs over.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection for T {}
 
 /// What became of the handshake.
 #[derive(Debug)]

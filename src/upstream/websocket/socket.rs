@@ -10,12 +10,13 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::super::event::{Event, NotJson};
 use super::super::sse::{MAX_EVENT_BYTES, TooLarge};
 use super::conversation::{Conversation, Ended, Recording};
-use super::handshake::Stream;
+use super::handshake::Connection;
 use super::plan::Loss;
 
 /// Upstream closes sockets that are idle for longer, without a word.
@@ -122,7 +123,10 @@ impl SocketTurn {
 
 impl Socket {
     /// A socket that was just opened, and the future that has to run for it. It is busy until its first turn ends.
-    pub fn new(stream: Stream, kept: bool) -> (Socket, impl Future<Output = ()> + Send + use<>) {
+    pub fn new<S: Connection>(
+        stream: WebSocketStream<S>,
+        kept: bool,
+    ) -> (Socket, impl Future<Output = ()> + Send + use<S>) {
         let (orders, ordered) = mpsc::channel(1);
         let state = Arc::new(Mutex::new(State::Busy));
         let (sink, stream) = stream.split();
@@ -147,9 +151,9 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Task {
-    sink: SplitSink<Stream, Message>,
-    stream: SplitStream<Stream>,
+struct Task<S> {
+    sink: SplitSink<WebSocketStream<S>, Message>,
+    stream: SplitStream<WebSocketStream<S>>,
     state: Arc<Mutex<State>>,
     kept: bool,
     turns: u32,
@@ -158,7 +162,7 @@ struct Task {
 /// The socket cannot be used any more.
 struct Unusable;
 
-impl Task {
+impl<S: Connection> Task<S> {
     /// Runs until the socket is closed by either side, or the last [`Socket`] is dropped.
     async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         while let Some(order) = self.wait(&mut orders).await {
@@ -258,3 +262,6 @@ fn read(message: Option<Result<Message, Error>>, heard: bool) -> Result<Option<E
     };
     Event::read(data, b"").map_err(|NotJson| SocketFault::NotJson)
 }
+
+#[cfg(test)]
+mod tests;

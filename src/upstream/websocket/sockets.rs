@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
 
 use super::canonical::Digest;
-use super::handshake::Stream;
+use super::handshake::Connection;
 use super::not_continued::NotContinued;
 use super::outline::Outline;
 use super::pause::Pause;
@@ -163,7 +164,7 @@ impl Sockets {
 
 impl Reservation {
     /// Keeps the socket for as long as its task runs.
-    pub fn fill(self, stream: Stream, now: Instant) -> Socket {
+    pub fn fill<S: Connection>(self, stream: WebSocketStream<S>, now: Instant) -> Socket {
         let (socket, running) = Socket::new(stream, true);
         let mut inner = self.sockets.lock();
         inner.remember(&self.key, now);
@@ -230,3 +231,7 @@ impl Inner {
         self.accounts.insert(key.session.clone(), (key.account.clone(), now));
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
