@@ -78,7 +78,7 @@ impl SimHandle {
         }
     }
 
-    /// Closes every WebSocket that is open between two turns, with this code or without a close frame.
+    /// Closes every WebSocket that is between two turns, with this code or without a close frame.
     pub fn close_sockets(&self, code: Option<u16>) {
         // Without open sockets there is nothing to close.
         let _ = self.shared.socket_orders.send(code);

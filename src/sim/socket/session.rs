@@ -76,6 +76,7 @@ impl Session {
                     socket: &mut socket,
                     history: History::default(),
                     unanswered: 0,
+                    has_served: false,
                 };
                 open.serve().await
             }
@@ -103,6 +104,7 @@ struct Open<'a> {
     history: History,
     /// Pings without a pong.
     unanswered: u32,
+    has_served: bool,
 }
 
 impl Open<'_> {
@@ -128,6 +130,7 @@ impl Open<'_> {
                     }
                 }
                 ordered = orders.recv() => match ordered {
+                    _ if !self.has_served => {}
                     Ok(Some(code)) => return Over::Close(code),
                     _ => return Over::Cut,
                 },
@@ -157,6 +160,7 @@ impl Open<'_> {
     /// One turn.
     async fn frame(&mut self, frame: &str) -> Result<(), Over> {
         let now = clock::now();
+        self.has_served = true;
         let create = Create::read(frame, &self.history);
         let body = create.as_ref().map_or(frame, |create| &create.body);
         let logged = LoggedFrame {

@@ -35,7 +35,7 @@ impl TestEnv {
         Self::with_config(SimConfig { log: false, ..SimConfig::default() }, accounts)
     }
 
-    fn with_config(config: SimConfig, accounts: impl IntoIterator<Item = SimAccount>) -> Self {
+    pub fn with_config(config: SimConfig, accounts: impl IntoIterator<Item = SimAccount>) -> Self {
         let sim = SimOnThread::start(config).expect("a simulator");
         let logins: Vec<_> = accounts.into_iter().map(|account| sim.handle.add_account(account)).collect();
         let env = TestEnv { sim, dir: tempfile::tempdir().expect("a directory") };
