@@ -1,5 +1,5 @@
-//! A client's Responses body made fit for the ChatGPT backend. It stays as it came, byte for byte, but for the members
-//! that must be there; nothing is parsed beyond the top level, so odd spellings and lone surrogates survive.
+//! Adapts a client's Responses body to the ChatGPT backend. Its bytes stay as they are, except for the members that the
+//! backend requires. Only the top level is parsed, so unusual spellings and lone surrogates survive.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use super::websocket::Outline;
 use super::without_member::without_member;
 use super::without_reasoning::{ReasoningHash, without_reasoning};
 
-/// Smaller bodies gain nothing from compression.
+/// Smaller bodies are not worth compressing.
 const COMPRESS_FROM: usize = 1024;
 const ZSTD_LEVEL: i32 = 3;
-/// No model is called by anything near; which ones an account was refused for is remembered.
+/// No model name is nearly as long. Refused models are remembered by name.
 const MAX_MODEL_BYTES: usize = 256;
 
-/// A body that may be sent as it is, once it was checked.
+/// A body that was checked and can be sent as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreparedBody {
     pub model: String,
-    /// The `prompt_cache_key` that the client sent, unless it is empty.
+    /// Returns the `prompt_cache_key` of the client, unless it is empty.
     pub cache_key: Option<String>,
     pub json: Bytes,
 }
 
 impl PreparedBody {
-    /// Takes out a member; returns whether there was one.
+    /// Removes a member. Returns whether there was one.
     pub fn remove(&mut self, member: &str) -> bool {
         let rest = str::from_utf8(&self.json).ok().and_then(|json| without_member(json, member));
         let found = rest.is_some();
@@ -41,13 +41,13 @@ impl PreparedBody {
     }
 }
 
-/// One completion's request without its account, so that the same bytes can go out with the next one.
+/// One completion's request without its account, so that the same bytes can be sent with the next account.
 #[derive(Clone, Debug)]
 pub struct ResponsesRequest {
     pub(super) body: Bytes,
     /// The size of the JSON, which may be compressed in `body`.
     json_len: usize,
-    /// For a request that may go over a WebSocket. The body is not compressed then.
+    /// For a request that may use a WebSocket. The body is not compressed then.
     outline: Option<Arc<Outline>>,
     pub(super) headers: HeaderMap,
 }
@@ -61,14 +61,14 @@ pub struct BodyRefusal {
     pub message: String,
 }
 
-/// Checks the body and puts in what upstream insists on: `stream: true`, `store: false` (`null` counts as absent), and
-/// the session id as `prompt_cache_key` when the body has none.
+/// Checks the body and adds what upstream requires: `stream: true`, `store: false` (`null` counts as absent), and the
+/// session id as `prompt_cache_key` when the body has none.
 pub fn prepare(raw: &RawValue, session_id: Option<&str>) -> Result<PreparedBody, BodyRefusal> {
     prepare_with(raw, session_id, MayStream::Only)
 }
 
-/// The same for a body that may also ask for one object instead of a stream, as the public API has it: upstream is
-/// asked for a stream all the same. Nothing is put in but what upstream insists on.
+/// The same for a body that may ask for one object instead of a stream, as the public API allows: upstream is still
+/// asked for a stream. Adds only what upstream requires.
 pub fn prepare_any(raw: &RawValue) -> Result<PreparedBody, BodyRefusal> {
     prepare_with(raw, None, MayStream::OrNot)
 }
@@ -133,7 +133,7 @@ impl ResponsesRequest {
         Self::of_json(body.json.clone(), headers)
     }
 
-    /// The same for a request that may go over a WebSocket, which has no use for a compressed body.
+    /// The same for a request that may use a WebSocket, which cannot use a compressed body.
     pub fn for_socket(body: &PreparedBody, headers: HeaderMap) -> Self {
         Self::of_plain_json(body.json.clone(), headers)
     }
@@ -147,12 +147,12 @@ impl ResponsesRequest {
         }
     }
 
-    /// What can go over a WebSocket: the JSON, and what decides whether it continues a conversation.
+    /// The part for a WebSocket: the JSON, and what decides whether it continues a conversation.
     pub(super) fn plain(&self) -> Option<(&str, &Arc<Outline>)> {
         Some((str::from_utf8(&self.body).ok()?, self.outline.as_ref()?))
     }
 
-    /// A body that fits into no frame is packed at once.
+    /// A body that does not fit into a frame is compressed at once.
     fn of_plain_json(json: Bytes, headers: HeaderMap) -> Self {
         match str::from_utf8(&json).ok().and_then(Outline::read) {
             Some(outline) => ResponsesRequest {
@@ -184,20 +184,21 @@ impl ResponsesRequest {
         ResponsesRequest { body, headers, json_len, outline: None }
     }
 
-    /// The same request without a member of its body; `None` when it has no such member.
+    /// Returns the same request without a member of its body; `None` when it has no such member.
     pub fn without(&self, member: &str) -> Option<Self> {
         let json = self.json()?;
         Some(self.with_json(without_member(str::from_utf8(&json).ok()?, member)?))
     }
 
-    /// The same request without the reasoning in `foreign`, and how many items that were; `None` when it has none.
+    /// Returns the same request without the reasoning in `foreign`, and how many items that were; `None` when it has
+    /// none.
     pub fn without_reasoning(&self, foreign: &[ReasoningHash]) -> Option<(Self, u32)> {
         let json = self.json()?;
         let (rest, removed) = without_reasoning(str::from_utf8(&json).ok()?, |item| foreign.contains(item))?;
         Some((self.with_json(rest), removed))
     }
 
-    /// The same request without a header; `None` when it has no such header.
+    /// Returns the same request without a header; `None` when it has no such header.
     pub fn without_header(&self, name: &str) -> Option<Self> {
         let mut rest = self.clone();
         rest.headers.remove(name)?;
@@ -220,18 +221,19 @@ impl ResponsesRequest {
         }
     }
 
-    /// The size of the body as it goes by SSE, in bytes.
+    /// Returns the size of the body over SSE, in bytes.
     pub fn packed_len(&self) -> usize {
         self.body.len()
     }
 
-    /// The size of the body before compression, in bytes.
+    /// Returns the size of the body before compression, in bytes.
     pub fn json_len(&self) -> usize {
         self.json_len
     }
 }
 
-/// The members that matter, as they are spelled. One that comes twice is refused: upstream might read the other.
+/// The members that are used, as they are spelled. A member that comes twice is refused, because upstream might read
+/// the other one.
 #[derive(Deserialize)]
 struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "spelled")]
@@ -244,7 +246,7 @@ struct Members<'a> {
     prompt_cache_key: Option<&'a RawValue>,
 }
 
-/// Keeps `null`, which an `Option` alone would take for absent: its place in the text is needed.
+/// Keeps `null`, which an `Option` would treat as absent, because its place in the text is needed.
 fn spelled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -255,14 +257,14 @@ fn present(member: Option<&RawValue>) -> Option<&str> {
 
 struct Edits<'a> {
     text: &'a str,
-    /// (where a value stands, its length, what comes in its place)
+    /// (position of a value, its length, its replacement)
     replaced: Vec<(usize, usize, String)>,
-    /// Members to go in at the end, each with a comma before it. There is always a member before: the model.
+    /// Members to add at the end, each with a comma before it. The model is always before them.
     added: String,
 }
 
 impl<'a> Edits<'a> {
-    /// Adds a member that is absent, and replaces one that is spelled as one of `replaceable`.
+    /// Adds a member that is absent, and replaces one whose spelling is in `replaceable`.
     fn set(&mut self, name: &str, member: Option<&'a RawValue>, value: &str, replaceable: &[&str]) {
         match member.map(RawValue::get) {
             None => self.added.push_str(&format!(",\"{name}\":{value}")),

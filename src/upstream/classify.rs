@@ -1,7 +1,7 @@
-//! What a refusal means, from its status, headers and body, or from the event that carried it. Pure: `now` is handed in.
+//! Classifies a refusal by its status, headers and body, or by the event that carried it. Pure: `now` is a parameter.
 //!
-//! Structured codes decide before the status, the status before the words of a message (schema/upstream.md, error codes). The closed
-//! lists are in [`codes`]; the last resort is in [`wording`].
+//! Structured codes decide before the status, and the status before the words of a message (schema/upstream.md, error
+//! codes). The closed lists are in [`codes`]; the last resort is in [`wording`].
 
 mod codes;
 mod evidence;
@@ -21,8 +21,7 @@ use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
 use crate::pool::{At, DispensableParameter, Failure, FailureKind, Source, Speaker};
 
-/// The meaning of an HTTP answer that is not a stream. `source` is [`Source::ResponseBody`] or
-/// [`Source::UsageEndpoint`].
+/// Classifies an HTTP answer that is not a stream. `source` is [`Source::ResponseBody`] or [`Source::UsageEndpoint`].
 pub fn classify(status: StatusCode, headers: &HeaderMap, body: &str, source: Source, now: At) -> Failure {
     let mut evidence = Evidence::from_answer(headers, body);
     evidence.status = Some(status.as_u16());
@@ -35,8 +34,7 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &str, source: Sou
     }
 }
 
-/// The meaning of an `error`, `response.failed` or cancelled response event, with the status and headers it may
-/// carry inside.
+/// Classifies an `error`, `response.failed` or cancelled response event, with the status and headers that it may hold.
 pub fn classify_event(event: &Value, now: At) -> Failure {
     let headers = lenient::headers_of_event(event).unwrap_or_default();
     let evidence = Evidence::from_event(event);
@@ -48,9 +46,9 @@ fn kind_of(evidence: &Evidence, headers: &HeaderMap) -> FailureKind {
     let mut by_code = None;
     for code in &evidence.codes {
         match codes::kind_of_code(code) {
-            // A code that says more than "too fast" may stand beside it.
+            // It may have a code that says more than "too fast".
             Some(FailureKind::RateLimit) => by_code = by_code.or(Some(FailureKind::RateLimit)),
-            // With a time to come back this is a rate limit.
+            // With a time to come back it is a rate limit.
             Some(FailureKind::Overloaded) if code == "slow_down" && wait.is_some() => {
                 return FailureKind::RateLimit;
             }
@@ -68,21 +66,21 @@ fn kind_without_code(evidence: &Evidence, headers: &HeaderMap, told_to_wait: boo
     match evidence.status {
         Some(401) => worded_as(&[Deactivated]).unwrap_or(Unauthorized),
         Some(402) => worded_as(&[Deactivated]).unwrap_or(Credits),
-        // The known refusals that no other account would escape (region, policy) have codes. What is left says that
-        // this identity may not, and the next one may.
+        // The known refusals that every account would get (region, policy) have codes. Any other one is about this
+        // identity, and another account may be allowed.
         Some(403) if evidence.is_capacity(worded) => Overloaded,
         Some(403) => worded_as(&[Deactivated, ModelUnsupported, UsageLimit]).unwrap_or(WorkspaceDenied),
         Some(429) if evidence.quotes_reset() => UsageLimit,
         Some(429) if told_to_wait => RateLimit,
         Some(429) if window_is_exhausted(headers) => UsageLimit,
         Some(429) => worded_as(&[UsageLimit, Credits]).unwrap_or(RateLimit),
-        // Capacity is refused with any status; what names a parameter is a fault of the request.
+        // Capacity is refused with any status. A refusal that names a parameter is a fault of the request.
         Some(400..=499) if evidence.is_capacity(worded) => Overloaded,
         Some(400 | 404) if evidence.param.as_deref() == Some("model") => ModelUnsupported,
         Some(400 | 404 | 413 | 422) => {
             worded_as(&[ModelUnsupported, ContextLengthExceeded]).unwrap_or(RequestRejected)
         }
-        // Timeouts between upstream's own machines; the request itself is not at fault.
+        // Timeouts between upstream's own machines; the request is not at fault.
         Some(408 | 425) => ServerError,
         Some(503 | 529) => Overloaded,
         Some(status) if status >= 500 => worded_as(&[Overloaded]).unwrap_or(ServerError),

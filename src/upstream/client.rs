@@ -1,4 +1,4 @@
-//! The requests to the ChatGPT backend. The one place in `upstream` that touches the network and asks for the time.
+//! The requests to the ChatGPT backend. Only this part of `upstream` uses the network and reads the time.
 
 use std::time::Duration;
 
@@ -25,15 +25,15 @@ mod reset_credits;
 pub use reset_credits::RedeemError;
 
 const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the rest of a response that came in place of a stream.
+/// For the rest of a response that came instead of a stream.
 const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// For the body of a refusal: its status and headers say enough when it does not come.
+/// For the body of a refusal: without it, its status and headers are enough.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// What a client is shown of a refusal.
+/// How much of a refusal a client is shown.
 const MAX_SHOWN_BYTES: usize = 64 << 10;
-/// What a refusal is classified by: an error may quote the request before it gives its code.
+/// How much of a refusal is classified: an error may quote the request before its code.
 const MAX_CLASSIFIED_BYTES: usize = 1 << 20;
-/// White space that may stand before the first byte of an answer.
+/// White space that may come before the first byte of an answer.
 const MAX_BLANK_BYTES: usize = 64 << 10;
 const MAX_USAGE_BYTES: usize = 1 << 20;
 const MAX_WHOLE_RESPONSE_BYTES: usize = 64 << 20;
@@ -46,7 +46,7 @@ pub struct Upstream {
     pub(super) sockets: Sockets,
 }
 
-/// The account on whose behalf a request is made.
+/// The account of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Bearer<'a> {
     pub token: &'a Secret,
@@ -64,7 +64,7 @@ pub enum Answer {
         failure: Failure,
         status: u16,
         headers: AnswerHeaders,
-        /// As upstream sent it, at most 64 KiB, with the bearer token redacted.
+        /// Upstream's body, at most 64 KiB, with the token redacted.
         body: String,
         truncated: bool,
     },
@@ -75,8 +75,8 @@ impl Upstream {
         Upstream { http, base, sockets: Sockets::default() }
     }
 
-    /// `POST {base}/codex/responses`. An error means that nothing was answered, or not understood. It waits for the
-    /// head of the answer as long as the caller does: dropping the future aborts the request.
+    /// Sends `POST {base}/codex/responses`. An error means that there was no answer, or none that was understood. Waits
+    /// for the head of the answer without a limit of its own: dropping the future aborts the request.
     pub async fn responses(
         &self,
         bearer: &Bearer<'_>,
@@ -126,7 +126,7 @@ impl Upstream {
         }
     }
 
-    /// `GET {base}/wham/usage`, within 10 s. `with_reserve` asks that the answer tells of Luna Reserve too.
+    /// Reads `GET {base}/wham/usage`, within 10 s. `with_reserve` also asks for Luna Reserve.
     pub async fn usage(&self, bearer: &Bearer<'_>, with_reserve: bool) -> Result<UsageReading, Failure> {
         let requested_at = clock::now();
         let mut headers = HeaderMap::new();
@@ -175,7 +175,7 @@ impl Bearer<'_> {
         })?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
-        // An id that no header may hold was never given out by upstream, which decides by the token then.
+        // Upstream never issued an id that a header cannot hold, so upstream decides by the token then.
         if let Some(id) = self.workspace_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert("chatgpt-account-id", id);
         }
@@ -197,7 +197,7 @@ impl ReadBody {
     }
 }
 
-/// The beginning of a body with a status of success. Its first bytes outweigh its content type.
+/// The beginning of a successful body. Its first bytes count more than its content type.
 struct BegunBody {
     bytes: Bytes,
     response: reqwest::Response,
@@ -207,12 +207,12 @@ struct BegunBody {
 enum BodyKind {
     Events,
     Json,
-    /// A page, a portal's word, or something else that is not upstream's.
+    /// A page, a text of a portal, or another answer that is not upstream's.
     Other,
 }
 
 impl BegunBody {
-    /// Reads on until something other than white space has come. The caller bounds the time.
+    /// Reads on until something other than white space arrives. The caller limits the time.
     async fn read(mut response: reqwest::Response) -> Result<Self, Failure> {
         let mut bytes = Bytes::new();
         while first_byte(&bytes).is_none() && bytes.len() < MAX_BLANK_BYTES {
@@ -298,8 +298,8 @@ fn refused(
     }
 }
 
-/// What came of the body within the time and size limits. A refusal whose body does not come is understood by its
-/// status and headers.
+/// Reads the body within the limits of time and size. A refusal whose body does not arrive is classified by status and
+/// headers.
 pub(super) async fn read_body(
     begun: Bytes,
     mut response: reqwest::Response,
@@ -331,7 +331,7 @@ pub(super) async fn read_body(
     ReadBody { bytes: bytes.into(), truncated, fault }
 }
 
-/// Text with the token out of it, in case upstream quotes it.
+/// Removes the token from a text, in case upstream quotes it.
 pub(super) fn redacted(body: &ReadBody, bearer: &Bearer<'_>) -> String {
     let text = String::from_utf8_lossy(&body.bytes);
     bearer.token.strike_out(text, body.is_cut()).into_owned()

@@ -1,5 +1,5 @@
-//! One upstream event: its raw JSON, its type, and what it means for the attempt that it belongs to. Events are
-//! forwarded as they came; only terminal and usage events are looked into.
+//! One upstream event: its raw JSON, its type, and what it means for its attempt. Events are forwarded unchanged; only
+//! terminal and usage events are parsed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,16 +16,16 @@ use super::usage_reading::{Asked, from_event, from_event_headers};
 use super::without_reasoning::{ReasoningHash, reasoning_hash};
 use crate::pool::{Failure, ReasoningDropped, UsageReading};
 
-/// Cheap to clone. It is a piece of the chunk it came in, and keeps that in memory.
+/// Cheap to clone. It is a slice of the chunk in which it arrived, and keeps that chunk in memory.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Valid JSON text, byte for byte but for line ends between its tokens, which read as spaces: the text always
+    /// Valid JSON text, byte for byte, except that line ends between its tokens are spaces, so that the text always
     /// fits on one line.
     json: Bytes,
     kind: EventKind,
 }
 
-/// What its `type` says, as far as it matters here.
+/// The meaning of its `type`, as far as it is needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EventKind {
     /// No `type`, or none that is a string.
@@ -41,25 +41,25 @@ enum EventKind {
     Done,
 }
 
-/// What an event means. What is preamble and what is output: schema/protocol.md, flow 2.
+/// What an event means. The preamble is defined in schema/protocol.md, flow 2.
 #[derive(Debug)]
 pub enum EventMeaning {
-    /// Held back until output comes; carries a reading when it was `codex.rate_limits`.
+    /// Held back until output comes. Has a reading when it was `codex.rate_limits`.
     Preamble { usage: Option<UsageReading> },
-    /// From here on nothing is replayed.
+    /// From here on nothing is repeated.
     Output,
-    /// The response came to its end.
+    /// The response completed.
     Completed(ResponseReceipt),
-    /// The response was cut short by upstream (`max_output_tokens`, `content_filter`).
+    /// Upstream cut the response short (`max_output_tokens`, `content_filter`).
     Incomplete(ResponseReceipt),
-    /// The response failed; nothing comes after it. Its frame may carry headers with a usage reading.
+    /// The response failed; nothing comes after it. Its frame may have headers with a usage reading.
     Failed { failure: Failure, usage: Option<UsageReading> },
 }
 
-/// What a response that ended says about its cost.
+/// What a finished response says about its cost.
 #[derive(Debug, Default)]
 pub struct ResponseReceipt {
-    /// The response's own token count, raw.
+    /// The response's own token count, unchanged.
     pub usage: Option<Box<RawValue>>,
     pub reasoning_dropped: ReasoningDropped,
 }
@@ -69,10 +69,11 @@ pub struct ResponseReceipt {
 pub(super) struct NotJson;
 
 impl Event {
-    /// `name` is the `event` field that came with the data. Data without a `type` of its own takes it from there: the
+    /// `name` is the `event` field that came with the data. Data without a `type` gets its type from it, because the
     /// field does not reach the client.
     ///
-    /// Returns `None` for data that is no event: empty data, `[DONE]`, and JSON that is no object, which is logged.
+    /// Returns `None` for data that is not an event: empty data, `[DONE]`, and JSON that is not an object, which is
+    /// logged.
     pub(super) fn read(data: Bytes, name: &[u8]) -> Result<Option<Event>, NotJson> {
         let text = str::from_utf8(&data).map_err(|_| NotJson)?.trim();
         if text.is_empty() || text == "[DONE]" {
@@ -89,7 +90,7 @@ impl Event {
         {
             return Ok(Some(event));
         }
-        // A line end within a valid JSON text stands between tokens, never in a string.
+        // In valid JSON a line end is between tokens, never in a string.
         let json = match memchr2(b'\n', b'\r', text.as_bytes()) {
             None if text.len() == data.len() => data,
             None => data.slice_ref(text.as_bytes()),
@@ -98,7 +99,7 @@ impl Event {
         Ok(Some(Event { json, kind }))
     }
 
-    /// The event with the name that its SSE field gave it, when it has no member `type`.
+    /// Returns the event with the name of its SSE field, when it has no member `type`.
     fn named(text: &str, name: &[u8]) -> Option<Event> {
         let name = str::from_utf8(name).ok().filter(|name| is_plain_name(name))?;
         let members = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text).ok()?;
@@ -111,8 +112,8 @@ impl Event {
         Some(Event { json, kind: EventKind::named(name) })
     }
 
-    /// The terminal event that a whole response, sent in place of a stream, amounts to. `None` when the JSON is no
-    /// response that has ended: `{"detail": …}`, `{}`, one that is still in progress.
+    /// Returns the terminal event for a whole response that was sent instead of a stream. `None` when the JSON is not a
+    /// finished response: `{"detail": …}`, `{}`, one that is still in progress.
     pub(super) fn from_whole_body(body: Bytes) -> Option<Event> {
         let event = Event::read(body, b"").ok().flatten()?;
         if event.kind.is_terminal() {
@@ -137,22 +138,22 @@ impl Event {
         Event::read(Bytes::copy_from_slice(text.as_bytes()), b"").ok().flatten().expect("an event")
     }
 
-    /// The text that clients get.
+    /// Returns the text that clients get.
     pub fn json(&self) -> &[u8] {
         &self.json
     }
 
-    /// Whether nothing comes after it, as its type says.
+    /// Returns whether nothing comes after it, by its type.
     pub fn is_terminal(&self) -> bool {
         self.kind.is_terminal()
     }
 
-    /// The value of its `type`, when that is a plain word.
+    /// Returns the value of its `type`, when that is a plain word.
     pub fn name(&self) -> Option<Cow<'_, str>> {
         type_of(str::from_utf8(&self.json).ok()?).filter(|name| is_plain_name(name))
     }
 
-    /// The same event in memory of its own, for one that is kept: the chunk that it came in can go.
+    /// Returns the event in its own memory, so that its chunk can be freed while it is kept.
     #[must_use]
     pub fn detached(&self) -> Event {
         Event { json: Bytes::copy_from_slice(&self.json), kind: self.kind }
@@ -172,12 +173,12 @@ impl Event {
         reasoning_hash(done.item.get())
     }
 
-    /// Whether the response failed.
+    /// Returns whether the response failed.
     pub(super) fn is_failure(&self) -> bool {
         self.kind == EventKind::Failed
     }
 
-    /// Whether it can only come after `response.created`.
+    /// Returns whether it can only come after `response.created`.
     pub(super) fn needs_a_response(&self) -> bool {
         !matches!(self.kind, EventKind::Preamble | EventKind::RateLimits | EventKind::Failed)
     }
@@ -206,7 +207,7 @@ impl Event {
         }
     }
 
-    /// Status and receipt of the response inside.
+    /// Returns the status and the receipt of the response inside.
     fn response(&self) -> (Option<String>, ResponseReceipt) {
         #[derive(Deserialize)]
         struct Terminal<'a> {
@@ -222,7 +223,7 @@ impl Event {
         (head.status, receipt)
     }
 
-    /// Null when the JSON is nested too deep or holds a lone surrogate; then only the type is known.
+    /// Null when the JSON is nested too deeply or holds a lone surrogate; then only the type is known.
     fn value(&self) -> Value {
         serde_json::from_slice(&self.json).unwrap_or_default()
     }
@@ -242,12 +243,12 @@ struct ResponseHead<'a> {
     input_transformations: Option<&'a RawValue>,
 }
 
-/// A name that can stand between quotation marks as it is.
+/// Returns whether a name can be put between quotation marks as it is.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// The type is nearly always the first member; then nothing of a large event is read a second time.
+/// The type is nearly always the first member, so a large event is not read twice.
 fn type_of(json: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Typed<'a> {

@@ -1,4 +1,4 @@
-//! What must hold of any bytes that upstream sends. `tests/fuzz` comes up with the bytes.
+//! Properties of any bytes that upstream sends. `tests/fuzz` generates the bytes.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -17,8 +17,8 @@ const ASKED: Asked = Asked { requested_at: NOW, answered_at: NOW };
 /// No message for people is longer.
 const MAX_MESSAGE_CHARS: usize = 600;
 
-/// The first byte says how the body is cut. However that is, the events are those that a naive reader finds; one that
-/// is taken for an event is one line of the same JSON.
+/// The first byte says how the body is cut. In every case the events are those that a naive reader finds, and each
+/// event is one line of the same JSON.
 pub fn sse(data: &[u8]) {
     let [cut, body @ ..] = data else { return };
     let events = split(body.chunks(usize::from(*cut) + 1), MAX_EVENT_BYTES);
@@ -56,7 +56,7 @@ fn split<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<Vec<
     events
 }
 
-/// The same rules over the whole body at once, without a care for speed.
+/// The same rules over the whole body at once, without regard to speed.
 fn naive_events(body: &[u8]) -> Vec<Vec<u8>> {
     let text: Vec<u8> = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).to_vec();
     let mut lines = vec![Vec::new()];
@@ -82,7 +82,7 @@ fn naive_events(body: &[u8]) -> Vec<Vec<u8>> {
     events
 }
 
-/// An answer as text: a line with its status, headers, a blank line, the body. What it means is bounded and sober.
+/// An answer as text: a line with its status, headers, a blank line, the body. Its meaning is bounded and plausible.
 pub fn refusal(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
@@ -98,7 +98,7 @@ pub fn refusal(data: &[u8]) {
     let failure = classify(status, &headers, body, Source::ResponseBody, NOW);
     check_failure(&failure);
     assert_eq!(failure.status, Some(status.as_u16()));
-    // Only an answer for the token itself may cost a login, and only the token endpoint says for good.
+    // Only an answer about the token itself may cost a login, and only the token endpoint is final.
     assert_ne!(failure.kind, FailureKind::LoginRequired);
     if let Ok(event) = serde_json::from_str::<Value>(body) {
         check_failure(&classify_event(&event, NOW));
@@ -116,7 +116,7 @@ fn check_failure(failure: &Failure) {
     assert!(failure.resets_at.is_none_or(|at| at.millis() > 0), "{:?}", failure.resets_at);
 }
 
-/// A usage answer, or an event with usage in it: every figure is a figure, and there are no more than came.
+/// A usage answer, or an event with usage: every number is a number, and none was added.
 pub fn usage(data: &[u8]) {
     let reading = from_usage_body(data, ASKED);
     let object = serde_json::from_slice::<Value>(data).is_ok_and(|value| value.is_object());
@@ -141,7 +141,7 @@ fn check_reading(reading: &UsageReading, bytes: usize) {
     }
 }
 
-/// A client's request: what goes out is the same JSON but for the members that upstream insists on.
+/// A client's request: the same JSON is sent, except for the members that upstream requires.
 pub fn request(data: &[u8]) {
     let Ok(raw) = serde_json::from_slice::<&RawValue>(data) else { return };
     let (Ok(prepared), Ok(before)) =

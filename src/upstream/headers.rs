@@ -1,5 +1,5 @@
-//! The headers of a completion: which of a client's are passed on, and what is sent when it says nothing. No account's
-//! e-mail or label is ever among them.
+//! The headers of a completion: which of a client's headers are sent, and the defaults. They never hold an account's
+//! e-mail or label.
 
 use std::time::UNIX_EPOCH;
 
@@ -17,7 +17,7 @@ const MAX_SESSION_ID: usize = 64;
 const SESSION_HEADERS: [&str; 5] =
     ["session-id", "session_id", "thread-id", "conversation_id", "x-client-request-id"];
 
-/// Why a client's header is not passed on.
+/// Why a client's header is not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderRefusal {
     #[error("the header `{0}` may not be set by a client")]
@@ -26,20 +26,20 @@ pub enum HeaderRefusal {
     BadValue(String),
 }
 
-/// The program on whose behalf upstream is asked.
+/// The name of the client for upstream.
 #[derive(Clone, Copy, Debug)]
 pub struct Originator<'a> {
     pub name: &'a str,
     pub version: &'a str,
 }
 
-/// What of an answer's headers is shown to the client, and what they say about usage.
+/// The headers of an answer that the client sees, and what they say about usage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnswerHeaders {
     /// `x-request-id`, `x-oai-request-id`, `openai-model`, `retry-after` and the `x-codex-*` family; names in lower case.
     pub shown: Vec<(String, String)>,
     pub usage: Option<UsageReading>,
-    /// By the answer's `Date`.
+    /// From the answer's `Date`.
     pub skew: Option<ClockSkew>,
 }
 
@@ -49,7 +49,7 @@ impl Default for Originator<'static> {
     }
 }
 
-/// The headers of one completion but those of the account: the defaults, then the client's own over them.
+/// Returns the headers of one completion except those of the account: the defaults, replaced by the client's own.
 pub fn request_headers<'h>(
     originator: Originator<'_>,
     session_id: Option<&str>,
@@ -57,7 +57,7 @@ pub fn request_headers<'h>(
 ) -> Result<HeaderMap, HeaderRefusal> {
     let mut client: Vec<_> =
         client.into_iter().map(|(name, value)| parse_client_header(name, value)).collect::<Result<_, _>>()?;
-    // An empty session is none.
+    // An empty session is no session.
     client.retain(|(name, value)| !(SESSION_HEADERS.contains(&name.as_str()) && value.is_empty()));
     let name = header_token(originator.name);
     let name = client
@@ -68,7 +68,7 @@ pub fn request_headers<'h>(
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    // A compressed stream that is not flushed per event delays all of them.
+    // A compressed stream that is not flushed after each event delays all of them.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers
@@ -92,7 +92,7 @@ pub fn request_headers<'h>(
     Ok(headers)
 }
 
-/// A session key as upstream takes it: as it is, or its SHA-256 in hex when it is too long.
+/// Returns a session key that upstream accepts: unchanged, or its SHA-256 in hex when it is too long.
 pub fn session_key(session_id: &str) -> String {
     if session_id.len() <= MAX_SESSION_ID { session_id.to_owned() } else { sha256_hex(session_id) }
 }
@@ -112,14 +112,14 @@ impl AnswerHeaders {
         AnswerHeaders { shown: shown.collect(), usage: from_headers(headers, asked), skew }
     }
 
-    /// The value of one of the shown headers, unless it is empty.
+    /// Returns the value of one of the shown headers, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.shown.iter().find(|(shown, _)| shown.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 }
 
-/// Whether a client's header of this name, in lower case, is passed on. No header that names the caller is.
+/// Returns whether a client's header of this name, in lower case, is sent. No header that names the caller is.
 pub fn may_be_relayed(name: &str) -> bool {
     const ALLOWED: [&str; 11] = [
         "originator",
@@ -132,7 +132,7 @@ pub fn may_be_relayed(name: &str) -> bool {
         "openai-beta",
         "version",
         "accept-language",
-        // Asks for the small form of a model's tools; all other x-openai-* headers are left out.
+        // Asks for the short form of a model's tools; all other x-openai-* headers are left out.
         "x-openai-internal-codex-responses-lite",
     ];
     ALLOWED.contains(&name) || name.starts_with("x-codex-")
@@ -149,7 +149,7 @@ fn parse_client_header(name: &str, value: &str) -> Result<(HeaderName, HeaderVal
     Ok((parsed, value))
 }
 
-/// A name or version as it may stand in `User-Agent`.
+/// Returns a name or version that is valid in `User-Agent`.
 fn header_token(text: &str) -> String {
     let token: String = text
         .trim()
@@ -160,14 +160,14 @@ fn header_token(text: &str) -> String {
     if token.is_empty() { env!("CARGO_PKG_NAME").to_owned() } else { token }
 }
 
-/// Only visible ASCII can be a header everywhere; anything else is hashed.
+/// Only visible ASCII is valid in every header; anything else is hashed.
 fn session_header(session_id: &str) -> Option<HeaderValue> {
     let key = session_key(session_id);
     let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
     HeaderValue::try_from(if is_visible { key } else { sha256_hex(session_id) }).ok()
 }
 
-/// The session that a client's own headers name, in the order of the clients that send them.
+/// Returns the session that a client's own headers name, in the order of the clients that send them.
 pub fn session_in_headers<'h>(client: impl Iterator<Item = (&'h str, &'h str)> + Clone) -> Option<&'h str> {
     ["session-id", "session_id", "thread-id"].into_iter().find_map(|wanted| {
         let mut named =

@@ -1,4 +1,4 @@
-//! How long upstream may be silent, in a process that may have been asleep meanwhile.
+//! How long upstream may send nothing, in a process that may have been suspended meanwhile.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::timeout;
 /// Time to read from the socket what arrived while the process was suspended.
 const LISTEN_AGAIN: Duration = Duration::from_millis(50);
 
-/// Nothing came in that time.
+/// Nothing arrived in that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silent;
 
-/// Waits for `answer` for at most `idle`. After a suspension (Ctrl-Z) the time is over while data may wait in the socket,
-/// so that data still counts.
+/// Waits for `answer` for at most `idle`. After a suspension (Ctrl-Z) the time is over although data may wait in the
+/// socket, so that data still counts.
 pub async fn with_idle_timeout<F: Future>(idle: Duration, answer: F) -> Result<F::Output, Silent> {
     let mut answer = pin!(answer);
     if let Ok(answer) = timeout(idle, &mut answer).await {

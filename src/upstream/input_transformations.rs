@@ -1,12 +1,13 @@
-//! What the backend did to the input of a response (schema/upstream.md): from GPT-6.2 on it silently removes reasoning that
-//! another organization, user or model produced, or whose prefix was edited.
+//! What the backend did to the input of a response (schema/upstream.md): from GPT-6.2 on it removes, without an error,
+//! reasoning that another organization, user or model produced, or whose prefix was edited.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::pool::ReasoningDropped;
 
-/// Counts the removals by their reason. `turn_boundary` is normal and not counted, and neither is what is unknown.
+/// Counts the removals by their reason. `turn_boundary` is normal and not counted; unknown reasons are not counted
+/// either.
 pub(super) fn reasoning_dropped(input_transformations: &RawValue) -> ReasoningDropped {
     #[derive(Deserialize)]
     struct Transformation<'a> {

@@ -1,4 +1,4 @@
-//! Reading what upstream wrote loosely: numbers as strings, empty values that mean "absent", times in seconds.
+//! Reads what upstream writes in varying forms: numbers as strings, empty values for "absent", times in seconds.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::pool::At;
 
-/// No limit rests longer; what says so is an error.
+/// No limit lasts longer; a longer one is an error.
 const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
-/// Members of JSON objects by what they should be. Anything else counts as absent, the empty string too.
+/// Members of JSON objects with their expected type. Anything else counts as absent, also the empty string.
 pub(super) trait Lenient {
     fn text(&self, name: &str) -> Option<&str>;
-    /// A finite number, also when spelled as a string.
+    /// A finite number, also as a string.
     fn number(&self, name: &str) -> Option<f64>;
 }
 
@@ -31,7 +31,7 @@ impl Lenient for Value {
     }
 }
 
-/// The value of a header, unless it is empty or not text.
+/// Returns the value of a header, unless it is empty or not text.
 pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty()).then_some(value)
@@ -41,18 +41,18 @@ pub(super) fn header_number(headers: &HeaderMap, name: &str) -> Option<f64> {
     parse_number(header(headers, name)?)
 }
 
-/// The latest of these times that can be believed: it lies in the future, and at most 366 days away.
+/// Returns the latest plausible time: in the future, and at most 366 days away.
 pub(super) fn later_credible(times: impl IntoIterator<Item = Option<At>>, now: At) -> Option<At> {
     times.into_iter().flatten().filter(|at| *at > now && at.since(now) <= YEAR).max()
 }
 
-/// So many seconds from `now`; `None` for a number that is not positive or that no clock reaches.
+/// Returns this many seconds from `now`; `None` for a number that is not positive or too large for a clock.
 pub(super) fn at_after(seconds: f64, now: At) -> Option<At> {
     let within = (0.0..=YEAR.as_secs_f64()).contains(&seconds) && seconds > 0.0;
     within.then(|| now + Duration::from_secs_f64(seconds))
 }
 
-/// The headers inside an error frame, wherever it keeps them: an object, or a list of pairs.
+/// Returns the headers inside an error frame, wherever they are: an object, or a list of pairs.
 pub(super) fn headers_of_event(event: &Value) -> Option<HeaderMap> {
     let response = event.get("response");
     let places = [Some(event), event.get("error"), response, response.and_then(|it| it.get("error"))];
@@ -70,7 +70,7 @@ pub(super) fn headers_of_event(event: &Value) -> Option<HeaderMap> {
     })
 }
 
-/// Headers as some events carry them: a JSON object with names in any case.
+/// Headers in an event: a JSON object with names in any case.
 pub(super) fn headers_from_json(object: &Map<String, Value>) -> HeaderMap {
     let pairs = object.iter().filter_map(|(name, value)| {
         let text = match value {
@@ -83,7 +83,7 @@ pub(super) fn headers_from_json(object: &Map<String, Value>) -> HeaderMap {
     pairs.collect()
 }
 
-/// Seconds since the Unix epoch; values that can only be milliseconds are taken for that.
+/// Seconds since the Unix epoch. Values that can only be milliseconds count as milliseconds.
 pub(super) fn at_from_unix(seconds: f64) -> Option<At> {
     const YEAR_5138_IN_SECONDS: f64 = 1e11;
     let millis = if seconds >= YEAR_5138_IN_SECONDS { seconds } else { seconds * 1000.0 };

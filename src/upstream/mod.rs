@@ -1,7 +1,6 @@
-//! Talking to ChatGPT: responses as a stream of events, usage, and what every answer means.
+//! Communicates with ChatGPT: responses as a stream of events, usage, and what every answer means.
 //!
-//! It refuses to decide what follows from a failure, knows no account, and never holds a credential longer than the
-//! request that bears it.
+//! It does not decide what follows from a failure, knows no account, and keeps a credential no longer than its request.
 
 mod body;
 mod classify;

@@ -1,4 +1,4 @@
-//! The list of models that the backend offers an account, as it spells it.
+//! The list of models that the backend offers an account, as it is.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::clock;
 use crate::http::explain;
 use crate::pool::{Failure, FailureKind, Source};
 
-/// A client that starts waits for the list.
+/// A client waits for the list at its start.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A whole list, instructions of every model included, has some hundred KiB.
+/// A whole list, with the instructions of every model, has some hundred KiB.
 const MAX_BYTES: usize = 8 << 20;
 
 /// An answer to `GET {base}/codex/models`.
@@ -33,7 +33,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// What came in place of a list.
+    /// The answer that came instead of a list.
     pub async fn models(
         &self,
         bearer: &Bearer<'_>,

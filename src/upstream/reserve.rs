@@ -1,4 +1,4 @@
-//! Luna Reserve as the body of `GET /wham/usage` tells it (schema/upstream.md, usage).
+//! Luna Reserve in the body of `GET /wham/usage` (schema/upstream.md, usage).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::lenient::Lenient;
 use crate::pool::{RESERVE_LIMIT, RESERVE_MODEL, Reserve};
 
-/// Asks that the answer about usage tells of the reserve.
+/// Asks for the reserve in the answer about usage.
 pub(super) const ASKS_FOR_RESERVE: &str = "x-openai-codex-luna-reserve";
 
-/// Returns what the body settles about the reserve. `None` leaves what is known as it was: an answer may come without
-/// the list of limits, or without the banner that offers the reserve, while the reserve is still there.
+/// Returns what the body says about the reserve. `None` leaves the known state as it was: an answer may lack the list
+/// of limits, or the banner that offers the reserve, while the reserve still exists.
 pub(super) fn reserve(body: &Value) -> Option<Reserve> {
     let allowed = |limit: Option<&Value>| limit?.get("allowed")?.as_bool();
     let ordinary_allowed = allowed(body.get("rate_limit"));
@@ -20,7 +20,7 @@ pub(super) fn reserve(body: &Value) -> Option<Reserve> {
             && limit.text("metered_feature") == Some(RESERVE_LIMIT)
     };
     let mut entries = listed.into_iter().flatten().filter(is_reserve);
-    // Two entries of one name settle nothing.
+    // Two entries with one name decide nothing.
     let entry = entries.next().filter(|_| entries.next().is_none());
     let own = entry.and_then(|entry| allowed(entry.get("rate_limit")));
     let is_offered =
@@ -69,7 +69,7 @@ mod tests {
         check(json!(false), json!([entry(json!(false))]), &banner, Some(false));
         check(json!(true), json!([entry(json!(true))]), &banner, Some(false));
         check(json!(true), Value::Null, &Value::Null, Some(false));
-        // What an answer lacks changes nothing.
+        // Members that an answer lacks change nothing.
         check(json!(false), json!([entry(json!(true))]), &Value::Null, None);
         check(json!(false), json!([entry(json!(true))]), &json!({"banner_type": "other"}), None);
         check(json!(false), Value::Null, &banner, None);

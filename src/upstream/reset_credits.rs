@@ -1,5 +1,5 @@
-//! What upstream says about reset credits: the list, and what became of one that was redeemed (schema/upstream.md,
-//! usage). The list was never recorded, so it is read in every form that public clients read.
+//! Reads upstream's answers about reset credits: the list, and the outcome of a redemption (schema/upstream.md, usage).
+//! The list was never recorded, so every form that public clients read is read.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -33,8 +33,8 @@ pub(super) fn from_list_body(body: &[u8], asked: Asked) -> Option<ResetCreditLis
     })
 }
 
-/// Reads the body of `POST /wham/rate-limit-reset-credits/consume`. `None` when it has no code that is known: then
-/// nothing tells what became of the credit.
+/// Reads the body of `POST /wham/rate-limit-reset-credits/consume`. `None` when it has no known code: the outcome is
+/// unknown then.
 pub(super) fn from_redeem_body(body: &[u8]) -> Option<RedeemAnswer> {
     let body: Value = serde_json::from_slice(body).ok()?;
     RedeemAnswer::from_name(body.text("code")?)

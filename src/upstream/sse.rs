@@ -1,31 +1,31 @@
-//! Splits a `text/event-stream` body into the data of its events, whatever way the bytes were cut on their way.
-//! It does not look into the data, and it knows no JSON, no time and no network.
+//! Splits a `text/event-stream` body into the data of its events, however the bytes were cut. It does not read the
+//! data, and knows no JSON, no time and no network.
 //!
-//! Follows the WHATWG rules (LF, CR and CRLF, a BOM at the start, comments, several `data` lines joined by LF) but
-//! for one: what stands at the end of the body without a blank line is handed out by [`SseSplitter::finish`].
+//! Follows the WHATWG rules (LF, CR and CRLF, a BOM at the start, comments, several `data` lines joined by LF) with one
+//! exception: an event at the end of the body without a blank line is returned by [`SseSplitter::finish`].
 
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-/// More than any event that upstream sends; a stream without line ends must not fill the memory.
+/// Larger than any event of upstream; a stream without line ends must not fill the memory.
 pub const MAX_EVENT_BYTES: usize = 64 << 20;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Feed chunks, pull the data of events. An event that lies in one chunk is handed out as a slice of it, not copied.
+/// Feed chunks, pull the data of events. An event within one chunk is returned as a slice of it, without a copy.
 #[derive(Debug)]
 pub struct SseSplitter {
-    /// What was fed last.
+    /// The chunk that was fed last.
     chunk: Bytes,
-    /// Where in the chunk the next line begins.
+    /// Where the next line begins in the chunk.
     at: usize,
-    /// The beginning of a line whose end has not been fed yet.
+    /// The beginning of a line whose end was not fed yet.
     line: BytesMut,
     data: Option<Data>,
-    /// The `event` field of the event that is being read.
+    /// The `event` field of the event in progress.
     name: Option<Bytes>,
-    /// The `event` field of the event that was handed out last.
+    /// The `event` field of the event that was returned last.
     last_name: Option<Bytes>,
     /// The last line ended in CR at the end of its chunk: an LF that follows belongs to it.
     skip_lf: bool,
@@ -33,7 +33,7 @@ pub struct SseSplitter {
     max: usize,
 }
 
-/// An event, or a line, grew over the limit. The stream cannot be read any further.
+/// An event, or a line, is larger than the limit. The stream cannot be read further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("upstream sent an event that is larger than {0} bytes")]
 pub struct TooLarge(pub usize);
@@ -66,15 +66,15 @@ impl SseSplitter {
         }
     }
 
-    /// Takes the next bytes of the body. Everything fed before must have been pulled: [`next`](Self::next) has
-    /// returned `None`.
+    /// Takes the next bytes of the body. Everything fed before must have been pulled: [`next`](Self::next) has returned
+    /// `None`.
     pub fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty(), "the last chunk was not pulled to its end");
         self.chunk = chunk;
         self.at = 0;
     }
 
-    /// The data of the next whole event, `None` when more bytes are needed.
+    /// Returns the data of the next whole event; `None` when more bytes are needed.
     pub fn next_event(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.next_line()? {
             if let Some(data) = self.take_line(line)? {
@@ -84,14 +84,14 @@ impl SseSplitter {
         Ok(None)
     }
 
-    /// The body is over: the data of an event that has no blank line after it.
+    /// Returns, at the end of the body, the data of an event that has no blank line after it.
     pub fn finish(&mut self) -> Result<Option<Bytes>, TooLarge> {
         let rest = self.line.split().freeze();
         let ended = self.take_line(Line::Gathered(rest))?;
         Ok(ended.or_else(|| self.end_event()))
     }
 
-    /// The `event` field of the event that was handed out last; empty when it had none.
+    /// Returns the `event` field of the event that was returned last; empty when it had none.
     pub fn last_name(&self) -> &[u8] {
         self.last_name.as_deref().unwrap_or_default()
     }
@@ -125,7 +125,7 @@ impl SseSplitter {
         Ok(Some(Line::Gathered(self.line.split().freeze())))
     }
 
-    /// Gives the data of the event that this line ends, when it is the blank one.
+    /// Returns the data of the event that this line ends, when it is the blank one.
     fn take_line(&mut self, line: Line) -> Result<Option<Bytes>, TooLarge> {
         let text = match &line {
             Line::InChunk(range) => &self.chunk[range.clone()],
@@ -162,7 +162,7 @@ impl SseSplitter {
     }
 }
 
-/// Where the value begins in a line of this field.
+/// Returns where the value begins in a line of this field.
 fn value_of(field: &[u8], line: &[u8]) -> Option<usize> {
     match line.strip_prefix(field)? {
         [] => Some(field.len()),
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// The same rules over the whole body at once, without a care for speed.
+    /// The same rules over the whole body at once, without regard to speed.
     fn reference(body: &[u8]) -> Vec<Vec<u8>> {
         let mut text = body.strip_prefix(BOM).unwrap_or(body).to_vec();
         let mut at = 0;
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_large_event_in_small_chunks_takes_linear_time() {
-        // Quadratic splitting of this takes minutes; linear takes milliseconds. The assertion is that it ends.
+        // Quadratic splitting of this takes minutes, linear splitting milliseconds. The assertion is that it ends.
         let body = [b"data: ".as_slice(), &vec![b'x'; 8 << 20], b"\n\n"].concat();
         let events = split(body.chunks(100), MAX_EVENT_BYTES).unwrap();
         assert_eq!(events.iter().map(Vec::len).collect::<Vec<_>>(), [8 << 20]);

@@ -1,5 +1,5 @@
-//! The events of an answer, one by one, with an eye on silence. It hands out what came and says how the body ended;
-//! the last event says whether that end was in order.
+//! The events of an answer, one by one, with a limit for silence. It returns the events and how the body ended; the
+//! last event says whether the response is complete.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ pub struct EventStream {
 #[derive(Debug)]
 enum Body {
     Reading(reqwest::Response),
-    /// One event in place of a stream.
+    /// One event instead of a stream.
     Whole(Event),
     /// Events that need no splitting.
     Socket(SocketTurn),
-    /// The rest of the splitter may be an event; then comes this.
+    /// The rest of the splitter may be an event; after it comes this.
     Ended(Option<StreamFault>),
 }
 
@@ -35,7 +35,7 @@ enum Body {
 pub enum StreamFault {
     #[error("the connection broke: {0}")]
     Interrupted(String),
-    /// Not a byte came for this long; comments and parts of events count as signs of life.
+    /// No byte arrived for this long; comments and parts of events count as activity.
     #[error("upstream was silent for {} s", .0.as_secs_f64())]
     Idle(Duration),
     #[error("upstream sent an event that is not JSON")]
@@ -68,7 +68,7 @@ impl From<SocketFault> for StreamFault {
 }
 
 impl EventStream {
-    /// `begun` is what was read of the body already.
+    /// `begun` is the part of the body that was already read.
     pub(super) fn reading(begun: Bytes, response: reqwest::Response) -> Self {
         let mut splitter = SseSplitter::new(MAX_EVENT_BYTES);
         splitter.feed(begun);
@@ -83,9 +83,8 @@ impl EventStream {
         EventStream { body: Body::Whole(event), splitter: SseSplitter::new(MAX_EVENT_BYTES) }
     }
 
-    /// The next event; `None` when the body is over and whole. Without a terminal event before it the stream was cut
-    /// short all the same. A fault ends the stream: what follows is `None`.
-    /// Nothing is lost when the future is dropped half-way.
+    /// Returns the next event; `None` when the body is over and complete. Without a terminal event before it the stream
+    /// was cut. A fault ends the stream: after it comes `None`. Dropping the future loses nothing.
     pub async fn next(&mut self, idle: Duration) -> Result<Option<Event>, StreamFault> {
         loop {
             if let Some(event) = self.at_hand()? {
@@ -120,7 +119,7 @@ impl EventStream {
         }
     }
 
-    /// Returns the next event of what has been read already; `None` when the next one has to be waited for.
+    /// Returns the next event of the bytes that were already read; `None` when it must be awaited.
     pub fn at_hand(&mut self) -> Result<Option<Event>, StreamFault> {
         if let Body::Socket(turn) = &mut self.body {
             return match turn.at_hand() {
@@ -143,12 +142,13 @@ impl EventStream {
                 Err(too_large) => break StreamFault::TooLarge(too_large),
             }
         };
-        // The connection and what was read from it are of no use any more.
+        // The connection and the bytes read from it are not needed any more.
         *self = EventStream { body: Body::Ended(None), splitter: SseSplitter::new(MAX_EVENT_BYTES) };
         Err(outcome)
     }
 
-    /// Some servers leave out the last blank line. If it is not JSON, it was cut off, and the end of the stream shows that.
+    /// Some servers leave out the last blank line. If the data is not JSON, it was cut, and the end of the stream shows
+    /// that.
     fn last_event(&mut self) -> Option<Event> {
         let rest: Bytes = self.splitter.finish().ok().flatten()?;
         Event::read(rest, self.splitter.last_name()).ok().flatten()

@@ -1,5 +1,5 @@
-//! The `usage` of a response: how many tokens went in, came from the cache, and came out. Says nothing when upstream
-//! does not count the usual way.
+//! The `usage` of a response: how many tokens were sent, came from the cache, and were received. Nothing when upstream
+//! counts in another way.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

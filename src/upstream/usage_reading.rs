@@ -1,5 +1,5 @@
-//! What upstream says about usage, in its three forms: `x-codex-*` headers, the `codex.rate_limits` event and the
-//! body of `GET /wham/usage` (schema/upstream.md, usage). What is missing or odd is left out, never guessed.
+//! Upstream's usage in its three forms: `x-codex-*` headers, the `codex.rate_limits` event and the body of `GET
+//! /wham/usage` (schema/upstream.md, usage). Missing or strange parts are left out, never guessed.
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -9,21 +9,21 @@ use crate::pool::{
     AdditionalLimit, At, Credits, FIVE_HOURS, SpendControl, UsageReading, UsageSource, WEEK, Window,
 };
 
-/// The limit that every plan has. Its header family is `x-codex-*`.
+/// The limit that every plan has. Its headers are `x-codex-*`.
 const MAIN_LIMIT: &str = "codex";
 
-/// A limit beside the others that has a member of its own.
+/// A separate limit that has its own member.
 const CODE_REVIEW: &str = "code_review_rate_limit";
 
-/// When the request that carried a reading was sent, and when its answer came.
+/// When the request of a reading was sent, and when its answer came.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub requested_at: At,
     pub answered_at: At,
 }
 
-/// Reads the `x-codex-*` family, and `x-<limit id>-*` families beside it. `None` when there is neither a window, nor
-/// credits, nor a plan, and no limit is said to be reached.
+/// Reads the `x-codex-*` headers, and `x-<limit id>-*` headers beside them. `None` when there is no window, no credits,
+/// no plan, and no limit is reached.
 pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
     let windows = header_windows(headers, MAIN_LIMIT, asked.answered_at);
     let limits = header_families(headers)
@@ -53,7 +53,7 @@ pub fn from_headers(headers: &HeaderMap, asked: Asked) -> Option<UsageReading> {
     says_something(reading)
 }
 
-/// Reads a `codex.rate_limits` event. One with a `metered_limit_name` of its own is about that limit only.
+/// Reads a `codex.rate_limits` event. One with a `metered_limit_name` is only about that limit.
 pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
     let windows = event.get("rate_limits").map(|limits| json_windows(limits, asked.answered_at));
     let own_limit = event.text("metered_limit_name").filter(|id| !is_main_limit(id));
@@ -81,7 +81,7 @@ pub fn from_event(event: &Value, asked: Asked) -> Option<UsageReading> {
     says_something(reading)
 }
 
-/// Reads the `x-codex-*` family out of the headers that an error frame carries.
+/// Reads the `x-codex-*` headers in an error frame.
 pub fn from_event_headers(event: &Value, asked: Asked) -> Option<UsageReading> {
     let reading = from_headers(&lenient::headers_of_event(event)?, asked)?;
     Some(UsageReading { source: UsageSource::StreamEvent, ..reading })
@@ -121,13 +121,13 @@ pub fn from_usage_body(body: &[u8], asked: Asked) -> Option<UsageReading> {
     })
 }
 
-/// `codex`, and `premium`: the latter was seen on a Plus plan with the figures of the main limit under `x-codex-*`
+/// `codex` and `premium`: the latter was seen on a Plus plan with the numbers of the main limit under `x-codex-*`
 /// (reported-in-issues/ws_error_usage_limit_reached_429.json).
 pub fn is_main_limit(id: &str) -> bool {
     id.eq_ignore_ascii_case(MAIN_LIMIT) || id.eq_ignore_ascii_case("premium")
 }
 
-/// Headers spell `codex-bengalfox` what bodies spell `codex_bengalfox`.
+/// Headers write `codex-bengalfox`, bodies `codex_bengalfox`.
 pub fn limit_id_of(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
@@ -183,8 +183,8 @@ fn json_windows(limit: &Value, now: At) -> Vec<Window> {
     shortest_first(windows.collect())
 }
 
-/// A slot counts when its percentage is known and anything in it is not zero: free plans send an empty second slot.
-/// A window of unknown length has 0 minutes.
+/// A slot counts when its percentage is known and anything in it is not zero: free plans send an empty second slot. A
+/// window of unknown length has 0 minutes.
 fn window(
     used_percent: Option<f64>,
     minutes: Option<f64>,
@@ -202,7 +202,7 @@ fn window(
     })
 }
 
-/// Upstream counts the usual windows a little short or long at times; within 3 % they are the usual ones.
+/// Upstream's lengths of the usual windows differ a little at times; within 3 % they count as the usual ones.
 fn whole_minutes(minutes: f64) -> u32 {
     let is_about = |usual: u32| (minutes - f64::from(usual)).abs() * 100.0 <= f64::from(usual) * 3.0;
     let usual = [FIVE_HOURS, WEEK].into_iter().find(|usual| is_about(*usual));
@@ -212,11 +212,11 @@ fn whole_minutes(minutes: f64) -> u32 {
 fn resets_at(at: Option<f64>, after: Option<f64>, now: At) -> Option<At> {
     let at = at.and_then(lenient::at_from_unix);
     let after = after.and_then(|seconds| lenient::at_after(seconds, now));
-    // A reset that has passed says that the window is a new one.
+    // A reset that has passed shows that the window is a new one.
     lenient::later_credible([at, after], now).or(at.filter(|at| *at <= now))
 }
 
-/// A length that comes twice is one window; the fuller report of it counts.
+/// A length that occurs twice is one window; the more complete report counts.
 fn shortest_first(mut windows: Vec<Window>) -> Vec<Window> {
     windows.sort_by(|a, b| {
         a.window_minutes.cmp(&b.window_minutes).then(b.used_percent.total_cmp(&a.used_percent))
@@ -242,7 +242,7 @@ fn reached_type(body: &Value) -> Option<String> {
     reached.text("type").or(reached.as_str()).map(str::to_owned)
 }
 
-/// What a limit that refuses says when it names no type. The percentage may still be below 100 then.
+/// The name of a refusing limit without a type. Its percentage may still be below 100.
 fn refusal_of(limit: &Value) -> Option<String> {
     let flag = |name: &str| limit.get(name).and_then(Value::as_bool);
     let refuses = flag("limit_reached") == Some(true) || flag("allowed") == Some(false);

@@ -57,7 +57,7 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
 
         "context_length_exceeded" | "context_too_large" | "context_window_exceeded" => ContextLengthExceeded,
 
-        // The region is that of this machine, and policy looks at the prompt: another account changes neither.
+        // The region is that of this machine, and policy is about the prompt: another account changes neither.
         "unsupported_country_region_territory"
         | "previous_response_not_found"
         | "invalid_encrypted_content"
@@ -79,7 +79,7 @@ pub(super) fn kind_of_code(code: &str) -> Option<FailureKind> {
     })
 }
 
-/// Codes and types that say no more than that something is wrong.
+/// Codes and types that say only that something is wrong.
 pub(super) fn is_general(code: &str) -> bool {
     matches!(
         code,
@@ -104,7 +104,7 @@ pub(super) fn is_of_workspace(code: &str) -> bool {
     )
 }
 
-/// General types, consulted when an event has neither a known code nor a status nor a telling message.
+/// General types, used when an event has no known code, no status and no clear message.
 pub(super) fn kind_of_type(codes: &[String]) -> Option<FailureKind> {
     codes.iter().find_map(|code| match code.as_str() {
         "invalid_request_error" | "request_forbidden" => Some(RequestRejected),

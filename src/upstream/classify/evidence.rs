@@ -1,4 +1,4 @@
-//! Collects what an answer or an event says about its failure, wherever it says it.
+//! Collects what an answer or an event says about its failure, from all places where it may be.
 
 use base64::Engine;
 use http::HeaderMap;
@@ -14,9 +14,9 @@ pub(super) struct Evidence {
     /// Codes and types, lower-case, the most specific first.
     pub(super) codes: Vec<String>,
     pub(super) message: Option<String>,
-    /// A member named `code` or `type` of a JSON body, or of an event, gave a code.
+    /// A code came from a member named `code` or `type` of a JSON body, or of an event.
     pub(super) has_code_in_body: bool,
-    /// The parameter that is at fault.
+    /// The faulty parameter.
     pub(super) param: Option<String>,
     /// Unix time in seconds.
     resets_at: Option<f64>,
@@ -55,12 +55,13 @@ impl Evidence {
         if self.has_code_in_body { Speaker::Upstream } else { Speaker::Unknown }
     }
 
-    /// Whether a code says more than that something is wrong.
+    /// Returns whether a code says more than that something is wrong.
     pub(super) fn has_own_code(&self) -> bool {
         self.codes.iter().any(|code| !codes::is_general(code))
     }
 
-    /// Whether words about capacity are meant so: what names a parameter, or has a code, is about the request.
+    /// Returns whether words about capacity are meant literally: a message that names a parameter, or has a code, is
+    /// about the request.
     pub(super) fn is_capacity(&self, worded: Option<FailureKind>) -> bool {
         worded == Some(FailureKind::Overloaded) && self.param.is_none() && !self.has_own_code()
     }
@@ -69,7 +70,7 @@ impl Evidence {
         self.resets_at.is_some() || self.resets_in_seconds.is_some()
     }
 
-    /// Whether the date has passed although the wait beside it has not.
+    /// Returns whether the date has passed although the wait beside it has not.
     pub(super) fn quotes_a_past_date(&self, now: At) -> bool {
         let date = self.resets_at.and_then(lenient::at_from_unix);
         date.is_some_and(|date| date <= now) && self.resets_in_seconds.is_some_and(|seconds| seconds > 0.0)
@@ -127,14 +128,14 @@ impl Evidence {
     }
 }
 
-/// A word as codes are, in contrast to a sentence or a token.
+/// Returns whether a word looks like a code, and not like a sentence or a token.
 fn is_code(text: &str) -> bool {
     text.len() <= 80
         && !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The HTTP status of an error, as frames carry it. That of a response (`"failed"`) is a word.
+/// Returns the HTTP status of an error in a frame. The status of a response (`"failed"`) is a word.
 fn status_of(object: &Value) -> Option<u16> {
     let status = ["status_code", "status"].into_iter().find_map(|name| object.number(name))?;
     (400.0..600.0).contains(&status).then_some(status as u16)
@@ -145,7 +146,7 @@ fn base64_json(text: &str) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// A body that is no JSON is its own message, unless it is a page.
+/// A body that is not JSON is its own message, unless it is a page.
 fn plain_message(body: &str) -> Option<String> {
     let text = body.trim();
     (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())

@@ -1,8 +1,8 @@
-//! Which parameter of a request upstream does not take at all, in contrast to one whose value it refuses.
+//! Which parameter of a request upstream does not support at all, unlike one whose value it refuses.
 
 use super::evidence::Evidence;
 
-/// The name of the parameter that is called unsupported or unknown; `None` when something else is wrong.
+/// Returns the parameter that the message calls unsupported or unknown; `None` when something else is wrong.
 pub(super) fn unsupported_parameter(evidence: &Evidence) -> Option<String> {
     let message = evidence.message.as_deref().unwrap_or_default();
     let lower = message.to_ascii_lowercase();

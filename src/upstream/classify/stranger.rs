@@ -1,5 +1,5 @@
-//! Answers that are not upstream's: a page, a redirect or a line of something between this machine and upstream, such as
-//! Cloudflare, a corporate proxy, or the portal of a hotel's network.
+//! Answers that do not come from upstream: a page, a redirect or a line from something between this machine and
+//! upstream, e.g. Cloudflare, a corporate proxy, or the portal of a hotel's network.
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -10,18 +10,18 @@ use crate::upstream::lenient;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stranger {
-    /// Cloudflare wants to see a browser, or blocks this address.
+    /// Cloudflare asks for a browser, or blocks this address.
     Cloudflare,
     Redirect,
-    /// HTML in place of an answer.
+    /// HTML instead of an answer.
     Page,
-    /// A proxy or a network wants a login of its own (407, 511).
+    /// A proxy or a network asks for its own login (407, 511).
     Gate,
-    /// A 200 or 403 with text that is neither a stream nor JSON: upstream writes JSON.
+    /// A 200 or 403 with text that is neither a stream nor JSON; upstream writes JSON.
     Word,
 }
 
-/// Who answered in upstream's place; `None` when it may have been upstream itself.
+/// Returns what answered instead of upstream; `None` when it may have been upstream itself.
 pub(super) fn in_between(status: StatusCode, headers: &HeaderMap, body: &str) -> Option<Stranger> {
     let text = body.trim_start_matches('\u{feff}').trim();
     let is_json = serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object());
@@ -53,7 +53,7 @@ pub(super) fn in_between(status: StatusCode, headers: &HeaderMap, body: &str) ->
     }
 }
 
-/// The number in Cloudflare's one-line errors, e.g. `error code: 1020`.
+/// Returns the number of Cloudflare's one-line errors, e.g. `error code: 1020`.
 fn cloudflare_error(text: &str) -> Option<u16> {
     let lower = text.get(..64.min(text.len())).unwrap_or(text).to_ascii_lowercase();
     let (_, code) = lower.split_once("error code: ").filter(|(before, _)| before.is_empty())?;
@@ -63,7 +63,7 @@ fn cloudflare_error(text: &str) -> Option<u16> {
 impl Stranger {
     pub(super) fn kind(self, status: StatusCode) -> FailureKind {
         match (self, status.as_u16()) {
-            // A token that a proxy took away looks like this; the account's own is not known to be bad.
+            // A token that a proxy removed looks like this; the account's own token is not known to be bad.
             (Stranger::Page, 401) => FailureKind::Unauthorized,
             (Stranger::Page, 503 | 529) => FailureKind::Overloaded,
             (Stranger::Page, 500..) => FailureKind::ServerError,

@@ -1,5 +1,5 @@
-//! How long an answer says to wait: `retry-after-ms`, `retry-after` (seconds or a date, RFC 9110 10.2.3), or the
-//! words "try again in 1.5s".
+//! How long an answer says to wait: `retry-after-ms`, `retry-after` (seconds or a date, RFC 9110 10.2.3), or the words
+//! "try again in 1.5s".
 
 use std::time::Duration;
 
@@ -41,12 +41,12 @@ fn try_again_in(message: &str) -> Option<Duration> {
 }
 
 fn seconds(seconds: f64) -> Option<Duration> {
-    /// Nothing that is said to pass soon lasts longer; it also keeps sums from overflowing.
+    /// A temporary condition does not last longer. The limit also keeps sums from overflowing.
     const YEAR: f64 = 366.0 * 86400.0;
     (0.0..=YEAR).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that is still written.
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that is still written.
 fn http_date(text: &str) -> Option<At> {
     let mut words = text.split_ascii_whitespace().skip(1);
     let day: i64 = words.next()?.parse().ok()?;

@@ -1,10 +1,10 @@
-//! Messages for people: the last resort for their meaning, and making them fit to be shown.
+//! Messages for people: their meaning as the last resort, and how they are made safe to show.
 
 use crate::pool::FailureKind::{self, *};
 
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// Said of the backend's machines, not of an account's limit.
+/// About the backend's machines, not about an account's limit.
 const CAPACITY: [&str; 11] = [
     "overloaded",
     "at capacity",
@@ -19,7 +19,7 @@ const CAPACITY: [&str; 11] = [
     "too busy",
 ];
 
-/// What the words suggest. Only used when neither a code nor the status has decided.
+/// Returns what the words suggest. Used only when neither a code nor the status has decided.
 pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
     let text = message.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
@@ -47,7 +47,7 @@ pub(super) fn kind_of_message(message: &str) -> Option<FailureKind> {
     }
 }
 
-/// Capped, without anything that looks like a token, and without what a terminal would obey.
+/// Cuts the text, and removes everything that looks like a token or controls a terminal.
 pub fn presentable(message: &str) -> String {
     let message = message.replace(|c: char| c.is_control(), " ");
     let mut shown = String::new();
@@ -87,7 +87,7 @@ fn refuses_model(text: &str) -> bool {
         || (named && REFUSALS.iter().any(|refusal| text.contains(refusal)))
 }
 
-/// JWTs, API keys and refresh tokens, by how they begin.
+/// How JWTs, API keys and refresh tokens begin.
 fn looks_secret(word: &str) -> bool {
     (word.starts_with("eyJ") && word.len() > 20)
         || (["sk-", "rt_", "sess-"].iter().any(|start| word.starts_with(start)) && word.len() > 10)

@@ -16,7 +16,7 @@ use crate::upstream::reset_credits::{from_list_body, from_redeem_body};
 use crate::upstream::usage_reading::Asked;
 
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than for a list: an answer that is given up may have spent the credit.
+/// Longer than for a list, because the credit may be spent although the answer was not awaited.
 const REDEEM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a redemption has no answer.
@@ -24,7 +24,7 @@ const REDEEM_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum RedeemError {
     /// Upstream refused the request itself: the credit is not spent.
     Refused(Failure),
-    /// The request may have arrived, so the credit may be spent: only the same request again tells.
+    /// The request may have arrived, so the credit may be spent. Only sending the same request again finds out.
     Unknown(Failure),
 }
 
@@ -39,7 +39,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// What upstream refused, or that its answer cannot be read.
+    /// Upstream's refusal, or an answer that cannot be read.
     pub async fn reset_credits(&self, bearer: &Bearer<'_>) -> Result<ResetCreditList, Failure> {
         let requested_at = clock::now();
         let client = self.http.get(&self.base).map_err(|error| network(error.to_string()))?;
@@ -62,7 +62,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// Whether the credit may be spent.
+    /// Says whether the credit may be spent.
     pub async fn redeem_reset_credit(
         &self,
         bearer: &Bearer<'_>,
@@ -79,7 +79,7 @@ impl Upstream {
         let post = client.post(self.base.join("wham/rate-limit-reset-credits/consume")).headers(sent);
         let response = match post.body(body).timeout(REDEEM_TIMEOUT).send().await {
             Ok(response) => response,
-            // Nothing was sent on a connection that never came about.
+            // Nothing was sent without a connection.
             Err(error) if error.is_connect() => return Err(RedeemError::Refused(network(explain(error)))),
             Err(error) => return Err(RedeemError::Unknown(network(explain(error)))),
         };
@@ -90,7 +90,8 @@ impl Upstream {
         }
         let text = redacted(&body, bearer);
         let failure = classify(status, &headers, &text, Source::UsageEndpoint, clock::now());
-        // A request that was refused did nothing. What stands in between may have passed it on all the same.
+        // A request that upstream refused had no effect. Something in between may have forwarded it in spite of its
+        // answer.
         let is_refusal = status.is_client_error()
             && ![StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT].contains(&status)
             && failure.is_from_upstream();

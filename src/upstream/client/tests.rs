@@ -1,4 +1,4 @@
-//! The client against a raw loopback server, which decides about every byte and pause.
+//! The client against a raw loopback server that controls every byte and pause.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::{Arc, Mutex};

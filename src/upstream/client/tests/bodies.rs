@@ -1,4 +1,4 @@
-//! Bodies that are compressed, long, late, or labelled as something else.
+//! Bodies that are compressed, long, late, or labelled wrongly.
 
 use super::*;
 
@@ -46,7 +46,7 @@ async fn compressed_streams_are_decoded() {
 
 #[tokio::test]
 async fn decoded_refusals_are_bounded() {
-    // 300 MiB of zeros in some 30 KB: reading stops at what is classified.
+    // 300 MiB of zeros in about 30 KB: reading stops at the size that is classified.
     let bomb = zstd::bulk::compress(&vec![b' '; 300 << 20], 1).unwrap();
     let server = Server::start(vec![encoded("503 Oops", "zstd", &bomb)]).await;
     let (kind, body, truncated) = refusal(&server).await;
