@@ -1,4 +1,4 @@
-//! The report of the benchmark (`tests/bench`), tested here because a benchmark has no test harness of its own.
+//! The report of the benchmark (`tests/bench`), tested here because a benchmark has no test harness.
 
 #[expect(dead_code, reason = "the benchmark uses the rest")]
 #[path = "../bench/report/mod.rs"]

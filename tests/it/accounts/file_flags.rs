@@ -1,5 +1,5 @@
-//! `needsReauth` and `quotaExhaustedUntil`, which the pi-multicodex extension writes and reads, too: a sidecar that runs
-//! takes them over, writes its own, and puts each where it belongs.
+//! `needsReauth` and `quotaExhaustedUntil`, which the pi-multicodex extension also writes and reads: a running sidecar
+//! adopts its flags, writes its own, and applies each to the right account.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn in_an_hour() -> i64 {
     multicodex::clock::now().millis() + HOUR_MS
 }
 
-/// Another program writes the file, with this done to the entry of the account.
+/// Another program writes the file, with this change to the account's entry.
 fn mark(env: &TestEnv, name: &str, edit: impl FnOnce(&mut Value)) {
     let mut file = env.read_accounts();
     edit(entry(&mut file, name));
@@ -44,7 +44,7 @@ async fn what_another_program_marks_is_taken_over_without_a_restart() {
     mark(&env, "bob", |entry| entry["needsReauth"] = json!(true));
     comes_to(&sidecar, "bob", AccountState::NeedsLogin).await;
     assert_eq!(sidecar.token("bob").await.expect_err("it needs a login").code, -32012);
-    // And taken back, while what the other account is marked with stays.
+    // It is cleared again, while the other account's flag stays.
     mark(&env, "bob", |entry| drop(entry.as_object_mut().expect("an entry").remove("needsReauth")));
     comes_to(&sidecar, "bob", AccountState::Ready).await;
     assert_eq!(sidecar.account("ada").await.state, AccountState::Cooling);
@@ -84,7 +84,7 @@ async fn a_mark_goes_to_the_account_and_not_to_who_bears_its_label_by_then() {
         held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("it comes round"));
     });
     assert_eq!(answer.needs_login, 1);
-    // Long enough for the mark to be waiting for its turn.
+    // Long enough for the flag to be waiting to be written.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut file = env.read_accounts();
     let refresh = entry(&mut file, "ada")["refreshToken"].clone();

@@ -1,4 +1,4 @@
-//! The history under several sidecars, a held lock, and a look at what is in it.
+//! The history with several sidecars, a held lock, and its content.
 
 use std::fs;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub fn order(text: &str, session: &str) -> CompleteParams {
     }
 }
 
-/// One completion, to its end.
+/// One completion until its end.
 pub async fn complete(sidecar: &Sidecar, params: &CompleteParams) {
     let mut notices = sidecar.client.complete(params).await.expect("an id");
     loop {

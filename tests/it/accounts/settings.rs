@@ -1,4 +1,4 @@
-//! Settings that one sidecar changes and another follows, and pi's lock between them.
+//! Settings that one sidecar changes and another adopts, with pi's lock between them.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ fn pi_may_be_writing_its_settings_meanwhile() {
     fs::create_dir(&lock).expect("locked");
     let mut peer = env.raw_client();
     let waiting = peer.request("footer/set", json!({"usageMode": "used"}));
-    // What asks for nothing of it is answered, with what holds so far.
+    // A request that needs no settings is answered, with the present ones.
     assert_eq!(peer.call("footer", json!({})).expect("a footer")["usageMode"], "left");
     peer.call("accounts/disable", json!({"account": "ada@example.com"})).expect("disabled");
     fs::write(env.settings_file(), r#"{"pi-multicodex":{"order":"usage-first"}}"#).expect("written by pi");
@@ -63,7 +63,7 @@ fn a_file_that_does_not_parse_is_not_overwritten() {
     assert_eq!(peer.call("rotation", json!({})).expect("a rotation")["settings"]["maxAttempts"], 6);
 }
 
-/// Real minutes would take too long to wait for, so it is the last one that passes here.
+/// Real minutes would take too long, so only the last one passes here.
 #[test]
 fn countdowns_move_on_while_a_client_listens() {
     let windows = vec![SimWindow { minutes: 10_080, used_percent: 60.0, resets_in_seconds: 63 }];

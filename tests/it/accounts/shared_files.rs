@@ -1,4 +1,4 @@
-//! What users chose and what others write: neither is lost to the other, whatever comes in between.
+//! The user's choices and other programs' writes: neither is lost, whatever happens in between.
 
 use std::fs;
 
@@ -86,7 +86,7 @@ fn a_choice_made_after_the_clock_was_set_back_holds() {
     let state = env.accounts_file().with_file_name("state").join("state.json");
     let text = fs::read_to_string(&state).expect("readable");
     let mut saved: Value = serde_json::from_str(&text).expect("JSON");
-    // As if it had all been chosen in an hour from now.
+    // As if all of it had been chosen an hour from now.
     let later = |value: &mut Value| *value = json!(value.as_i64().expect("a time") + 3_600_000);
     later(&mut saved["pinChangedAt"]);
     for account in saved["accounts"].as_array_mut().expect("accounts") {
@@ -181,7 +181,7 @@ fn a_token_refreshed_while_its_account_is_renamed_is_stored() {
     assert_ne!(file["accounts"][0]["refreshToken"], "rt_sim_ada_1", "the refreshed token is lost");
 }
 
-/// What was chosen holds in the sidecar although it could not be saved, and the error says so.
+/// The choice is active in the sidecar although it could not be saved, and the error says so.
 #[test]
 fn a_choice_that_cannot_be_saved_holds_and_is_told_to() {
     let env = env();

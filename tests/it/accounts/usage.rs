@@ -1,4 +1,4 @@
-//! Usage asked for by clients.
+//! Usage that clients request.
 
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use serde_json::{Value, json};

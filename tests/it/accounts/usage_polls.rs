@@ -1,4 +1,4 @@
-//! Usage that is read unasked, by real sidecars side by side, at shortened intervals.
+//! Usage that real sidecars read without a request, side by side, at shortened intervals.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn polling(env: &TestEnv, interval: Duration) -> Sidecar {
     Sidecar::start(command).await
 }
 
-/// A completion from its beginning to its end. Gives the id of the account that served it.
+/// Runs a completion. Returns the id of the account that served it.
 async fn complete(sidecar: &Sidecar) -> String {
     let params =
         serde_json::from_str(r#"{"request": {"model": "gpt-6.1-sol", "input": []}}"#).expect("params");
@@ -51,7 +51,7 @@ async fn eight_sidecars_ask_no_more_often_than_one_may() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let counts = NAMES.map(|name| asked(&env, name));
-    // One sidecar asks at once, and then at most once in each interval; a tenth more would be allowed.
+    // One sidecar reads at once, and then at most once in each interval; a tenth more would be allowed.
     let most = 1 + started.elapsed().as_millis() / interval.as_millis();
     for count in counts {
         assert!((count as u128) <= most, "{counts:?} requests, {most} allowed");
@@ -113,7 +113,7 @@ async fn an_endpoint_that_refuses_good_tokens_costs_one_refresh_and_marks_nobody
     let env = TestEnv::new([SimAccount::named("ada")]);
     let refused = Behaviour::row("token_invalidated").expect("a row");
     env.sim().add_rule(Rule::always(refused).of("ada").on(Route::Usage));
-    // Rests of 0.2, 0.4, 0.8 s.
+    // Pauses of 0.2, 0.4, 0.8 s.
     let sidecar = polling(&env, Duration::from_secs(1)).await;
     eventually("it is asked again and again", async || asked(&env, "ada") >= 5).await;
     assert_eq!(env.sim().refreshes("ada"), 1);
@@ -155,7 +155,7 @@ async fn usage_that_cannot_be_read_is_told_once_until_it_can_and_then_anew() {
             .is_some_and(|usage| usage.seen.source == UsageSource::UsageEndpoint)
     })
     .await;
-    // No warning came meanwhile: the next one is of the next time. Of all accounts at once it is one.
+    // There was no warning meanwhile: the next one belongs to the next time. It is one warning for all accounts.
     fail("ada", 100);
     fail("bob", 100);
     let mut told = vec![next().await];

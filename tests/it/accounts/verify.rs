@@ -1,4 +1,4 @@
-//! `verify` on planted faults: each yields exactly its check, and none is mended by looking.
+//! `verify` with planted faults: each gives exactly its check, and verifying repairs none.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::env::{TestEnv, expired};
 /// A port that nothing listens on.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// What is amiss, apart from how changes are noticed, which is the machine's affair.
+/// The checks that do not pass, except the one about how changes are noticed, which depends on the machine.
 fn amiss(answer: &VerifyAnswer) -> Vec<(CheckId, CheckStatus)> {
     let told = answer.checks.iter().filter(|check| {
         assert_eq!(check.hint.is_some(), check.status != CheckStatus::Pass, "{check:?}");
@@ -49,7 +49,7 @@ async fn check(env: &TestEnv, expected: &[(CheckId, CheckStatus)]) -> VerifyAnsw
     answer
 }
 
-/// Mode, time of change, and content.
+/// Mode, modification time, and content.
 type Seen = (u32, i64, i64, String);
 
 /// Every name below `dir` with its mode, its time and its content.
@@ -134,7 +134,7 @@ async fn wide_permissions() {
         assert!(hint.starts_with("chmod ") && hint.contains(&*path.to_string_lossy()), "{hint}");
         set_mode(&path, good);
     }
-    // pi makes its folder like this.
+    // pi creates its folder like this.
     set_mode(env.agent_dir(), 0o755);
     check(&env, &[]).await;
 }
@@ -277,7 +277,7 @@ async fn a_running_sidecar_looks_without_mending_or_refreshing() {
     let expected = [(CheckId::SettingsFile, CheckStatus::Fail), (CheckId::AccountToken, CheckStatus::Fail)];
     assert_eq!(amiss(&answer), expected, "{answer:#?}");
     let after = tree(env.agent_dir());
-    // What the sidecar does by itself meanwhile, it does in its own folder.
+    // Meanwhile the sidecar works in its own folder.
     let shared = |tree: &BTreeMap<PathBuf, Seen>| {
         let ours = env.state_dir();
         let files = tree.iter().filter(|(path, _)| !path.starts_with(&ours) && path.is_file());

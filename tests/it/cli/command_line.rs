@@ -131,7 +131,7 @@ async fn a_copy_of_codex_s_login_is_taken_with_a_warning() {
     assert_eq!((code, &answer["warning"]["kind"]), (0, &json!("shared_credential")));
     assert_eq!((&answer["changed"], answer["unchanged"].as_array().map(Vec::len)), (&json!(false), Some(1)));
 
-    // Once it is refreshed here, the copy that is still there is not taken over.
+    // It was refreshed here, so the copy in the other file is not imported.
     assert_eq!(run(&env, &["refresh", &email("ada"), "--force"]).await.0, 0);
     let before = env.read_accounts();
     let (code, told, _) = run(&env, &["import", "--from", "codex", "--path", path]).await;
@@ -251,17 +251,17 @@ async fn a_person_is_warned_in_plain_words_and_whoever_asks_for_a_log_gets_one()
         let (_, _, logged) = run(&env, &[&["accounts"], &chosen[..]].concat()).await;
         assert!(logged.contains("multicodex::sidecar") && logged.contains(what), "{chosen:?}: {logged}");
     }
-    // Its report has it.
+    // The report has it.
     let (_, told, warned) = run(&env, &["verify"]).await;
     assert!(told.contains("pi-multicodex.rotation must be an object"), "{told}");
     assert_eq!(warned, "");
-    // Of several accounts it says which.
+    // With several accounts it says which one.
     fs::remove_file(&settings).expect("gone");
     let behaviour = Behaviour::row("refresh_token_expired").expect("a row");
     env.sim().add_rule(Rule::always(behaviour).on(Route::Token));
     let (_, _, warned) = run(&env, &["refresh", "--force"]).await;
     assert!(warned.contains("warning: the refresh token was not refreshed (acc_"), "{warned}");
-    // What is in a file does not leave its line.
+    // Content of a file stays on its line.
     env.replace_accounts(r#"{"accounts": [{"email": "ada\n\u001b[31m", "accessToken": 7}]}"#);
     let (_, _, warned) = run(&env, &["history"]).await;
     assert!(
@@ -336,7 +336,7 @@ async fn verify_says_what_is_amiss_and_its_exit_code_says_whether_anything_is() 
     let (code, json, _) = run(&env, &["verify", "--online", "--json"]).await;
     let answer: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, &answer["status"]), (1, &json!("fail")));
-    // Without asking nothing is known of it.
+    // Without a request nothing is known of it.
     assert_eq!(run(&env, &["verify"]).await.0, 0);
 }
 

@@ -1,4 +1,4 @@
-//! `multicodex complete`: the answer on stdout, the rest on stderr, and an exit code for each outcome.
+//! `multicodex complete`: the answer on stdout, everything else on stderr, and an exit code for each outcome.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -23,7 +23,7 @@ fn run_with(env: &TestEnv, arguments: &[&str], input: &str) -> (i32, String, Str
     (output.status.code().expect("a code"), text(output.stdout), text(output.stderr))
 }
 
-/// The account that is asked first meets its limit.
+/// The account that is tried first meets its limit.
 fn env_that_rotates() -> TestEnv {
     let env = TestEnv::new([SimAccount::named("ada"), SimAccount::named("bob")]);
     env.sim().add_rule(Rule::next(1, Behaviour::usage_limit()).on(Route::Responses));
@@ -47,7 +47,7 @@ fn the_answer_is_on_stdout_and_what_happened_on_stderr() {
     assert!(lines[0].ends_with(&format!("; moving to {to}")), "{notices}");
     assert!(lines[1].starts_with(&format!("answered by {to} in ")), "{notices}");
     assert!(lines[1].ends_with(" s, 2 attempts"), "{notices}");
-    // It is in the history as any other.
+    // It is in the history like any other.
     let history = env.command(&["history", "--json"]).output().expect("it runs");
     let history: Value = serde_json::from_slice(&history.stdout).expect("JSON");
     assert_eq!(history["attempts"].as_array().map(Vec::len), Some(2), "{history}");

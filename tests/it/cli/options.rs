@@ -1,4 +1,4 @@
-//! Mistakes on the command line: said on stderr, exit code 2, and nothing on stdout.
+//! Mistakes on the command line: a message on stderr, exit code 2, and nothing on stdout.
 
 use std::process::Stdio;
 

@@ -1,5 +1,5 @@
-//! What people see of thirty accounts on a terminal of 80 columns, as committed in `tests/data/screens`. After a change
-//! look at each new screen: `INSTA_UPDATE=always cargo test --test it screens`, then `git diff`.
+//! The output for thirty accounts on a terminal of 80 columns, as committed in `tests/data/screens`. After a change
+//! check each new screen: `INSTA_UPDATE=always cargo test --test it screens`, then `git diff`.
 
 use std::path::Path;
 

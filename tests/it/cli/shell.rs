@@ -1,4 +1,4 @@
-//! What `/multicodex` and the clients can do, done from a shell: each command changes what it says it changes.
+//! The features of `/multicodex` and the clients in a shell: each command changes what it says.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::env::skip::skip_unless;
 use crate::env::{TestEnv, email, expired};
 use crate::login::get;
 
-/// Exit code, stdout and stderr of a command whose stdin is empty.
+/// Returns exit code, stdout and stderr of a command with empty stdin.
 fn run(env: &TestEnv, arguments: &[&str]) -> (i32, String, String) {
     ended(&mut env.command(arguments))
 }
@@ -181,7 +181,7 @@ fn rotation_and_footer_show_and_change_settings() {
     let settings: Value =
         serde_json::from_str(&fs::read_to_string(env.settings_file()).expect("saved")).expect("JSON");
     assert_eq!(settings["pi-multicodex"]["rotation"]["strategy"], "least-used");
-    // A mistake of the command line, so nothing is started for it.
+    // A mistake on the command line, so nothing is started.
     for mistake in [&["rotation", "maxAttempts=many"][..], &["footer", "order"], &["footer", "colour=red"]] {
         assert_eq!(run(&env, mistake).0, 2, "{mistake:?}");
     }
@@ -260,7 +260,7 @@ fn a_log_file_may_lie_in_a_state_dir_that_is_not_there_yet() {
         let log = env.state_dir().join("own.log");
         assert_eq!(ended(env.command(command).env("MULTICODEX_LOG_FILE", &log)).0, 0);
     }
-    // Elsewhere a missing directory is a mistake that is named.
+    // Other commands report a missing directory as a mistake.
     let env = two_accounts();
     let (code, _, errors) = run(&env, &["accounts", "--log-file", "/nowhere/own.log"]);
     assert!(code == 2 && errors.contains("/nowhere/own.log"), "{code}: {errors}");
@@ -294,7 +294,7 @@ fn reauth_renews_the_account_that_needs_it_and_says_which() {
             break format!("http{url}");
         }
     };
-    // Answers like these are no codes; a code that is wrong would end the login.
+    // Answers like these are not codes; a wrong code would end the login.
     child.stdin.as_mut().expect("piped").write_all(b"y\nok\n1\n").expect("it listens");
     let mut errors = std::io::BufReader::new(child.stderr.take().expect("piped"));
     for _ in 0..3 {

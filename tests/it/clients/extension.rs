@@ -1,4 +1,5 @@
-//! The real pi-multicodex extension (npm, 2.3.1) and the sidecar on one accounts file: each reads what the other writes.
+//! The real pi-multicodex extension (npm, 2.3.1) and the sidecar on one accounts file: each reads what the other
+//! writes.
 //!
 //! Needs node and npm. Without them this says on stderr that it was skipped; with `CI=true` it fails.
 
@@ -17,7 +18,7 @@ use crate::env::{TestEnv, email, eventually, expired};
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pi-multicodex");
 
-/// The folder of its modules, installed once beside cargo's own output, and a Node for it.
+/// The folder of its modules, installed once in cargo's directory for temporary files, and a Node for it.
 fn extension() -> Option<&'static (PathBuf, PathBuf)> {
     static EXTENSION: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
     let installed = EXTENSION.get_or_init(|| {
@@ -43,7 +44,7 @@ fn extension() -> Option<&'static (PathBuf, PathBuf)> {
     installed.as_ref()
 }
 
-/// What the extension does, and what it prints.
+/// Runs a script with the extension and returns what it prints.
 fn ask(env: &TestEnv, (modules, node): &(PathBuf, PathBuf), task: &[&str]) -> String {
     let mut command = Command::new(node);
     command.arg(Path::new(HERE).join("storage.mjs")).arg(modules).args(task);
@@ -68,7 +69,7 @@ async fn the_extension_and_the_sidecar_read_what_the_other_writes() {
         read["accounts"].as_array().expect("a list").iter().map(|entry| &entry["email"]).collect();
     assert_eq!(labels, [&json!(email("bob")), &json!(email("cleo")), &json!(email("ada"))]);
     assert_eq!(read["accounts"][0]["accessToken"], json!(token));
-    // It has taken the link out of the file, which comes back.
+    // The extension removed the link from the file, and it comes back.
     eventually("ada is linked in the file", linked).await;
 
     let until = multicodex::clock::now().millis() + 3_600_000;

@@ -1,4 +1,4 @@
-//! A real pi and the sidecar on one login, which expires again and again: both keep working, no token is sent twice and
+//! A real pi and the sidecar with one login that expires again and again: both keep working, no token is sent twice and
 //! pi's file is never torn.
 //!
 //! Needs node and npm. Without them this says on stderr that it was skipped; with `CI=true` it fails.
@@ -23,10 +23,10 @@ use crate::env::skip;
 use crate::env::{Sidecar, TestEnv, email, eventually};
 
 const MODEL: &str = "gpt-6.1-sol";
-/// A start of pi, or one answer, on a busy machine.
+/// The start of pi, or one answer, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The program, installed once beside cargo's own output.
+/// The program, installed once in cargo's directory for temporary files.
 pub fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
@@ -44,7 +44,7 @@ pub fn program() -> Option<&'static Path> {
     program.as_deref()
 }
 
-/// pi in its RPC mode, sent to the simulator.
+/// pi in its RPC mode, with the simulator as upstream.
 struct Pi {
     child: Child,
     stdin: ChildStdin,
@@ -76,7 +76,7 @@ impl Pi {
         Pi { child, stdin, told: BufReader::new(stdout).lines() }
     }
 
-    /// What pi answers, or the error it shows.
+    /// Returns pi's answer, or the error it shows.
     async fn ask(&mut self, prompt: &str) -> Result<String, Value> {
         let command = json!({ "type": "prompt", "message": prompt });
         self.stdin.write_all(format!("{command}\n").as_bytes()).await.expect("pi reads");
@@ -119,7 +119,7 @@ async fn complete(sidecar: &Sidecar) -> u32 {
     sidecar.client.request::<Collect>(&params).await.expect("the sidecar serves").attempts
 }
 
-/// Reads pi's file all the time. pi writes in place, so that half of it may be seen; that it stays so may not.
+/// Reads pi's file all the time. pi writes in place, so half a file may be seen, but not for long.
 fn watch_for_tears(file: PathBuf, over: &AtomicBool) -> u32 {
     let (mut readings, mut torn_since) = (0, None);
     while !over.load(Ordering::Relaxed) {
@@ -144,7 +144,7 @@ fn watch_for_tears(file: PathBuf, over: &AtomicBool) -> u32 {
 async fn a_real_pi_and_the_sidecar_share_a_login_through_ten_expiries() {
     let Some(program) = program() else { return };
     let env = TestEnv::new([SimAccount::named("bob")]);
-    // Less than the five minutes that both want a token to live: each of them renews it before every use.
+    // Less than the five minutes that both require, so each of them refreshes it before every use.
     env.log_pi_in(&env.sim().add_account(SimAccount { expires_in: 290, ..SimAccount::named("ada") }));
     let over = std::sync::Arc::new(AtomicBool::new(false));
     let watcher = tokio::task::spawn_blocking({
@@ -155,11 +155,11 @@ async fn a_real_pi_and_the_sidecar_share_a_login_through_ten_expiries() {
     let mut pi = Pi::start(program, &env);
     for expiry in 1..=10 {
         let (before, refresh) = (env.sim().refreshes("ada"), env.login_of_pi()["refresh"].clone());
-        // What was handed out so far is worth nothing any more.
+        // All tokens issued so far are now refused.
         env.sim().revoke_access("ada");
         let prompt = format!("number {expiry}");
         let asked = match expiry % 3 {
-            // Both at once, and either of them first.
+            // Both at the same time, with either one first.
             0 => join(pi.ask(&prompt), complete(&sidecar)).await.0,
             1 => {
                 let asked = pi.ask(&prompt).await;

@@ -1,4 +1,4 @@
-//! Answers whose bodies are compressed, long or late, from a bare loopback server to the real binary.
+//! Answers whose bodies are compressed, long or late, from a raw loopback server to the real binary.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::env::{Sidecar, TestEnv};
 
 const USED_UP: &str = r#"{"error":{"type":"usage_limit_reached","message":"used up"}}"#;
 
-/// How the server goes on after the body.
+/// What the server does after the body.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
     Close,
     Stall,
 }
 
-/// Answers every completion with these bytes; returns its origin.
+/// Answers every completion with these bytes. Returns its origin.
 async fn serve(status: &str, headers: &str, body: Vec<u8>, then: Then) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
     let origin = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -42,7 +42,7 @@ async fn answer_one(mut stream: TcpStream, answer: &[u8], then: Then) -> std::io
     }
     stream.write_all(answer).await?;
     if then == Then::Stall {
-        // Until the sidecar has seen enough.
+        // Until the sidecar has read enough.
         while stream.read(&mut [0; 1024]).await? > 0 {}
     }
     stream.shutdown().await?;
@@ -50,7 +50,7 @@ async fn answer_one(mut stream: TcpStream, answer: &[u8], then: Then) -> std::io
     Ok(())
 }
 
-/// The kind and status with which ada failed.
+/// Returns the kind and status of ada's failure.
 async fn refused_as(status: &str, headers: &str, body: Vec<u8>, then: Then) -> (String, u64) {
     let env = TestEnv::new([SimAccount::named("ada")]);
     let origin = serve(status, headers, body, then).await;

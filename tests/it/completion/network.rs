@@ -1,5 +1,5 @@
-//! What lies between the sidecar and upstream on a real network: TLS, HTTP/2 and proxies, with the real binary on one
-//! side and the simulator behind a TLS front on the other.
+//! Between the sidecar and upstream on a real network: TLS, HTTP/2 and proxies, with the real binary on one side and
+//! the simulator behind a TLS server on the other.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,21 +19,21 @@ use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
 use crate::env::{Refused, Sidecar, TestEnv, expired};
 
-/// Terminates TLS in front of the simulator, and notes the protocol each connection agreed on.
+/// Terminates TLS for the simulator, and records the protocol of each connection.
 struct TlsFront {
     port: u16,
     authority: PathBuf,
     agreed: Arc<Mutex<Vec<String>>>,
 }
 
-/// A proxy that opens every tunnel to one address, and notes where to it was asked for.
+/// A proxy that connects every tunnel to one address, and records the requested addresses.
 struct TunnelProxy {
     port: u16,
     asked_for: Arc<Mutex<Vec<String>>>,
 }
 
 impl TlsFront {
-    /// For `names`, with certificates of an authority nobody knows but who is told of `authority`.
+    /// For `names`, with certificates of an authority that only its users are given.
     async fn start(env: &TestEnv, names: &[&str]) -> TlsFront {
         let key = rcgen::KeyPair::generate().expect("a key");
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -98,7 +98,7 @@ impl TunnelProxy {
     }
 }
 
-/// Accepts on a free port of loopback until the test's runtime ends.
+/// Accepts connections on a free port of loopback until the test's runtime ends.
 async fn serve<F>(each: impl Fn(TcpStream) -> F + Send + 'static) -> u16
 where
     F: Future<Output = std::io::Result<(u64, u64)>> + Send + 'static,
@@ -107,7 +107,7 @@ where
     let port = listener.local_addr().expect("it is bound").port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // How a connection ends shows at the sidecar.
+            // The sidecar shows how a connection ends.
             let connection = each(stream);
             tokio::spawn(async move { drop(connection.await) });
         }
@@ -123,7 +123,7 @@ fn read(notes: &Mutex<Vec<String>>) -> Vec<String> {
     notes.lock().expect("nobody panics").clone()
 }
 
-/// `serve` with both services below `origin`, and without any proxy of the machine's own.
+/// `serve` with both services below `origin`, and without the machine's proxies.
 pub(super) fn command(env: &TestEnv, origin: &str) -> Command {
     let mut command = env.async_command(&["serve"]);
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
@@ -164,7 +164,7 @@ async fn tokens_and_completions_go_over_tls_and_share_one_http2_connection() {
         (&json!("completed"), &json!("completed"))
     );
     assert_eq!((env.sim().posts("ada"), env.sim().refreshes("ada")), (3, 1));
-    // A token is refreshed on a connection of its own.
+    // A token is refreshed on its own connection.
     assert_eq!(front.agreed(), ["h2", "h2"]);
     sidecar.end().await;
 }

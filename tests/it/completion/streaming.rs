@@ -1,5 +1,5 @@
-//! Events on their way through the sidecar: byte for byte, whatever they spell, and without being gathered when the
-//! client does not read.
+//! Events through the sidecar: byte for byte, whatever their content, and without being collected when the client does
+//! not read.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -54,7 +54,7 @@ fn recorded_events_arrive_byte_for_byte() {
             continue;
         }
         let text = fs::read_to_string(file.path()).expect("test data");
-        // A file may hold several responses one after another; each ends with its own terminal event.
+        // A file may hold several responses; each ends with its own terminal event.
         for response in
             text.lines().collect::<Vec<_>>().split_inclusive(|line| line.contains("\"response.completed\""))
         {
@@ -122,7 +122,7 @@ fn a_client_that_stops_reading_costs_no_memory_and_loses_nothing() {
     assert!(child.wait().expect("a child").success());
 }
 
-/// Plays the events as one completion, and gives back those that the client got, as they were spelled.
+/// Sends the events as one completion, and returns those that the client received, unchanged.
 fn streamed(env: &TestEnv, peer: &mut RawClient, events: &[String]) -> Vec<String> {
     let plan = StreamPlan { spoken: Spoken::Events(events.to_vec()), ..StreamPlan::default() };
     env.sim().set_behaviour("ada", Behaviour::Stream(plan));
@@ -141,7 +141,7 @@ fn streamed(env: &TestEnv, peer: &mut RawClient, events: &[String]) -> Vec<Strin
     }
 }
 
-/// JSON as no serialiser writes it: escapes of all kinds, lone surrogates, numbers that fit nowhere, white space.
+/// JSON as no serialiser writes it: escapes of all kinds, lone surrogates, numbers that fit no type, white space.
 fn odd_json() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",
@@ -181,7 +181,7 @@ fn sequence_number(line: &str) -> usize {
     rest[..digits].parse().expect("a number")
 }
 
-/// Resident memory once it has stopped growing, which it does when everything between here and upstream is full.
+/// Returns the resident memory once it has stopped growing, i.e. when everything between here and upstream is full.
 fn settled_resident_mib(pid: u32) -> f64 {
     let mut last = resident_mib(pid);
     for _ in 0..100 {

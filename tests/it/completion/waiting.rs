@@ -1,4 +1,4 @@
-//! Completions that wait for an account to come back.
+//! Completions that wait for an account to become available.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! SIGKILL around refreshing the token that pi shares: before it is sent, after, between the two files it is written to,
-//! and anywhere. What the dead sidecar leaves behind, pi's lock among it, is in nobody's way for good.
+//! SIGKILL around the refresh of the token that pi shares: before it is sent, after, between the two files, and at any
+//! moment. What the dead sidecar leaves behind, including pi's lock, blocks others only for a limited time.
 
 use std::fs;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Kills, wait_for_the_end};
 use crate::env::{Sidecar, TestEnv, email, eventually, expired};
 
-/// Bob in the accounts file, and pi logged in as ada, whose token is slow to renew and has expired.
+/// Bob in the accounts file, and pi logged in as ada, whose token is slow to refresh and has expired.
 async fn with_pi(ada: SimAccount, renewed_after_ms: u64) -> TestEnv {
     let env = TestEnv::new([SimAccount::named("bob")]);
     env.log_pi_in(&env.sim().add_account(ada));
@@ -21,7 +21,7 @@ async fn with_pi(ada: SimAccount, renewed_after_ms: u64) -> TestEnv {
     env
 }
 
-/// Has the sidecar refresh ada's token, and kills it at the moment that `when` waits for.
+/// Lets the sidecar refresh ada's token, and kills it when `when` returns.
 async fn kill(env: &TestEnv, sidecar: Sidecar, when: impl Future<Output = ()>) {
     tokio::select! {
         answer = sidecar.token("ada") => panic!("the kill came too late: {answer:?}"),
@@ -31,7 +31,7 @@ async fn kill(env: &TestEnv, sidecar: Sidecar, when: impl Future<Output = ()>) {
     age_lock(env);
 }
 
-/// Makes pi's lock, if the dead left it, as old as it is by the time that everybody takes it for what it is.
+/// Makes pi's lock, if the dead process left it, old enough to be stale.
 fn age_lock(env: &TestEnv) {
     let lock = env.auth_file().with_file_name("auth.json.lock");
     #[expect(clippy::disallowed_methods, reason = "a time on disk, which another program reads")]
@@ -126,7 +126,7 @@ async fn killed_between_the_two_files_the_other_one_follows() {
 
 #[tokio::test]
 async fn killed_at_any_moment_no_token_is_burned_and_both_files_stay_whole() {
-    // A token that is to be renewed before every use, so that every demand refreshes.
+    // A token that is refreshed before every use, so that every request refreshes.
     let env = with_pi(SimAccount { expires_in: 1, ..SimAccount::named("ada") }, 4).await;
     let (mut kills, mut told) = (Kills::new(), 0);
     while kills.go_on(env.sim().refreshes("ada"), told) {
@@ -142,7 +142,8 @@ async fn killed_at_any_moment_no_token_is_burned_and_both_files_stay_whole() {
         }
         kills
             .at_any_moment(async {
-                // The first may find a new login of pi's. Nothing is forced: that may send what is told to be unknown.
+                // The first one may find a new login of pi. Nothing is forced, because that may send a token whose
+                // outcome is unknown.
                 let _ = sidecar.token("ada").await;
                 sidecar.token("ada").await
             })

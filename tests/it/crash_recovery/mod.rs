@@ -1,4 +1,5 @@
-//! SIGKILL at random moments around refreshing: the only damage ever is an answer that no one received, and it is told.
+//! SIGKILL at random moments around a refresh: the only damage is an answer that no process received, and it is
+//! reported.
 
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ const NAMES: [&str; 3] = ["ada", "bob", "cleo"];
 #[tokio::test]
 async fn a_kill_at_any_moment_burns_no_token_and_loses_no_account() {
     let mut kills = Kills::new();
-    // Tokens that are to be renewed before every use, so that every demand refreshes.
+    // Tokens that are refreshed before every use, so that every request refreshes.
     let accounts = NAMES.map(|name| SimAccount { expires_in: 1, ..SimAccount::named(name) });
     let env = TestEnv::new(accounts);
-    // So that a kill can fall between the request and its answer.
+    // So that a kill can come between the request and its answer.
     env.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(4));
     let mut told = 0;
     while kills.go_on(NAMES.iter().map(|name| env.sim().refreshes(name)).sum(), told) {
@@ -42,11 +43,12 @@ async fn a_kill_at_any_moment_burns_no_token_and_loses_no_account() {
         assert_eq!(emails, NAMES.map(|name| json!(email(name))), "round {round}");
         assert_eq!(env.sim().reused(), 0, "round {round}");
     }
-    // Whatever was not told as unknown still works.
+    // Every account that was not reported as unknown still works.
     let sidecar = env.sidecar().await;
     for name in NAMES {
         let token = sidecar.token(name).await;
-        // The process that was killed last may have held the lane while this one started, so it is told now at the latest.
+        // The process that was killed last may have held the lane while this one started, so it is reported now at the
+        // latest.
         let reason = sidecar.account(name).await.reason;
         let unknown = reason.is_some_and(|reason| reason.kind == "outcome_unknown");
         assert!(unknown || token.is_ok(), "{name}: {token:?}");
@@ -54,9 +56,8 @@ async fn a_kill_at_any_moment_burns_no_token_and_loses_no_account() {
     assert_eq!(env.sim().reused(), 0);
 }
 
-/// When the kills come: at random moments while the demands are under way, or a little after, however fast this machine
-/// is just now. At least twenty, or `MULTICODEX_KILLS=200` for the long version, and more until they have met what they
-/// are for.
+/// When the kills come: at random moments while requests are in progress, or a little after, on a machine of any speed.
+/// At least twenty, or `MULTICODEX_KILLS=200` for the long version, and more until both kinds of moments occurred.
 struct Kills {
     rounds: usize,
     least: usize,
@@ -69,7 +70,7 @@ impl Kills {
         Kills { rounds: 0, least: asked.unwrap_or(20), span: Duration::from_millis(80) }
     }
 
-    /// Whether there is another round, after so many tokens that were sent and so many answers that no one received.
+    /// Returns whether there is another round, after this many sent tokens and this many lost answers.
     fn go_on(&mut self, sent: usize, told: usize) -> bool {
         let mean_nothing = sent < self.least / 3 || told == 0;
         assert!(self.rounds < 20 * self.least, "the kills mean nothing: {sent} refreshes, {told} unknown");
@@ -80,12 +81,12 @@ impl Kills {
     async fn at_any_moment<T>(&mut self, demands: impl Future<Output = T>) {
         let moment = self.span.mul_f64(f64::from(random()) / f64::from(u32::MAX));
         let in_time = tokio::time::timeout(moment, demands).await.is_ok();
-        // So that about half of them come while the demands are under way.
+        // So that about half of them come while requests are in progress.
         self.span = self.span.mul_f64(if in_time { 0.7 } else { 1.5 });
     }
 }
 
-/// A process that was killed may take a moment to die, and holds its locks until then.
+/// A killed process may take a moment to die, and holds its locks until then.
 fn wait_for_the_end(env: &TestEnv) {
     let lane = env.guard_dir().join("redeem.lock");
     drop(LockGuard::acquire(&lane, Duration::from_secs(30)).expect("the dead hold no lock"));

@@ -1,5 +1,5 @@
-//! Two things at once that were each right alone: what a refresh, an import and the user do to one account at the same
-//! time, at the real boundary.
+//! Two actions at the same time that are each correct alone: a refresh, an import and a change by the user on one
+//! account, with the real binary.
 
 use std::time::Duration;
 

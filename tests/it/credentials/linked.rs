@@ -1,4 +1,4 @@
-//! The account that belongs to pi, at the real boundary: it is refreshed under pi's lock and written back, and what pi
+//! The account that belongs to pi, with the real binary: it is refreshed under pi's lock and written back, and what pi
 //! does meanwhile counts.
 
 use std::fs;
@@ -40,7 +40,7 @@ async fn a_refreshed_credential_is_written_back_to_pi_and_nothing_else_is_touche
     assert_eq!((mode, env.auth_file().with_file_name("auth.json.lock").exists()), (0o600, false));
     let entry = &env.read_accounts()["accounts"][1];
     assert_eq!((&entry["accessToken"], &entry["importSource"]), (&json!(token), &json!("pi-openai-codex")));
-    // Our own write is no news.
+    // Our own write is not a change.
     let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
     assert!(!answer.changed, "{answer:?}");
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
@@ -51,10 +51,10 @@ async fn a_refreshed_credential_is_written_back_to_pi_and_nothing_else_is_touche
 async fn what_pi_renewed_is_adopted_and_not_refreshed() {
     let env = with_pi(expired("ada")).await;
     let sidecar = env.sidecar().await;
-    // Whoever merges waits for this one, so that only the look under pi's lock can find the new login.
+    // This holds back the merge, so that only the reading under pi's lock can find the new login.
     let imports = env.state_dir().join("imports.json.lock");
     let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
-    // pi holds its lock while it renews, and writes before it lets go.
+    // pi holds its lock while it refreshes, and writes before it frees it.
     let held = LockDirectory::acquire(&env.auth_file(), Duration::ZERO).expect("free");
     let (asked, ()) = tokio::join!(sidecar.token("ada"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -91,10 +91,10 @@ async fn a_client_is_not_kept_waiting_for_pi_s_lock() {
             }
         }
         assert_eq!(env.sim().refreshes("ada"), 0);
-        // Others are not held up by it.
+        // It does not delay other accounts.
         sidecar.token("bob").await.expect("bob has nothing to do with pi");
         drop(held);
-        // What was begun goes on: pi's file has the new token without anyone asking again.
+        // The refresh goes on: pi's file gets the new token without another request.
         eventually("refreshed once the lock is free", async || env.sim().refreshes("ada") == 1).await;
         eventually("pi has the new token", async || {
             env.read_accounts()["accounts"][1]["accessToken"] == env.file_of_pi()["openai-codex"]["access"]
@@ -217,7 +217,7 @@ async fn eight_sidecars_refresh_five_tokens_once_each_while_pi_s_lock_library_co
 async fn a_token_that_is_pi_s_is_renewed_under_pi_s_lock_though_the_link_was_lost() {
     let env = with_pi(expired("ada")).await;
     let sidecar = env.sidecar().await;
-    // Whoever merges waits for this one, so that the link is not put back.
+    // This holds back the merge, so that the link is not restored.
     let imports = env.state_dir().join("imports.json.lock");
     let blind = LockGuard::acquire(&imports, Duration::ZERO).expect("free");
     let mut file = env.read_accounts();
@@ -265,7 +265,7 @@ async fn a_login_of_pi_s_that_was_got_while_a_token_was_refreshed_is_the_one_tha
     let old = env.login_of_pi();
     let (answer, login) = tokio::join!(sidecar.refresh(Some("ada"), true), async {
         eventually("the token is sent", async || env.sim().refreshes("ada") == 1).await;
-        // pi gets its login first, and then waits for its lock, which is ours.
+        // pi gets its login first, and then waits for its lock, which we hold.
         let login = env.sim().sign_in("ada").expect("known");
         eventually("pi has what was refreshed", async || env.login_of_pi()["access"] != old["access"]).await;
         env.log_pi_in(&login);
@@ -287,7 +287,7 @@ async fn a_login_of_pi_s_that_was_got_while_a_token_was_refreshed_is_the_one_tha
 
 #[tokio::test]
 async fn a_login_that_lives_shorter_than_the_one_it_replaces_is_taken_over() {
-    // A token said to live long is refused for good; then the user logs in with the extension.
+    // A token with a long life is refused for good; then the user logs in with the extension.
     let env = TestEnv::new([SimAccount { first_expires_in: Some(2_000_000), ..SimAccount::named("ada") }]);
     let invalidated = json!({"error": {"code": "refresh_token_invalidated", "message": "ended"}});
     let refused = Behaviour::Answer(Answer::json(401, invalidated));
@@ -336,7 +336,7 @@ async fn a_login_that_another_sidecar_stored_while_a_token_was_refreshed_is_not_
     sidecar.end().await;
 }
 
-/// As another program does that the user logged in with.
+/// As another program does after the user logged in with it.
 fn store_in_accounts_file(env: &TestEnv, at: usize, login: &SimLogin) {
     let mut file = env.read_accounts();
     for (member, value) in [

@@ -1,4 +1,4 @@
-//! Refresh tokens at the real boundary.
+//! Refresh tokens with the real binary.
 
 pub mod concurrent_edits;
 pub mod linked;

@@ -1,4 +1,4 @@
-//! The lock on pi's files against the real thing: npm's `proper-lockfile`, in Node, as holder and as waiter.
+//! The lock on pi's files against npm's real `proper-lockfile`, in Node, as holder and as waiter.
 //!
 //! Needs node and npm. Without them these tests say on stderr that they were skipped; with `CI=true` they fail.
 
@@ -55,7 +55,7 @@ pub fn node(module: &Path, file: &Path, task: &str, number: u32) -> Command {
     command
 }
 
-/// What a single try in Node comes to.
+/// The result of a single try in Node.
 fn try_once(module: &Path, file: &Path, stale_ms: u32) -> String {
     let output = node(module, file, "try", stale_ms).output().expect("node runs");
     assert!(output.status.success());
@@ -122,7 +122,8 @@ fn a_live_lock_of_the_other_side_is_waited_for() {
     assert!(theirs.wait().expect("a child").success());
 
     assert_eq!(try_once(module, &file, 30_000), "ELOCKED");
-    // Synchronous readers of pi take what is 10 s old; a lock that is kept never is, though 5 s is the least they allow.
+    // pi's synchronous readers take a lock that is 10 s old. A lock that is kept is never that old; 5 s is the smallest
+    // limit they allow.
     let until = Instant::now() + Duration::from_secs(6);
     while Instant::now() < until {
         assert_eq!(try_once(module, &file, 5_000), "ELOCKED");

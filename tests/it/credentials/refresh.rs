@@ -1,4 +1,5 @@
-//! Redeeming at the real boundary: no refresh token is ever sent twice, and only a closed list of answers costs a login.
+//! Refreshing with the real binary: no refresh token is ever sent twice, and only a closed list of answers costs a
+//! login.
 
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ async fn eight_sidecars_refresh_five_expired_tokens_five_times() {
     }
 }
 
-/// What one behaviour of the token endpoint does to an account with an expired token and to one whose token lives.
+/// What one behaviour of the token endpoint does to an account with an expired token and to one with a valid token.
 async fn transient(behaviour: Behaviour, cause: &str) {
     let env = TestEnv::new([expired("ada"), expiring("bob")]);
     env.sim().add_rule(Rule::always(behaviour.clone()).on(Route::Token));
@@ -70,8 +71,8 @@ async fn transient(behaviour: Behaviour, cause: &str) {
     for account in sidecar.accounts().await {
         assert_eq!(account.state, AccountState::Ready, "{behaviour:?}: {account:?}");
     }
-    // The second time nothing is sent: it is too early, or not known what became of the first. After a lost answer no other
-    // account's token is sent either.
+    // The second time nothing is sent: it is too early, or the outcome of the first one is unknown. After a lost answer
+    // no other account's token is sent either.
     let bob = usize::from(cause != "outcome_unknown");
     assert_eq!((env.sim().refreshes("ada"), env.sim().refreshes("bob")), (1, bob), "{behaviour:?}");
     assert_eq!(env.sim().reused(), 0);
@@ -117,7 +118,7 @@ async fn a_token_endpoint_that_is_down_costs_no_login() {
     assert_eq!((refused.code, &refused.data["retryable"]), (-32015, &json!(true)));
     sidecar.token("bob").await.expect("the old one lives");
     sidecar.end().await;
-    // Nothing was sent, so nothing is in refresh_uncertain: another sidecar refreshes when its rest is over.
+    // Nothing was sent, so nothing is uncertain: another sidecar refreshes when its pause is over.
     eventually("the rest is over", async || {
         let sidecar = env.sidecar().await;
         sidecar.token("ada").await.is_ok() && sidecar.account("ada").await.reason.is_none()
@@ -174,7 +175,7 @@ async fn each_terminal_code_marks_exactly_its_own_account() {
             account.reason.is_some_and(|reason| reason.message.contains(code) && reason.since > 0),
             "{code}"
         );
-        // UnavailableReason tries it again: not this sidecar, and not another one.
+        // No sidecar tries it again, neither this one nor another.
         for sidecar in [&sidecar, &other] {
             sidecar.token(name).await.expect_err("refused for good");
             assert_eq!(sidecar.account(name).await.state, *state, "{name}");
@@ -257,7 +258,7 @@ async fn an_old_copy_of_the_file_is_replaced_at_once_and_outlived() {
     let sidecar = env.sidecar().await;
     sidecar.token("ada").await.expect("a token");
     let renewed = env.read_accounts()["accounts"][0]["refreshToken"].clone();
-    // Old copies, each in another spelling, as programs write them.
+    // Old copies, each with another spelling, as programs write them.
     for spelling in ["", "\n", "\n\n"] {
         env.replace_accounts(&format!("{old}{spelling}"));
         eventually("what was refreshed is in the file again", async || {
@@ -314,7 +315,7 @@ async fn three_invalidations_stop_all_refreshing_on_the_host() {
     let sidecar = env.sidecar().await;
     let mut warnings = sidecar.client.notifications("warning").await.expect("a subscription");
     let answer = sidecar.refresh(None, false).await;
-    // Which of them were first is not promised: several are seen to at the same time.
+    // The order is not promised: several are refreshed at the same time.
     let mut refused = errors(&answer);
     refused.sort();
     assert_eq!(
@@ -350,7 +351,7 @@ async fn three_invalidations_stop_all_refreshing_on_the_host() {
 async fn accounts_that_nobody_uses_are_kept_alive_one_at_a_time() {
     let env = TestEnv::new([expired("ada"), expiring("bob"), SimAccount::named("cleo")]);
     let mut file = env.read_accounts();
-    // Cooling for an hour.
+    // Cools for an hour.
     file["accounts"][0]["quotaExhaustedUntil"] = json!(multicodex::clock::now().millis() + 3_600_000);
     env.replace_accounts(&file.to_string());
     let mut command = env.async_command(&["serve"]);
@@ -366,7 +367,7 @@ async fn accounts_that_nobody_uses_are_kept_alive_one_at_a_time() {
     assert_eq!((sidecar.account("ada").await.state, env.sim().reused()), (AccountState::Cooling, 0));
 }
 
-/// Containers share an agent directory and have a state directory each.
+/// Containers share an agent directory and have separate state directories.
 #[tokio::test]
 async fn sidecars_with_other_state_directories_refresh_each_token_once() {
     let env = TestEnv::new(NAMES.map(expired));
@@ -385,7 +386,7 @@ async fn sidecars_with_other_state_directories_refresh_each_token_once() {
     assert_eq!(env.sim().reused(), 0);
 }
 
-/// A file that is mounted by itself, as containers do, takes no rename: nothing is sent, and the way out is named.
+/// A file that is a mount, as in containers, cannot be replaced: nothing is sent, and the message says what to do.
 #[test]
 fn a_mounted_accounts_file_is_found_out_before_a_token_is_sent() {
     let env = TestEnv::new(["ada", "bob"].map(expired));
@@ -394,7 +395,7 @@ fn a_mounted_accounts_file_is_found_out_before_a_token_is_sent() {
     };
     let file = env.accounts_file();
     if !mounted(&["--bind".as_ref(), file.as_ref(), file.as_ref()]) {
-        // Only root may mount, and not everywhere.
+        // Only root may mount, and not on every machine.
         return;
     }
     let output = env.command(&["refresh"]).output().expect("it runs");

@@ -1,6 +1,6 @@
-//! Plays the client of the real binary, over pipes.
+//! A client of the real binary, over pipes.
 //!
-//! It complains: about a message nobody expected, a line on stdout that is no message, a panic on stderr, a
+//! It fails the test for a message that was not expected, a line on stdout that is not a message, a panic on stderr, a
 //! process that does not end, and anything that takes longer than [`DEADLINE`].
 
 use std::collections::VecDeque;
@@ -17,14 +17,14 @@ use tokio::time::Instant;
 
 use super::{A_DAY_MS, DEADLINE};
 
-/// How the peer separates messages. The binary answers in kind.
+/// How the client separates messages. The binary answers in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Lines,
     Headers,
 }
 
-/// A running `multicodex serve` and the messages that came out of it.
+/// A running `multicodex serve` and its messages.
 #[derive(Debug)]
 pub struct RawClient {
     child: Child,
@@ -33,7 +33,7 @@ pub struct RawClient {
     last_id: u64,
     messages: Receiver<String>,
     stalled: Arc<AtomicBool>,
-    /// Arrived, and not what was expected then.
+    /// Messages that arrived when others were expected.
     unread: VecDeque<String>,
     ignored: Vec<&'static str>,
     stdout: Option<JoinHandle<()>>,
@@ -41,7 +41,7 @@ pub struct RawClient {
 }
 
 impl RawClient {
-    /// Starts a command that was made with [`command`], perhaps with more variables set.
+    /// Starts a command that was made with [`command`], perhaps with more variables.
     pub fn spawn(mut command: Command, framing: Framing) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
@@ -80,7 +80,7 @@ impl RawClient {
         }
     }
 
-    /// As [`RawClient::spawn`], with the handshake done; notifications of these methods are ignored.
+    /// Like [`RawClient::spawn`], with the handshake done; notifications of these methods are ignored.
     pub fn initialized(command: Command, ignored: &[&'static str]) -> Self {
         let mut peer = RawClient::spawn(command, Framing::Lines);
         ignored.iter().for_each(|method| peer.ignore(method));
@@ -88,7 +88,7 @@ impl RawClient {
         peer
     }
 
-    /// Sends a request and gives its id.
+    /// Sends a request and returns its id.
     pub fn request(&mut self, method: &str, params: Value) -> u64 {
         self.last_id += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}));
@@ -105,12 +105,12 @@ impl RawClient {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    /// Sends one message in the peer's framing.
+    /// Sends one message in the client's framing.
     pub fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string());
     }
 
-    /// As [`RawClient::send`], for what is not JSON or must keep its spelling.
+    /// Like [`RawClient::send`], for text that is not JSON or must keep its spelling.
     pub fn send_text(&mut self, message: &str) {
         match self.framing {
             Framing::Lines => self.send_bytes(format!("{message}\n").as_bytes()),
@@ -120,13 +120,13 @@ impl RawClient {
         }
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("stdin was closed by the test");
         stdin.write_all(bytes).expect("the binary reads");
     }
 
-    /// The answer to a request; other messages that come before it stay unread.
+    /// Returns the answer to a request. Earlier messages stay unread.
     pub fn expect_response(&mut self, id: impl Into<Value>) -> Result<Value, Value> {
         let id = id.into();
         let what = format!("the response to {id}");
@@ -138,7 +138,7 @@ impl RawClient {
         }
     }
 
-    /// The params of the next notification of this method; other messages stay unread.
+    /// Returns the params of the next notification of this method. Other messages stay unread.
     pub fn expect_notification(&mut self, method: &str) -> Value {
         let what = format!("the notification {method}");
         let mut message =
@@ -146,18 +146,18 @@ impl RawClient {
         message["params"].take()
     }
 
-    /// The next message, byte for byte.
+    /// Returns the next message, byte for byte.
     pub fn expect_text(&mut self) -> String {
         let until = Instant::now() + DEADLINE;
         self.unread.pop_front().unwrap_or_else(|| self.receive("a message", until))
     }
 
-    /// Notifications of this method are dropped from now on when the test does not ask for them.
+    /// From now on notifications of this method may stay unread.
     pub fn ignore(&mut self, method: &'static str) {
         self.ignored.push(method);
     }
 
-    /// Stops reading the binary's stdout, but for one message, until it is told to go on.
+    /// Stops reading the binary's stdout, except for one message, until this is called with `false`.
     pub fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Relaxed);
     }
@@ -182,7 +182,7 @@ impl RawClient {
         }
     }
 
-    /// Everything the process wrote to stderr; ends the process first.
+    /// Ends the process and returns everything that it wrote to stderr.
     pub fn stderr(&mut self) -> String {
         self.close_stdin();
         self.expect_exit();
@@ -219,10 +219,10 @@ impl RawClient {
 }
 
 impl Drop for RawClient {
-    /// Ends the process in order, and fails the test that left something unread.
+    /// Ends the process in order, and fails the test if something is unread.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // The first failure is the one to read; these two only clean up after it.
+            // The first failure is the one to read; this only cleans up after it.
             drop(self.child.kill());
             drop(self.child.wait());
             return;
@@ -241,7 +241,7 @@ impl Drop for RawClient {
     }
 }
 
-/// The binary with these arguments, in an environment that holds nothing of the user's.
+/// Returns the binary with these arguments, in an environment without anything of the user's.
 pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_multicodex"));
     command.args(args).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
@@ -253,7 +253,7 @@ fn parse(message: &str) -> Value {
     serde_json::from_str(message).unwrap_or_else(|error| panic!("not JSON ({error}): {message}"))
 }
 
-/// The next message on stdout; `None` at its end.
+/// Returns the next message on stdout; `None` at its end.
 fn read_message(stdout: &mut impl BufRead, framing: Framing) -> Option<String> {
     match framing {
         Framing::Lines => {
@@ -283,7 +283,7 @@ fn read_line(stdout: &mut impl BufRead) -> Option<String> {
     Some(line)
 }
 
-/// The peer against scripts that play a faulty binary.
+/// The client against scripts that act as a faulty binary.
 #[cfg(unix)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use multicodex::sim::SimAccount;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// One running sidecar that was said `initialize` to. Dropping it is SIGKILL.
+/// One running sidecar after `initialize`. Dropping it sends SIGKILL.
 pub struct Sidecar {
     pub client: Client,
 }
@@ -43,7 +43,7 @@ impl Sidecar {
         self.client.request::<Refresh>(&params).await.expect("refresh")
     }
 
-    /// The orderly end.
+    /// Ends the sidecar in order.
     pub async fn end(self) {
         let ended = self.client.end(Duration::from_secs(5)).await.expect("it ends in time");
         assert!(ended.success(), "{ended}");
@@ -74,7 +74,7 @@ pub fn expired(name: &str) -> SimAccount {
     SimAccount { first_expires_in: Some(-60), ..SimAccount::named(name) }
 }
 
-/// An account whose first token lives for another minute, so that it is renewed before it is used.
+/// An account whose first token lives for another minute, so that it is refreshed before it is used.
 pub fn expiring(name: &str) -> SimAccount {
     SimAccount { first_expires_in: Some(60), ..SimAccount::named(name) }
 }

@@ -1,10 +1,10 @@
-//! Tests that need a program which is not everywhere.
+//! For tests that need a program that is not installed everywhere.
 
 use std::io::Write;
 
-/// Says that a test is skipped, past what captures the output of tests; where CI=true it fails.
+/// Reports a skipped test on the real stderr, which tests do not capture. Fails it where CI=true.
 pub fn skip_unless(what: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} is needed where CI=true");
-    // Nothing depends on its being read.
+    // Nothing depends on this write.
     let _ = writeln!(std::io::stderr(), "SKIPPED for want of {what}");
 }

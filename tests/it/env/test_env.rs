@@ -16,8 +16,8 @@ use crate::import::pi_and_codex::auth_json;
 
 pub const A_DAY_MS: &str = "86400000";
 
-/// Everything that a sidecar needs to run, and nothing of the user's. The backend runs on a thread of its own, so that
-/// blocking and async tests use it alike.
+/// Everything that a sidecar needs, and nothing of the user's. The backend runs on its own thread, so that blocking and
+/// async tests use it alike.
 #[derive(Debug)]
 pub struct TestEnv {
     sim: SimOnThread,
@@ -30,7 +30,7 @@ impl TestEnv {
         Self::with_config(SimConfig::default(), accounts)
     }
 
-    /// The same for many requests: the backend keeps no log of them, so none are counted.
+    /// The same for many requests: the backend keeps no log of them, so they cannot be counted.
     pub fn unlogged(accounts: impl IntoIterator<Item = SimAccount>) -> Self {
         Self::with_config(SimConfig { log: false, ..SimConfig::default() }, accounts)
     }
@@ -68,7 +68,7 @@ impl TestEnv {
         self.dir.path().join("state")
     }
 
-    /// Where the locks and the refresh journal lie.
+    /// The directory of the locks and the refresh journal.
     pub fn guard_dir(&self) -> PathBuf {
         self.dir.path().join(".multicodex")
     }
@@ -140,8 +140,8 @@ impl TestEnv {
         });
     }
 
-    /// The real binary with everything pointed at this environment, nothing of the user's environment, no rest between
-    /// refreshes and no usage polls.
+    /// The real binary in this environment, without anything of the user's, without pauses between refreshes and
+    /// without usage polls.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = super::command(arguments);
         command
@@ -154,7 +154,7 @@ impl TestEnv {
         command
     }
 
-    /// [`TestEnv::command`] for async tests, with stderr discarded.
+    /// [`TestEnv::command`] for async tests, without stderr.
     pub fn async_command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = self.command(arguments);
         command.stderr(std::process::Stdio::null());

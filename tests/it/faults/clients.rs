@@ -1,4 +1,4 @@
-//! The faults, for clients that read, stall and cancel.
+//! The faults, with clients that read, stall and cancel.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::fault_harness::{Client, FaultHarness};
 use super::matrix::{Case, connection_cases, hangs, row_cases, stream_cases};
 
-/// Long enough for a busy machine to answer what does not hang.
+/// Long enough for a busy machine to answer a case that does not hang.
 const IDLE_MS: u64 = 1500;
 
 #[test]
@@ -20,7 +20,7 @@ fn every_fault_in_every_phase_ends_as_the_contract_says() {
 
 #[test]
 fn a_client_that_stalls_sees_the_same() {
-    // What a reset leaves of what was not read yet is for the kernel to say.
+    // The kernel decides how much of the unread data a reset leaves.
     let cases = stream_cases(4096, 50).into_iter().filter(|case| !case.name.starts_with("reset"));
     let (hanging, prompt): (Vec<Case>, Vec<Case>) = cases.partition(hangs);
     play_all(&prompt, Client::Stalls);
@@ -34,7 +34,7 @@ fn a_client_that_cancels_gets_one_terminal_and_costs_no_account_anything() {
     for (at, case) in cases.iter().enumerate() {
         let seen = harness.play(&name(at), &case.fault, json!({}), Client::Cancels);
         let cancelled = ["cancelled | ready | 1+0", "cancelled | ready | 0+0"].contains(&seen.as_str());
-        // The end may have been faster, but for a case that hangs before it.
+        // The end may have come first, except for a case that hangs before it.
         let endless = hangs(case) && !case.expected.starts_with("done");
         let too_late = !endless && (seen == case.expected || seen.contains("cancelled"));
         assert!(cancelled || too_late, "{}: {seen}, or {}", case.name, case.expected);
@@ -54,7 +54,7 @@ fn play_all(cases: &[Case], client: Client) {
     harness.end();
 }
 
-/// All at once, each with a sidecar of its own, because each takes as long as a time-out.
+/// All at the same time, each with its own sidecar, because each takes as long as a timeout.
 fn play_each(cases: &[Case], client: Client) {
     let seen = thread::scope(|scope| {
         let play = |case: &Case| {

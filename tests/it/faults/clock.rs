@@ -1,5 +1,5 @@
-//! The clock of a running sidecar, set forward and back by libfaketime. What is waited for is measured by another clock,
-//! which nobody sets, as on a real machine.
+//! The clock of a running sidecar, set forward and back by libfaketime. Waits are measured by another clock, which is
+//! not set, as on a real machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn libfaketime() -> Option<&'static Path> {
     found.as_deref()
 }
 
-/// A sidecar with a clock of its own.
+/// A sidecar with its own clock.
 struct Set {
     peer: RawClient,
     clock: PathBuf,
@@ -59,7 +59,7 @@ impl Set {
         complete(&mut self.peer)
     }
 
-    /// What the stream tells next.
+    /// Returns the next notice of the stream.
     fn next(&mut self) -> Value {
         self.peer.expect_notification("complete")["result"].take()
     }
@@ -103,14 +103,14 @@ fn a_limit_is_over_when_the_clock_says_so_and_does_not_outlast_a_clock_that_is_s
     set.warns_of("no_available_account");
     assert!(is_about(set.cooldown(), 3 * HOUR));
 
-    // Set right again, it cools for the hour that it was told, and not for three.
+    // After the correction it cools for the hour that upstream said, and not for three.
     set.set(0);
     assert!(is_about(set.cooldown(), HOUR));
     let asked = env.sim().posts("ada");
     set.complete().expect_err("it cools");
     set.warns_of("no_available_account");
     assert_eq!(env.sim().posts("ada"), asked);
-    // Nor does the next one, by what this one has stored.
+    // Neither does the next sidecar, from what this one stored.
     drop(set);
     let mut set = Set::spawn(&env).expect("as before");
     assert!(is_about(set.cooldown(), HOUR));
@@ -127,7 +127,7 @@ fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
     set.complete().expect("its token lives");
     assert_eq!(env.sim().refreshes("ada"), 0);
 
-    // By this clock the token has expired. The new one counts from now, whatever date is written in it.
+    // By this clock the token has expired. The new one counts from now, whatever date it holds.
     set.set(30 * DAY);
     for _ in 0..3 {
         set.complete().expect("renewed first");
@@ -135,8 +135,8 @@ fn a_clock_that_is_a_month_ahead_costs_one_renewal_and_setting_it_right_none() {
     set.warns_of("clock_skew");
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 
-    // The journal's times lie in the future now. Neither they nor the long life that the token seems to have stand in the
-    // way when upstream refuses it.
+    // The journal's times are in the future now. Neither they nor the long life that the token seems to have matter
+    // when upstream refuses it.
     set.set(0);
     set.complete().expect("its token lives");
     assert_eq!(env.sim().refreshes("ada"), 1);

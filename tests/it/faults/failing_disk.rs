@@ -1,5 +1,5 @@
-//! A disk that fails (EIO) when something is to be made durable or to take its place, whatever was asked before. strace
-//! makes the calls of the running sidecar fail.
+//! A disk that fails (EIO) when data is synced or a file is renamed, after every other call succeeded. strace makes the
+//! calls of the running sidecar fail.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::import::pi_and_codex::{auth_file, auth_json};
 
 const ADA: &str = "ada@example.com";
 
-/// As long as this lives, the disk fails.
+/// The disk fails while this lives.
 struct FailingDisk(Child);
 
 impl FailingDisk {
@@ -25,7 +25,7 @@ impl FailingDisk {
         FailingDisk::of(sidecar, calls, "EIO", &[])
     }
 
-    /// Only what is done to `paths`, or to any file when there are none.
+    /// Only calls on `paths`, or on any file when there are none.
     fn of(sidecar: &RawClient, calls: &str, error: &str, paths: &[&Path]) -> FailingDisk {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-o", "/dev/null", "-p", &sidecar.pid().to_string()]);
@@ -40,13 +40,13 @@ impl FailingDisk {
     }
 }
 
-/// It must be allowed to take hold of a process that it has not started.
+/// strace must be allowed to attach to a process that it did not start.
 fn strace_is_here() -> bool {
     let mut other = Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
     let pid = other.id().to_string();
     let mut strace = Command::new("timeout");
     strace.args(["-s", "INT", "0.5", "strace", "-o", "/dev/null", "-p", &pid]).stderr(Stdio::null());
-    // It was interrupted: nothing had made it give up before.
+    // It was interrupted, so it had not ended before.
     let here = strace.status().is_ok_and(|status| status.code() == Some(124));
     other.kill().expect("our own");
     other.wait().expect("our own");
@@ -59,14 +59,14 @@ fn strace_is_here() -> bool {
 impl Drop for FailingDisk {
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            // It lets go of what it traced.
+            // It detaches from the process.
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = self.0.wait();
     }
 }
 
-/// Whether strace has taken hold of all threads.
+/// Returns whether strace has attached to all threads.
 fn traced(pid: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let mut tracers = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
@@ -102,7 +102,7 @@ fn what_could_not_be_kept_is_not_refreshed_and_is_once_the_disk_works() {
         let answer = peer.call("refresh", json!({"account": ADA, "force": true})).expect("results");
         assert_eq!(answer["results"][0]["ok"], true, "{calls}: {answer}");
         assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0), "{calls}");
-        // What was learned meanwhile may just be written.
+        // State that was learned meanwhile may just be written.
         eventually_blocking("nothing is left behind", || {
             env.files().iter().all(|name| !name.ends_with(".tmp"))
         });
@@ -118,7 +118,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     let login = env.sim().add_account(SimAccount::named("ada").with_first_token_for(-60));
     fs::write(auth_file(&env), auth_json(&login)).expect("written");
     let mut peer = spawn(&env);
-    // Its expired token is renewed by upkeep, if nothing else asks for it first.
+    // Upkeep refreshes its expired token, unless another request does so first.
     env.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::Token).delayed(5000));
     let token = peer.request("accounts/token", json!({"account": ADA}));
     eventually_blocking("the token is on its way", || env.sim().refreshes("ada") > 0);
@@ -146,7 +146,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 }
 
-/// As on some drives in the network.
+/// As on some network drives.
 #[test]
 fn a_file_system_that_syncs_no_directories_takes_everything_all_the_same() {
     if !strace_is_here() {

@@ -1,4 +1,4 @@
-//! One sidecar, an account for each case, and one more that answers well: what is seen of a case, as a line of words.
+//! One sidecar, an account for each case, and one more that answers: the result of a case, as a line of words.
 
 use multicodex::sim::{Behaviour, Rule, SimAccount};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::resources::Resources;
 use crate::env::RawClient;
 use crate::env::TestEnv;
 
-/// Answers whatever comes to it, and is preferred to all others that are not pinned.
+/// Answers every request, and is preferred to all accounts that are not pinned.
 pub const HELPER: &str = "helper";
 
 pub struct FaultHarness {
@@ -32,13 +32,13 @@ impl FaultHarness {
         let helper = json!([{"account": format!("{HELPER}@example.com"), "priority": 100}]);
         peer.call("rotation/set", json!({"strategy": "priority", "priority": helper})).expect("settings");
         let mut harness = FaultHarness { before: Resources::of(peer.pid()), env, peer };
-        // What is made once is made now, and is no leak.
+        // What is created once is created now, and is not a leak.
         assert_eq!(harness.play(HELPER, &Behaviour::Normal, json!({}), Client::Reads), "done | ready | 1+1");
         harness.before = Resources::of(harness.peer.pid());
         harness
     }
 
-    /// The first completion request of the account meets the fault; later ones too, so that only the helper can help.
+    /// The account's first completion request meets the fault; later ones too, so that only the helper can answer.
     pub fn play(&mut self, account: &str, fault: &Behaviour, more: Value, client: Client) -> String {
         let label = format!("{account}@example.com");
         self.peer.call("accounts/use", json!({"account": label})).expect("pinned");

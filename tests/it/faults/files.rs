@@ -1,5 +1,5 @@
-//! A disk that is full, files that may not be read or written, and folders that go away. What a lesser user would meet is
-//! shown by taking root its right to pass over permissions.
+//! A full disk, files that cannot be read or written, and folders that are removed. For an ordinary user's errors, root
+//! loses its right to ignore permissions.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -15,7 +15,7 @@ use crate::env::TestEnv;
 
 const TOKEN_OF_ADA: &str = "ada@example.com";
 
-/// Ada's token has expired, and bob's lives.
+/// Ada's token has expired, and bob's is valid.
 fn env() -> TestEnv {
     TestEnv::new([SimAccount::named("ada").with_first_token_for(-60), SimAccount::named("bob")])
 }
@@ -24,7 +24,7 @@ fn folder(env: &TestEnv) -> PathBuf {
     env.accounts_file().parent().expect("a folder").to_owned()
 }
 
-/// The sidecar without the right to pass over permissions, which only root has.
+/// The sidecar without the right to ignore permissions, which only root has.
 fn bound_by_permissions(env: &TestEnv) -> Command {
     let served = env.command(&["serve"]);
     let mut command = Command::new("setpriv");
@@ -45,7 +45,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own");
 }
 
-/// Bob answers, ada's token is not refreshed because the result could not be kept, and nothing is harmed.
+/// Bob answers, ada's token is not refreshed because the result could not be stored, and nothing is damaged.
 fn lives_without_writing(env: &TestEnv, peer: &mut RawClient) {
     let error = peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect_err("not refreshed");
     assert_eq!(error["data"]["kind"], "storage", "{error}");
@@ -54,7 +54,7 @@ fn lives_without_writing(env: &TestEnv, peer: &mut RawClient) {
     assert_eq!((env.sim().refreshes("ada"), env.sim().posts("bob")), (0, 1));
 }
 
-/// What could not be done before is done now.
+/// What failed before works now.
 fn recovers(env: &TestEnv, peer: &mut RawClient) {
     peer.call("accounts/token", json!({"account": TOKEN_OF_ADA})).expect("refreshed");
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
@@ -83,7 +83,7 @@ fn a_read_only_state_folder_costs_only_what_must_be_written() {
         set_mode(&entry.expect("an entry").path(), 0o400);
     }
     set_mode(&state, 0o500);
-    // What a refresh needs lies beside the accounts file.
+    // The files that a refresh needs are beside the accounts file.
     recovers(&env, &mut peer);
     complete(&mut peer).expect("completions go on");
     let refused = peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect_err("not kept");
@@ -103,7 +103,7 @@ fn accounts_that_may_not_be_read_are_not_taken_for_none() {
         let mut peer = spawn(bound_by_permissions(&env));
         match broken {
             "EIO" => {
-                // In one step: a file that is missing for a moment is one without accounts.
+                // In one step: a file that is missing for a moment has no accounts.
                 fs::hard_link(env.accounts_file(), &kept).expect("kept");
                 let unreadable = folder(&env).join("unreadable");
                 symlink("/proc/self/mem", &unreadable).expect("a link");
@@ -119,7 +119,7 @@ fn accounts_that_may_not_be_read_are_not_taken_for_none() {
         let error = peer.call("accounts/label", json!({"account": "bob@example.com", "label": "x"}));
         assert_eq!(error.expect_err("cannot be stored")["data"]["kind"], "storage", "{broken}");
         drop(peer);
-        // Nor by one that starts now.
+        // Neither does one that starts now.
         let mut peer = spawn(bound_by_permissions(&env));
         assert_eq!(peer.call("accounts", json!({})).expect("a list")["accounts"], json!([]), "{broken}");
         match broken {
@@ -155,12 +155,12 @@ fn a_full_disk_costs_only_what_must_be_written() {
     let refreshed = env.sim().refreshes("ada");
     env.sim().reset();
     disk.fill();
-    // Whatever happens to ada, bob's choice cannot be kept, and that is said.
+    // Whatever happens to ada, bob's choice cannot be saved, and a message says so.
     let refused = peer.call("accounts/disable", json!({"account": "bob@example.com"})).expect_err("no room");
     assert_eq!(refused["data"]["kind"], "storage", "{refused}");
     peer.call("accounts/enable", json!({"account": "bob@example.com"})).expect_err("no room");
     complete(&mut peer).expect("completions go on");
-    // What a refresh needs lies beside the accounts file.
+    // The files that a refresh needs are beside the accounts file.
     disk.empty();
     let done = peer.call("refresh", json!({"account": TOKEN_OF_ADA, "force": true})).expect("results");
     assert_eq!(done["results"][0]["ok"], true, "{done}");
@@ -190,7 +190,7 @@ fn attempts_that_a_full_disk_took_in_part_are_counted_once() {
     drop(peer);
 }
 
-/// What is too large is not read again, so that nothing could be kept any more.
+/// A file that is too large is not read again, so nothing could be stored any more.
 #[test]
 fn names_of_any_length_do_not_fill_the_state_dir() {
     let env = env();
@@ -209,7 +209,7 @@ fn names_of_any_length_do_not_fill_the_state_dir() {
     assert!(state.len() < 64 << 10, "{} bytes", state.len());
 }
 
-/// As an earlier version kept them.
+/// Where an earlier version kept them.
 #[test]
 fn a_session_that_was_saved_by_its_whole_name_stays_where_it_is() {
     let env = env();
@@ -229,11 +229,11 @@ fn a_session_that_was_saved_by_its_whole_name_stays_where_it_is() {
     assert_eq!(rotation["order"][0]["reasons"][0], "served this session last");
 }
 
-/// A file system of 256 KiB, gone when dropped.
+/// A file system of 256 KiB, removed when this is dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None`, and says that the test is skipped, where none can be mounted.
+    /// Returns `None`, and reports a skipped test, where none can be mounted.
     fn at(path: &Path) -> Option<SmallDisk> {
         fs::create_dir_all(path).expect("writable");
         let mounted = Command::new("mount")
@@ -247,7 +247,7 @@ impl SmallDisk {
         Some(SmallDisk(path.to_owned()))
     }
 
-    /// To the last byte.
+    /// Fills it to the last byte.
     fn fill(&self) {
         let full = fs::write(self.0.join("filler"), vec![0; 1 << 20]);
         assert!(full.is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull), "it is full");
@@ -260,7 +260,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a process that is still ending may have files open there.
+        // A lazy unmount, because a process that is still ending may have files open there.
         let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
         assert!(
             unmounted.is_ok_and(|status| status.success()) || std::thread::panicking(),

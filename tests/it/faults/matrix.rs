@@ -1,10 +1,10 @@
-//! Which faults there are, where in an answer, and what the contract says of each: the terminal that the client sees,
-//! the state of the account, and how often it and the helper were asked.
+//! The faults, their places in an answer, and the expected result of each: the terminal notice for the client, the
+//! state of the account, and how often it and the helper were asked.
 
 use multicodex::sim::{After, Behaviour, Break, FaultKind, ROWS, Row, StreamPlan};
 use serde_json::json;
 
-/// A fault, and what is to be seen of it.
+/// A fault and its expected result.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub name: String,
@@ -12,12 +12,12 @@ pub struct Case {
     pub expected: &'static str,
 }
 
-/// Nothing more comes, and the connection stays: seen only by a time-out.
+/// Nothing more is sent, and the connection stays: only a timeout notices it.
 pub fn hangs(case: &Case) -> bool {
     case.name.starts_with("hang")
 }
 
-/// What is expected before the first event, before output, after output, and after the last event.
+/// The results before the first event, before output, after output, and after the last event.
 #[rustfmt::skip]
 const STREAM_FAULTS: &[(&str, [&str; 4])] = &[
     ("hang", ["moved idle_timeout done | ready rests | 1+1", "moved idle_timeout done | ready rests | 1+1", "after_output idle_timeout | ready | 1+0", "done | ready | 1+0"]),
@@ -34,7 +34,7 @@ const STREAM_FAULTS: &[(&str, [&str; 4])] = &[
     ("pause", ["done | ready | 1+0", "done | ready | 1+0", "done | ready | 1+0", "done | ready | 1+0"]),
 ];
 
-/// The same of the simulator's named rows.
+/// The same for the simulator's named rows.
 #[rustfmt::skip]
 const ROWS_EXPECTED: &[(&str, &[&str])] = &[
     ("moved usage_limit done | cooling | 1+1", &["usage_limit", "usage_limit_undated", "usage_limit_headers", "stream_usage_limit", "stream_usage_limit_error", "stream_usage_limit_first"]),
@@ -63,7 +63,7 @@ const ROWS_EXPECTED: &[(&str, &[&str])] = &[
     ("after_output idle_timeout | ready | 1+0", &["hang_after_output"]),
 ];
 
-/// Of the token endpoint and of logins: see refresh.rs and login. `only_comments` never ends by itself.
+/// Rows of the token endpoint and of logins: see refresh.rs and login. `only_comments` never ends by itself.
 const NOT_ABOUT_COMPLETIONS: &[&str] = &[
     "refresh_",
     "app_session_",
@@ -96,7 +96,7 @@ fn kind(name: &str) -> FaultKind {
     }
 }
 
-/// Every fault in every phase of a stream; its events are that large, and so many come before a fault after output.
+/// Every fault in every phase of a stream, with events of this size, and this many events before a fault after output.
 pub fn stream_cases(event_bytes: usize, outputs: usize) -> Vec<Case> {
     let plan = StreamPlan::deltas(60, event_bytes);
     let phases = [
@@ -137,7 +137,7 @@ pub fn connection_cases() -> Vec<Case> {
     ]
 }
 
-/// Every named row of the simulator that is about completions.
+/// Every named row of the simulator that affects completions.
 pub fn row_cases() -> Vec<Case> {
     let rows =
         ROWS.iter().filter(|row| !NOT_ABOUT_COMPLETIONS.iter().any(|start| row.name.starts_with(start)));

@@ -1,5 +1,5 @@
-//! Every fault of the simulator, in every phase, for clients that read, stall, cancel and die: one answer, one terminal,
-//! the right state of the account, exactly the requests that the contract says, and nothing left over.
+//! Every fault of the simulator, in every phase, with clients that read, stall, cancel and die: one answer, one
+//! terminal notice, the right state of the account, exactly the expected requests, and nothing left over.
 
 mod clients;
 mod clock;

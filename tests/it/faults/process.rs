@@ -20,7 +20,7 @@ use crate::env::{TestEnv, eventually_blocking};
 
 const REQUEST: &str =
     r#"{"id":1,"method":"complete","params":{"request":{"model":"gpt-6.1-sol","input":[]}}}"#;
-/// The protocol's two seconds, and some for a busy machine.
+/// The protocol's two seconds, and more for a busy machine.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 #[test]
@@ -73,7 +73,7 @@ fn a_sidecar_that_was_suspended_past_every_time_out_goes_on() {
     let late = Rule::always(Behaviour::Stream(StreamPlan::deltas(20, 4))).delayed(300);
     let hang = StreamPlan::deltas(20, 4).with_fault(After::Output(2), FaultKind::Break(Break::Hang));
     for (what, rule, wait_for_event, end) in [
-        // What came while it slept counts.
+        // Data that arrived while it was suspended counts.
         ("a stream", Rule::always(Behaviour::Stream(slow)), true, "done"),
         ("an answer", late, false, "done"),
         ("a idle_timeout", Rule::always(Behaviour::Stream(hang)), true, "idle_timeout"),
@@ -107,13 +107,13 @@ fn a_refresh_that_was_suspended_is_not_made_twice() {
     let token = peer.request("accounts/token", json!({"account": "ada@example.com"}));
     eventually_blocking("the token is on its way", || env.sim().refreshes("ada") > 0);
     suspended(&peer, Duration::from_secs(1));
-    // Another sidecar meanwhile would have waited for the lock, and now reads what was stored.
+    // Another sidecar would have waited for the lock meanwhile, and now reads what was stored.
     peer.expect_response(token).expect("a token");
     env.raw_client().call("accounts/token", json!({"account": "ada@example.com"})).expect("the same token");
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
 }
 
-/// The terminal is closed: everything in it is told to hang up, and then the client is gone.
+/// The terminal is closed: all its processes get SIGHUP, and then the client ends.
 #[test]
 fn a_token_that_was_sent_when_the_terminal_is_closed_is_stored() {
     let env = TestEnv::new([SimAccount::named("ada").with_first_token_for(-60)]);
@@ -169,7 +169,7 @@ fn a_command_that_is_to_outlive_its_terminal_does() {
     assert_eq!(outliving.wait().expect("a child").code(), Some(0));
 }
 
-/// Another process holds a lock, so that what was learned cannot be saved.
+/// Another process holds a lock, so the state cannot be saved.
 #[test]
 fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
     let env = TestEnv::new([SimAccount::named("ada")]);
@@ -194,7 +194,7 @@ fn a_command_that_is_done_and_cannot_save_can_be_interrupted() {
     assert_eq!(accounts.wait().expect("a child").code(), Some(130));
 }
 
-/// As a pager does once it has a screenful.
+/// As a pager does once it has a full screen.
 #[test]
 fn a_command_whose_reader_reads_nothing_can_be_interrupted() {
     let env = TestEnv::new([SimAccount::named("ada")]);

@@ -10,7 +10,7 @@ use crate::env::{DEADLINE, TestEnv};
 
 /// Connections that are kept for the next request.
 const KEPT_DESCRIPTORS: usize = 3;
-/// A thread that blocks on files stays for a while.
+/// A thread for blocking file work stays for a while.
 const KEPT_THREADS: usize = 4;
 const MAX_GROWTH_KB: usize = 16 << 10;
 
@@ -32,7 +32,7 @@ impl Resources {
         Resources { descriptors, threads: figure("Threads"), memory_kb: figure("VmRSS") }
     }
 
-    /// Waits until no more is held than before.
+    /// Waits until the process holds no more than before.
     pub fn have_come_back(&self, pid: u32) {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -49,8 +49,8 @@ impl Resources {
     }
 }
 
-/// A shared library costs every sidecar its pages and its relocations. It comes unnoticed: one call of `pow` in a
-/// dependency brought libm.
+/// A shared library costs every sidecar its pages and its relocations, and is easy to overlook: one call of `pow` in a
+/// dependency added libm.
 #[test]
 fn a_sidecar_loads_no_library_but_those_of_the_c_runtime() {
     let env = TestEnv::new([]);

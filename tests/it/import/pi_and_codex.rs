@@ -1,5 +1,5 @@
-//! Logins of other programs at the real boundary: whichever way pi's file is written, the pool follows, and nothing is
-//! lost on the way.
+//! Logins of other programs with the real binary: in whatever way pi's file is written, the pool follows, and nothing
+//! is lost.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -116,7 +116,7 @@ fn without_an_accounts_file_the_login_makes_one() {
     fs::remove_file(env.accounts_file()).expect("removed");
     fs::write(auth_file(&env), auth_json(&sign_in(&env, "ada"))).expect("written");
     assert_eq!(accounts(&mut env.raw_client()), told(&[("ada", true)]));
-    // Gone with its file, it comes back, though the login is as it was.
+    // It was removed with its file and comes back, although the login is the same.
     fs::remove_file(env.accounts_file()).expect("removed");
     assert_eq!(accounts(&mut env.raw_client()), told(&[("ada", true)]));
 }
@@ -169,7 +169,7 @@ fn however_pi_s_file_is_written_the_pool_follows() {
         pool_becomes(&mut peer, how, &expected);
         import_notice(&mut peer);
     }
-    // Behind the link, and one that is known already.
+    // Behind the link, and one that is already known.
     fs::write(&aside, auth_json(&sign_in(&env, "bob"))).expect("written");
     let mut expected = vec![("ada", false)];
     expected.extend(names.map(|name| (name, name == "bob")));
@@ -203,7 +203,7 @@ fn only_a_file_that_parses_can_say_that_pi_was_logged_out() {
     let linked = [("ada", false), ("bob", true)];
     pool_becomes(&mut peer, "at start", &linked);
     let stays = |peer: &mut RawClient, what: &str| {
-        // A file that is not believed is read again for 1.5 s; what is asked for goes the same way and ends sooner.
+        // An invalid file is read again for 1.5 s; `accounts/import` does the same and ends sooner.
         std::thread::sleep(Duration::from_millis(60));
         assert_eq!(accounts(peer), told(&linked), "{what}");
     };
@@ -255,7 +255,7 @@ fn a_removed_account_does_not_come_back_with_the_login_it_had() {
     let mut peer = started(&env);
     peer.call("accounts/remove", json!({"account": "bob@example.com"})).expect("removed");
     assert_eq!(fs::read_to_string(&auth).expect("read"), auth_json(&bob), "pi's file is left alone");
-    // Written anew with the same login; merged on request; at the next start; without a memory of the last merge.
+    // Written again with the same login; merged on request; at the next start; without the record of the last merge.
     fs::write(&auth, auth_json(&bob).replace("kept", "another key")).expect("written");
     let answer = peer.call("accounts/import", json!({})).expect("import");
     assert_eq!(answer["changed"], false);
@@ -321,7 +321,7 @@ fn what_is_broken_is_not_written_and_the_login_waits_until_it_is_repaired() {
     pool_becomes(&mut peer, "repaired", &[("ada", false), ("bob", true)]);
 }
 
-/// How soon is measured by `cargo bench --bench budgets`.
+/// `cargo bench --bench budgets` measures how soon.
 #[test]
 fn every_login_of_many_is_taken_over_and_clients_hear_of_it() {
     let env = TestEnv::new([SimAccount::named("ada")]);
@@ -332,7 +332,7 @@ fn every_login_of_many_is_taken_over_and_clients_hear_of_it() {
         eventually_blocking("it is in the accounts file", || {
             in_file(&env)["accounts"][1]["accessToken"] == json!(login.access_token)
         });
-        // Of any reason: changes close to each other are told as one, with the reason of the last.
+        // With any reason: changes that are close to each other are one notification, with the reason of the last.
         peer.expect_notification("accounts/changed");
     }
 }

@@ -84,7 +84,7 @@ impl Source {
     }
 }
 
-/// All source files but those that hold nothing but tests.
+/// All source files except those that hold only tests.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let for_tests = ["tests", "fuzz", "model", "testing", "replay", "properties"];
@@ -101,7 +101,7 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// The paths in `source` that `rule` forbids.
+/// Returns the paths in `source` that `rule` forbids.
 fn violations<'a>(rule: &Rule, source: &'a Source) -> Vec<&'a str> {
     let allowed = |path: &&'a String| {
         let mut segments = path.split("::");
@@ -130,7 +130,7 @@ fn is_within(path: &str, part: &str) -> bool {
     path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Whether this is the name of a dependency.
+/// Returns whether this is the name of a dependency.
 fn is_crate(name: &str) -> bool {
     let manifest = include_str!("../../../Cargo.toml");
     let dependencies = manifest.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next());
@@ -138,7 +138,7 @@ fn is_crate(name: &str) -> bool {
     names.map(|dependency| dependency.replace('-', "_")).any(|dependency| dependency == name)
 }
 
-/// Groups of folders directly below `top` that import one another, as `top: a, b`.
+/// Returns groups of folders directly below `top` that import one another, as `top: a, b`.
 fn circles(top: &str, sources: &[Source]) -> Vec<String> {
     let mut arrows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let parts: BTreeSet<&str> = sources

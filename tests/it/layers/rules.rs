@@ -15,11 +15,11 @@ pub struct Rule {
 pub enum Outside {
     /// These and the standard library without its files, sockets, processes, environment and clocks.
     Pure(&'static [&'static str]),
-    /// Everything but these.
+    /// Everything except these.
     AllBut(&'static [&'static str]),
 }
 
-/// What a module that decides never touches.
+/// What a module that decides does not use.
 pub const IMPURE_STD: &[&str] = &[
     "std::fs",
     "std::net",

@@ -1,4 +1,4 @@
-//! How logins end that do not end well, and that nothing is stored then.
+//! Logins that fail: how each ends, and that nothing is stored then.
 
 use std::fs;
 use std::net::TcpStream;
@@ -33,7 +33,7 @@ fn logins_end_each_for_itself() {
     assert_eq!((kind(&error).0, &error["data"]["path"]), (-32602, &json!("loginId")));
     assert_eq!(kind(&peer.call("login", json!({"label": "  "})).expect_err("blank")).0, -32602);
 
-    // The one whose wait was given up goes on, and so does the other.
+    // The one whose wait was cancelled goes on, and so does the other.
     get(redirect(&env, &third, "ada").as_str());
     assert_eq!(completed(&mut peer)["loginId"], third["loginId"]);
     env.sim().add_account(SimAccount::named("bob"));
@@ -109,7 +109,7 @@ fn an_exchange_that_fails_stores_nothing() {
         );
         assert_eq!(completed(&mut peer)["ok"], false);
     }
-    // A file that cannot be written is told as what it is, and left alone.
+    // A file that cannot be written is reported as such, and left alone.
     let started = peer.call("login", json!({})).expect("a login");
     peer.ignore("warning");
     fs::write(env.accounts_file(), "{broken").expect("our own file");

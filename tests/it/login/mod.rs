@@ -1,5 +1,5 @@
-//! Logging in through the real binary: the browser's way, by pasting and by device code, and what becomes of the
-//! accounts. The browser is played here, the authorization server is the simulator.
+//! Logging in with the real binary: by browser, by pasting and by device code, and the effect on the accounts. The test
+//! acts as the browser, the simulator as the authorization server.
 
 mod endings;
 mod pi;
@@ -18,7 +18,7 @@ use url::Url;
 use crate::env::{DEADLINE, Framing, RawClient};
 use crate::env::{TestEnv, eventually_blocking};
 
-/// A env whose callbacks may listen anywhere, so that tests do not get into each other's way.
+/// An environment in which callbacks may listen on any port, so that tests do not disturb each other.
 pub fn command(env: &TestEnv) -> Command {
     let mut command = env.command(&["serve"]);
     command.env("MULTICODEX_TEST_CALLBACK_PORTS", "0");
@@ -36,7 +36,7 @@ fn peer(env: &TestEnv) -> RawClient {
     peer
 }
 
-/// The browser follows the login's address as this account, up to the redirect; that address is given.
+/// Follows the login's address as this account, up to the redirect. Returns the redirect's address.
 pub fn redirect(env: &TestEnv, started: &Value, name: &str) -> Url {
     env.sim().set_visitor(Some(name));
     let (status, answer) = get(started["url"].as_str().expect("an address"));
@@ -45,7 +45,7 @@ pub fn redirect(env: &TestEnv, started: &Value, name: &str) -> Url {
     Url::parse(location).expect("an address")
 }
 
-/// Status and whole answer.
+/// Returns the status and the whole answer.
 pub fn get(url: &str) -> (u16, String) {
     let url = Url::parse(url).expect("an address");
     let address = (url.host_str().expect("a host"), url.port().expect("a port"));
@@ -105,7 +105,7 @@ fn a_browser_comes_back_and_a_new_account_is_there() {
     let expected = json!({"loginId": started["loginId"], "ok": true, "account": account["id"]});
     assert_eq!(completed(&mut peer), expected);
     assert_eq!(peer.expect_notification("accounts/changed")["reason"], "login");
-    // Asked for later, the outcome is still known.
+    // The outcome is still known when it is requested later.
     let again = peer.call("login/wait", json!({"loginId": started["loginId"]})).expect("an account");
     assert_eq!(again["account"]["id"], account["id"]);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the port is still open");
@@ -116,7 +116,7 @@ fn a_browser_comes_back_and_a_new_account_is_there() {
     assert_eq!(file["accounts"][1]["accountId"], "ws-bob");
     let mode = fs::metadata(env.accounts_file()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // It is an account like any other: upstream takes its token, also after a restart.
+    // It is an account like any other: upstream accepts its token, also after a restart.
     let used = json!({"account": "bob@example.com", "request": {"model": "gpt-6.1-sol", "input": []}});
     let answer = peer.call("complete/collect", used.clone()).expect("a completion");
     assert_eq!(answer["account"], account["id"]);
@@ -197,7 +197,7 @@ fn a_device_login_fails_with_the_server_s_reason() {
     }
 }
 
-/// Until the first account in the file is marked as in need of a login.
+/// Waits until the first account in the file needs a login.
 fn until_marked(env: &TestEnv) {
     eventually_blocking("it is marked", || file(env)["accounts"][0]["needsReauth"] == true);
 }
@@ -221,9 +221,9 @@ fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     };
     assert_eq!(state(&mut peer).as_deref(), Some("needs_login"));
 
-    // Someone else than was asked for.
+    // Another identity than the requested one.
     let started = peer.call("reauth", json!({"account": "mine"})).expect("a login");
-    // Written a moment after it was found out, and not by what follows.
+    // It is written a moment after it was found, and not by the requests below.
     until_marked(&env);
     let before = fs::read(env.accounts_file()).expect("a file");
     let wait = peer.request("login/wait", json!({"loginId": started["loginId"]}));
@@ -245,14 +245,14 @@ fn a_known_identity_is_renewed_in_its_slot_and_another_is_refused() {
     assert_eq!(completed(&mut peer)["ok"], true);
     peer.call("complete/collect", used).expect("it works again");
 
-    // `login` finds the account, too, and keeps the label it has.
+    // `login` finds the account, too, and keeps its label.
     peer.call("accounts/use", json!({"account": "mine"})).expect("pinned");
     let started = peer.call("login", json!({"label": "other"})).expect("a login");
     get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["account"], ada);
     let list = peer.call("accounts", json!({})).expect("accounts");
     assert_eq!((labels(&list), &list["pinned"]), (vec!["mine", "bob@example.com"], &ada));
-    // Without a name it is the active one that is renewed.
+    // Without a name the active account is renewed.
     let started = peer.call("reauth", json!({})).expect("a login");
     get(redirect(&env, &started, "ada").as_str());
     assert_eq!(completed(&mut peer)["account"], ada);
