@@ -1,4 +1,4 @@
-//! The integration tests, one crate: modules by subject. All that can runs against the real binary.
+//! The integration tests, one crate with a module for each subject. They use the real binary where possible.
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod accounts;

@@ -1,5 +1,5 @@
-//! The account that is linked to pi's auth.json, logged in again here: pi gets the login, too, and whatever becomes of
-//! its file, the login is not lost.
+//! The account that is linked to pi's auth.json, logged in again here: pi gets the login, too, and the login is not
+//! lost whatever happens to its file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::env::{Framing, RawClient};
 use crate::env::{TestEnv, eventually_blocking};
 use crate::import::pi_and_codex::{auth_file, auth_json};
 
-/// Bob in the accounts file, and pi logged in as ada, whose token is said to live that long from now on.
+/// Bob in the accounts file, and pi logged in as ada, with a token that claims to live that long from now.
 fn with_pi(lives_ms: i64) -> TestEnv {
     let env = TestEnv::new([SimAccount::named("bob")]);
     let mut login = env.sim().add_account(SimAccount::named("ada"));
@@ -36,7 +36,7 @@ fn exchanged(env: &TestEnv) -> usize {
     env.sim().log().iter().filter(|logged| logged.route == Some(Route::Token)).count()
 }
 
-/// The accounts file and pi's have the same credential of ada, which is linked, and everything else is as it was.
+/// The accounts file and pi's file have the same credential of ada, which is linked, and everything else is unchanged.
 #[track_caller]
 fn check_both_have_it(env: &TestEnv, before: &Value) {
     let (accounts, mut pi) = (file(env), of_pi(env));
@@ -55,7 +55,7 @@ fn check_both_have_it(env: &TestEnv, before: &Value) {
 
 #[test]
 fn pi_gets_the_login_too_and_nothing_is_merged_after_it() {
-    // Also over a token that would have lived for longer: a person logs in because it is no good.
+    // Also over a token that would live longer: a person logs in because it cannot be used.
     for lives_ms in [0, 100 * 86_400_000] {
         for method in ["reauth", "login"] {
             let env = with_pi(lives_ms);
@@ -92,7 +92,7 @@ fn pi_gets_the_login_too_and_nothing_is_merged_after_it() {
             let list = peer.call("accounts", json!({})).expect("accounts");
             assert_eq!(labels(&list), ["bob@example.com", "hers"]);
             assert_eq!(list["accounts"][1]["linked"], true);
-            // The token is as good for pi as for us; when the news of its use comes does not matter.
+            // The token is valid for pi and for us; it does not matter when its use is reported.
             peer.ignore("accounts/changed");
             let used = json!({"account": "hers", "request": {"model": "gpt-6.1-sol", "input": []}});
             peer.call("complete/collect", used).expect("a completion");
@@ -147,7 +147,7 @@ fn a_login_that_pi_cannot_get_any_more_is_stored_all_the_same_and_told() {
     assert_eq!(fs::read_to_string(auth_file(&env)).expect("there"), torn);
     peer.ignore("warning");
     peer.ignore("refresh/progress");
-    // Whole again, with the login of before: the hint helps.
+    // Repaired, with the earlier login: the hint helps.
     fs::write(auth_file(&env), whole).expect("written");
     let hinted = json!({"account": "ada@example.com", "force": true});
     let answer = peer.call("refresh", hinted).expect("refreshed");
@@ -210,7 +210,7 @@ fn someone_else_s_login_is_refused_and_one_that_pi_got_meanwhile_stays() {
     assert_eq!(completed(&mut peer)["error"]["kind"], "identity_mismatch");
     assert_eq!((file(&env), of_pi(&env)), before);
 
-    // Whoever merges waits for this one, so that pi's new login is news to the one who stores ours.
+    // This holds back the merge, so that pi's new login is still unknown when ours is stored.
     let blind = LockGuard::acquire(&state_file(&env, "imports.json.lock"), Duration::ZERO).expect("free");
     let started = peer.call("reauth", reauth).expect("a login");
     let cleo = env.sim().add_account(SimAccount::named("cleo"));
@@ -227,7 +227,7 @@ fn an_account_that_becomes_pi_s_while_its_login_is_stored_is_pi_s() {
     let env = TestEnv::new([SimAccount::named("bob"), SimAccount::named("ada")]);
     let mut peer = peer(&env);
     let started = peer.call("reauth", json!({"account": "ada@example.com"})).expect("a login");
-    // The login waits for whoever refreshes, and pi logs in meanwhile.
+    // The login waits for a refresh in progress, and pi logs in meanwhile.
     let lane = LockGuard::acquire(&env.guard_dir().join("redeem.lock"), Duration::ZERO).expect("free");
     let callback = redirect(&env, &started, "ada");
     let browser = std::thread::spawn(move || get(callback.as_str()));

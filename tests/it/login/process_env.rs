@@ -1,5 +1,5 @@
-//! What a login touches beside the protocol: the browser it opens, the terminal it is begun at, and the places where a
-//! secret could show.
+//! What a login uses besides the protocol: the browser that it opens, the terminal, and the places where a secret could
+//! appear.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -58,7 +58,7 @@ fn no_code_verifier_or_token_is_ever_shown() {
             None if name == "ada" => {
                 get(redirect(&env, &started, name).as_str());
             }
-            // Refused, with whatever the server may repeat.
+            // Refused, with everything that the server may repeat.
             None => {
                 let echo = json!({"error": "ac_sim_", "error_description": "ac_sim_ rt_sim_"});
                 let echo = Behaviour::Answer(Answer::json(400, echo));
@@ -93,7 +93,8 @@ fn no_code_verifier_or_token_is_ever_shown() {
     assert!(text.contains("login1"), "the log was read");
 }
 
-/// `multicodex login` in this env, with these lines typed once the address is shown; stdout and the exit code.
+/// `multicodex login` in this environment, with these lines typed after the address is shown. Returns stdout and the
+/// exit code.
 fn at_a_terminal(
     env: &TestEnv,
     args: &[&str],

@@ -1,4 +1,4 @@
-//! SIGKILL at random moments around redeeming: a decision never spends two credits, and none is ever lost track of.
+//! SIGKILL at random moments around a redemption: a decision never spends two credits, and none is lost.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use multicodex::sim::{Behaviour, Route, Rule};
 use super::{dry, dry_account, is_finished, journal};
 use crate::env::{TestEnv, email, eventually};
 
-/// At least so many rounds, or `MULTICODEX_KILLS=100` for the long version, and more until the kills mean something.
+/// At least this many rounds, or `MULTICODEX_KILLS=100` for the long version, and more until enough kills hit.
 fn rounds() -> usize {
     std::env::var("MULTICODEX_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12)
 }
@@ -16,7 +16,7 @@ fn rounds() -> usize {
 #[tokio::test]
 async fn a_kill_at_any_moment_spends_no_second_credit_and_loses_none() {
     let env = TestEnv::new([dry_account("ada", &[])]);
-    // So that a kill can fall between the request and its answer.
+    // So that a kill can come between the request and its answer.
     env.sim().add_rule(Rule::always(Behaviour::Normal).on(Route::RedeemResetCredit).delayed(6));
     let params = ResetCreditParams { account: email("ada"), ..ResetCreditParams::default() };
     let least = rounds();
@@ -32,7 +32,7 @@ async fn a_kill_at_any_moment_spends_no_second_credit_and_loses_none() {
         let moment = span.mul_f64(f64::from(random()) / f64::from(u32::MAX));
         let redeeming = sidecar.client.request::<RedeemResetCredit>(&params);
         let in_time = tokio::time::timeout(moment, redeeming).await.is_ok();
-        // So that about half of the kills come while it is under way.
+        // So that about half of the kills come while it is in progress.
         span = span.mul_f64(if in_time { 0.7 } else { 1.5 });
         drop(sidecar);
         env.sim_is_at_rest();

@@ -1,4 +1,5 @@
-//! Reset credits as a person redeems them, against the real binary: one decision is one credit, whatever happens to it.
+//! Reset credits as a person redeems them, with the real binary: one decision spends one credit, whatever happens to
+//! it.
 
 use multicodex::protocol::{
     AccountState, RedeemResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams, Warning,
@@ -52,7 +53,7 @@ async fn redeem(sidecar: &Sidecar, name: &str, dry_run: bool) -> Result<ResetCre
     sidecar.client.request::<RedeemResetCredit>(&params).await.map_err(Refused::from)
 }
 
-/// The notices of a completion, the events left out.
+/// Returns the notices of a completion, without the events.
 pub(crate) async fn complete(sidecar: &Sidecar, more: Value) -> Vec<Value> {
     let mut params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
     params.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
@@ -169,7 +170,7 @@ async fn a_refusal_spends_nothing_and_is_told_as_it_is() {
     assert_eq!((refused.code, &refused.data["cause"]), (-32015, &json!("rate_limit")));
     assert_eq!(journal(&env)[0]["outcome"], "refused");
     assert_eq!((requests(&env).len(), env.sim().redeemed("ada").len()), (1, 0));
-    // A new demand is a new decision.
+    // A new request is a new decision.
     let answer = redeem(&sidecar, "ada", false).await.expect("an answer");
     assert_eq!(answer.outcome, Some(ResetCreditOutcome::Reset));
     let sent = requests(&env);
@@ -236,7 +237,7 @@ async fn a_cooldown_ends_with_a_reset_that_a_reading_shows() {
     sidecar.end().await;
 }
 
-/// As it stands after a crash between the decision and its answer.
+/// The state after a crash between the decision and its answer.
 fn cut_off(env: &TestEnv, account: &str, minutes_ago: i64) {
     let decided_at = multicodex::clock::now().millis() - minutes_ago * 60_000;
     let journal = json!({"redemptions": [{

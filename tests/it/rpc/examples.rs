@@ -1,6 +1,6 @@
-//! `schema/examples/*.jsonl`: whole sessions, a line `{"send": …}` or `{"receive": …}` for each message. They are
-//! replayed against the real binary, and what is received is held to the schema. Times and what hangs on them differ
-//! from run to run and are not compared.
+//! `schema/examples/*.jsonl`: whole sessions, with a line `{"send": …}` or `{"receive": …}` for each message. They are
+//! replayed against the real binary, and received messages are checked against the schema. Times and values derived
+//! from them differ in each run and are not compared.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::reset_credits::dry_account;
 
 const RECORD: &str = "RECORD_EXAMPLES=1 cargo test --test it examples";
 
-/// Members whose value is a time, a duration, or derived from one, and the token counts of made-up answers.
+/// Members whose value is a time, a duration, or derived from one, and the token counts of generated answers.
 const VARYING: &[&str] = &[
     "x-request-id",
     "revision",
@@ -173,7 +173,7 @@ struct Session<'a> {
     lines: Vec<String>,
     last_id: u64,
     methods: HashMap<u64, String>,
-    /// What differs in each run and would not be shown as it is, and what stands in its place.
+    /// Values that differ in each run or must not be shown, and their replacements.
     replacements: Vec<(String, &'static str)>,
 }
 
@@ -262,7 +262,7 @@ impl<'a> Session<'a> {
         self.lines.push(format!("{{\"{side}\":{shown}}}"));
     }
 
-    /// Holds the recorded lines to the schema and to the committed file.
+    /// Compares the recorded lines with the schema and with the committed file.
     fn compare_with(self, name: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/examples").join(name);
         if std::env::var_os("RECORD_EXAMPLES").is_some() {
@@ -299,7 +299,7 @@ fn blur(name: &str, value: &mut Value) {
         name.ends_with("At") || name.ends_with("Ms") || matches!(name, "until" | "since" | "cooldownUntil");
     match value {
         _ if is_time || VARYING.contains(&name) || name.contains("-reset-") => *value = json!("…"),
-        // Words with times in them, upstream's own and ours.
+        // Texts with times in them, from upstream and from us.
         Value::String(text) if matches!(name, "body" | "message" | "lines" | "text" | "hint") => {
             *text = text.chars().filter(|c| !c.is_ascii_digit()).collect()
         }
@@ -322,7 +322,7 @@ impl Schemas {
         Schemas(openrpc::bundle())
     }
 
-    /// What is sent and received is as the schema says.
+    /// Checks a message against the schema.
     fn check(&self, line: &Value, methods: &HashMap<u64, String>) {
         let (sent, message) = match line.get("send") {
             Some(message) => (true, message),
@@ -330,7 +330,7 @@ impl Schemas {
         };
         let method = message["id"].as_u64().and_then(|id| methods.get(&id)).map_or("", String::as_str);
         if sent {
-            // A request that is meant to fail has params that do not fit.
+            // The params of a request that should fail do not match.
             let incomplete = method == "accounts/label" && message["params"].get("label").is_none();
             if method != "shutdown" && !incomplete {
                 self.fits(

@@ -1,4 +1,4 @@
-//! What the sidecar says unasked: each cause once, and again when it comes back.
+//! The notifications of the sidecar: each cause once, and again when it returns.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn initialized(env: &TestEnv) -> RawClient {
     peer
 }
 
-/// Runs one completion to its terminal notice, which is given back.
+/// Runs one completion and returns its terminal notice.
 fn complete(peer: &mut RawClient) -> Vec<Value> {
     let params = json!({"request": {"model": "gpt-6.1-sol", "input": []}});
     let subscription = peer.call("complete", params).expect("a subscription");
@@ -185,7 +185,7 @@ fn a_damaged_file_of_pi_is_told_again_when_it_is_damaged_again() {
     let auth = env.accounts_file().with_file_name("auth.json");
     let mut peer = initialized(&env);
     peer.ignore("accounts/changed");
-    // Damaged in another way each time: what is as it was when the watcher last looked has not changed for it.
+    // Damaged in a different way each time, because content that the watcher already saw is not a change.
     for damaged in ["{", "["] {
         fs::write(&auth, damaged).expect("written");
         expect_warning(&mut peer, "corrupt_file");

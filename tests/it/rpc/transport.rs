@@ -1,4 +1,4 @@
-//! What the real process adds to the transport: its pipes, its signals, its parent, its exit code.
+//! The transport of the real process: its pipes, its signals, its parent, its exit code.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::env::{DEADLINE, Framing, RawClient, command};
 
-/// The protocol's bound for every ending, and some time for a busy machine.
+/// The protocol's limit for every ending, and some time for a busy machine.
 const AT_THE_END: Duration = Duration::from_millis(2500);
 
-/// A `serve` that keeps all its files in a directory of its own.
+/// A `serve` that keeps all its files in its own directory.
 fn serve(home: &tempfile::TempDir, more: &[&str]) -> std::process::Command {
     let mut command = command(&["serve"]);
     command.args(more).env("HOME", home.path());
@@ -145,7 +145,7 @@ mod unix {
         Pid::from_raw(i32::try_from(raw).expect("small")).expect("not 0")
     }
 
-    /// A terminal sends the two others to all that run in it.
+    /// A terminal sends the two other signals to all its processes.
     #[test]
     fn sigterm_ends_the_process_in_order_and_sigint_and_sighup_do_not() {
         let home = home();
@@ -184,7 +184,7 @@ mod unix {
     /// A shell starts the process and is killed; stdin stays open all the time.
     #[test]
     fn the_death_of_the_parent_ends_the_process() {
-        // A shell takes stdin from its background jobs, hence the copy.
+        // A shell closes stdin for its background jobs, hence the copy.
         const SCRIPT: &str = r#"exec 3<&0; "$0" serve <&3 3<&- & wait"#;
         let home = home();
         let serve = serve(&home, &[]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::root;
 
-/// A request and its answer, in the order of the sessions.
+/// A request and its answer.
 #[derive(Debug)]
 pub struct Exchange {
     pub request: Value,
@@ -20,7 +20,7 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// A request that was answered with a result, and one that was answered with an error, as far as there are.
+    /// Returns a request with a result and one with an error, if there are such.
     pub fn of_method(&self, name: &str) -> Vec<&Exchange> {
         let of_this = || self.exchanges.iter().filter(|exchange| exchange.request["method"] == name);
         let succeeded = of_this().find(|exchange| exchange.answer.get("error").is_none());
@@ -28,7 +28,7 @@ impl Examples {
         succeeded.into_iter().chain(failed).collect()
     }
 
-    /// One notification of each `type` that its `result` has, or just one.
+    /// Returns one notification of each `type` in its `result`, or just one.
     pub fn of_notification(&self, name: &str) -> Vec<&Value> {
         let mut shown: Vec<&Value> = Vec::new();
         for message in self.notifications.iter().filter(|message| message["method"] == name) {
@@ -41,7 +41,7 @@ impl Examples {
     }
 }
 
-/// All sessions, in the order of their files' names.
+/// Reads all sessions, sorted by the names of their files.
 pub fn read() -> Examples {
     let dir = root().join("schema/examples");
     let entries = fs::read_dir(&dir).expect("schema/examples").map(|entry| entry.expect("an entry").path());

@@ -48,8 +48,7 @@ fn every_method_has_an_example_and_every_link_of_the_reference_a_target() {
 #[test]
 fn openrpc_document_is_valid_against_the_meta_schema() {
     let meta = data("openrpc-meta-schema-1.14.9.json");
-    // The meta-schema refers to the JSON Schema meta-schema by address; that our schemas are schemas, the next test
-    // holds them to more strictly.
+    // The meta-schema refers to the JSON Schema meta-schema by address. The next test checks our schemas more strictly.
     let anything = json!({"definitions": {"JSONSchemaObject": {"properties": {"$ref": {}}}}});
     let registry = Registry::new()
         .add("https://meta.json-schema.tools/", anything.clone())
@@ -81,12 +80,12 @@ fn every_definition_of_the_bundle_compiles_as_a_2020_12_schema() {
     }
 }
 
-/// What a client can set has a place in settings.json, where it is read by its name.
+/// Every choice that a client can set has the same name in settings.json.
 #[test]
 fn every_choice_of_the_protocol_is_a_choice_of_the_settings() {
     let bundle = openrpc::bundle();
     let check = |definition: &str, names: &[&str]| {
-        // Those with a description stand one by one, the others together.
+        // Values with a description are listed one by one, the others together.
         let described = bundle["$defs"][definition]["oneOf"].as_array().into_iter().flatten();
         let (one, several): (Vec<_>, Vec<_>) =
             described.chain([&bundle["$defs"][definition]]).map(|it| (&it["const"], &it["enum"])).unzip();

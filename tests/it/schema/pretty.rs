@@ -1,11 +1,11 @@
-//! JSON as a page shows it: what fits on a line stays on one, and long lists and texts are cut with `…`.
+//! JSON as a page shows it: a value that fits stays on one line, and long lists and texts are cut with `…`.
 
 use serde_json::{Map, Value};
 
 const WIDTH: usize = 100;
-/// Elements of a list of objects that are shown.
+/// How many elements of a list of objects are shown.
 const ELEMENTS: usize = 2;
-/// Characters of a text that are shown.
+/// How many characters of a text are shown.
 const TEXT: usize = 120;
 
 /// Members that a reader looks for first, in this order; the others follow by name.

@@ -22,7 +22,7 @@ facts for programs are in `openrpc.json` and `multicodex.schema.json`.
 - The examples are taken from `examples/*.jsonl`, which a test replays against the real binary. `…` stands for what is left out.
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub fn page(document: &Value, examples: &Examples) -> String {
     let mut page = HEAD.to_owned();
     let methods = document["methods"].as_array().expect("methods");
@@ -55,7 +55,7 @@ pub fn page(document: &Value, examples: &Examples) -> String {
     page
 }
 
-/// The anchor of a heading, as GitHub makes it; `None` for other lines.
+/// Returns the anchor of a heading, as GitHub makes it; `None` for other lines.
 pub fn anchor(line: &str) -> Option<String> {
     line.starts_with('#').then(|| slug(line.trim_start_matches('#').trim()))
 }
@@ -101,7 +101,7 @@ fn result(schema: &Value, document: &Value) -> String {
     }
 }
 
-/// A definition that is the params or the result of one method, and named nowhere else.
+/// Returns whether a definition is the params or the result of one method, and used nowhere else.
 fn is_shown_with_its_method(name: &str, document: &Value) -> bool {
     let address = format!("#/components/schemas/{name}");
     let mut uses = 0;
@@ -204,7 +204,7 @@ fn type_section(name: &str, schema: &Value) -> String {
     section
 }
 
-/// The values of a type that is one of some words.
+/// Returns the values of a type that has only certain texts.
 fn values(schema: &Value) -> Option<Vec<(String, String)>> {
     if let Some(plain) = schema["enum"].as_array() {
         return Some(plain.iter().map(|value| (text(value).to_owned(), String::new())).collect());
@@ -247,7 +247,7 @@ fn table_or_nothing(rows: Vec<String>) -> String {
     format!("\n\n| member | type | |\n| --- | --- | --- |\n{}\n", rows.join("\n"))
 }
 
-/// A schema in words: a linked name, or a type of JSON.
+/// Returns a schema as text: a linked name, or a JSON type.
 fn kind(schema: &Value) -> String {
     if let Some(name) = reference(schema) {
         return format!("[{name}](#{})", slug(name));
@@ -285,7 +285,7 @@ fn reference(schema: &Value) -> Option<&str> {
     address.rsplit('/').next()
 }
 
-/// rustdoc's links and line breaks have no meaning in a table.
+/// Links and line breaks of rustdoc have no meaning in a table.
 fn one_line(description: &str) -> String {
     description.split_whitespace().collect::<Vec<_>>().join(" ").replace("[`", "`").replace("`]", "`")
 }

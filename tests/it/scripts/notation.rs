@@ -1,10 +1,10 @@
-//! The two ways to write a script: with `→ ← … «name»`, or on any keyboard with `> < .. $name`. The second is turned into
-//! the first before a line is read.
+//! The two notations of scripts: with `→ ← … «name»`, or with `> < .. $name` for any keyboard. The second is converted
+//! to the first before a line is read.
 
-/// `line` in the first notation.
+/// Returns `line` in the first notation.
 ///
-/// `>`, `<` and `<*` count at the beginning of a line. In messages and patterns `..` outside of strings, and a string that
-/// is nothing but `..`, is a hole; `$name` and `${any text}` are names; `$$` is a dollar sign.
+/// `>`, `<` and `<*` count at the beginning of a line. In messages and patterns `..` outside of strings, and a string
+/// that is only `..`, is a hole; `$name` and `${any text}` are names; `$$` is a dollar sign.
 pub fn normalized(line: &str) -> String {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let word = match word {
@@ -55,7 +55,7 @@ fn holes(text: &str) -> String {
     out
 }
 
-/// Writes what begins with a dollar sign, and returns how many bytes of `rest` that took.
+/// Writes the part that begins with a dollar sign. Returns how many bytes of `rest` it used.
 fn dollar(rest: &str, out: &mut String) -> usize {
     let after = &rest[1..];
     if after.starts_with('$') {

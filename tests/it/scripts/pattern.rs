@@ -1,15 +1,15 @@
-//! JSON with holes, as scripts write it: `…` for what does not matter, `«name»` for a value that is bound where it is
-//! first seen and must be the same from then on, `«~3600s»` for a time about an hour from now in milliseconds. What is
-//! sent may also have `«x*70000»` for that many of one character.
+//! JSON with holes, as in scripts: `…` for anything, `«name»` for a value that is bound at its first occurrence and
+//! must be the same from then on, `«~3600s»` for a time about an hour from now in milliseconds. Sent messages may also
+//! have `«x*70000»` for that many of one character.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What `«name»` stands for.
+/// The values of the names.
 pub type Names = BTreeMap<String, Value>;
 
-/// How far a time may be from the one that was written.
+/// How much a time may differ from the written one.
 const NEAR_MS: i64 = 15_000;
 
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Pattern {
         serde_json::from_str(&as_json(text)).map(Pattern).map_err(|error| format!("no pattern: {error}"))
     }
 
-    /// The value at a path of member names, when the pattern says it outright or through a bound name.
+    /// Returns the value at a path of member names, when the pattern holds it directly or as a bound name.
     pub fn known(&self, path: &[&str], names: &Names) -> Option<Value> {
         let value = path.iter().try_fold(&self.0, |value, name| value.get(name))?;
         match value.as_str().and_then(hole) {
@@ -30,7 +30,7 @@ impl Pattern {
         }
     }
 
-    /// Binds names when all of `got` fits; otherwise says where it does not.
+    /// Binds names when all of `got` matches; otherwise returns where it does not.
     pub fn matches(&self, got: &Value, names: &mut Names, now_ms: i64) -> Result<(), String> {
         let mut bound = names.clone();
         fits(&self.0, got, &mut bound, now_ms, "$")?;
@@ -39,7 +39,7 @@ impl Pattern {
     }
 }
 
-/// The text of a message to send, with every hole filled.
+/// Returns the text of a message to send, with every hole filled.
 pub fn filled(text: &str, names: &Names, now_ms: i64) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
@@ -140,19 +140,19 @@ fn globs(pattern: &str, text: &str) -> bool {
     rest.is_empty()
 }
 
-/// The name in a string that is nothing but `«name»`.
+/// Returns the name in a string that is only `«name»`.
 fn hole(text: &str) -> Option<&str> {
     let name = text.strip_prefix('«')?.strip_suffix('»')?;
     (!name.contains('«')).then_some(name)
 }
 
-/// Milliseconds of `~3600s`.
+/// Returns the milliseconds of `~3600s`.
 fn relative(name: &str) -> Option<i64> {
     let seconds: f64 = name.strip_prefix('~')?.strip_suffix('s')?.parse().ok()?;
     Some((seconds * 1000.0) as i64)
 }
 
-/// The text of `x*3`.
+/// Returns the text of `x*3`.
 fn repeated(name: &str) -> Option<String> {
     let (unit, count) = name.split_once('*')?;
     Some(unit.repeat(count.parse().ok()?))
@@ -164,7 +164,7 @@ fn next_hole(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-/// Puts bare holes into quotes, and gives a `…` among the members of an object a value.
+/// Puts bare holes into quotes, and gives a value to a `…` among the members of an object.
 fn as_json(text: &str) -> String {
     let mut out = String::new();
     let mut containers = Vec::new();

@@ -1,5 +1,5 @@
-//! Plays every `tests/scripts/*.rpc` against the real binary and the simulator. `SCRIPT=name` plays those whose file
-//! name has `name` in it.
+//! Runs every `tests/scripts/*.rpc` with the real binary and the simulator. `SCRIPT=name` runs those with `name` in
+//! their file name.
 
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -19,7 +19,7 @@ use crate::scripts::pattern::{Names, filled};
 use crate::scripts::script::{Count, Counted, Part, Script, Step, rule};
 use crate::scripts::script_client::ScriptClient;
 
-/// How long a message, or a fact about upstream, is waited for.
+/// How long to wait for a message, or for a fact about upstream.
 const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 6;
 
@@ -29,7 +29,7 @@ async fn scripts() {
 }
 
 const ONLY_OVER_SSE: [&str; 15] = [
-    // Pages and bare text come in place of an upgrade, where they mean that there is no WebSocket.
+    // Pages and plain text come instead of an upgrade, where they mean that there is no WebSocket.
     "answers_of_proxies",
     "answers_that_are_not_upstreams",
     "challenge_with_a_hint",
@@ -38,26 +38,26 @@ const ONLY_OVER_SSE: [&str; 15] = [
     "redirects_are_not_followed",
     "transient_failures",
     "unauthorized_without_a_code",
-    // The simulator tells the usage with the handshake, before it refuses anything.
+    // The simulator sends the usage with the handshake, before it refuses anything.
     "no_account_can_answer",
     "usage_limit_dated_by_the_usage_endpoint",
-    // Name headers that handshakes have other values of, or that only an HTTP answer has.
+    // They name headers that differ in handshakes, or that only an HTTP answer has.
     "request_body",
     "request_headers",
     "warning_clock_skew",
-    // Tells an event that has a status from an answer.
+    // It distinguishes an event with a status from an answer.
     "rotates_on_usage_limit_event",
-    // Has completions without a session in it.
+    // It has completions without a session.
     "status_of_a_session",
 ];
 
-/// The same scripts, and the same messages but for what says how they came about.
+/// The same scripts, with the same messages except for those about the transport.
 #[tokio::test]
 async fn scripts_over_websockets() {
     play_all(Over::WebSocket, &ONLY_OVER_SSE).await;
 }
 
-/// How completions reach upstream that do not say it themselves.
+/// The transport of completions that do not name one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     Sse,
@@ -102,7 +102,7 @@ async fn play_all(over: Over, left_out: &[&str]) {
     );
 }
 
-/// The README's session, behind the setup that its text assumes: two accounts, the first at its limit.
+/// Runs the README's session with the setup that its text assumes: two accounts, the first at its limit.
 #[tokio::test]
 async fn the_readme_tells_the_truth() {
     let readme = include_str!("../../../README.md");
@@ -135,7 +135,7 @@ async fn play_script(script: Script, over: Over) -> Result<(), String> {
     let end = session.end().await;
     let last = script.steps.last().map_or(0, |(line, _)| *line);
     end.map_err(|why| session.failure(&script.name, last, &why))?;
-    // What was true at the end of the script has to be true at the end of the process.
+    // What was true at the end of the script must be true at the end of the process.
     for (line, counts) in stated {
         session.counts(counts).map_err(|why| session.failure(&script.name, line, &why))?;
     }
@@ -265,7 +265,7 @@ impl Session {
     fn counts(&self, counts: &[Count]) -> Result<(), String> {
         for Count { what, count } in counts {
             let seen = match what {
-                // What HTTP refuses at once is refused at the handshake.
+                // A refusal at once over HTTP is a refusal of the handshake.
                 Counted::Requests { route: Route::Responses, account } => {
                     self.handle.posts(account) + self.refused_handshakes(account)
                 }
@@ -299,7 +299,7 @@ impl Session {
         self.peer.as_mut().ok_or_else(|| "not started".to_owned())
     }
 
-    /// Only before the first start: after it they are the sidecar's.
+    /// Only before the first start: after it the files belong to the sidecar.
     fn write_files(&self) -> std::io::Result<()> {
         let agent_dir = self.dir.path().join("agent");
         if agent_dir.exists() {
@@ -381,14 +381,14 @@ impl Session {
     }
 }
 
-/// Wider permissions are narrowed with a warning, which would be in the way.
+/// Wider permissions cause a warning, which the script does not expect.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }
 
-/// A completion that says nothing about its transport as one that takes a WebSocket, with a session of its own if it has
-/// none. Everything else stays as it is spelled.
+/// Makes a completion that names no transport use a WebSocket, with its own session if it has none. Everything else
+/// keeps its spelling.
 fn asking_for_a_socket(text: String, nth: usize) -> String {
     let Ok(message) = serde_json::from_str::<Value>(&text) else { return text };
     let params = &message["params"];
@@ -401,7 +401,7 @@ fn asking_for_a_socket(text: String, nth: usize) -> String {
     let has_session = !params["sessionId"].is_null()
         || !params["request"]["prompt_cache_key"].is_null()
         || params["headers"].as_object().is_some_and(names_session);
-    // A session that is named by a header does not become a member of the body.
+    // A session that a header names is not added to the body.
     let session = match (has_session, params["headers"].is_null()) {
         (true, _) => String::new(),
         (false, true) => format!("\"headers\":{{\"session-id\":\"ws-{nth}\"}},"),
@@ -410,7 +410,7 @@ fn asking_for_a_socket(text: String, nth: usize) -> String {
     text.replacen("\"params\":{", &format!("\"params\":{{{session}\"transport\":\"auto\","), 1)
 }
 
-/// What `«request»` stands for.
+/// The value of `«request»`.
 fn request() -> Value {
     json!({
         "model": "gpt-6.1-sol",

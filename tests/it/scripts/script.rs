@@ -1,4 +1,4 @@
-//! A script as its file writes it: setup lines, `→` and `←`, and `=` lines that state what upstream saw. `README.md` in
+//! A parsed script: setup lines, `→` and `←`, and `=` lines that state what upstream received. `README.md` in
 //! `tests/scripts` is the reference.
 
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::scripts::pattern::Pattern;
 #[derive(Debug)]
 pub struct Script {
     pub name: String,
-    /// (line number, what to do).
+    /// (line number, step).
     pub steps: Vec<(usize, Step)>,
 }
 
 #[derive(Debug)]
 pub enum Step {
-    /// Known upstream, and in the accounts file unless it is unlisted.
+    /// An account of upstream, also in the accounts file unless it is unlisted.
     Account {
         account: Box<SimAccount>,
         listed: bool,
@@ -31,11 +31,11 @@ pub enum Step {
     },
     /// The member `pi-multicodex` of settings.json.
     Settings(String),
-    /// The account order of the settings file is not made up.
+    /// The account order of the settings file is not generated.
     NoOrder,
-    /// Notifications of this method are none of the script's business.
+    /// Notifications of this method are ignored.
     Ignore(String),
-    /// How often usage is read unasked; without this it is not.
+    /// How often usage is read without a request; not at all without this.
     Polls(u64),
     /// Flags of the command line.
     Flags(Vec<String>),
@@ -48,7 +48,7 @@ pub enum Step {
     Revoke(String),
     Send(String),
     Expect(Pattern),
-    /// One or more messages of this kind, up to one of another kind.
+    /// One or more messages of this kind, until one of another kind.
     ExpectMany(Pattern),
     PauseMs(u64),
     /// The sidecar ends as at EOF, and is started again on the same files.
@@ -99,7 +99,7 @@ impl Script {
     }
 }
 
-/// Lines without comments; a line that begins with white space goes on with the one before.
+/// Returns lines without comments. A line that begins with white space continues the one before.
 fn joined(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -132,7 +132,7 @@ fn step(line: &str) -> Result<Step, String> {
         "polls" => Step::Polls(number(rest)?),
         "flags" => Step::Flags(rest.split_whitespace().map(str::to_owned).collect()),
         "upstream" => {
-            // A mistake in the line is told as one of the script, not of its play; holes stand in strings only.
+            // A mistake in the line is reported for the script, not for its run. Holes are only in strings.
             rule(rest)?;
             Step::Upstream(rest.to_owned())
         }
@@ -151,7 +151,7 @@ fn step(line: &str) -> Result<Step, String> {
     })
 }
 
-/// `«c» {…}` is short for the notification of subscription `«c»` with this result.
+/// `«c» {…}` is short for a notification of subscription `«c»` with this result.
 fn whole_notice(text: &str) -> String {
     let short = text.split_once("» ").filter(|_| text.starts_with('«'));
     match short {
@@ -237,7 +237,7 @@ fn stated(text: &str) -> Result<Step, String> {
                 what = named;
                 (account, count)
             }
-            // The word of the clause before.
+            // The word of the previous clause.
             [account, count] if !what.is_empty() => (account, count),
             _ => return Err(format!("{clause:?} states nothing")),
         };

@@ -1,5 +1,5 @@
-//! The client's side of the pipe: sends lines, and sorts what comes back into lanes, each of which is in order. A
-//! message that nobody asked for is a failure at the latest at the end.
+//! The client's side of the pipe: sends lines, and sorts received messages into lanes, each of which is in order. A
+//! message that was not expected is a failure at the end at the latest.
 
 use std::collections::HashSet;
 use std::process::Stdio;
@@ -15,18 +15,18 @@ use crate::scripts::pattern::{Names, Pattern};
 
 pub struct ScriptClient {
     child: Child,
-    /// None once it was closed.
+    /// `None` after it was closed.
     stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
-    /// Received and not yet expected.
+    /// Received and not expected yet.
     unread: Vec<(Lane, Value)>,
-    /// Every string that was a result so far: the subscriptions are among them.
+    /// Every string that was a result so far, which includes the subscriptions.
     answered: HashSet<String>,
     /// Notifications of these methods are dropped.
     ignored: Vec<String>,
 }
 
-/// Messages that have an order among each other.
+/// Messages with an order among each other.
 #[derive(Clone, Debug, PartialEq)]
 enum Lane {
     Answer(Value),
@@ -73,7 +73,7 @@ impl ScriptClient {
         Ok(())
     }
 
-    /// One or more; the lane has to go on with a message of another kind.
+    /// Takes one or more; the lane must continue with a message of another kind.
     pub async fn expect_many(
         &mut self,
         pattern: &Pattern,
@@ -91,7 +91,7 @@ impl ScriptClient {
         }
     }
 
-    /// Closes stdin; the process has to end well and say nothing more.
+    /// Closes stdin. The process must end successfully and send nothing more.
     pub async fn end(mut self, patience: Duration) -> Result<(), String> {
         self.stdin = None;
         while self.receive(patience).await?.is_some() {}
@@ -103,7 +103,7 @@ impl ScriptClient {
         if ended.success() { Ok(()) } else { Err(format!("the process ended with {ended}")) }
     }
 
-    /// Where the first message of this lane is, once there is one.
+    /// Returns where the first message of this lane is, once there is one.
     async fn next_in(&mut self, lane: &Lane, patience: Duration) -> Result<usize, String> {
         loop {
             if let Some(at) = self.unread.iter().position(|(of, _)| of == lane) {
@@ -117,7 +117,7 @@ impl ScriptClient {
         }
     }
 
-    /// One more message, or none at the end of the output.
+    /// Returns one more message, or `None` at the end of the output.
     async fn receive(&mut self, patience: Duration) -> Result<Option<()>, String> {
         let line = timeout(patience, self.stdout.next_line()).await.map_err(|_| "nothing came")?;
         let Some(line) = line.map_err(|error| error.to_string())? else { return Ok(None) };
@@ -145,7 +145,7 @@ impl ScriptClient {
     }
 }
 
-/// Without `jsonrpc`, and without the reason for which a turn over WebSocket is sent whole, which no script is about.
+/// Without `jsonrpc`, and without the reason why a turn over WebSocket is sent whole, which no script checks.
 fn without_constants(mut message: Value) -> Value {
     if let Some(members) = message.as_object_mut() {
         members.remove("jsonrpc");

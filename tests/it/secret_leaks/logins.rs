@@ -1,5 +1,5 @@
-//! The same where logins come from other programs or go to them: importing from pi and from the Codex CLI, whole and
-//! broken, refreshing the token that pi shares, and logging its account in again.
+//! The same for logins of other programs: importing from pi and from the Codex CLI, whole and broken, refreshing the
+//! token that pi shares, and logging its account in again.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +17,7 @@ use crate::env::{email, eventually_blocking, expired};
 use crate::import::pi_and_codex::{auth_file, auth_json, codex_auth_json, sign_in};
 use crate::login::{command, get, redirect};
 
-/// A sidecar of which everything is kept that it says.
+/// A sidecar whose whole output is kept.
 struct Overheard {
     child: Child,
     stdin: ChildStdin,
@@ -42,7 +42,7 @@ impl Overheard {
         Overheard { child, stdin, stdout, log, told: String::new(), asked: 0 }
     }
 
-    /// The whole answer. The one to `accounts/token` does not count as told.
+    /// Returns the whole answer. The answer of `accounts/token` does not count as a leak.
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.asked += 1;
         let request = json!({ "id": self.asked, "method": method, "params": params });
@@ -93,7 +93,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     let arguments = fs::read_to_string(format!("/proc/{}/cmdline", sidecar.child.id())).unwrap_or_default();
     let ada = json!({ "account": email("ada") });
     let forced = json!({ "account": email("ada"), "force": true });
-    // Upstream repeats what it was sent.
+    // Upstream repeats what it received.
     let echo = |status: u16| {
         let form =
             env.sim().log().iter().rev().find(|it| it.route == Some(Route::Token)).map(|it| it.body.clone());
@@ -116,7 +116,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     let whole = fs::read_to_string(&pi).expect("read");
     write_pi(&first);
     assert_eq!(sidecar.result("accounts/import", json!({}))["warning"]["kind"], "consumed_credential");
-    // The good login is written back, which would otherwise happen while the file is broken on purpose.
+    // The good login is written back now, because otherwise that would happen while the file is broken on purpose.
     eventually_blocking("pi's login is written back", || fs::read_to_string(&pi).is_ok_and(|it| it == whole));
     for broken in [
         whole[..whole.len() - 40].to_owned(),
@@ -139,9 +139,9 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     }
     fs::write(codex.join("auth.json"), &whole).expect("written");
     assert_eq!(sidecar.result("accounts/import", json!({"from": "codex"}))["changed"], true);
-    // pi's account is logged in again here, after its token was refused with all that it was sent.
+    // pi's account is logged in again here, after its token was refused with everything that was sent.
     echo(401);
-    // What is no word is no code, and a 401 without a code costs no login.
+    // Text that is not a word is not a code, and a 401 without a code costs no login.
     assert_eq!(sidecar.result("refresh", forced.clone())["needsLogin"], 0);
     let refused = Behaviour::row("invalid_grant").expect("a row");
     env.sim().add_rule(Rule::next(1, refused).of("ada").on(Route::Token));

@@ -1,5 +1,5 @@
-//! No token ever leaves its place: in every flow around refreshing the whole stdout, the log at `trace`, the state dir
-//! and the process arguments are searched for every token there was.
+//! No token leaks: in every flow around refreshing, the whole stdout, the log at `trace`, the state directory and the
+//! process arguments are searched for every token.
 
 mod logins;
 
@@ -26,7 +26,7 @@ async fn no_token_is_seen_outside_the_files_and_accounts_token() {
         let entry = entries.into_iter().find(|entry| entry["email"] == json!(email(name))).expect("an entry");
         entry[member].as_str().expect("text").to_owned()
     };
-    // Upstream repeats what it was sent, wherever it can.
+    // Upstream repeats what it received, wherever it can.
     let echo = |name: &str, status: u16| {
         let token = of(name, "refreshToken");
         let body = json!({"error": {"code": token, "message": token, "type": token}, "refresh_token": token});
@@ -114,7 +114,7 @@ async fn no_token_is_seen_outside_the_files_and_accounts_token() {
         for token in &tokens {
             assert!(!text.contains(token.as_str()), "a token is in {place}: {}", &token[..12]);
         }
-        // Nor any that came and went.
+        // Also none that were replaced.
         assert!(!text.contains("rt_sim_"), "a refresh token is in {place}");
         assert!(!text.contains("eyJ"), "a JWT is in {place}");
     }

@@ -1,4 +1,4 @@
-//! A page in the user's browser that asks for the login callback.
+//! A page in the user's browser that requests the login callback.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ fn no_page_can_end_a_login_read_its_answer_or_learn_its_state() {
         assert!(!head.contains("access-control"), "{line}: {answer}");
         assert!(head.contains("frame-ancestors 'none'") && head.contains("no-store"), "{line}: {answer}");
     }
-    // Connections that say nothing, as many as a page can open, do not keep the browser out for long.
+    // Idle connections, as many as a page can open, do not block the browser for long.
     let idle: Vec<TcpStream> =
         (0..40).map(|_| TcpStream::connect(("127.0.0.1", port)).expect("accepted")).collect();
     drop(idle);

@@ -1,4 +1,4 @@
-//! Other users of the machine, and what they could put in the way.
+//! Other users of the machine, and files that they could put in the way.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -96,13 +96,13 @@ fn a_link_to_another_file_does_not_get_that_file_overwritten() {
     peer.call("accounts/import", login).expect_err("it cannot be stored");
     drop(peer);
     assert_eq!(fs::read(&precious).expect("there"), b"not JSON, and not ours");
-    // A lock or a temporary file at a name that could be guessed follows no link either: the state folder is private.
+    // A lock or a temporary file with a guessable name follows no link either: the state folder is private.
     let state = fs::metadata(dir.join("state")).expect("there").permissions().mode() & 0o777;
     assert_eq!(state, 0o700);
     fs::write(env.accounts_file(), whole).expect("through the link");
 }
 
-/// Everything in a folder, but what the test itself made.
+/// Returns everything in a folder except what the test created.
 fn below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries

@@ -1,4 +1,4 @@
-//! The answers of schema/security.md that no other test shows.
+//! Answers of schema/security.md that no other test shows.
 
 mod browser;
 mod files;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::layers::rust_files;
 
-/// Every test that the threat model names is there, and it names one for every answer.
+/// Every test that the threat model names exists, and it names one for every answer.
 #[test]
 fn every_answer_of_the_threat_model_is_shown_by_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

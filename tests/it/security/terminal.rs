@@ -1,4 +1,4 @@
-//! What upstream or a token says is shown to people, and a terminal obeys some of what it is shown.
+//! People see texts of upstream and of tokens, and terminals obey control sequences in them.
 
 use multicodex::sim::{Answer, Behaviour, Route, Rule, SimAccount};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! An upstream that means harm: it sends without end, or what unfolds without end.
+//! A malicious upstream: it sends without end, or data that decompresses without end.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -49,7 +49,7 @@ fn no_answer_without_end_fills_the_memory() {
     }
 }
 
-/// A sidecar whose upstream answers every request by this. It is gone when the test is.
+/// A sidecar whose upstream sends this answer to every request. It ends with the test.
 fn against(
     answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> (TestEnv, RawClient) {
@@ -58,7 +58,7 @@ fn against(
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut head = [0; 4096];
-            // The client goes away when it has had enough.
+            // The client closes the connection when it has read enough.
             let _ = stream.read(&mut head).and_then(|_| answer(&mut stream));
         }
     });

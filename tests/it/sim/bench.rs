@@ -1,4 +1,4 @@
-//! A simulator, a client of it, and one account that is signed in.
+//! A simulator, a client of it, and one account that is logged in.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Bench {
     pub ada: SimLogin,
 }
 
-/// How a body came to its end.
+/// How a body ended.
 #[derive(Debug, PartialEq)]
 pub enum BodyEnd {
     Whole(String),
@@ -86,7 +86,7 @@ pub fn body() -> Value {
     })
 }
 
-/// Reads to the end, or until nothing came for 300 ms, or nothing but comments for 3 s.
+/// Reads to the end, or until nothing came for 300 ms, or only comments for 3 s.
 pub async fn read(mut answer: Response) -> BodyEnd {
     let mut text = Vec::new();
     let told = |text: &[u8]| String::from_utf8_lossy(text).into_owned();

@@ -1,4 +1,4 @@
-//! The simulator by itself.
+//! The simulator alone.
 
 pub mod bench;
 pub mod simulator;

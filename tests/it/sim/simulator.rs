@@ -1,4 +1,4 @@
-//! The simulator over real sockets: what its rows promise is what a client sees, and its log is the truth.
+//! The simulator over real sockets: a client sees what its rows promise, and its log is true.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;

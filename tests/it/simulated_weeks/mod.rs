@@ -1,5 +1,5 @@
-//! Simulated weeks: 5 accounts, 20 sessions, bursts, resets, credits and faults, under every strategy. They ask what the
-//! choosing costs, and whether anything failed that need not have.
+//! Simulated weeks: 5 accounts, 20 sessions, bursts, resets, credits and faults, with every strategy. They measure what
+//! the choice costs, and whether anything failed that could have been served.
 //!
 //! `WEEKS=10 cargo test --test it week -- --nocapture` prints the tables of `schema/strategies.md`.
 
@@ -14,7 +14,7 @@ use multicodex::pool::{AccountId, AffinityMode, RotationSettings, Strategy};
 
 use run::{Tally, week};
 
-/// Quotas that only bursts reach, and quotas that are too small for the week's work; in percent.
+/// Quotas that only bursts reach, and quotas that are too small for the week's work, in percent.
 const QUOTAS: [(&str, i64); 2] = [("Ample", 100), ("Scarce", 70)];
 
 struct Row {
@@ -39,7 +39,7 @@ fn rows(share: i64, weeks: u64) -> Vec<Row> {
         .collect()
 }
 
-/// Of one week on average.
+/// The average of one week.
 fn table(rows: &[Row], weeks: u64) -> String {
     let mut table = String::from(
         "| strategy | affinity | served | failed, nothing left | failed, capacity left | failed, back unforeseen | failed attempts | switches per session | cached context lost | tokens paid |\n\

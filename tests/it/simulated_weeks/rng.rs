@@ -1,4 +1,4 @@
-//! Chance that comes out the same every time.
+//! Random numbers that are the same every time.
 
 pub const SECOND: i64 = 1000;
 pub const MINUTE: i64 = 60 * SECOND;
@@ -19,7 +19,7 @@ impl Rng {
         self.between(0, 100) < chance
     }
 
-    /// So many spans of the week, of a length between the two.
+    /// This many spans of the week, with a length between the two.
     pub fn spans(&mut self, count: usize, shortest: i64, longest: i64) -> Vec<(i64, i64)> {
         (0..count)
             .map(|_| {

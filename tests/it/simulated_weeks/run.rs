@@ -1,4 +1,4 @@
-//! One week under one policy: the pool decides by what it was told, and what is true answers.
+//! One week with one policy: the pool decides by what it knows, and the true state answers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,9 +13,9 @@ use super::rng::{DAY, MINUTE, Rng, SECOND};
 use super::sessions::{Session, twenty};
 use super::upstream::{Truth, fleet};
 
-/// Midnight before a Monday; nothing depends on which.
+/// Midnight before a Monday; any one will do.
 const MONDAY: i64 = 20_000 * DAY;
-/// How old a reading of usage may become before the account is asked.
+/// How old a usage reading may get before the account is asked.
 const STALE: i64 = 5 * MINUTE;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,12 +25,12 @@ pub struct Tally {
     pub nothing_left: u64,
     /// An account could have served and was not tried.
     pub left_out: u64,
-    /// Only one could have served of which nobody could know: reset early by the user and not heard of since, or told to
-    /// slow down by an answer that did not say for how long, less than a minute ago.
+    /// Only an account could have served whose state could not be known: the user had reset it early since the last
+    /// reading, or less than a minute ago an answer told it to wait without a time.
     pub unforeseen: u64,
-    /// Attempts that failed, whatever became of the completion.
+    /// Attempts that failed, whatever the completion's end.
     pub failed_attempts: u64,
-    /// Turns that another account served than the one before.
+    /// Turns that another account served than the turn before.
     pub switches: u64,
     pub context: i64,
     pub cache_lost: i64,
@@ -58,7 +58,7 @@ struct Week {
     sessions: Vec<Session>,
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
     queued: u64,
-    /// Completions that are being answered; their places stay theirs.
+    /// Completions in progress; their positions stay.
     answering: Vec<Option<Answering>>,
     dice: Rng,
     tally: Tally,
@@ -81,7 +81,7 @@ struct Answering {
     cost: i64,
 }
 
-/// `share` is how much of an ample quota the accounts have, in percent.
+/// `share` is the percentage of an ample quota that the accounts have.
 pub fn week(settings: RotationSettings, share: i64, seed: u64) -> Tally {
     let mut dice = Rng(seed);
     let (fleet, sessions) = (fleet(share, &mut dice), twenty(&mut dice));
@@ -196,7 +196,7 @@ impl Week {
         self.next_turn(ended.session, now + thinks);
     }
 
-    /// A refusal for usage carries the windows, most of the time.
+    /// Most refusals for usage have the windows.
     fn read_headers_of(&mut self, place: usize, failure: &Failure, now: i64) {
         if failure.kind == FailureKind::UsageLimit && self.dice.percent(70) {
             let reading = self.fleet[place].reading(now, now, UsageSource::ResponseHeaders);

@@ -1,4 +1,4 @@
-//! Twenty sessions: when they work, how their context grows, and where their prompt cache lies.
+//! Twenty sessions: when they work, how their context grows, and where their prompt cache is.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use multicodex::pool::AccountId;
 
 use super::rng::{DAY, HOUR, MINUTE, Rng};
 
-/// A prompt cache that nobody used for so long is gone, whoever serves.
+/// A prompt cache that was not used for this long is gone, on every account.
 const CACHE_LIVES: i64 = HOUR;
-/// Thousands of tokens; beyond them the agent compacts.
+/// Thousands of tokens; above them the agent compacts.
 const LONGEST_CONTEXT: i64 = 160;
 
 #[derive(Debug)]
 pub struct Session {
     pub name: String,
-    /// Its own, so that what it does depends as little as can be on who serves it.
+    /// Separate for each session, so that its actions depend as little as possible on the account that serves it.
     pub dice: Rng,
-    /// Each from when to when.
+    /// Each with its beginning and end.
     bursts: Vec<(i64, i64)>,
     context: i64,
     /// By account: how much of the context its cache holds, and since when.
@@ -24,16 +24,16 @@ pub struct Session {
     pub last: Option<AccountId>,
 }
 
-/// One turn, as it is paid for. In thousands of tokens.
+/// One turn and its cost, in thousands of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Bill {
     pub cost: i64,
     pub context: i64,
-    /// What the account that served last still had in its cache and this one has not.
+    /// What the previous account still had in its cache and this one has not.
     pub cache_lost: i64,
 }
 
-/// Sixteen that work in office hours, and four that run through nights and the week-end.
+/// Sixteen that work in office hours, and four that also work at night and on the weekend.
 pub fn twenty(dice: &mut Rng) -> Vec<Session> {
     let session = |nth: i64| {
         let mut bursts = Vec::new();
@@ -56,12 +56,12 @@ pub fn twenty(dice: &mut Rng) -> Vec<Session> {
 }
 
 impl Session {
-    /// When it has work again: now within a burst, else when the next begins.
+    /// Returns when it has work again: now within a burst, else when the next one begins.
     pub fn works_from(&self, now: i64) -> Option<i64> {
         self.bursts.iter().find(|(_, to)| now < *to).map(|(from, _)| now.max(*from))
     }
 
-    /// What the next turn costs on this account: a tenth for what its cache holds.
+    /// Returns the cost of the next turn on this account: a tenth for what its cache holds.
     pub fn bill(&mut self, account: &AccountId, now: i64) -> Bill {
         let output = self.dice.between(1, 3);
         let cached = |account: &AccountId| {

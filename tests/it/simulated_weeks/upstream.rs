@@ -1,4 +1,4 @@
-//! Five accounts as they truly are, whatever the pool believes of them.
+//! The true state of five accounts, whatever the pool assumes.
 
 use multicodex::pool::{
     AccountId, At, FIVE_HOURS, Failure, FailureKind, Source, UsageReading, UsageSource, WEEK, Window,
@@ -22,18 +22,18 @@ pub struct Truth {
     quotas: [Quota; 2],
     /// Pays for what goes beyond the limits.
     credits: i64,
-    /// From when to when nothing but errors comes back.
+    /// From when to when it answers only errors.
     outages: Vec<(i64, i64)>,
-    /// From when to when it is told to slow down.
+    /// From when to when it is rate-limited.
     pauses: Vec<(i64, i64)>,
     /// From when to when it needs a login.
     pub logged_out: Option<(i64, i64)>,
-    /// When the user spends a saved reset on it, which nothing announces.
+    /// When the user spends a saved reset on it, without any announcement.
     pub early_reset: Option<i64>,
 }
 
-/// The fleet at midnight before Monday: plans of two sizes, each somewhere in its week. `share` is in percent of plans
-/// that are ample for the traffic.
+/// The accounts at midnight before Monday: plans of two sizes, each at another point of its week. `share` is in percent
+/// of plans that are ample for the traffic.
 pub fn fleet(share: i64, dice: &mut Rng) -> Vec<Truth> {
     // (week's capacity, used so far in percent, hours until the week resets, credits)
     let plans =
@@ -68,7 +68,7 @@ pub fn fleet(share: i64, dice: &mut Rng) -> Vec<Truth> {
 }
 
 impl Truth {
-    /// What a completion that is sent now meets, but for the answer.
+    /// Returns what a completion that is sent now meets, except the answer.
     pub fn refusal(&mut self, now: i64, dice: &mut Rng) -> Option<Failure> {
         self.roll(now);
         let refuse = |kind, source| Failure::new(kind, source, "simulated");
@@ -97,7 +97,7 @@ impl Truth {
             && self.exhausted_until().is_none()
     }
 
-    /// Whether it has been reset early since it was last heard of.
+    /// Returns whether it was reset early since the last answer.
     pub fn was_reset_since(&self, heard_of: Option<i64>, now: i64) -> bool {
         self.early_reset.is_some_and(|at| at <= now && heard_of.is_none_or(|heard_of| heard_of < at))
     }
@@ -164,7 +164,7 @@ impl Truth {
     }
 }
 
-/// The end of the span that `now` lies in.
+/// Returns the end of the span that contains `now`.
 fn within(spans: &[(i64, i64)], now: i64) -> Option<i64> {
     spans.iter().find(|(from, to)| (*from..*to).contains(&now)).map(|(_, to)| *to)
 }

@@ -1,4 +1,4 @@
-//! One client and its sidecar: it asks this and that, cancels, and sometimes the sidecar dies under it.
+//! One client and its sidecar: it sends various requests, cancels some, and sometimes the sidecar is killed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,8 @@ use super::tally::Tally;
 use super::{Day, LASTING, NAMES};
 use crate::env::{Sidecar, TestEnv, email};
 
-/// Nothing takes longer unless it was forgotten: idle upstreams are given up after a second, and six may be tried twice.
+/// Nothing takes longer unless it was forgotten: an idle upstream is given up after a second, and six accounts may be
+/// tried twice.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 struct Visit {
@@ -57,7 +58,7 @@ pub async fn live(day: Day, index: usize, env: Arc<TestEnv>, tally: Arc<Tally>, 
 }
 
 impl Visit {
-    /// When this client goes and another comes.
+    /// When this client leaves and another one comes.
     fn leaves_at(&mut self, day: Day) -> Instant {
         let longest = (day.seconds * 1000 / 4).min(20_000);
         Instant::now() + Duration::from_millis(self.random.u64(longest / 8..longest))
@@ -88,7 +89,7 @@ impl Visit {
         }
     }
 
-    /// Good or bad, there is an answer.
+    /// There must be an answer, good or bad.
     async fn request<M: Method>(&self, params: &M::Params)
     where
         M::Params: Serialize + Sync,
@@ -102,7 +103,7 @@ impl Visit {
         }
     }
 
-    /// To its terminal notice; cancelled after so many notices.
+    /// Runs to the terminal notice; cancels after this many notices.
     async fn complete(&mut self, cancel_after: Option<u32>) {
         let params = self.completion();
         self.tally.asked("complete");
@@ -150,7 +151,7 @@ impl Visit {
         }
     }
 
-    /// SIGKILL while a completion and a renewal are under way; the next sidecar finds what this one left.
+    /// SIGKILL while a completion and a refresh are in progress; the next sidecar continues from there.
     async fn killed(mut self, env: &TestEnv) -> Visit {
         let params = self.completion();
         let name = NAMES[self.random.usize(..NAMES.len())];

@@ -1,4 +1,4 @@
-//! What upstream does that day: faults now and then, and windows that fill and reset.
+//! Upstream's day: faults now and then, and windows that fill and reset.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use super::{Day, NAMES};
 use crate::env::TestEnv;
 
-/// Of completions. None that lasts longer than the day, none that condemns an account, and none that says that tokens were
-/// invalidated: three of those in five minutes, and nothing is refreshed for ten, which is half of a day here.
+/// For completions. None that lasts longer than the day, none that disables an account, and none that says that tokens
+/// were invalidated: three of those in five minutes stop all refreshing for ten, which is half of a day here.
 const ROWS: [&str; 17] = [
     "rate_limit_retry_after",
     "rate_limit_text",
@@ -30,11 +30,11 @@ const ROWS: [&str; 17] = [
     "reset_after_output",
     "hang_after_headers",
 ];
-/// Of the token endpoint.
+/// For the token endpoint.
 const TOKEN_ROWS: [&str; 5] =
     ["token_rate_limit", "token_without_access", "token_bad_request", "server_error", "bad_gateway"];
 
-/// Something goes wrong for someone twice a second.
+/// Twice a second one account meets a fault.
 pub async fn faults(day: Day, env: Arc<TestEnv>) {
     let mut random = day.random(1);
     while !day.is_over() {
@@ -51,11 +51,11 @@ pub async fn faults(day: Day, env: Arc<TestEnv>) {
     }
 }
 
-/// Each account's five hours fill with every completion, and begin anew at their own time.
+/// Each account's five-hour window fills with every completion, and begins again at its own time.
 pub async fn windows(day: Day, env: Arc<TestEnv>) {
     let mut random = day.random(2);
-    // The eight ask for some forty completions a second of each account: a sixth of what it has, so that those run out
-    // that begin with little or are asked more than the others.
+    // The eight clients send about forty completions a second to each account: a sixth of its quota, so only those run
+    // out that begin with little or are used more than the others.
     let cost_percent = 15.0 / (40.0 * day.five_hours().as_secs_f64());
     while !day.is_over() {
         for name in NAMES {
@@ -72,7 +72,7 @@ pub async fn windows(day: Day, env: Arc<TestEnv>) {
     }
 }
 
-/// From now on nothing goes wrong.
+/// No faults from now on.
 pub fn clear(env: &TestEnv) {
     for name in NAMES {
         env.sim().set_usage(name, SimUsage::default());

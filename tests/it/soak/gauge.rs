@@ -1,4 +1,4 @@
-//! What the lasting sidecars hold, looked at once a second: resident memory, descriptors, threads.
+//! The resources of the lasting sidecars, sampled once a second: resident memory, descriptors, threads.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -14,11 +14,11 @@ struct Sample {
     threads: usize,
 }
 
-/// Below that many samples of one process the first minutes, in which caches fill, are most of what there is.
+/// With fewer samples of one process, most of them are from the first minutes, in which caches fill.
 const ENOUGH: usize = 120;
 
 impl Gauge {
-    /// Looks at the process `pid`, which is the sidecar `index`.
+    /// Samples the process `pid`, which is the sidecar `index`.
     pub fn look(&self, index: usize, pid: u32) {
         let Some(sample) = Sample::of(pid) else { return };
         let mut all = self.samples();
@@ -28,7 +28,7 @@ impl Gauge {
         all[index].push(sample);
     }
 
-    /// Nothing is ever held without measure, and over a long day nothing grows.
+    /// No resource is ever held without a limit, and over a long day none grows.
     pub fn check(&self) {
         for samples in self.samples().iter() {
             let most = samples.iter().map(|sample| sample.descriptors).max().expect("it was looked at");
@@ -71,7 +71,7 @@ impl Gauge {
 }
 
 impl Sample {
-    /// None when the process is gone.
+    /// `None` when the process has ended.
     fn of(pid: u32) -> Option<Sample> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let number = |name: &str| -> Option<f64> {
@@ -120,7 +120,7 @@ fn draw(svg: &mut String, all: &[Vec<Sample>], top: usize, title: &str, what: fn
     let _ =
         writeln!(svg, "<path d=\"M{left} {top}V{bottom}H{}\" stroke=\"#888\" fill=\"none\"/>", left + width);
     for (samples, colour) in all.iter().zip(COLOURS.iter().cycle()) {
-        // More points than pixels only make the file large.
+        // More points than pixels only make the file larger.
         let step = samples.len().div_ceil(560).max(1);
         let points: Vec<String> = samples
             .iter()

@@ -1,6 +1,6 @@
-//! A day in the life of eight sidecars on one agent dir, made short: five accounts whose tokens expire and whose windows
-//! reset, faults at random, a pi that renews its own login, clients that come, cancel and die. At the end nothing is lost,
-//! nothing was burned, every request was answered, and memory and descriptors are where they were.
+//! A day of eight sidecars on one agent directory, shortened: five accounts whose tokens expire and whose windows
+//! reset, random faults, a pi that refreshes its own login, clients that come, cancel and die. At the end nothing is
+//! lost, no token was sent twice, every request was answered, and memory and descriptors are as before.
 //!
 //! `cargo test` runs eight seconds of it. A day in twenty minutes, with a plot of what the sidecars held:
 //!
@@ -27,15 +27,15 @@ use tokio::time::Instant;
 use crate::env::{TestEnv, email};
 
 const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dora", "emil"];
-/// The one that is logged in in pi, too.
+/// The account that is also logged in in pi.
 const LINKED: &str = "ada";
 const SIDECARS: usize = 8;
-/// These live from the beginning to the end, and are measured; the others are killed and started again.
+/// These live from beginning to end, and are measured; the others are killed and started again.
 const LASTING: usize = 4;
-/// A token is renewed when it has less than five minutes left, so these are used for this long.
+/// A token is refreshed when it has less than five minutes left, so these are used for this long.
 const TOKEN_USE: i64 = 20;
 
-/// How long it lasts, and what scales with that.
+/// How long it lasts, and what depends on that.
 #[derive(Clone, Copy, Debug)]
 struct Day {
     ends: Instant,
@@ -55,12 +55,12 @@ impl Day {
         Instant::now() >= self.ends
     }
 
-    /// As long as a window of five hours is in a day.
+    /// The share of a five-hour window in a day.
     fn five_hours(&self) -> Duration {
         Duration::from_secs(self.seconds * 5 / 24).max(Duration::from_secs(2))
     }
 
-    /// A stream of random numbers of its own for each part, so that a seed tells as much as it can.
+    /// A separate stream of random numbers for each part, so that a seed repeats as much as possible.
     fn random(&self, part: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed.wrapping_add(part))
     }
@@ -96,7 +96,7 @@ async fn a_day_of_eight_sidecars_loses_nothing_and_burns_nothing() {
     tally.check();
     gauge.check();
     check_the_files(&env);
-    // A killed sidecar takes an answer with it, and pi then sends a token that is consumed; nobody else ever does.
+    // A killed sidecar loses an answer, and pi then sends a token that is consumed; no other program ever does.
     assert_eq!(u64::from(env.sim().reused()), tally.refused_to_pi());
     assert!(tally.refused_to_pi() <= tally.kills(), "{tally}");
     check_that_all_accounts_still_work(&env).await;
@@ -112,7 +112,7 @@ fn check_the_files(env: &TestEnv) {
     assert!(!env.auth_file().with_file_name("auth.json.lock").exists(), "pi's lock is free");
 }
 
-/// But for those of which it was told that a login is needed: the answer to their last token request is lost.
+/// Except for accounts that were reported to need a login: the answer to their last token request is lost.
 async fn check_that_all_accounts_still_work(env: &TestEnv) {
     fault_injection::clear(env);
     let sidecar = env.sidecar().await;

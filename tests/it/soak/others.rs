@@ -1,5 +1,5 @@
-//! Who else is at the same files: pi, which renews and rewrites its login, and the user, who logs in again where that is
-//! needed.
+//! Other users of the same files: pi, which refreshes and rewrites its login, and the user, who logs in again where
+//! that is needed.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn auth_file(env: &TestEnv) -> Value {
     serde_json::from_str(&text).expect("whoever holds pi's lock finds a whole file")
 }
 
-/// Looks in every second or so, and renews its token when it has little left, all under its lock, as pi does.
+/// Checks its login every second or so, and refreshes its token when it expires soon, all under its lock, as pi does.
 pub async fn pi(day: Day, env: Arc<TestEnv>, tally: Arc<Tally>) {
     let mut random = day.random(3);
     let http = HttpClient::new();

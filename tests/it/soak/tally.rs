@@ -1,11 +1,11 @@
-//! What was asked, and what became of it.
+//! The requests and their results.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 
-/// Ends of completions that the faults of the day explain. `storage`: pi's lock outlives a sidecar that was killed while
-/// holding it by 30 s; `outcome_unknown`: a killed sidecar takes the answer of the token endpoint with it.
+/// Ends of completions that the faults of the day explain. `storage`: pi's lock stays for 30 s after a sidecar was
+/// killed while it held the lock; `outcome_unknown`: a killed sidecar loses the answer of the token endpoint.
 const EXPLAINED: [&str; 12] = [
     "outcome_unknown",
     "challenge",
@@ -54,7 +54,7 @@ impl Tally {
         self.counts().rotations += 1;
     }
 
-    /// What was asked right before is not counted.
+    /// Requests from just before are not counted.
     pub fn killed(&self) {
         self.counts().kills += 1;
     }
@@ -79,7 +79,7 @@ impl Tally {
         self.counts().refused_to_pi
     }
 
-    /// Every request was answered, completions were served, and none ended in a way that nothing explains.
+    /// Every request was answered, completions were served, and none ended in an unexplained way.
     pub fn check(&self) {
         let counts = self.counts();
         assert_eq!(counts.asked, counts.answered);
