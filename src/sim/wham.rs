@@ -136,6 +136,12 @@ pub(super) fn models() -> Answer {
                 "supported_in_api": true,
                 "priority": priority,
                 "context_window": 272_000,
+                // Codex takes no list whose models lack one of these.
+                "shell_type": "shell_command",
+                "base_instructions": "Be brief.",
+                "support_verbosity": true,
+                "truncation_policy": { "mode": "bytes", "limit": 10_000 },
+                "experimental_supported_tools": [],
             })
         })
         .collect();

@@ -1,5 +1,6 @@
 //! The gateway of the real binary, over real HTTP on loopback.
 
+mod clients;
 mod commands;
 mod door;
 mod refusals;
