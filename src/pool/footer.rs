@@ -19,21 +19,26 @@ pub struct FooterPrefs {
     pub order: FooterOrder,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum UsageMode {
     Left,
     Used,
 }
 
 /// Which countdowns are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ResetWindow {
+    #[strum(serialize = "5h")]
     FiveHours,
+    #[strum(serialize = "7d")]
     SevenDays,
     Both,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FooterOrder {
     AccountFirst,
     UsageFirst,
@@ -88,8 +93,6 @@ pub enum Severity {
 }
 
 impl UsageMode {
-    pub const ALL: [UsageMode; 2] = [UsageMode::Left, UsageMode::Used];
-
     /// Returns the percentage that is shown when `used` percent are used. It is rounded before it is inverted, so that
     /// both modes, and every place that shows it, agree.
     pub fn percent(self, used: f64) -> f64 {
@@ -102,35 +105,21 @@ impl UsageMode {
 
     /// The name that users write.
     pub fn name(self) -> &'static str {
-        match self {
-            UsageMode::Left => "left",
-            UsageMode::Used => "used",
-        }
+        self.into()
     }
 }
 
 impl ResetWindow {
-    pub const ALL: [ResetWindow; 3] = [ResetWindow::FiveHours, ResetWindow::SevenDays, ResetWindow::Both];
-
     /// The name that users write.
     pub fn name(self) -> &'static str {
-        match self {
-            ResetWindow::FiveHours => "5h",
-            ResetWindow::SevenDays => "7d",
-            ResetWindow::Both => "both",
-        }
+        self.into()
     }
 }
 
 impl FooterOrder {
-    pub const ALL: [FooterOrder; 2] = [FooterOrder::AccountFirst, FooterOrder::UsageFirst];
-
     /// The name that users write.
     pub fn name(self) -> &'static str {
-        match self {
-            FooterOrder::AccountFirst => "account-first",
-            FooterOrder::UsageFirst => "usage-first",
-        }
+        self.into()
     }
 }
 

@@ -3,10 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The id of an account for clients: `acc_` and 16 hex digits derived from its [`Identity`], so that it survives label
 /// changes, new logins and restarts. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct AccountId(Arc<str>);
+
+impl From<String> for AccountId {
+    fn from(id: String) -> Self {
+        AccountId(Arc::from(id))
+    }
+}
+
+impl From<AccountId> for String {
+    fn from(id: AccountId) -> Self {
+        id.as_str().to_owned()
+    }
+}
 
 impl AccountId {
     pub fn new(id: impl AsRef<str>) -> Self {

@@ -17,10 +17,12 @@ mod identity;
 #[cfg(any(test, fuzzing))]
 #[expect(clippy::expect_used, reason = "tests")]
 mod model;
+mod outweighs;
 pub(crate) mod poll_schedule;
 pub(crate) mod quota;
 mod reasoning_dropped;
 mod roster;
+mod saved;
 pub(crate) mod selection;
 mod settings;
 #[cfg(any(test, fuzzing))]

@@ -7,7 +7,10 @@ use std::time::Duration;
 use crate::pool::time::Countdown;
 use crate::pool::{Account, AccountId, Transport};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Strategy {
     #[default]
     ResetFirst,
@@ -17,21 +20,16 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    pub const ALL: [Strategy; 4] =
-        [Strategy::ResetFirst, Strategy::LeastUsed, Strategy::RoundRobin, Strategy::Priority];
-
     /// The name that users write.
     pub fn name(self) -> &'static str {
-        match self {
-            Strategy::ResetFirst => "reset-first",
-            Strategy::LeastUsed => "least-used",
-            Strategy::RoundRobin => "round-robin",
-            Strategy::Priority => "priority",
-        }
+        self.into()
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum AffinityMode {
     #[default]
     Session,
@@ -39,14 +37,9 @@ pub enum AffinityMode {
 }
 
 impl AffinityMode {
-    pub const ALL: [AffinityMode; 2] = [AffinityMode::Session, AffinityMode::None];
-
     /// The name that users write.
     pub fn name(self) -> &'static str {
-        match self {
-            AffinityMode::Session => "session",
-            AffinityMode::None => "none",
-        }
+        self.into()
     }
 }
 

@@ -4,11 +4,14 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Clocks are often corrected by this much, which is ignored.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// Milliseconds since the Unix epoch, the unit of every `…At` member on the wire and in the shared files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct At(pub i64);
 
 /// A day in UTC, counted from 1970-01-01.

@@ -1,7 +1,8 @@
 //! How upstream is spoken to, as clients and users ask for it, and what one attempt sent.
 
 /// What a client, or the user's settings, ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Transport {
     /// A WebSocket when the completion has a session, else SSE.
     Auto,
@@ -12,37 +13,27 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub const ALL: [Transport; 3] = [Transport::Auto, Transport::Sse, Transport::WebSocket];
-
     /// As users write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Transport::Auto => "auto",
-            Transport::Sse => "sse",
-            Transport::WebSocket => "websocket",
-        }
+        self.into()
     }
 }
 
 /// What a request was sent over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum TransportUsed {
     Sse,
     WebSocket,
 }
 
 impl TransportUsed {
-    pub const ALL: [TransportUsed; 2] = [TransportUsed::Sse, TransportUsed::WebSocket];
-
     pub fn name(self) -> &'static str {
-        match self {
-            TransportUsed::Sse => "sse",
-            TransportUsed::WebSocket => "websocket",
-        }
+        self.into()
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|used| used.name() == name)
+        name.parse().ok()
     }
 }
 

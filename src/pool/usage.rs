@@ -1,10 +1,12 @@
 //! Usage windows as readings: every number has a time and a source, and a missing number is unknown.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
-use crate::pool::health::status::later;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::pool::outweighs::outweighs;
+use crate::pool::saved::{all_known, known};
 use crate::pool::{At, Reserve, ResetCredit, ResetCreditList};
 
 /// 5 hours, in minutes, the unit that names windows.
@@ -17,12 +19,14 @@ pub const SPEND_CAP: u32 = u32::MAX;
 pub const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// One rate-limit window. Identified by its length, never by the slot it came in (schema/upstream.md, usage).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Window {
     /// 300 = "5h", 10080 = "7d". Other lengths exist (free plans with a week only, monthly plans).
     pub window_minutes: u32,
     /// From 0, may be over 100.
     pub used_percent: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<At>,
 }
 
@@ -65,29 +69,40 @@ pub fn latest_exhausted_reset(windows: impl IntoIterator<Item = Window>, now: At
 }
 
 /// A separate limit beside the main one, e.g. `codex_bengalfox`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AdditionalLimit {
     pub limit_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[serde(serialize_with = "finite")]
     pub windows: Vec<Window>,
     /// Upstream said that it refuses, whatever the percentages are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refuses: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Credits {
     pub has_credits: bool,
     pub unlimited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
 }
 
 /// The account's own spending limit. Amounts are upstream's texts.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SpendControl {
     pub reached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<String>,
+    #[serde(skip_serializing_if = "is_not_finite")]
     pub used_percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<At>,
 }
 
@@ -100,7 +115,8 @@ impl SpendControl {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UsageSource {
     UsageEndpoint,
     ResponseHeaders,
@@ -108,16 +124,19 @@ pub enum UsageSource {
 }
 
 /// When and from where something was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Serialize, Deserialize)]
 pub struct Seen {
-    pub at: At,
     pub source: UsageSource,
+    #[serde(rename = "fetchedAt")]
+    pub at: At,
 }
 
 /// A part of the usage. Parts come from different answers, so each has its own time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Known<T> {
+    #[serde(flatten)]
     pub value: T,
+    #[serde(flatten)]
     pub seen: Seen,
 }
 
@@ -145,24 +164,101 @@ pub struct UsageReading {
 }
 
 /// What is known about one account's usage, the latest reading of each part.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// Of the main limit. Empty when unknown.
+    #[serde(serialize_with = "finite")]
     pub windows: Vec<Window>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reached: Option<String>,
     /// The source and time of `windows` and `reached`.
     pub source: UsageSource,
     pub fetched_at: At,
     /// Sorted by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "all_known")]
     pub limits: Vec<Known<AdditionalLimit>>,
     /// When all limits were listed last. A limit that was known before and is not in that list does not exist any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limits_listed_at: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub credits: Option<Known<Credits>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub spend: Option<Known<SpendControl>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "resets_left")]
     pub resets_left: Option<Known<u32>>,
     /// As in the latest list.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "reset_credits")]
     pub reset_credits: Option<Known<Vec<ResetCredit>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub reserve: Option<Known<Reserve>>,
+}
+
+impl<T> Known<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Known<U> {
+        Known { value: change(self.value), seen: self.seen }
+    }
+}
+
+/// JSON has no word for a number that is not finite, and such a reading is no reading.
+fn finite<S: Serializer>(windows: &[Window], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(windows.iter().filter(|window| window.used_percent.is_finite()))
+}
+
+fn is_not_finite(used_percent: &Option<f64>) -> bool {
+    used_percent.is_none_or(|used| !used.is_finite())
+}
+
+/// A number of resets is saved as `left`.
+mod resets_left {
+    use super::{Deserialize, Deserializer, Known, Serialize, Serializer, known};
+
+    #[derive(Serialize, Deserialize)]
+    struct ResetsLeft {
+        left: u32,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        known: &Option<Known<u32>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let saved =
+            known.as_ref().map(|known| Known { value: ResetsLeft { left: known.value }, seen: known.seen });
+        saved.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Known<u32>>, D::Error> {
+        let saved: Option<Known<ResetsLeft>> = known(deserializer)?;
+        Ok(saved.map(|known| known.map(|saved| saved.left)))
+    }
+}
+
+/// The reset credits are saved as `list`.
+mod reset_credits {
+    use super::{Deserialize, Deserializer, Known, ResetCredit, Serialize, Serializer, known};
+
+    #[derive(Serialize, Deserialize)]
+    struct Listed<L> {
+        list: L,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        known: &Option<Known<Vec<ResetCredit>>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let saved =
+            known.as_ref().map(|known| Known { value: Listed { list: &known.value }, seen: known.seen });
+        saved.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Known<Vec<ResetCredit>>>, D::Error> {
+        let saved: Option<Known<Listed<Vec<ResetCredit>>>> = known(deserializer)?;
+        Ok(saved.map(|known| known.map(|saved| saved.list)))
+    }
 }
 
 impl Usage {
@@ -315,7 +411,7 @@ impl From<UsageReading> for Usage {
     }
 }
 
-fn take_later_known<T: Clone + PartialEq + fmt::Debug>(
+fn take_later_known<T: Clone + PartialOrd>(
     mine: &mut Option<Known<T>>,
     theirs: &Option<Known<T>>,
     came_later: bool,
@@ -323,13 +419,13 @@ fn take_later_known<T: Clone + PartialEq + fmt::Debug>(
     take_later(mine, theirs, came_later, |known| known.as_ref().map(|known| known.seen.at));
 }
 
-fn take_later<T: Clone + PartialEq + fmt::Debug, K: Ord>(
+fn take_later<T: Clone + PartialOrd, K: Ord>(
     mine: &mut T,
     theirs: &T,
     came_later: bool,
     age: impl Fn(&T) -> K,
 ) {
-    if later(theirs, mine, &age) || came_later && age(theirs) == age(mine) {
+    if outweighs(theirs, mine, &age) || came_later && age(theirs) == age(mine) {
         mine.clone_from(theirs);
     }
 }

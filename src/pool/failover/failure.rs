@@ -5,7 +5,22 @@ use std::time::Duration;
 
 use crate::pool::At;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     UsageLimit,
     RateLimit,
@@ -30,65 +45,18 @@ pub enum FailureKind {
     UpstreamProtocol,
     /// The credential cannot be stored, so it is not refreshed.
     Storage,
-    /// A refresh token was sent and its answer never arrived. It must stay the last variant: see [`FailureKind::ALL`].
+    /// A refresh was sent and its answer never arrived.
     OutcomeUnknown,
 }
 
 impl FailureKind {
-    pub const ALL: [FailureKind; 20] = {
-        use FailureKind::*;
-        [
-            UsageLimit,
-            RateLimit,
-            Credits,
-            Unauthorized,
-            LoginRequired,
-            TokenUnavailable,
-            Deactivated,
-            WorkspaceDenied,
-            Overloaded,
-            ServerError,
-            Network,
-            Challenge,
-            ModelUnsupported,
-            RequestRejected,
-            ContextLengthExceeded,
-            StreamInterrupted,
-            IdleTimeout,
-            UpstreamProtocol,
-            Storage,
-            OutcomeUnknown,
-        ]
-    };
-
     /// Returns the stable name on the wire and in the state directory.
     pub fn name(self) -> &'static str {
-        match self {
-            FailureKind::UsageLimit => "usage_limit",
-            FailureKind::RateLimit => "rate_limit",
-            FailureKind::Credits => "credits",
-            FailureKind::Unauthorized => "unauthorized",
-            FailureKind::LoginRequired => "login_required",
-            FailureKind::TokenUnavailable => "token_unavailable",
-            FailureKind::Deactivated => "deactivated",
-            FailureKind::WorkspaceDenied => "workspace_denied",
-            FailureKind::Overloaded => "overloaded",
-            FailureKind::ServerError => "server_error",
-            FailureKind::Network => "network",
-            FailureKind::Challenge => "challenge",
-            FailureKind::ModelUnsupported => "model_unsupported",
-            FailureKind::RequestRejected => "request_rejected",
-            FailureKind::ContextLengthExceeded => "context_length_exceeded",
-            FailureKind::StreamInterrupted => "stream_interrupted",
-            FailureKind::IdleTimeout => "idle_timeout",
-            FailureKind::UpstreamProtocol => "upstream_protocol",
-            FailureKind::Storage => "storage",
-            FailureKind::OutcomeUnknown => "outcome_unknown",
-        }
+        self.into()
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 
     /// Returns whether the same request may succeed a moment later, although nothing was changed.
@@ -114,11 +82,22 @@ impl FailureKind {
     }
 }
 
-// A variant that is missing here would be forgotten with every restart. Add new ones before the last.
-const _: () = assert!(FailureKind::ALL.len() == FailureKind::OutcomeUnknown as usize + 1);
-
 /// Where evidence was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     ResponseBody,
     ResponseHeaders,
@@ -129,35 +108,16 @@ pub enum Source {
     Transport,
     /// Read from `codex-accounts.json`, where the pi-multicodex extension wrote it: its origin is unknown.
     File,
-    /// Assumed, because nothing quoted a time. It must stay the last variant: see [`Source::ALL`].
+    /// Nothing quoted a time; a default was assumed.
     Fallback,
 }
 
 impl Source {
-    pub const ALL: [Source; 8] = {
-        use Source::*;
-        [ResponseBody, ResponseHeaders, StreamEvent, UsageEndpoint, TokenEndpoint, Transport, File, Fallback]
-    };
-
+    /// The stable name on the wire, and in the state dir.
     pub fn name(self) -> &'static str {
-        match self {
-            Source::ResponseBody => "response_body",
-            Source::ResponseHeaders => "response_headers",
-            Source::StreamEvent => "stream_event",
-            Source::UsageEndpoint => "usage_endpoint",
-            Source::TokenEndpoint => "token_endpoint",
-            Source::Transport => "transport",
-            Source::File => "file",
-            Source::Fallback => "fallback",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.name() == name)
+        self.into()
     }
 }
-
-const _: () = assert!(Source::ALL.len() == Source::Fallback as usize + 1);
 
 /// One failed attempt with everything that the pool needs to decide what follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,23 +147,23 @@ pub struct Failure {
 
 /// A member of a request that upstream may refuse, and without which the answer means the same. The client has to
 /// correct all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum DispensableParameter {
     /// Limits an answer. Whether the backend accepts it is contested (schema/upstream.md).
     MaxOutputTokens,
 }
 
 impl DispensableParameter {
-    pub const ALL: [DispensableParameter; 1] = [DispensableParameter::MaxOutputTokens];
-
+    /// As a request spells it.
     pub fn name(self) -> &'static str {
-        match self {
-            DispensableParameter::MaxOutputTokens => "max_output_tokens",
-        }
+        self.into()
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|parameter| parameter.name() == name)
+        name.parse().ok()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::pool::{At, HealthEvidence};
 
 /// A reading may end a cooldown only when it was requested this long after the refusal, because upstream's count is
@@ -9,7 +11,8 @@ use crate::pool::{At, HealthEvidence};
 pub const USAGE_LAG: Duration = Duration::from_secs(10);
 
 /// How certain the end of a cooldown is, the least certain first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// Nothing quoted a time. Any evidence replaces it.
     Guess,
@@ -20,17 +23,19 @@ pub enum Certainty {
 }
 
 /// The account (or one of its limits) is not used until `until`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cooldown {
     pub until: At,
     pub certainty: Certainty,
     /// The time that upstream quoted, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quoted_reset: Option<At>,
     pub why: HealthEvidence,
 }
 
 /// A short pause after transient failures: 30 s, doubling to 10 min. The account ranks last, but can be used.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Backoff {
     pub until: At,
     /// Failures in a row so far, at least 1.

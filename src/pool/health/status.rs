@@ -3,9 +3,12 @@
 //! In each part the later evidence wins, so merging in any order, any number of times, gives the same state. Withdrawn
 //! evidence leaves a time instead of a gap: otherwise a sidecar that still has it would bring it back.
 
-use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::pool::outweighs::outweighs;
+use crate::pool::saved::known;
 use crate::pool::{At, Backoff, Certainty, Cooldown, FailureKind, Source, Usage};
 
 /// How long the account is not used for a model that it was refused.
@@ -16,7 +19,8 @@ const MODEL_EXCLUSION_BY_ALL: Duration = Duration::from_secs(10 * 60);
 const MAX_MODEL_EXCLUSIONS: usize = 64;
 
 /// Why an account cannot be used until a person acts. Kept over restarts.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(from = "SavedStatus", into = "SavedStatus")]
 pub enum HealthStatus {
     #[default]
     Good,
@@ -26,11 +30,22 @@ pub enum HealthStatus {
     Deactivated(HealthEvidence),
 }
 
+/// How a [`HealthStatus`] is saved: a status of a later version reads as good.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedStatus {
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    needs_login: Option<HealthEvidence>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    deactivated: Option<HealthEvidence>,
+}
+
 /// The evidence behind a [`HealthStatus`], a cooldown or a back-off: what, when, from where.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct HealthEvidence {
     pub kind: FailureKind,
     /// Upstream's own code, if it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     pub message: String,
     pub since: At,
@@ -38,34 +53,96 @@ pub struct HealthEvidence {
 }
 
 /// A model that this account was refused, and until when it is not used for it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelExclusion {
     pub model: String,
     pub until: At,
     /// When that was found out, or lifted: of two sidecars the later one counts.
+    #[serde(default)]
     pub since: At,
 }
 
 /// What was learned about an account: everything that is kept in the state directory and shared between sidecars.
 /// Deleting it gives a cold start and never costs a credential.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Health {
+    #[serde(flatten)]
     pub standing: HealthStatus,
-    /// A status with evidence at or before this was ended by a new credential.
-    pub reinstated_at: Option<At>,
     /// Of the main limit. Separate limits are in `limit_cooldowns` and affect only requests that meet them. It may have
     /// ended already: see [`Health::cooldown_of`].
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub cooldown: Option<Cooldown>,
     /// (limit id, cooldown), e.g. `codex_bengalfox`, sorted by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "limit_cooldowns")]
     pub limit_cooldowns: Vec<(String, Cooldown)>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub backoff: Option<Backoff>,
     /// Sorted by the models' names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub model_exclusions: Vec<ModelExclusion>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub usage: Option<Usage>,
     /// When it last completed a request, which ended any earlier back-off.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<At>,
     /// The user cleared cooldowns and back-off with evidence at or before this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<At>,
+    /// A status with evidence at or before this was ended by a new credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reinstated_at: Option<At>,
+}
+
+/// How separate limits are saved: each as its cooldown with a `limitId`.
+mod limit_cooldowns {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::pool::Cooldown;
+    use crate::pool::saved::all_known;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct LimitCooldown<C> {
+        limit_id: String,
+        #[serde(flatten)]
+        cooldown: C,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        limits: &[(String, Cooldown)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let saved = limits.iter().map(|(id, cooldown)| LimitCooldown { limit_id: id.clone(), cooldown });
+        serializer.collect_seq(saved)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, Cooldown)>, D::Error> {
+        let limits: Vec<LimitCooldown<Cooldown>> = all_known(deserializer)?;
+        Ok(limits.into_iter().map(|limit| (limit.limit_id, limit.cooldown)).collect())
+    }
+}
+
+impl From<SavedStatus> for HealthStatus {
+    fn from(saved: SavedStatus) -> Self {
+        match (saved.deactivated, saved.needs_login) {
+            (Some(why), _) => HealthStatus::Deactivated(why),
+            (None, Some(why)) => HealthStatus::NeedsLogin(why),
+            (None, None) => HealthStatus::Good,
+        }
+    }
+}
+
+impl From<HealthStatus> for SavedStatus {
+    fn from(status: HealthStatus) -> Self {
+        match status {
+            HealthStatus::Good => SavedStatus { needs_login: None, deactivated: None },
+            HealthStatus::NeedsLogin(why) => SavedStatus { needs_login: Some(why), deactivated: None },
+            HealthStatus::Deactivated(why) => SavedStatus { needs_login: None, deactivated: Some(why) },
+        }
+    }
 }
 
 impl Health {
@@ -75,24 +152,25 @@ impl Health {
         self.withdrawn_at = self.withdrawn_at.max(other.withdrawn_at);
         self.last_used_at = self.last_used_at.max(other.last_used_at);
 
-        if later(&other.standing, &self.standing, |standing| standing.mark().map(|mark| mark.since)) {
+        if outweighs(&other.standing, &self.standing, |standing| standing.mark().map(|mark| mark.since)) {
             self.standing = other.standing.clone();
         }
-        if later(&other.cooldown, &self.cooldown, |cooldown| cooldown.as_ref().map(Cooldown::precedence)) {
+        if outweighs(&other.cooldown, &self.cooldown, |cooldown| cooldown.as_ref().map(Cooldown::precedence))
+        {
             self.cooldown = other.cooldown.clone();
         }
         for (limit_id, theirs) in &other.limit_cooldowns {
             match self.limit_slot(limit_id) {
                 Ok(i) => {
                     let mine = &mut self.limit_cooldowns[i].1;
-                    if later(theirs, mine, Cooldown::precedence) {
+                    if outweighs(theirs, mine, Cooldown::precedence) {
                         *mine = theirs.clone();
                     }
                 }
                 Err(i) => self.limit_cooldowns.insert(i, (limit_id.clone(), theirs.clone())),
             }
         }
-        if later(&other.backoff, &self.backoff, |b| b.as_ref().map(|b| (b.why.since, b.failures))) {
+        if outweighs(&other.backoff, &self.backoff, |b| b.as_ref().map(|b| (b.why.since, b.failures))) {
             self.backoff = other.backoff.clone();
         }
         for theirs in &other.model_exclusions {
@@ -334,17 +412,6 @@ impl HealthStatus {
             HealthStatus::NeedsLogin(mark) | HealthStatus::Deactivated(mark) => Some(mark),
         }
     }
-}
-
-/// Returns whether `theirs` replaces `mine`. Equal evidence that still differs is ordered by its text: any order works
-/// as long as every sidecar uses the same one.
-pub(crate) fn later<T: PartialEq + fmt::Debug, K: Ord>(
-    theirs: &T,
-    mine: &T,
-    weight: impl Fn(&T) -> K,
-) -> bool {
-    let by_text = || format!("{theirs:?}").cmp(&format!("{mine:?}"));
-    theirs != mine && weight(theirs).cmp(&weight(mine)).then_with(by_text).is_gt()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::lives::{Event, live_through};
 use super::*;
+use strum::VariantArray;
 
 const MOST_EVENTS: usize = 200;
 
@@ -9,7 +10,7 @@ const MOST_EVENTS: usize = 200;
 pub fn rotation(data: &[u8]) {
     let [strategy, attempts, reserve, events @ ..] = data else { return };
     let settings = RotationSettings {
-        strategy: Strategy::ALL[usize::from(*strategy) % Strategy::ALL.len()],
+        strategy: Strategy::VARIANTS[usize::from(*strategy) % Strategy::VARIANTS.len()],
         max_attempts: u32::from(attempts % 6) + 1,
         reserve_percent: f64::from(reserve % 101),
         priority: [(id("b"), 7), (id("c"), -7)].into(),

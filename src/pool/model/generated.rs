@@ -3,6 +3,7 @@
 use proptest::prelude::{Just, any, prop_oneof, proptest};
 use proptest::sample::select;
 use proptest::strategy::Strategy as Generator;
+use strum::VariantArray;
 
 use super::lives::{Event, live_through};
 use super::*;
@@ -34,7 +35,7 @@ pub(crate) fn any_event() -> impl Generator<Value = Event> {
 }
 
 pub(crate) fn any_settings() -> impl Generator<Value = RotationSettings> {
-    (select(&Strategy::ALL), select(&AffinityMode::ALL), 1..6u32, prop_oneof![Just(0.0), Just(10.0)])
+    (select(Strategy::VARIANTS), select(AffinityMode::VARIANTS), 1..6u32, prop_oneof![Just(0.0), Just(10.0)])
         .prop_map(|(strategy, affinity, max_attempts, reserve_percent)| {
             let priority = [(id("b"), 7), (id("c"), -7)].into();
             RotationSettings {

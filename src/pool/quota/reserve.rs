@@ -1,5 +1,7 @@
 //! Luna Reserve: a second quota that upstream offers an account whose ordinary usage is up (schema/upstream.md, usage).
 
+use serde::{Deserialize, Serialize};
+
 /// The model that a request names to be answered from the reserve.
 pub const RESERVE_MODEL: &str = "gpt-reserve";
 /// Upstream's name for the limit of the reserve.
@@ -8,11 +10,13 @@ pub const RESERVE_LIMIT: &str = "base_model_inference";
 pub const RESERVE_ORDINARY_MODEL: &str = "gpt-5.6-luna";
 
 /// Upstream's latest word on whether the reserve of an account may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reserve {
     /// Upstream offers it now: the ordinary usage is up, and the reserve is not.
     pub granted: bool,
     /// The usual name of the reserve's model, if upstream said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ordinary_model: Option<String>,
 }
 

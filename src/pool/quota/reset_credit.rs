@@ -1,12 +1,17 @@
 //! Reset credits: each resets the usage windows of one account once, until it expires (schema/upstream.md, usage).
 
+use serde::{Deserialize, Serialize};
+
 use crate::pool::{At, Known, Seen, UsageSource};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ResetCredit {
     pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<At>,
     /// Upstream's word, e.g. `available` or `redeemed`; absent counts as available.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 }
 
@@ -21,7 +26,8 @@ pub struct ResetCreditList {
 }
 
 /// What upstream answers to a request to redeem a credit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum RedeemAnswer {
     /// The credit is spent, and windows were reset.
     Reset,
@@ -34,25 +40,13 @@ pub enum RedeemAnswer {
 }
 
 impl RedeemAnswer {
-    pub const ALL: [RedeemAnswer; 4] = [
-        RedeemAnswer::Reset,
-        RedeemAnswer::NothingToReset,
-        RedeemAnswer::NoCredit,
-        RedeemAnswer::AlreadyRedeemed,
-    ];
-
     /// Returns upstream's spelling.
     pub fn name(self) -> &'static str {
-        match self {
-            RedeemAnswer::Reset => "reset",
-            RedeemAnswer::NothingToReset => "nothing_to_reset",
-            RedeemAnswer::NoCredit => "no_credit",
-            RedeemAnswer::AlreadyRedeemed => "already_redeemed",
-        }
+        self.into()
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        RedeemAnswer::ALL.into_iter().find(|answer| answer.name() == name)
+        name.parse().ok()
     }
 
     /// Returns whether the credit is spent.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use strum::VariantArray;
+
 use crate::pool::{At, DispensableParameter};
 
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -36,7 +38,7 @@ impl RefusedParameters {
         let is_refused = |parameter: &DispensableParameter| {
             refused.get(&(model.to_owned(), *parameter)).is_some_and(|until| *until > now)
         };
-        DispensableParameter::ALL.into_iter().filter(is_refused).collect()
+        DispensableParameter::VARIANTS.iter().copied().filter(is_refused).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, UntilByModel> {

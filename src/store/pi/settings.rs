@@ -5,6 +5,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -75,18 +76,16 @@ pub(crate) fn read(file: &Members) -> Settings {
     let mut ours = top.object(MEMBER);
     let fallback = FooterPrefs::default();
     let footer = FooterPrefs {
-        usage_mode: ours
-            .take("usageMode", "left or used", named(&UsageMode::ALL, UsageMode::name))
-            .unwrap_or(fallback.usage_mode),
+        usage_mode: ours.take("usageMode", "left or used", named::<UsageMode>).unwrap_or(fallback.usage_mode),
         reset_window: ours
-            .take("resetWindow", "5h, 7d or both", named(&ResetWindow::ALL, ResetWindow::name))
+            .take("resetWindow", "5h, 7d or both", named::<ResetWindow>)
             .unwrap_or(fallback.reset_window),
         show_account: ours
             .take("showAccount", "true or false", Value::as_bool)
             .unwrap_or(fallback.show_account),
         show_reset: ours.take("showReset", "true or false", Value::as_bool).unwrap_or(fallback.show_reset),
         order: ours
-            .take("order", "account-first or usage-first", named(&FooterOrder::ALL, FooterOrder::name))
+            .take("order", "account-first or usage-first", named::<FooterOrder>)
             .unwrap_or(fallback.order),
     };
     let rotation = read_rotation(&mut ours.object("rotation"));
@@ -97,17 +96,13 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
     let fallback = RotationSettings::default();
     RotationSettings {
         strategy: members
-            .take(
-                "strategy",
-                "reset-first, least-used, round-robin or priority",
-                named(&Strategy::ALL, Strategy::name),
-            )
+            .take("strategy", "reset-first, least-used, round-robin or priority", named::<Strategy>)
             .unwrap_or(fallback.strategy),
         affinity: members
-            .take("affinity", "session or none", named(&AffinityMode::ALL, AffinityMode::name))
+            .take("affinity", "session or none", named::<AffinityMode>)
             .unwrap_or(fallback.affinity),
         transport: members
-            .take("transport", "auto, sse or websocket", named(&Transport::ALL, Transport::name))
+            .take("transport", "auto, sse or websocket", named::<Transport>)
             .unwrap_or(fallback.transport),
         max_attempts: members
             .take("maxAttempts", "a whole number from 1", |value| {
@@ -186,8 +181,8 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads one of the values by its name.
-fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> impl Fn(&Value) -> Option<T> {
-    move |value| all.iter().copied().find(|known| value.as_str() == Some(name(*known)))
+fn named<T: FromStr>(value: &Value) -> Option<T> {
+    value.as_str()?.parse().ok()
 }
 
 fn millis(value: &Value) -> Option<Duration> {

@@ -165,6 +165,8 @@ impl From<RedemptionRecord> for Redemption {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use strum::VariantArray;
+
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -189,7 +191,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = ResetJournal::new(&dir.path().join("guard"));
         assert_eq!(journal.look().unwrap(), ResetLedger::default());
-        let answers = RedeemAnswer::ALL.map(RedeemOutcome::Answered);
+        let answers = RedeemAnswer::VARIANTS.iter().copied().map(RedeemOutcome::Answered);
         let outcomes = answers.into_iter().chain([RedeemOutcome::Refused, RedeemOutcome::Abandoned]);
         let mut ledger = ResetLedger::default();
         ledger.decide(Redemption { decided_by: DecidedBy::Person, ..redemption("open", None) });

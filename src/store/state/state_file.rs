@@ -1,12 +1,10 @@
 //! The state directory's `state.json`: what was learned about the accounts, shared by all sidecars of the user. You may
 //! delete it at any time; the next start is cold then. It never holds credentials.
 
-mod convert;
-mod saved_usage;
-mod shape;
-
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::pool::{AccountId, At, Health};
 use crate::store::file::read::read_settled;
@@ -22,24 +20,59 @@ pub struct StateFile {
 }
 
 /// Two sidecars merge what they know: of `pinned` and `disabled` the later change wins.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SavedState {
+    #[serde(with = "accounts")]
     pub accounts: Vec<(AccountId, SavedAccount)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<AccountId>,
     pub pin_changed_at: At,
     pub sessions: Vec<SavedSession>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SavedAccount {
-    pub health: Health,
+    #[serde(default)]
     pub disabled: bool,
+    #[serde(default)]
     pub disabled_changed_at: At,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    #[serde(flatten)]
+    pub health: Health,
+}
+
+/// An account is saved with its `id` as a member.
+mod accounts {
+    use super::{AccountId, Deserialize, Deserializer, SavedAccount, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct WithId<A> {
+        id: AccountId,
+        #[serde(flatten)]
+        account: A,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        accounts: &[(AccountId, SavedAccount)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(accounts.iter().map(|(id, account)| WithId { id: id.clone(), account }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(AccountId, SavedAccount)>, D::Error> {
+        let accounts = Vec::<WithId<SavedAccount>>::deserialize(deserializer)?;
+        Ok(accounts.into_iter().map(|saved| (saved.id, saved.account)).collect())
+    }
 }
 
 /// The account that a session stays with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SavedSession {
     pub session: String,
     pub account: AccountId,
@@ -87,7 +120,7 @@ impl StateFile {
         let before = state.clone();
         let outcome = join(&mut state);
         if state != before || set_aside.is_some() {
-            write_atomically(&self.path, convert::to_json(&state).as_bytes(), &held)?;
+            write_atomically(&self.path, to_json(&state).as_bytes(), &held)?;
         }
         Ok((outcome, set_aside))
     }
@@ -115,10 +148,15 @@ impl StateFile {
 
     fn read(&self) -> Result<Option<SavedState>, StorageError> {
         read_settled(&self.path, |text| {
-            convert::from_json(text)
+            serde_json::from_str(text)
                 .map_err(|error| StorageError::parsing(&self.path, &error, "the saved state of multicodex"))
         })
     }
+}
+
+fn to_json(state: &SavedState) -> String {
+    #[expect(clippy::expect_used, reason = "string keys and derived types: nothing in it can fail")]
+    serde_json::to_string(state).expect("the state can be written")
 }
 
 #[cfg(all(test, unix))]

@@ -122,4 +122,5 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Folders whose parts must not import one another in a circle.
-pub const WITHOUT_CIRCLES: &[&str] = &["store", "cli", "upstream", "auth", "rpc", "protocol", "sidecar"];
+pub const WITHOUT_CIRCLES: &[&str] =
+    &["store", "cli", "upstream", "auth", "rpc", "protocol", "sidecar", "pool"];

@@ -6,6 +6,7 @@ mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use strum::VariantArray;
 
 use jsonschema::Registry;
 use multicodex::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, UsageMode};
@@ -96,11 +97,11 @@ fn every_choice_of_the_protocol_is_a_choice_of_the_settings() {
         names.sort_unstable();
         assert_eq!(known, names, "{definition}");
     };
-    check("Strategy", &Strategy::ALL.map(Strategy::name));
-    check("Affinity", &AffinityMode::ALL.map(AffinityMode::name));
-    check("UsageMode", &UsageMode::ALL.map(UsageMode::name));
-    check("ResetWindow", &ResetWindow::ALL.map(ResetWindow::name));
-    check("FooterOrder", &FooterOrder::ALL.map(FooterOrder::name));
+    check("Strategy", &Strategy::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check("Affinity", &AffinityMode::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check("UsageMode", &UsageMode::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check("ResetWindow", &ResetWindow::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check("FooterOrder", &FooterOrder::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
 }
 
 fn committed(name: &str, generated: &Value) {

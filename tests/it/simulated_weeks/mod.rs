@@ -9,6 +9,7 @@ mod sessions;
 mod upstream;
 
 use std::fmt::Write;
+use strum::VariantArray;
 
 use multicodex::pool::{AccountId, AffinityMode, RotationSettings, Strategy};
 
@@ -24,8 +25,9 @@ struct Row {
 }
 
 fn rows(share: i64, weeks: u64) -> Vec<Row> {
-    let policies =
-        Strategy::ALL.into_iter().flat_map(|strategy| AffinityMode::ALL.map(|affinity| (strategy, affinity)));
+    let policies = Strategy::VARIANTS
+        .iter()
+        .flat_map(|strategy| AffinityMode::VARIANTS.iter().map(|affinity| (*strategy, *affinity)));
     policies
         .map(|(strategy, affinity)| {
             let priority = [(AccountId::new("acc_a"), 10)].into();

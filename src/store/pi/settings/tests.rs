@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use strum::VariantArray;
 
 fn load(content: &str) -> Result<Settings, StorageError> {
     let dir = tempfile::tempdir().unwrap();
@@ -110,11 +111,11 @@ fn what_is_expected_names_every_value_there_is() {
         let problem = problems.iter().find(|problem| problem.path.ends_with(path)).unwrap();
         assert!(names.iter().all(|name| problem.expected.contains(name)), "{problem:?}");
     };
-    check(".usageMode", &UsageMode::ALL.map(UsageMode::name));
-    check(".resetWindow", &ResetWindow::ALL.map(ResetWindow::name));
-    check(".order", &FooterOrder::ALL.map(FooterOrder::name));
-    check(".strategy", &Strategy::ALL.map(Strategy::name));
-    check(".affinity", &AffinityMode::ALL.map(AffinityMode::name));
+    check(".usageMode", &UsageMode::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check(".resetWindow", &ResetWindow::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check(".order", &FooterOrder::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check(".strategy", &Strategy::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
+    check(".affinity", &AffinityMode::VARIANTS.iter().map(|it| it.name()).collect::<Vec<_>>());
 }
 
 #[test]

@@ -116,6 +116,13 @@ fn everything_saved_is_read_again() {
 }
 
 #[test]
+fn file_keeps_the_form_that_earlier_versions_read() {
+    let before = include_str!("../../../../tests/data/state.json");
+    assert_eq!(to_json(&full_state()), before.trim_end());
+    assert_eq!(serde_json::from_str::<SavedState>(before).unwrap(), full_state());
+}
+
+#[test]
 fn two_sidecars_join_what_they_know() {
     let (_dir, file) = bench();
     for id in ["acc_1", "acc_2"] {
@@ -170,7 +177,7 @@ fn what_a_later_version_adds_is_tolerated() {
     fn check(account: &str, expected: SavedAccount) {
         let text =
             format!(r#"{{"later":1,"accounts":[{{"id":"acc_1","later":[],{account}}}],"sessions":[]}}"#);
-        let state = convert::from_json(&text).unwrap();
+        let state = serde_json::from_str::<SavedState>(&text).unwrap();
         assert_eq!(state.accounts, [(AccountId::new("acc_1"), expected)], "{account}");
     }
     let why = r#"{"kind":"usage_limit","message":"m","since":1,"source":"response_body","later":1}"#;
@@ -206,7 +213,7 @@ fn a_share_that_is_no_number_is_not_saved() {
     let usage = state.accounts[0].1.health.usage.as_mut().unwrap();
     usage.windows[0].used_percent = f64::NAN;
     usage.limits[0].value.windows[0].used_percent = f64::INFINITY;
-    let read = convert::from_json(&convert::to_json(&state)).unwrap();
+    let read = serde_json::from_str::<SavedState>(&to_json(&state)).unwrap();
     let usage = read.accounts[0].1.health.usage.as_ref().unwrap();
     assert_eq!((usage.windows.len(), usage.limits[0].value.windows.len()), (1, 0));
 }
