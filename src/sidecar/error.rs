@@ -1,4 +1,4 @@
-//! What goes wrong in a method, as the protocol's errors: codes are attached here and nowhere else.
+//! The errors of methods as the protocol's errors. Only here they get their kinds.
 
 use jsonrpsee::types::ErrorObjectOwned;
 
@@ -31,7 +31,7 @@ impl From<StorageError> for RpcError {
     }
 }
 
-/// A label that `account` could not be given.
+/// A label that `account` cannot have.
 pub(crate) fn rename(account: &AccountId, error: RenameError) -> RpcError {
     match error {
         RenameError::Storage(error) => storage(account, error),
@@ -41,7 +41,7 @@ pub(crate) fn rename(account: &AccountId, error: RenameError) -> RpcError {
     }
 }
 
-/// A selector that fits no account, or several.
+/// A selector that matches no account, or several.
 pub(crate) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcError {
     match error {
         SelectError::NotFound { candidates } => {
@@ -68,7 +68,7 @@ pub(crate) fn select(pool: &Pool, selector: &str, error: SelectError) -> RpcErro
     }
 }
 
-/// What was given for an account, as an error may quote it. Tokens end up there by mistake.
+/// Returns the given selector as an error may quote it. It may be a token by mistake.
 fn shown(selector: &str) -> String {
     const LONGEST: usize = 100;
     let presentable = presentable(selector);
@@ -78,14 +78,14 @@ fn shown(selector: &str) -> String {
     }
 }
 
-/// Ids and whose they are; nothing else in what people see shows an id.
+/// Returns the ids with their labels, because nothing else that people see shows an id.
 fn in_words(pool: &Pool, candidates: &[AccountId]) -> String {
     let accounts = candidates.iter().filter_map(|id| pool.get(id));
     let named: Vec<_> = accounts.map(|account| format!("{} is {}", account.id, account.label)).collect();
     named.join(", ")
 }
 
-/// A token that could not be had for `account`.
+/// There is no valid token for `account`.
 pub(crate) fn token(account: &AccountId, failure: &Failure, now: At) -> RpcError {
     let mut rpc = match failure.kind {
         FailureKind::LoginRequired | FailureKind::Unauthorized => {
@@ -117,7 +117,7 @@ pub(crate) fn token(account: &AccountId, failure: &Failure, now: At) -> RpcError
     rpc
 }
 
-/// A login that came to nothing before there was anything to store.
+/// A login that failed before there was anything to store.
 pub(crate) fn login(error: &LoginError) -> RpcError {
     let kind = match error {
         LoginError::Expired => ErrorKind::LoginExpired,

@@ -84,7 +84,8 @@ impl std::fmt::Debug for Sidecar {
 }
 
 impl Sidecar {
-    /// Reads the files and is ready to answer. Faults in the files become warnings, not errors: what can be used is used.
+    /// Reads the files and is ready to answer. Faults in the files become warnings, not errors: everything usable is
+    /// used.
     pub fn start(options: Options) -> Arc<Self> {
         let sidecar = Sidecar::assemble(options);
         sidecar.registry.load_settings();
@@ -163,14 +164,13 @@ impl Sidecar {
         }
     }
 
-    /// Ends what is under way: refreshes that were sent are stored, and what was learned is saved. The caller bounds the
-    /// time.
+    /// Finishes the work: results of refreshes are stored, and the state is saved. The caller limits the time.
     pub async fn finish(&self) {
         if self.options.start == Start::ReadOnly {
             return;
         }
         if self.refresher.is_refreshing() {
-            // A slow token endpoint may use up all the time there is.
+            // A slow token endpoint may use up all the time.
             self.registry.save().await;
             self.refresher.finish().await;
         }
@@ -178,11 +178,11 @@ impl Sidecar {
         self.registry.save().await;
         self.history.finish().await;
         self.refresher.flush_pending(Duration::ZERO).await;
-        // Last, because a client that does not read makes this wait. A client that is gone misses nothing.
+        // Last, because it waits for a client that does not read.
         let _ = self.notifier.send_events().await;
     }
 
-    /// Returns why the accounts file could not be read, when that is why there are no accounts.
+    /// Returns why the accounts file could not be read, if that is why there are no accounts.
     pub fn accounts_unreadable(&self) -> Option<String> {
         self.registry.unreadable()
     }

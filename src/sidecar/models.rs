@@ -1,4 +1,4 @@
-//! The models that the backend offers, from the account that would serve now.
+//! The models that the backend offers to the account that would serve now.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::sidecar::Sidecar;
 use crate::sidecar::credentials::token::Need;
 use crate::upstream::{Bearer, ModelList, Originator, request_headers};
 
-/// A client that starts waits for the answer, and does without one.
+/// A client waits for the answer at its start, and continues without one.
 const MOST_ACCOUNTS: usize = 2;
 
-/// Returns the list for a version of Codex; `None` when no account gets one. `own` are headers of the client's.
+/// Returns the list for a version of Codex; `None` when no account gets one. `own` are headers of the client.
 pub async fn list_models(
     sidecar: &Arc<Sidecar>,
     client_version: &str,

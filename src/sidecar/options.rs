@@ -1,4 +1,4 @@
-//! What a sidecar is started with.
+//! The options of a sidecar.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::http::BaseUrl;
 use crate::pool::PollSchedule;
 use crate::store::Paths;
 
-/// Where everything is; decided once by the command line.
+/// The paths of all files, decided once by the command line.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub paths: Paths,
@@ -22,12 +22,12 @@ pub struct Options {
     pub start: Start,
 }
 
-/// What is done before anything is answered.
+/// What is done before the first answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// pi's login is merged.
     Merging,
     NotMerging,
-    /// No file is changed, not even one that should be mended.
+    /// No file is changed, not even one that should be repaired.
     ReadOnly,
 }

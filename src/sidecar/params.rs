@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::RpcError;
 
-/// Params as `T`, or -32602 whose `data.path` names the field. Absent params count as `{}`.
+/// Parses params as `T`, or returns -32602 whose `data.path` names the field. Absent params count as `{}`.
 pub(crate) fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, RpcError> {
     let text = params.as_str().filter(|text| *text != "null").unwrap_or("{}");
     let deserializer = &mut serde_json::Deserializer::from_str(text);
@@ -21,7 +21,7 @@ pub(crate) fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, RpcEr
     })
 }
 
-/// serde reports a missing member at its parent's path and names it only in the text.
+/// serde reports a missing member at its parent's path, and names it only in the text.
 fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
 }

@@ -1,15 +1,15 @@
-//! The last net before an upstream answer reaches a client: secrets known to the sidecar are struck out of it.
+//! The last check before an upstream answer reaches a client: removes secrets that the sidecar knows.
 
 use std::borrow::Cow;
 
 use crate::pool::Pool;
 
-/// `text` with every access and refresh token of the pool replaced.
+/// Returns `text` with every access and refresh token of the pool replaced.
 pub(crate) fn redact<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
     strike_out(pool, text, false)
 }
 
-/// The same for a text of which only the beginning is left: it may end within a token.
+/// The same for a text that was cut: it may end within a token.
 pub(crate) fn redact_cut<'a>(pool: &Pool, text: &'a str) -> Cow<'a, str> {
     strike_out(pool, text, true)
 }

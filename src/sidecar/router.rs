@@ -22,7 +22,7 @@ use crate::sidecar::{Sidecar, command, error, params, verify};
 ///
 /// # Errors
 ///
-/// When two methods bear one name, which a test rules out.
+/// When two methods have one name, which a test excludes.
 pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::from_arc(sidecar.clone());
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;

@@ -1,5 +1,4 @@
-//! The owners on real files in a directory of their own, with a simulated clock, and with endpoints that answer as the test
-//! wants.
+//! The owners with real files in their own directory, a simulated clock, and endpoints that answer as the test wants.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::VecDeque;
@@ -26,7 +25,7 @@ use crate::store::{PathOptions, Paths, ProcessEnv, RefreshJournal};
 
 pub(crate) const NOW: At = At::from_secs(1_790_000_000);
 
-/// The owners up to the refresher, on an accounts file with the accounts that the test named.
+/// The owners up to the refresher, with the accounts file of the test.
 pub(crate) struct Owners {
     pub(crate) paths: Paths,
     pub(crate) notifier: Arc<Notifier>,
@@ -38,7 +37,7 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    /// Each account has an access token that expires after so many minutes. Call it within a runtime.
+    /// Each account has an access token that expires after this many minutes. Call it within a runtime.
     pub(crate) fn with_accounts(accounts: &[(&str, i64)]) -> Self {
         Owners::with_spacing(accounts, Duration::ZERO)
     }
@@ -142,7 +141,7 @@ fn entry(name: &str, minutes: i64) -> Value {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// Answers with what the test queued, and remembers the refresh tokens that it got.
+/// Answers with what the test queued, and records the refresh tokens that it received.
 #[derive(Default)]
 pub(crate) struct FakeTokenEndpoint {
     answers: Mutex<VecDeque<Result<RefreshedTokens, TokenRefreshError>>>,

@@ -1,4 +1,4 @@
-//! From the pool's types to the wire's, in one place, so that what a client can see is read off one page.
+//! Converts the pool's types into the wire's, in one place, so that one page shows what a client can see.
 
 mod footer;
 mod rotation;

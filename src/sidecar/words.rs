@@ -1,4 +1,4 @@
-//! A line as words: separated by white space, held together by quotes. The last one may still be being typed.
+//! Splits a line into words: separated by white space, joined by quotes. The last one may be incomplete.
 
 /// One word, and where it begins in the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +9,8 @@ pub(crate) struct Word {
     pub(crate) unfinished: bool,
 }
 
-/// Within quotes white space is part of the word, and `\` takes the next character as it is. Never fails: a quote that
-/// is not closed ends with the line.
+/// Within quotes white space is part of the word, and `\` takes the next character as it is. Never fails: an open quote
+/// ends with the line.
 pub(crate) fn words(line: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut current: Option<Word> = None;
@@ -34,7 +34,7 @@ pub(crate) fn words(line: &str) -> Vec<Word> {
     words
 }
 
-/// The text as one word of a line.
+/// Returns the text as one word of a line.
 pub fn quoted(text: &str) -> String {
     let plain = !text.is_empty() && !text.starts_with(['"', '\'']) && !text.contains(char::is_whitespace);
     if plain {
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(texts(r#"use 'a "b"'"#), ["use", "a \"b\""]);
         assert_eq!(texts(r#"use "a \"b\" \\c""#), ["use", "a \"b\" \\c"]);
         assert_eq!(texts(r#"use "open end"#), ["use", "open end"]);
-        // In the middle of a word it is a character like any other.
+        // Within a word it is an ordinary character.
         assert_eq!(texts("use o'neill"), ["use", "o'neill"]);
         assert_eq!(texts(r#"use """#), ["use", ""]);
         assert!(texts(" \t ").is_empty());

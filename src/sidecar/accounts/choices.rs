@@ -1,4 +1,5 @@
-//! What the user chose about accounts: the pin, and which are disabled. A choice stays while its account is away.
+//! The user's choices about accounts: the pin, and which are disabled. A choice is kept while its account is not in the
+//! file.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub(crate) struct Stamped<T> {
     pub(crate) at: At,
 }
 
-/// What the user chose, with the time of each choice, so that the later choice of two sidecars counts.
+/// The user's choices with their times, so that the later choice of two sidecars counts.
 #[derive(Default)]
 pub(crate) struct Choices {
     pub(crate) pinned: Stamped<Option<AccountId>>,
@@ -22,16 +23,16 @@ pub(crate) struct Choices {
 }
 
 impl<T> Stamped<T> {
-    /// Dates the new choice after the one that it replaces, whatever the clock says: the clock may have been set back, and
-    /// `now` may be from before a wait for a lock.
+    /// Dates the new choice after the one that it replaces, whatever the clock says: the clock may have been set back,
+    /// or `now` may have been read before a wait for a lock.
     fn replace(&mut self, value: T, now: At) {
         *self = Stamped { value, at: now.max(self.at + Duration::from_millis(1)) };
     }
 }
 
 impl Choices {
-    /// A choice that differs from the one last saved or read was made here since. A choice about an account that is away
-    /// stands.
+    /// A choice that differs from the last saved or read one was made here since. A choice about an account that is not
+    /// in the file stays.
     fn record(&mut self, pool: &Pool, now: At) {
         let pin_is_away =
             pool.pinned().is_none() && self.pinned.value.as_ref().is_some_and(|id| pool.get(id).is_none());
@@ -46,8 +47,8 @@ impl Choices {
         }
     }
 
-    /// Takes over what was chosen later in another sidecar. A choice made here that is not recorded yet is later than
-    /// anything that has been saved.
+    /// Takes over later choices of other sidecars. A choice made here and not recorded yet is later than everything
+    /// that was saved.
     pub(crate) fn take_later(&mut self, saved: &SavedState, pool: &mut Pool, now: At) {
         self.record(pool, now);
         for (id, account) in &saved.accounts {
@@ -70,12 +71,12 @@ impl Choices {
 }
 
 impl AccountRegistry {
-    /// Records what the user chose since the last call, with the time of now.
+    /// Records the user's choices since the last call, with the present time.
     pub(super) fn record_choices(&self, now: At) {
         self.decide(|pool, _| self.saver.choices().record(pool, now));
     }
 
-    /// Accounts that are new, or came back, get what the user had chosen for them.
+    /// Accounts that are new, or came back, get the user's earlier choices.
     pub(super) fn restore_choices(&self, added: &[AccountId]) {
         self.decide(|pool, _| {
             let choices = self.saver.choices();

@@ -1,4 +1,4 @@
-//! Changes that the user asked for: made one after the other, and to their end even when the request is cancelled.
+//! Changes by the user. They run one after the other, and to their end even when the request is cancelled.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ pub(crate) enum RenameError {
 }
 
 impl AccountRegistry {
-    /// Makes a change of accounts: in the order of asking, and to its end even when the caller goes away meanwhile.
+    /// Makes a change of accounts, in the order of the requests, and to its end even when the caller is cancelled.
     /// `change` may block.
     pub(crate) async fn edit<T: Send + 'static>(&self, change: impl FnOnce() -> T + Send + 'static) -> T {
         in_turn(&self.edits, change).await
     }
 
-    /// As [`AccountRegistry::edit`], for settings.
+    /// The same for settings.
     pub(crate) async fn edit_settings<T: Send + 'static>(
         &self,
         change: impl FnOnce() -> T + Send + 'static,
@@ -43,7 +43,7 @@ impl AccountRegistry {
         let now = self.now();
         let turn = self.file_turn();
         turn.change(|document| {
-            // Once an entry is gone, another of the same label may come to light.
+            // When an entry is removed, another one with the same label may become usable.
             loop {
                 let labels = labels_of(id, document.accounts(), now);
                 let removed = labels.iter().filter(|label| document.remove(label).is_ok()).count();
@@ -62,8 +62,7 @@ impl AccountRegistry {
         Ok(())
     }
 
-    /// Gives the account another label: the pool decides whether it is free, the file is written, and then it holds.
-    /// Blocks.
+    /// Changes the label of an account: the pool decides whether it is free, then the file is written. Blocks.
     ///
     /// # Errors
     ///

@@ -77,15 +77,15 @@ pub(crate) fn label_in(document: &Document, account: &Account) -> Option<String>
     its.map(|entry| entry.email).min_by_key(|label| *label != account.label)
 }
 
-/// Whether this entry of the file is the account's.
+/// Returns whether this entry of the file belongs to the account.
 pub(crate) fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
     let identity = identity_of(entry, &auth::claims(&entry.access));
     auth::account_id(&identity, &entry.email) == account.id
         || (entry.email == account.label && is_of(&account.identity, &identity))
 }
 
-/// Whether a token with these claims may belong to the account: what both name must agree, and what one leaves out
-/// contradicts nothing.
+/// Returns whether a token with these claims may belong to the account: what both name must be equal, and what one does
+/// not name may be anything.
 pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
     let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
         (Some(known), Some(claimed)) => known == claimed,
@@ -94,7 +94,7 @@ pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
     agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
 }
 
-/// Who the tokens say the entry belongs to; the file's own `accountId` counts where they name no workspace.
+/// Returns the identity that the tokens give the entry. The file's own `accountId` counts where they name no workspace.
 fn identity_of(entry: &FileAccount, claims: &Claims) -> Identity {
     Identity {
         workspace_id: claims.identity.workspace_id.clone().or_else(|| entry.account_id.clone()),

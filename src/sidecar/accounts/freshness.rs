@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::auth;
 use crate::pool::{At, Credential};
 
-/// Two tokens that were issued this close together may have been written in any order.
+/// Two tokens that were issued this close together may have been written in either order.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// Whether `found` is newer. On a tie, prefers the credential from the file.
+/// Returns whether `found` is newer. On a tie, prefers the credential from the file.
 pub(crate) fn is_newer(found: &Credential, held: &Credential) -> bool {
     match (issued_at(found), issued_at(held)) {
         (Some(found), Some(held)) if found != held => found > held,
@@ -17,7 +17,7 @@ pub(crate) fn is_newer(found: &Credential, held: &Credential) -> bool {
     }
 }
 
-/// Whether `found` was issued later, or at about the same time, so that it may have been written after `held`.
+/// Returns whether `found` was issued later, or at about the same time, so that it may have been written after `held`.
 pub(crate) fn is_about_as_new(found: &Credential, held: &Credential) -> bool {
     match (issued_at(found), issued_at(held)) {
         (Some(found), Some(held)) => found + AT_ONCE >= held,

@@ -1,5 +1,5 @@
-//! From the files into the pool: at start, and whenever another program changes one of them. A file that cannot be read
-//! causes a warning and leaves memory as it is; it is never taken for "no accounts".
+//! Reads the files into the pool: at the start, and whenever another program changes one of them. A file that cannot be
+//! read causes a warning and leaves memory as it is; it never means "no accounts".
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::store::{FileAccount, Loaded, PermissionFinding, SavedAccount, SavedSt
 use crate::watch::{Watch, WatchReport};
 
 impl AccountRegistry {
-    /// Reads the files for the first time. Blocks, because nothing can be answered before it.
+    /// Reads the files for the first time. Blocks, because no request can be answered before.
     pub(crate) fn load(&self) {
         let read_at = self.now();
         let saved = self.read_state();
@@ -37,9 +37,9 @@ impl AccountRegistry {
         self.take_state(saved, read_at);
     }
 
-    /// Takes over what other programs write, for as long as it is polled. `pi_login_may_differ` is called when pi's login
+    /// Takes over changes by other programs, for as long as it is polled. Calls `pi_login_may_differ` when pi's login
     /// should be compared with the accounts. Starting to watch takes milliseconds, so it happens beside the first
-    /// requests; what changed meanwhile is read once it has begun.
+    /// requests; changes in that time are read once it has begun.
     pub(crate) async fn run_watch(
         self: Arc<Self>,
         auth_file: PathBuf,
@@ -78,8 +78,8 @@ impl AccountRegistry {
     async fn reload(self: Arc<Self>, path: PathBuf, pi_login_may_differ: impl Fn() + Send + 'static) {
         on_a_thread(move || {
             if path == self.accounts_file.path() {
-                // A login that could not be merged while the file was unusable, or whose account left with it, can be
-                // merged now.
+                // A login that could not be merged while the file was unusable, or whose account was removed with it,
+                // can be merged now.
                 if self.reload_accounts() {
                     pi_login_may_differ();
                 }
@@ -163,7 +163,7 @@ impl AccountRegistry {
     }
 }
 
-/// The health that an entry of the file gives its account, and the credential that it gives it for.
+/// The health of an account in the file, and the credential that it is about.
 struct Found {
     id: AccountId,
     credential: Credential,
@@ -179,8 +179,8 @@ impl Found {
 }
 
 impl AccountRegistry {
-    /// The file holds another login than memory does. A login that another program stored is taken over even if it
-    /// expires earlier than the one in memory; a login that has been refreshed is an old copy.
+    /// The file holds another login than memory. A login that another program stored is taken over even if it expires
+    /// earlier; a login that was refreshed is an old copy.
     fn take_different(&self, entry: &Found) {
         let found = &entry.credential;
         let held = self.decide(|pool, _| pool.get(&entry.id).map(|account| account.credential.clone()));
@@ -193,8 +193,8 @@ impl AccountRegistry {
         }
     }
 
-    /// Takes over what pi-multicodex wrote about accounts that are known already. Sidecars save what they learned before
-    /// they write it into the file, so what they wrote is in the state file and is not new here.
+    /// Takes over what pi-multicodex wrote about known accounts. Sidecars save what they learned in the state file
+    /// before they write it here, so their entries are not new.
     fn take_flags(&self, found: &[Found], saved: &SavedState) {
         self.decide(|pool, now| {
             let mut last_seen = self.saver.flags();
@@ -209,7 +209,7 @@ impl AccountRegistry {
                     .get(&entry.id)
                     .is_none_or(|account| account.credential.refresh != entry.credential.refresh)
                 {
-                    // It was written about a credential that is out of date.
+                    // It is about an old credential.
                     before.needs_login = entry.flags.needs_login;
                 }
                 pool.take_marks(&entry.id, before, entry.flags, now);
@@ -217,7 +217,8 @@ impl AccountRegistry {
         });
     }
 
-    /// Clears the warnings of accounts that someone else logged in again: if they need it once more, they are sent again.
+    /// Clears the warnings of accounts that another program logged in again. If they need it once more, they are sent
+    /// again.
     fn clear_repaired(&self, updated: &[AccountId]) {
         let repaired: Vec<&AccountId> = self.decide(|pool, _| {
             let is_good = |id: &&AccountId| {

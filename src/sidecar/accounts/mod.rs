@@ -1,5 +1,5 @@
-//! [`AccountRegistry`]: the accounts in memory, the files they are kept in, and what the user chose about them.
-//! Sends no request and refreshes no token.
+//! [`AccountRegistry`]: the accounts in memory, their files, and the user's choices about them. Sends no request and
+//! refreshes no token.
 
 mod choices;
 mod edits;
@@ -39,9 +39,9 @@ pub(crate) struct AccountRegistry {
     pool: Mutex<Pool>,
     clock: Clock,
     accounts_file: AccountsFile,
-    /// Held while the accounts file and the pool are brought together; see [`FileTurn`].
+    /// Held while the accounts file and the pool are made equal; see [`FileTurn`].
     file_turn: Mutex<()>,
-    /// Held through a change that the user asked for. Waiting changes are made in the order of asking.
+    /// Held during a change by the user. Waiting changes are made in the order of the requests.
     edits: Arc<tokio::sync::Mutex<()>>,
     state_file: StateFile,
     saver: StateSaver,
@@ -53,8 +53,8 @@ pub(crate) struct AccountRegistry {
     watch_report: OnceLock<WatchReport>,
 }
 
-/// The turn at the accounts file: while it is held, no one else in this process reads the file into the pool or changes
-/// either of the two. Taken on threads that may block, never on the runtime's.
+/// The turn at the accounts file: while it is held, no other thread of this process reads the file into the pool or
+/// changes either of them. Taken only on threads that may block.
 pub(crate) struct FileTurn<'a> {
     registry: &'a AccountRegistry,
     _turn: MutexGuard<'a, ()>,
@@ -79,10 +79,10 @@ impl AccountRegistry {
         }
     }
 
-    /// Makes one decision on the pool, at one time. `decision` may not call the registry again, and blocks everyone else
-    /// for as long as it takes.
+    /// Makes one decision on the pool, at one time. `decision` must not call the registry, and blocks all others while
+    /// it runs.
     ///
-    /// The pool is told the time first. When the clock was set back and that changed what is known, clients are notified.
+    /// The pool gets the time first. If the clock was set back and that changed what is known, clients are notified.
     pub(crate) fn decide<T>(&self, decision: impl FnOnce(&mut Pool, At) -> T) -> T {
         // A panic while the lock was held leaves plain data behind, so poisoning is ignored.
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,18 +97,18 @@ impl AccountRegistry {
         self.clock.now()
     }
 
-    /// Returns the label of the account, or nothing when it left.
+    /// Returns the label of the account; empty when it was removed.
     pub(crate) fn label_of(&self, id: &AccountId) -> String {
         self.decide(|pool, _| pool.get(id).map(|account| account.label.clone()).unwrap_or_default())
     }
 
-    /// Something about accounts changed: clients are notified, and the state file is written soon.
+    /// Records a change of accounts: clients are notified, and the state file is written soon.
     pub(crate) fn changed(&self, reason: ChangeReason) {
         self.notifier.accounts_changed(reason);
         self.saver.soon();
     }
 
-    /// Returns why the accounts file could not be read, when that is why there are no accounts.
+    /// Returns why the accounts file could not be read, if that is why there are no accounts.
     pub(crate) fn unreadable(&self) -> Option<String> {
         let path = self.accounts_file.path().to_string_lossy();
         let warning = self.notifier.current_about(WarningKind::CorruptFile, path);
@@ -160,7 +160,7 @@ impl FileTurn<'_> {
     ///
     /// # Errors
     ///
-    /// The file is as it was.
+    /// The file is unchanged.
     pub(crate) fn change<T>(&self, edit: impl FnOnce(&mut Document) -> T) -> Result<T, StorageError> {
         self.registry.accounts_file.change(edit)
     }

@@ -1,5 +1,5 @@
-//! Credentials that could not be written to a file when they came, e.g. because the disk was full. They are in memory
-//! only until the file has them: a sidecar that ended before that would leave an account behind whose token is consumed.
+//! Credentials that could not be written to their file, e.g. because the disk was full. Until the file has them they
+//! exist only in memory: if the sidecar ended before, it would leave an account whose token is consumed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,11 +10,11 @@ use super::put_back::WriteBacks;
 use crate::pool::{AccountId, At};
 use crate::secret::Secret;
 
-/// Where a credential came from that pi should have, too.
+/// The origin of a credential that pi should have, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     RefreshedTokens,
-    /// A person logged in, because the credential in pi's file is no good, however long it would have lived.
+    /// A person logged in, because the credential in pi's file cannot be used, however long it would have lived.
     Login,
 }
 
@@ -50,8 +50,8 @@ impl PendingWrites {
         self.waiting().in_pi_file.contains_key(id)
     }
 
-    /// Has what waits written before its regular turn, unless that was done too often for this account. Returns whether it
-    /// will be.
+    /// Writes the pending credentials before the regular time, unless that was done too often for this account. Returns
+    /// whether it does.
     pub(super) fn write_soon(&self, id: &AccountId, now: At) -> bool {
         let has_turn = self.write_backs.take_turn(id, now);
         if has_turn {
@@ -73,12 +73,12 @@ impl PendingWrites {
         self.waiting().in_accounts_file.remove(id);
     }
 
-    /// Returns what waits now.
+    /// Returns what is pending.
     pub(crate) fn snapshot(&self) -> Waiting {
         self.waiting().clone()
     }
 
-    /// The account got another credential, or left: nothing waits for it any more.
+    /// The account got another credential or was removed: nothing is pending for it.
     pub(crate) fn forget(&self, id: &AccountId) {
         let mut waiting = self.waiting();
         waiting.in_accounts_file.remove(id);

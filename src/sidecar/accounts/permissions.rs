@@ -1,4 +1,4 @@
-//! Permissions of the accounts file and of its directory: the file is narrowed to its owner, the directory is pi's and is
+//! Permissions of the accounts file and its directory: the file is narrowed to its owner; the directory is pi's and is
 //! only reported.
 
 use crate::protocol::{Warning, WarningKind};
@@ -28,7 +28,7 @@ impl AccountRegistry {
         }
     }
 
-    /// Who may write to the directory may replace every file in it, whatever mode the file has.
+    /// A user who may write to the directory may replace every file in it, whatever the file's mode.
     pub(super) fn warn_of_shared_directory(&self) {
         let subject = self.agent_dir.to_string_lossy();
         match store::examine(&self.agent_dir) {

@@ -1,5 +1,5 @@
-//! Writes the state file and the flags in codex-accounts.json: a moment after something changed, in one write, and once
-//! more at the end.
+//! Writes the state file and the flags in codex-accounts.json: a moment after a change, in one write, and once more at
+//! the end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::sidecar::blocking::on_a_thread;
 use crate::store::{Document, EditRefused, SavedAccount, SavedSession, SavedState, StorageError};
 use crate::upstream::session_key;
 
-/// Changes closer together than this share a write.
+/// Changes closer together than this share one write.
 const GATHER: Duration = Duration::from_millis(100);
 
 /// What a warning is about when the state could not be saved.
@@ -25,10 +25,10 @@ const UNSAVED: &str = "saving the state";
 #[derive(Default)]
 pub(crate) struct StateSaver {
     wake: Notify,
-    /// The flags of each account in the accounts file, as last read or written here: the file is written only when they
+    /// The flags of each account in the accounts file, as last read or written here. The file is written only when they
     /// change.
     flags: Mutex<HashMap<AccountId, FileFlags>>,
-    /// The choices as last saved or read: one that differs now was made here since.
+    /// The choices as last saved or read. A choice that differs now was made here since.
     choices: Mutex<Choices>,
 }
 
@@ -56,7 +56,7 @@ impl AccountRegistry {
         }
     }
 
-    /// Writes the state file and the flags. A failure is a warning, because none of it is worth failing a request for.
+    /// Writes the state file and the flags. A failure is a warning, because no request should fail for it.
     pub(crate) async fn save(self: &Arc<Self>) {
         let registry = self.clone();
         match on_a_thread(move || registry.save_state()).await {
@@ -71,7 +71,7 @@ impl AccountRegistry {
                 },
             ),
         }
-        // After the state file: there the other sidecars find what the flags stand for.
+        // After the state file, in which other sidecars find the reasons for the flags.
         if let Err(error) = self.save_flags().await {
             tracing::warn!(%error, "the accounts file was not brought up to date");
         }
@@ -91,8 +91,8 @@ impl AccountRegistry {
         Ok(())
     }
 
-    /// Takes what is saved into the pool; other sidecars may have added to it. What was chosen here and is not saved yet
-    /// was chosen before `read_at`. Returns whether anything was new.
+    /// Takes the saved state into the pool; other sidecars may have added to it. Choices made here and not saved yet
+    /// are older than `read_at`. Returns whether anything was new.
     pub(super) fn take_state(&self, saved: SavedState, read_at: At) -> bool {
         self.decide(|pool, now| {
             let before = pool.revision();
@@ -103,7 +103,7 @@ impl AccountRegistry {
                 }
             }
             self.saver.choices().take_later(&saved, pool, read_at);
-            // An earlier version saved them by names of any length.
+            // An earlier version saved session names of any length.
             let bindings = saved.sessions.into_iter().map(|saved| {
                 (
                     session_key(&saved.session),
@@ -125,7 +125,7 @@ impl AccountRegistry {
         }
         self.in_file_turn(|turn| {
             let registry = turn.registry();
-            // Compared again, now that no one else has a turn.
+            // Compared again, because now no other thread has the turn.
             let unsaved = registry.unsaved_flags();
             turn.change(|document| {
                 for (account, flags) in &unsaved {
@@ -153,8 +153,8 @@ impl AccountRegistry {
         })
     }
 
-    /// Takes in what others saved, and replaces it by what the pool knows then. Accounts that this pool does not have stay
-    /// as they are: they may belong to another agent dir.
+    /// Merges what other sidecars saved, and replaces it by what the pool then knows. Accounts that this pool does not
+    /// have stay unchanged: they may belong to another agent directory.
     fn join_state(&self, saved: &mut SavedState, now: At) {
         self.take_state(saved.clone(), now);
         self.decide(|pool, _| {
@@ -196,7 +196,7 @@ impl AccountRegistry {
     }
 }
 
-/// Writes into the account's own entry, whatever label that has by now.
+/// Writes into the account's own entry, whatever its label is now.
 fn write_flags(document: &mut Document, account: &Account, flags: FileFlags) -> Result<(), EditRefused> {
     let label = label_in(document, account).ok_or(EditRefused::NoSuchLabel)?;
     document.set_needs_reauth(&label, flags.needs_login)?;

@@ -1,6 +1,6 @@
-//! An old copy of a shared file that was put back while this runs: by a backup, or by a program that writes the whole file
-//! from its memory. Its tokens have been refreshed, and the good ones are only in memory. They are written back at once,
-//! within bounds: two programs that undo each other's writes must not do so for ever.
+//! An old copy of a shared file that was put back while the sidecar runs: by a backup, or by a program that writes the
+//! whole file from its memory. Its tokens were already used, and the good ones are only in memory. They are written
+//! back at once, but not without a limit, because two programs must not undo each other's writes forever.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -17,12 +17,12 @@ use crate::secret::Secret;
 const MOST_WRITE_BACKS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// When which account was written back.
+/// When each account was written back.
 #[derive(Default)]
 pub(super) struct WriteBacks(Mutex<HashMap<AccountId, VecDeque<At>>>);
 
 impl WriteBacks {
-    /// Counts one, unless there were too many lately.
+    /// Counts one, unless there were too many recently.
     pub(super) fn take_turn(&self, id: &AccountId, now: At) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let times = all.entry(id.clone()).or_default();
@@ -36,8 +36,8 @@ impl WriteBacks {
 }
 
 impl AccountRegistry {
-    /// An entry of the accounts file holds `found`, which was refreshed: the credential in memory waits for the file, and
-    /// is written at once unless that was done too often.
+    /// An entry of the accounts file holds `found`, which was already used. The credential in memory becomes a pending
+    /// write, and is written at once unless that was done too often.
     pub(super) fn record_old_entry(&self, id: &AccountId, found: &Secret, held: &Secret) {
         if self.pending.is_waiting_for_accounts_file(id) || self.is_consumed(held) {
             return;
@@ -46,7 +46,7 @@ impl AccountRegistry {
         self.warn_put_back(id, self.accounts_file.path());
     }
 
-    /// The same for pi's login `found` of `identity`, as long as that is the linked account. `path` is pi's file.
+    /// The same for pi's login `found` of `identity`, if that is the linked account. `path` is pi's file.
     pub(crate) fn record_old_pi_login(&self, identity: &Identity, found: &Secret, path: &Path) {
         let linked = self.decide(|pool, _| {
             let mut accounts = pool.accounts().iter();

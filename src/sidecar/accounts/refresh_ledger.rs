@@ -1,5 +1,5 @@
-//! What the refresh journal says about refresh tokens: which were consumed, and of which the outcome is unknown. The
-//! journal is written by the token refresher only.
+//! What the refresh journal says about refresh tokens: which are consumed, and which have an unknown outcome. Only the
+//! token refresher writes the journal.
 
 use super::AccountRegistry;
 use crate::auth;
@@ -34,8 +34,8 @@ impl AccountRegistry {
         reading.ledger
     }
 
-    /// Whether the refresh token was exchanged for another one, or refused for good. False when the journal cannot be
-    /// read: what would be sent is looked up again under the lock. Blocks.
+    /// Returns whether the refresh token was exchanged for another one, or refused for good; false when the journal
+    /// cannot be read, because a refresh checks again under the lock. Blocks.
     pub(crate) fn is_consumed(&self, refresh: &Secret) -> bool {
         match self.read_ledger() {
             Ok(ledger) => ledger.is_consumed(&auth::token_hash(refresh)),

@@ -14,10 +14,10 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Preferences {
     file: SettingsFile,
-    /// Held while the file and memory are brought together.
+    /// Held while the file and memory are made equal.
     turn: Mutex<()>,
     footer: Mutex<FooterPrefs>,
-    /// Not the turn of account changes, which should not wait while pi holds the lock of its settings.
+    /// Separate from the turn of account changes, which should not wait while pi holds the lock of its settings.
     edits: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -70,12 +70,12 @@ impl AccountRegistry {
         }
     }
 
-    /// Changes the settings file under pi's lock, and takes over everything that it says then, also what others changed in
-    /// it. Blocks.
+    /// Changes the settings file under pi's lock, and takes over its whole content, including changes by other
+    /// programs. Blocks.
     ///
     /// # Errors
     ///
-    /// The file was not changed, and neither was anything here.
+    /// Neither the file nor memory was changed.
     pub(crate) fn change_settings(
         &self,
         write: impl FnOnce(&SettingsFile, &LockDirectory) -> Result<Settings, StorageError>,

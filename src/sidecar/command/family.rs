@@ -1,8 +1,8 @@
-//! The family: its words, what each takes, and what it is for, as a user reads it.
+//! The commands of `/multicodex`: their names, their arguments, and their help texts.
 
 use super::settings::{FOOTER, ROTATION, Setting};
 
-/// What may follow a word.
+/// The argument of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArgKind {
     Nothing,
@@ -10,15 +10,15 @@ pub(crate) enum ArgKind {
     Account,
     /// An account, `all`, or nothing.
     AccountOrAll,
-    /// A name that is new, or nothing.
+    /// A new name, or nothing.
     Name,
     OneOf(&'static [&'static str]),
     Number,
-    /// Settings of these, each with its value.
+    /// Settings from this list, each with its value.
     Settings(&'static [Setting]),
-    /// An account, and then perhaps `confirm`.
+    /// An account, optionally followed by `confirm`.
     AccountAndConfirm,
-    /// A word of the family, or nothing.
+    /// The name of a command, or nothing.
     Word,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum ArgKind {
 pub(crate) struct CommandSpec {
     pub(crate) word: &'static str,
     pub(crate) takes: ArgKind,
-    /// As help shows it.
+    /// As shown by `help`.
     pub(crate) form: &'static str,
     pub(crate) does: &'static str,
 }

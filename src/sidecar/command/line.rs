@@ -1,4 +1,4 @@
-//! What a line after `/multicodex` says. It knows the family and its forms, and no account.
+//! Parses a line after `/multicodex`. It knows the commands and their forms, and no account.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ pub(crate) enum Line {
     Refresh(Option<String>),
     Login(Option<String>),
     Reauth(Option<String>),
-    /// Nothing when it is only to be shown.
+    /// `None` to show them only.
     Footer(FooterChange),
     Rotation(RotationChange),
     Verify {
@@ -41,7 +41,7 @@ pub(crate) enum Line {
     Help(Option<&'static CommandSpec>),
 }
 
-/// A line that says nothing that could be done.
+/// A line that is not a valid command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ParseError {
     pub(crate) message: String,
@@ -58,7 +58,7 @@ impl std::fmt::Display for ParseError {
 ///
 /// # Errors
 ///
-/// What is wrong with the first word that cannot be read, and what it may be.
+/// Describes the first wrong word, and the valid ones.
 pub fn footer_change(words: Vec<String>) -> Result<FooterChange, String> {
     read_change(settings::FOOTER, words)
 }
@@ -79,7 +79,7 @@ fn read_change<T: DeserializeOwned>(
     settings::read(settings, words.into_iter()).and_then(change).map_err(|mistake| mistake.to_string())
 }
 
-/// The line without a leading `/multicodex`.
+/// Returns the line without a leading `/multicodex`.
 pub(crate) fn after_the_name(line: &str) -> &str {
     let named = line.trim_start().strip_prefix(NAME);
     named.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)).unwrap_or(line)
@@ -168,7 +168,7 @@ fn reset_credit(
     }
 }
 
-/// What a reset says of its two halves.
+/// The result of a reset as text.
 pub(crate) fn of_scope(scope: ResetScope, pin: String, cooldowns: String) -> Vec<String> {
     match scope {
         ResetScope::Manual => vec![pin],
@@ -192,7 +192,7 @@ fn one_of(
     }
 }
 
-/// The table of settings and the protocol's types say the same, so that a number out of bounds is all that is left.
+/// The table of settings and the protocol's types agree, so only a number out of its range can be wrong.
 fn change<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, ParseError> {
     serde_json::from_value(Value::Object(members)).map_err(|error| ParseError {
         message: format!("that cannot be set: {error}"),

@@ -1,5 +1,5 @@
-//! `command` and `command/suggest`: the `/multicodex` family as text. What a line says is read by [`line`], which knows
-//! nothing of a sidecar; here it is done, by the same functions as the methods of the protocol.
+//! `command` and `command/suggest`: the `/multicodex` commands as text. [`line`] parses a line without a sidecar; here
+//! it is executed by the functions of the protocol's methods.
 
 mod family;
 mod line;
@@ -28,7 +28,7 @@ use crate::sidecar::{Sidecar, verify, view};
 
 pub use line::{footer_change, rotation_change};
 
-/// Why a line could not be done.
+/// Why a line could not be executed.
 enum Refused {
     ParseError(ParseError),
     Error(RpcError),
@@ -40,7 +40,7 @@ impl From<RpcError> for Refused {
     }
 }
 
-/// A mistake in the line is an answer like any other.
+/// A mistake in the line is an ordinary answer.
 pub(crate) async fn command(sidecar: Arc<Sidecar>, params: CommandParams) -> Result<CommandAnswer, RpcError> {
     let done = match line::read(&params.line) {
         Ok(line) => run(&sidecar, line).await,
@@ -176,7 +176,7 @@ impl Sidecar {
         self.registry.decide(|pool, now| view::accounts(pool, now).accounts)
     }
 
-    /// Who is in use and why not the others; or one account, with all that is known of it.
+    /// Shows the account in use and why the others are not; or everything about one account.
     async fn show(self: &Arc<Self>, account: Option<String>) -> Result<CommandAnswer, RpcError> {
         let now = self.registry.now();
         if let Some(selector) = account {
@@ -206,11 +206,11 @@ impl Sidecar {
     }
 }
 
-/// `name: value` of each setting, as it can be typed.
+/// Returns `name: value` of each setting, in the form in which it can be typed.
 ///
 /// # Errors
 ///
-/// Settings that are no JSON object.
+/// Settings that are not a JSON object.
 pub fn setting_lines(settings: &impl Serialize) -> Result<Vec<String>, RpcError> {
     let value = serde_json::to_value(settings)
         .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
@@ -239,7 +239,7 @@ fn used_now(used: &Account, others_answer: bool, now: At) -> CommandAnswer {
     said(CommandLevel::Warning, lines)
 }
 
-/// What is known, or what became of it; a credit that was spent without a visible reset is a warning.
+/// Shows what is known, or the outcome. A credit that was spent without a visible reset is a warning.
 fn reset_told(answer: &ResetCreditAnswer) -> CommandAnswer {
     let is_good = answer.dry_run || answer.verified == Some(true);
     let mut lines = vec![answer.account.label.clone()];

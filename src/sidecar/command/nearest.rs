@@ -1,12 +1,12 @@
-//! What someone may have meant who mistyped a word.
+//! Finds the word that a mistyped word was probably meant to be.
 
-/// The candidate that is fewest slips of the finger away, when those are few for a word of that length. Without regard
-/// to letter case; of equals the first.
+/// Returns the candidate with the fewest typing errors, if they are few for a word of that length. Case-insensitive;
+/// the first one of equal candidates.
 pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let slips = |candidate: &str| {
         let candidate = candidate.to_lowercase();
-        // A beginning is meant whatever its length.
+        // A beginning of a word counts whatever its length.
         if typed.chars().count() >= 3 && candidate.starts_with(&typed) {
             return 0;
         }

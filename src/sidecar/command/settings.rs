@@ -1,5 +1,5 @@
-//! What `footer` and `rotation` can be told: `name value`, or `name=value`, as often as wanted. Names are those of the
-//! protocol, without regard to letter case and hyphens.
+//! The arguments of `footer` and `rotation`: `name value` or `name=value`, repeated. The names are those of the
+//! protocol, without regard to case and hyphens.
 
 use serde_json::{Map, Value, json};
 
@@ -50,13 +50,13 @@ pub(crate) const ROTATION: &[Setting] = &[
 pub(crate) fn find(settings: &'static [Setting], name: &str) -> Option<&'static Setting> {
     let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
     let asked = plain(name);
-    // `waitForReset` is meant to be a time, whatever it is called on the wire.
+    // `waitForReset` is a duration, although its name on the wire differs.
     settings
         .iter()
         .find(|setting| plain(setting.name) == asked || plain(setting.name) == format!("{asked}ms"))
 }
 
-/// The members of the change that was asked for.
+/// Returns the members of the requested change.
 pub(crate) fn read(
     settings: &'static [Setting],
     words: impl Iterator<Item = String>,

@@ -1,4 +1,4 @@
-//! How a line may go on: the words of the family, then what the word takes, accounts included.
+//! Completes a line: the names of commands, then the command's arguments, including accounts.
 
 use super::family::{ArgKind, COMMANDS, member};
 use super::line::{CONFIRM, after_the_name};
@@ -7,7 +7,7 @@ use crate::protocol::{Account, AccountState, Suggestion};
 use crate::render::clean;
 use crate::sidecar::words::{Word, quoted, words};
 
-/// Fits for what is typed of the last word; all of them when that is nothing.
+/// Returns what matches the typed part of the last word; everything when it is empty.
 pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
     let line = after_the_name(line);
     let words = words(line);
@@ -40,7 +40,7 @@ pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
         .collect()
 }
 
-/// One word that may come next.
+/// One word that may follow.
 struct Offer {
     word: String,
     label: String,
@@ -66,7 +66,7 @@ fn after_word(takes: ArgKind, typed: &str, accounts: &[Account]) -> Vec<Offer> {
     }
 }
 
-/// Names and values take turns; a priority has two.
+/// Names and values alternate; a priority has two values.
 fn after_settings(
     settings: &'static [Setting],
     told: &[Word],
@@ -106,7 +106,7 @@ fn accounts_like(typed: &str, accounts: &[Account]) -> Vec<Offer> {
         let email = account.email.as_deref().unwrap_or_default();
         contains(&account.label, typed) || contains(email, typed) || account.id == typed
     };
-    // An e-mail in two workspaces names neither.
+    // An e-mail in two workspaces names neither account.
     let is_taken = |account: &Account| {
         let others = accounts.iter().filter(|other| other.id != account.id);
         let mut names = others.flat_map(|other| std::iter::once(&other.label).chain(&other.email));
@@ -119,7 +119,7 @@ fn accounts_like(typed: &str, accounts: &[Account]) -> Vec<Offer> {
     accounts.iter().filter(fits).map(offer).collect()
 }
 
-/// The label, and what speaks for or against taking it.
+/// Returns the label, and the reasons for or against this account.
 fn label(account: &Account) -> String {
     let state = match account.state {
         AccountState::Ready => None,

@@ -1,5 +1,5 @@
-//! One attempt at one account: token, request, stream. The preamble is held back, so that a failure before any output
-//! leaves no trace at the client.
+//! One attempt with one account: token, request, stream. The preamble is held back, so that the client sees nothing of
+//! a failure before output.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -24,24 +24,24 @@ const TOKEN_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) enum AttemptEnd {
     Ended(Terminal),
-    /// The account was dealt with; another may take over.
+    /// The failure was applied to the account; another one may take over.
     Moved {
         failed_attempt: FailedAttempt,
         until: Option<At>,
     },
-    /// Not the account's fault.
+    /// The fault is not the account's.
     Surfaced(FailedAttempt),
 }
 
-/// What became of one request.
+/// The result of one request.
 pub(super) enum Sent {
     Ended(Terminal),
     FailedAttempt(Failure, Option<AnswerBody>),
-    /// Nothing but a WebSocket would do. No account is at fault.
+    /// Only a WebSocket is allowed, and there is none. The fault is not the account's.
     NoSocket(Failure),
 }
 
-/// The answer so far: where it comes from, and what is held back of it.
+/// The answer so far: its source, and the events that are held back.
 struct Answering<'a> {
     account: &'a AccountId,
     attempt: u32,
@@ -109,7 +109,7 @@ impl Completion {
             let failed_attempt = FailedAttempt { account: account.clone(), failure, body };
             match (after, refused) {
                 (AfterFailure::Replay, Some(refused)) => need = Need::NewerThan(refused),
-                // A replay needs a token that was refused; without one there is nothing to replace.
+                // A repeat needs a token that was refused; without one there is nothing to repeat.
                 (AfterFailure::Replay, None) => return Ok(AttemptEnd::Surfaced(failed_attempt)),
                 (AfterFailure::Surface, _) => return Ok(AttemptEnd::Surfaced(failed_attempt)),
                 (AfterFailure::Moved { until, pin_cleared }, _) => {
@@ -120,7 +120,7 @@ impl Completion {
         }
     }
 
-    /// What is under way for the token goes on when it is no longer waited for here.
+    /// A refresh in progress goes on when this stops waiting for it.
     async fn token(&self, account: &AccountId, need: Need) -> Result<Token, Failure> {
         let asking = self.sidecar.refresher.token(account, need);
         if !self.sidecar.registry.decide(|pool, now| self.failover.has_another(pool, now)) {
@@ -251,7 +251,7 @@ impl Completion {
         }
     }
 
-    /// What is at hand goes out before anything is waited for, and what is held back when that takes too long.
+    /// Available events are sent before this waits, and held-back events when the wait takes too long.
     async fn wait_for_an_event(
         &mut self,
         sink: &mut CompletionSink,
@@ -259,7 +259,7 @@ impl Completion {
         events: &mut EventStream,
     ) -> Result<Result<Option<Event>, StreamFault>, Disconnected> {
         sink.flush().await?;
-        // One future for both, so that upstream's silence is measured from its last sign of life.
+        // One future for both, so that upstream's silence counts from its last activity.
         let mut next = pin!(events.next(self.idle));
         let patience = match (self.first_event, answering.preamble.release_at()) {
             (None, Some(at)) => at.since(self.sidecar.registry.now()),
@@ -305,7 +305,7 @@ impl Completion {
         sink.send_event(event).await
     }
 
-    /// From here on this account answers: what was held back goes out, and nothing is replayed any more.
+    /// From here on this account answers: held-back events are sent, and nothing is repeated any more.
     async fn accept(
         &mut self,
         sink: &mut CompletionSink,
@@ -372,7 +372,7 @@ impl Completion {
     }
 }
 
-/// Reads what is left after the terminal event, so that the connection goes back to the pool.
+/// Reads the rest after the terminal event, so that the connection goes back to the pool.
 async fn drain(mut events: EventStream) {
     while let Ok(Some(_)) = events.next(DRAIN).await {}
 }

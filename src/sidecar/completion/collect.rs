@@ -18,13 +18,13 @@ struct TerminalEvent {
     response: Box<RawValue>,
 }
 
-/// Why there is no response to show.
+/// Why there is no response.
 #[derive(Debug)]
 pub enum CollectError {
     /// The request was not sent.
     Refused(RpcError),
     Failed(Box<Failed>),
-    /// The completion ended in a way that a response cannot be made of.
+    /// The completion ended without a response.
     Broken(RpcError),
 }
 
@@ -69,8 +69,8 @@ impl From<RpcError> for CollectError {
     }
 }
 
-/// Runs a completion in this process: every notice goes to `notices` as JSON, in the order that `complete` has. Ends
-/// early when the receiver is dropped.
+/// Runs a completion in this process: every notice is sent to `notices` as JSON, in the order of `complete`. Ends early
+/// when the receiver is dropped.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ fn no_answer() -> CollectError {
     CollectError::Broken(RpcError::new(ErrorKind::Internal, "the completion ended without a terminal notice"))
 }
 
-/// -32013 when there was no account to ask, -32012 when all need login, -32015 for what upstream said.
+/// -32013 when there was no account to ask, -32012 when all need a login, -32015 for upstream's failures.
 fn failed(failed: Failed) -> RpcError {
     let kind = match failed.kind.as_str() {
         "no_available_account" => ErrorKind::NoAvailableAccount,

@@ -1,5 +1,5 @@
-//! The output of a collected response. The backend ends a stream with a response whose `output` is empty: its items came
-//! in `response.output_item.done` events (schema/upstream.md).
+//! The output of a collected response. The backend ends a stream with a response whose `output` is empty: its items
+//! came in `response.output_item.done` events (schema/upstream.md).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::upstream::Event;
 
-/// The items seen so far, by their index in the output.
+/// The items so far, by their index in the output.
 #[derive(Default)]
 pub(crate) struct CollectedOutput(BTreeMap<u64, Box<RawValue>>);
 
@@ -21,7 +21,7 @@ impl CollectedOutput {
             output_index: Option<u64>,
             item: Box<RawValue>,
         }
-        // Few events end an item, and all of them have this in their text.
+        // Few events end an item, and all of them contain this text.
         if memchr::memmem::find(event.json(), b"output_item.done").is_none() {
             return;
         }
@@ -32,7 +32,7 @@ impl CollectedOutput {
         }
     }
 
-    /// The response with these items as its `output`, when it has none of its own. Everything else stays byte for byte.
+    /// Returns the response with these items as its `output`, when it has none. Everything else stays byte for byte.
     pub(crate) fn fill(&self, response: Box<RawValue>) -> Box<RawValue> {
         #[derive(Deserialize)]
         struct Response<'a> {
@@ -62,8 +62,8 @@ impl CollectedOutput {
     }
 }
 
-/// Returns where the value of `output` is in `text`, when there is one. An absent member and `null` deserialize alike, so that
-/// a `null` is looked for by its name.
+/// Returns where the value of `output` is in `text`, if there is one. An absent member and `null` deserialize alike, so
+/// a `null` is searched for by its name.
 fn null_or_empty_span(text: &str, output: Option<&RawValue>) -> Option<(usize, usize)> {
     if let Some(output) = output {
         let start = output.get().as_ptr() as usize - text.as_ptr() as usize;

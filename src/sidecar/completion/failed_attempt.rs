@@ -1,28 +1,28 @@
-//! A failed attempt, and what clients are shown of it.
+//! A failed attempt, and how clients see it.
 
 use super::run::Completion;
 use crate::pool::{AccountId, Certainty, Failure, FailureKind, HealthStatus};
 use crate::protocol::{ChangeReason, Warning, WarningKind};
 use crate::upstream::Event;
 
-/// What a client is shown of an upstream answer.
+/// How much of an upstream answer a client is shown.
 const MAX_BODY: usize = 64 << 10;
 
-/// A failed attempt and upstream's own words.
+/// A failed attempt with upstream's own text.
 pub(crate) struct FailedAttempt {
     pub(crate) account: AccountId,
     pub(crate) failure: Failure,
     pub(crate) body: Option<AnswerBody>,
 }
 
-/// Upstream's own words, as far as a client is shown them.
+/// Upstream's own text, as far as a client is shown it.
 pub(crate) struct AnswerBody {
     pub(crate) text: String,
     pub(crate) truncated: bool,
 }
 
 impl FailedAttempt {
-    /// What a person can do about it, when that is not for upstream to say.
+    /// What a person can do about it, unless upstream says it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self.failure.kind {
             FailureKind::Challenge => Some(
@@ -50,7 +50,7 @@ impl AnswerBody {
 }
 
 impl Completion {
-    /// Informs clients of what a failure did to its account, and saves it.
+    /// Notifies clients of the effect on the account, and saves it.
     pub(crate) fn report(&self, failed_attempt: &FailedAttempt, pin_cleared: bool) {
         let found = self.sidecar.registry.decide(|pool, _| {
             let account = pool.get(&failed_attempt.account)?;
@@ -79,7 +79,7 @@ impl Completion {
         });
     }
 
-    /// A pin that could not be used at all was cleared by the failover.
+    /// The failover cleared a pin to an account that could not be used at all.
     pub(crate) fn report_drained_pin(&mut self) {
         let Some(id) = self.failover.pin_cleared() else { return };
         let label = self.sidecar.registry.label_of(&id);

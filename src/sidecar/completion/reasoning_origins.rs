@@ -1,5 +1,5 @@
 //! Which account produced which reasoning. Older models refuse reasoning of another account with
-//! `invalid_encrypted_content`; knowing where an item came from, the request can go without it. It remembers hashes only.
+//! `invalid_encrypted_content`; if the origin of an item is known, it can be left out. Keeps only hashes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::upstream::ReasoningHash;
 
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// About 3 MiB at the most.
+/// About 3 MiB at most.
 const MAX_ITEMS: usize = 16_384;
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl ReasoningOrigins {
         }
     }
 
-    /// Returns what another account than `account` is known to have produced.
+    /// Returns the items that an account other than `account` is known to have produced.
     pub(crate) fn foreign_to(&self, account: &AccountId, now: At) -> Vec<ReasoningHash> {
         let mut origins = self.lock();
         origins.forget(now);
@@ -46,7 +46,7 @@ impl ReasoningOrigins {
 }
 
 impl Origins {
-    /// Makes room for one item, and forgets what is too old.
+    /// Makes room for one item, and drops what is too old.
     fn forget(&mut self, now: At) {
         while let Some((at, item)) = self.order.front().copied() {
             if now < at + REMEMBERED_FOR && self.order.len() < MAX_ITEMS {

@@ -1,5 +1,5 @@
-//! One attempt from its beginning to its end. However it ends, it is recorded in the history: when the client cancels or
-//! disconnects, or the deadline passes, dropping the recorder does it.
+//! Records one attempt in the history, however it ends: when the client cancels or disconnects, or the deadline passes,
+//! dropping the recorder records it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl AttemptRecorder {
         self.first_event.get_or_insert(self.began.elapsed());
     }
 
-    /// Of several requests of one attempt the last counts.
+    /// Of several requests of one attempt the last one counts.
     pub(crate) fn sent(&mut self, sent: SentRequest) {
         self.sent = Some(sent);
     }

@@ -1,5 +1,5 @@
-//! What upstream was seen to refuse of a request: left out once for each completion, and remembered for a day, so that later
-//! completions save the refused request.
+//! Parameters that upstream refused: each is left out once per completion, and the refusal is kept for a day, so that
+//! later completions avoid the refused request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use crate::pool::{At, DispensableParameter};
 
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Far more models than there are; what is beyond costs one refused request.
+/// Far more models than exist; another one costs one refused request.
 const MAX_MODELS: usize = 256;
 
 type UntilByModel = HashMap<(String, DispensableParameter), At>;
 
-/// Until when each refusal is remembered.
+/// Until when each refusal is kept.
 #[derive(Default)]
 pub(crate) struct RefusedParameters(Mutex<UntilByModel>);
 
@@ -29,7 +29,7 @@ impl RefusedParameters {
         }
     }
 
-    /// Returns what requests for `model` are better sent without.
+    /// Returns the parameters to leave out of requests for `model`.
     pub(crate) fn of_model(&self, model: &str, now: At) -> Vec<DispensableParameter> {
         let refused = self.lock();
         if refused.is_empty() {

@@ -1,5 +1,5 @@
-//! A completion for a client that speaks another protocol than this one: its request as it came, and what becomes of it
-//! piece by piece. Translates nothing.
+//! A completion for a client with another protocol: its request unchanged, and the result piece by piece. Translates
+//! nothing.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::protocol::{Collected, Failed, Notice, RpcError};
 use crate::sidecar::Sidecar;
 use crate::upstream::Event;
 
-/// Blocks of events that may wait for the client before upstream is no longer read.
+/// How many blocks of events may wait for the client before upstream is no longer read.
 const BLOCKS_AHEAD: usize = 2;
-/// A block that is larger is better sent than added to.
+/// A larger block is sent instead of extended.
 const FULL_BLOCK_BYTES: usize = 32 * 1024;
 
 /// A request of the public Responses API.
 #[derive(Debug)]
 pub struct RelayRequest {
     pub body: Box<RawValue>,
-    /// Headers that may be passed on, names in lower case.
+    /// Headers that may be forwarded, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What the client calls its conversation; its key of the prompt cache when absent.
+    /// The client's name of its conversation; its prompt cache key when absent.
     pub session: Option<String>,
 }
 
-/// A piece of a completion. What the first one is decides how the client is answered.
+/// A piece of a completion. The first one decides how the client is answered.
 #[derive(Debug)]
 pub enum Relayed {
     /// Every account is out, and the completion waits for a reset.
@@ -37,9 +37,9 @@ pub enum Relayed {
     Accepted { headers: Vec<(String, String)> },
     /// At least one event.
     Events(Vec<Event>),
-    /// The completion is over, and the last event said so.
+    /// The completion ended, and the last event said so.
     Done,
-    /// The completion is over. After output, upstream's own word about it is among the events, when there was one.
+    /// The completion ended. After output, upstream's own error is among the events, if there was one.
     Failed(Box<Failed>),
 }
 
@@ -74,7 +74,7 @@ pub async fn collect_relayed(
     collect_prepared(PreparedCompletion::relayed(sidecar, request)?).await
 }
 
-/// The sending end, and the events that are to go out together.
+/// The sending end, and the events to send together.
 pub(crate) struct RelaySender {
     sender: mpsc::Sender<Relayed>,
     block: Vec<Event>,

@@ -1,4 +1,4 @@
-//! The params of `complete`, checked, and the request that is sent to every account. Everything that can be refused is
+//! The checked params of `complete`, and the request that is sent to every account. Everything that can be refused is
 //! refused here, before the client gets an id.
 
 use std::sync::Arc;
@@ -18,16 +18,17 @@ use crate::upstream::{
     session_in_headers, session_key,
 };
 
-/// After so much silence of upstream the stream counts as dead, as in the official client (schema/upstream.md, streams).
+/// After this much silence of upstream the stream counts as dead, as in the official client (schema/upstream.md,
+/// streams).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Compressing takes some milliseconds per MiB; a larger body would delay all other streams.
 const PACK_ASIDE_FROM: usize = 256 << 10;
 
-/// Names the machine that a turn began on; clients send it back within the turn (schema/upstream.md, requests).
+/// Names the machine on which a turn began; clients send it back within the turn (schema/upstream.md, requests).
 const TURN_STATE: &str = "x-codex-turn-state";
 
-/// A completion that may be begun.
+/// A completion that can begin.
 pub(crate) struct PreparedCompletion {
     sidecar: Arc<Sidecar>,
     demand: Demand,
@@ -39,7 +40,7 @@ pub(crate) struct PreparedCompletion {
     placed: Instant,
 }
 
-/// What a client says of a completion besides its body.
+/// The params of a completion besides its body.
 struct Terms<'h> {
     account: Option<AccountId>,
     session: Option<&'h str>,
@@ -73,7 +74,7 @@ impl PreparedCompletion {
         Self::on_terms(sidecar, body, terms)
     }
 
-    /// For a request of the public API. Nothing is added to its body but what upstream insists on.
+    /// For a request of the public API. Only what upstream requires is added to its body.
     pub(crate) fn relayed(sidecar: &Arc<Sidecar>, request: &RelayRequest) -> Result<Self, RpcError> {
         let body = upstream::prepare_any(&request.body).map_err(refused_body)?;
         let terms = Terms {
@@ -95,7 +96,7 @@ impl PreparedCompletion {
             version: client.and_then(|client| client.version.as_deref()).unwrap_or(default.version),
         };
         let own = terms.headers.iter().copied();
-        // The client's own key of its prompt cache, or of its thread, names the session as well.
+        // The client's own prompt cache key, or its thread, also names the session.
         let session = terms.session.or(body.cache_key.as_deref()).or_else(|| session_in_headers(own.clone()));
         let headers = upstream::request_headers(originator, session, own).map_err(|refusal| {
             let (HeaderRefusal::NotAllowed(name) | HeaderRefusal::BadValue(name)) = &refusal;
@@ -116,7 +117,7 @@ impl PreparedCompletion {
         })
     }
 
-    /// Makes the request ready to be sent, the same to every account.
+    /// Makes the request ready, the same for every account.
     pub(crate) async fn begin(self) -> Completion {
         let body_len = self.body.json.len();
         let turn_state_of = self.turn_state_of();
@@ -152,7 +153,7 @@ impl PreparedCompletion {
         }
     }
 
-    /// Returns the account that issued the turn state which the client sends back.
+    /// Returns the account that issued the turn state that the client sends back.
     fn turn_state_of(&self) -> Option<AccountId> {
         let session = self.demand.session.as_deref().filter(|_| self.headers.contains_key(TURN_STATE))?;
         self.sidecar.registry.decide(|pool, now| pool.session_account(session, now))
@@ -163,7 +164,7 @@ fn refused_body(refusal: BodyRefusal) -> RpcError {
     RpcError::invalid_params(refusal.path, refusal.to_string())
 }
 
-/// Packs a body of `bytes` bytes, on another thread when that takes long.
+/// Compresses a body of `bytes` bytes, on another thread when that takes long.
 pub(super) async fn aside_when_large<T: Send + 'static>(
     bytes: usize,
     pack: impl FnOnce() -> T + Send + 'static,
@@ -172,7 +173,7 @@ pub(super) async fn aside_when_large<T: Send + 'static>(
 }
 
 impl Completion {
-    /// Returns the request as `account` gets it: the state of a turn that another account began means nothing to it.
+    /// Returns the request for `account`: the state of a turn that another account began means nothing to it.
     pub(super) fn request_for(&mut self, account: &AccountId) -> ResponsesRequest {
         let issuer = self.turn_state_of.get_or_insert_with(|| account.clone());
         let foreign = issuer != account;
@@ -180,13 +181,13 @@ impl Completion {
         stripped.unwrap_or_else(|| self.request.clone())
     }
 
-    /// Changes the request as its refusal demands, when that changes little and one more request may be spent. Returns
-    /// whether `account` is to be asked again.
+    /// Changes the request as its refusal requires, if that changes little and another request is allowed. Returns
+    /// whether to ask `account` again.
     pub(super) async fn mend_request(&mut self, failure: &Failure, account: &AccountId) -> bool {
         self.drop_refused_parameter(failure).await || self.drop_foreign_reasoning(failure, account).await
     }
 
-    /// Leaves out reasoning that is known to come from another account, when upstream cannot decrypt what it got.
+    /// Leaves out reasoning that is known to come from another account, if upstream cannot decrypt it.
     async fn drop_foreign_reasoning(&mut self, failure: &Failure, account: &AccountId) -> bool {
         if failure.code.as_deref() != Some("invalid_encrypted_content") {
             return false;
@@ -202,8 +203,8 @@ impl Completion {
         true
     }
 
-    /// Leaves a parameter out that upstream refused, when the request has it, the meaning stays without it, and one more
-    /// request may be spent. Returns whether the same account is to be asked again.
+    /// Leaves out a parameter that upstream refused, if the request has it, its meaning stays the same, and another
+    /// request is allowed. Returns whether to ask the same account again.
     async fn drop_refused_parameter(&mut self, failure: &Failure) -> bool {
         let Some(parameter) = failure.refused_parameter else { return false };
         let request = self.request.clone();

@@ -1,5 +1,5 @@
-//! `complete` and `complete/cancel`: one completion from its params to its terminal notice. Which account is tried,
-//! and what a failure means, the pool's failover decides; this file carries it out.
+//! `complete` and `complete/cancel`: one completion from its params to its terminal notice. The pool's failover decides
+//! which account is tried and what a failure means; this file carries it out.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -30,10 +30,10 @@ use crate::rpc::{Subscription, register_subscription};
 use crate::sidecar::{Sidecar, error, params, redact, view};
 use crate::upstream::{Loss, ResponseReceipt, ResponsesRequest, TurnPlan, Upstream};
 
-/// Timers stand still while the machine sleeps, and resets are dates, so the clock is looked at this often.
+/// Timers stop while the machine sleeps, and resets are dates, so the clock is read this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// Running subscriptions and how to end them, and what completions have learned about requests.
+/// Running subscriptions and how to end them, and what completions learned about requests.
 pub(crate) struct Completions {
     upstream: Upstream,
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
@@ -53,13 +53,13 @@ pub(crate) struct Completion {
     pub(crate) plan: TurnPlan,
     /// How the request's socket was lost, or what it refused, until that is dealt with.
     pub(crate) loss: Option<Loss>,
-    /// Members of the client's body that are left out, because upstream refuses them.
+    /// Members of the client's body that are left out because upstream refuses them.
     pub(crate) dropped: Vec<DispensableParameter>,
-    /// Items of reasoning that are left out, because they are another account's.
+    /// How many reasoning items are left out because they come from another account.
     pub(crate) encrypted_dropped: u32,
     pub(crate) idle: Duration,
     pub(crate) started: Instant,
-    /// When the first event was sent to the client; from then on nothing is replayed.
+    /// When the first event was sent to the client. After it nothing is repeated.
     pub(crate) first_event: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) recorder: Option<AttemptRecorder>,
@@ -115,7 +115,7 @@ impl Completions {
         &self.upstream
     }
 
-    /// Resolves when the completion is cancelled, and never when it merely ends.
+    /// Resolves when the completion is cancelled, never when it just ends.
     fn begin(&self, id: &str) -> impl Future<Output = ()> + use<> {
         let (sender, receiver) = oneshot::channel();
         self.running().insert(id.to_owned(), sender);
@@ -136,7 +136,7 @@ impl Completions {
 }
 
 impl Completion {
-    /// Runs to the terminal notice and gives the sink back. Dropping the future aborts the upstream request.
+    /// Runs to the terminal notice and returns the sink. Dropping the future aborts the upstream request.
     pub(crate) async fn run(
         mut self,
         mut sink: CompletionSink,
@@ -225,7 +225,7 @@ impl Completion {
         }
     }
 
-    /// Every account is out, and the completion waits. Sent once for each time that is waited for.
+    /// Every account is out, and the completion waits. Sent once for each time to wait for.
     async fn announce_wait(
         &self,
         sink: &mut CompletionSink,
@@ -248,7 +248,7 @@ impl Completion {
         .await
     }
 
-    /// The failure of one attempt, as upstream worded it.
+    /// Returns the failure of one attempt in upstream's words.
     pub(crate) fn surfaced(&self, failed_attempt: &FailedAttempt, phase: Phase) -> Failed {
         let failure = &failed_attempt.failure;
         let (message, body) = self.sidecar.registry.decide(|pool, _| {
@@ -328,7 +328,7 @@ impl Completion {
 }
 
 impl Rotation {
-    /// Sends the notice, and returns the attempt in case it was the last.
+    /// Sends the notice, and returns the attempt in case it was the last one.
     async fn announce(
         self,
         sink: &mut CompletionSink,

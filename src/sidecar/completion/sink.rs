@@ -1,5 +1,4 @@
-//! Who listens to a completion: a subscription that gets every notice, a caller that wants the end of it, or one that
-//! relays it.
+//! The receiver of a completion: a subscription that gets every notice, a caller that needs only the end, or a relay.
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -63,8 +62,8 @@ impl CompletionSink {
         }
     }
 
-    /// Queues one event; events go out together. Call [`CompletionSink::flush`] before waiting for anything. Waits for the
-    /// client itself when the queue is full.
+    /// Queues one event; events are sent together. Call [`CompletionSink::flush`] before waiting for anything. Waits
+    /// for the client itself when the queue is full.
     pub(crate) async fn send_event(&mut self, event: &Event) -> Result<(), Disconnected> {
         match self {
             CompletionSink::Stream(subscription) => {
@@ -73,7 +72,7 @@ impl CompletionSink {
             }
             CompletionSink::Collect(collector) => {
                 collector.output.add(event);
-                // Only the terminal event matters; the one before it is replaced.
+                // Only the terminal event is needed; it replaces the one before.
                 collector.last_event = Some(event.clone());
                 Ok(())
             }

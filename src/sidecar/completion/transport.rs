@@ -1,5 +1,5 @@
-//! How a completion's request gets to upstream: over the session's WebSocket or by SSE. The answer is the same, and the
-//! failover does not know which it was.
+//! How a completion's request reaches upstream: over the session's WebSocket or by SSE. The answer is the same, and the
+//! failover does not know the difference.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,10 +19,10 @@ use crate::upstream::{
 /// How often idle sockets of accounts that cool are looked for when nothing is reported to have changed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// What came of the request.
+/// The result of the request.
 pub(super) enum Opened {
     Answer(Box<Answer>),
-    /// The client wants nothing but a WebSocket, and there is none.
+    /// The client allows only a WebSocket, and there is none.
     NoSocket(Failure),
 }
 
@@ -60,7 +60,7 @@ impl Completion {
         Ok(Opened::Answer(Box::new(answer)))
     }
 
-    /// Whether the same account is asked once more after a socket was lost before any output.
+    /// Returns whether the same account is asked once more after a socket was lost before output.
     pub(super) fn asks_again(&mut self, sent: &mut Sent) -> bool {
         let Some(loss) = self.loss.take() else { return false };
         if !matches!(sent, Sent::FailedAttempt(..)) {
@@ -81,7 +81,7 @@ impl Completion {
         }
     }
 
-    /// Takes in a failure that upstream sent as an event. Some are about the socket only.
+    /// Records a failure that upstream sent as an event. Some are only about the socket.
     pub(super) fn refused(&mut self, failure: &Failure) {
         self.loss = match failure.code.as_deref() {
             Some("previous_response_not_found") => Some(Loss::PreviousNotFound),
@@ -90,7 +90,7 @@ impl Completion {
         };
     }
 
-    /// A failure that came as an event, and upstream's words. On a WebSocket the event may stand for an HTTP answer.
+    /// A failure in an event, with upstream's text. On a WebSocket the event may stand for an HTTP answer.
     pub(super) fn as_answered(&self, event: &Event, failure: Failure) -> (Failure, AnswerBody) {
         let over_socket = self.plan.report().is_some_and(|report| report.used == TransportUsed::WebSocket);
         match answer_inside(event, self.sidecar.registry.now()).filter(|_| over_socket) {

@@ -1,4 +1,4 @@
-//! Why no account can answer, in words, and what to do about it.
+//! Why no account can answer, as text, and what to do about it.
 
 use crate::pool::{AccountId, At, Availability, Ending, EndingKind, State};
 use crate::protocol::{ErrorKind, RpcError};
@@ -7,10 +7,10 @@ use crate::sidecar::Sidecar;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UnavailableReason {
     NoAccounts,
-    /// There may be accounts, but their file cannot be read.
+    /// There may be accounts, but the file cannot be read.
     Unreadable(String),
     LoginRequired,
-    /// When the first account that only has to wait is back.
+    /// When the first account that only waits is available.
     BackAt(At),
     /// Waiting does not help: disabled, or deactivated.
     Unusable,
@@ -73,7 +73,7 @@ impl Sidecar {
         }
     }
 
-    /// Why the one account that was asked for cannot be used.
+    /// Why the one requested account cannot be used.
     pub(crate) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
         self.registry.decide(|pool, now| {
             let Some(account) = named.and_then(|id| pool.get(id)) else {

@@ -1,5 +1,5 @@
 //! What a refresh found out about an account, for the pool and for clients: needs login, deactivated, outcome unknown,
-//! paused. Sends nothing itself.
+//! paused. Sends no request.
 
 use super::TokenRefresher;
 use crate::auth;

@@ -1,4 +1,4 @@
-//! Writes the credentials that are in memory only: again and again, until their files have them.
+//! Writes the credentials that exist only in memory, repeatedly, until their files have them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::sidecar::blocking::on_a_thread;
 use crate::store::{EditRefused, StorageError};
 
 impl TokenRefresher {
-    /// Writes the successor of the refresh token `old` into the accounts file. Returns the login that someone stored there
-    /// meanwhile, if any: it stays, because its owner wants it.
+    /// Writes the successor of the refresh token `old` into the accounts file. Returns the login that another program
+    /// stored there meanwhile, if any: it stays, because its owner wants it.
     pub(crate) async fn store_refreshed(
         self: &Arc<Self>,
         id: &AccountId,
@@ -22,15 +22,15 @@ impl TokenRefresher {
         new: &Credential,
         ledger: RefreshLedger,
     ) -> Result<Result<Option<Credential>, EditRefused>, StorageError> {
-        // Before the file is written: an old copy that is put back right after that has to wait again.
+        // Before the file is written, because an old copy that is put back right after must be pending again.
         self.registry.pending().accounts_file_has(id);
         let (holder, replaced, new) = (id.clone(), old.clone(), new.clone());
         let written = self
             .registry
             .in_file_turn(move |turn| {
                 turn.change(|document| {
-                    // Someone may have given it another label meanwhile, and its label to another account; the token it
-                    // had still tells which it is, or failing that who it is of.
+                    // Another program may have changed its label meanwhile, and given the label to another account. The
+                    // old token identifies the entry, or else the identity does.
                     let holder = turn.registry().decide(|pool, _| pool.get(&holder).cloned());
                     let held =
                         document.accounts().find(|entry| entry.refresh == replaced).map(|entry| entry.email);
@@ -73,7 +73,7 @@ impl TokenRefresher {
 
     async fn store_again(self: &Arc<Self>, id: &AccountId, old: &Secret) -> Result<(), StorageError> {
         let account = self.registry.decide(|pool, _| pool.get(id).cloned());
-        // One that was refused for good is not worth keeping, and keeping it would say that it is good.
+        // A credential that was refused for good is not stored, because storing it would mean that it is good.
         let Some(account) = account.filter(|it| !matches!(it.health.standing, HealthStatus::NeedsLogin(_)))
         else {
             self.registry.pending().forget(id);
@@ -92,8 +92,8 @@ impl TokenRefresher {
         Ok(())
     }
 
-    /// Much may have changed since, and while waiting for pi's lock: the account may not be pi's any more, pi may have logged
-    /// in again, and another program that held the lock may have sent the token that is held here.
+    /// Much may have changed since, and while waiting for pi's lock: the account may not be pi's any more, pi may have
+    /// logged in again, and another program that held the lock may have sent this token.
     async fn give_to_pi_again(
         self: &Arc<Self>,
         id: &AccountId,
@@ -114,7 +114,7 @@ impl TokenRefresher {
         };
         let held = &account.credential;
         if ledger.tokens.contains_key(&auth::token_hash(&held.refresh)) {
-            // Whoever sent it has its successor, or will, and gives that to pi.
+            // The program that sent it has its successor, or will get it, and gives it to pi.
             return Ok(());
         }
         if pi.credential().is_none_or(|found| found.refresh == held.refresh || is_newer(&found, held)) {

@@ -1,5 +1,5 @@
-//! The account that belongs to pi: its credential is renewed under pi's own lock and written back where pi finds it.
-//! An entry that is of someone else meanwhile is never overwritten, and a newer one only by a login.
+//! The account that belongs to pi: its credential is refreshed under pi's own lock and written back to pi's file. An
+//! entry of another identity is never overwritten, and a newer one only by a login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::sidecar::blocking::on_a_thread;
 use crate::sidecar::import::foreign_login::identity_of;
 use crate::store::{LinkedCredential, LockDirectory, NoReading, StorageError, rehearse_replacement};
 
-/// pi holds its lock while it asks us for a token, so a client is not kept waiting for it: protocol section 8.
+/// pi holds its lock while it asks us for a token, so a client must not wait long for it.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
-/// How often a write is tried whose lock was taken from us.
+/// How often a write is tried again after another process took the lock.
 const WRITES: u32 = 3;
 
-/// pi's lock, and the login it had when the lock was taken.
+/// pi's lock, and pi's login when the lock was taken.
 pub(crate) struct PiLogin {
     lock: LockDirectory,
-    /// None when pi is logged out, or with another account by now.
+    /// `None` when pi is logged out, or logged in with another account.
     login: Option<LinkedCredential>,
 }
 
@@ -32,8 +32,8 @@ impl PiLogin {
 }
 
 impl TokenRefresher {
-    /// Whether the account's token is pi's, too: it is linked, or the token stands in pi's file. A program that wrote the
-    /// accounts file without the link did not make the token its own.
+    /// Returns whether pi has the account's token, too: the account is linked, or the token is in pi's file. A program
+    /// that wrote the accounts file without the link did not change that.
     pub(crate) async fn is_shared_with_pi(self: &Arc<Self>, account: &Account) -> bool {
         let (imports, refresh) = (self.imports.clone(), account.credential.refresh.clone());
         let in_its_file =
@@ -41,8 +41,9 @@ impl TokenRefresher {
         account.linked || on_a_thread(in_its_file).await
     }
 
-    /// Waits for pi's lock and reads pi's login under it. Before any other lock: whoever holds pi's may take its time,
-    /// and the other accounts shall not wait for that. Clients that wait for the account's token are told meanwhile.
+    /// Waits for pi's lock and reads pi's login under it. The lock order puts it before the turn of refreshes: a holder
+    /// of pi's lock may take long, and other accounts must not wait for it. Meanwhile clients that wait for the token
+    /// are notified.
     pub(crate) async fn lock_pi_login(self: &Arc<Self>, account: &Account) -> Result<PiLogin, Failure> {
         let waiting = self.imports.waiting();
         let locked = self.lock_pi_login_for(account, self.timing.lock_patience).await;
@@ -50,7 +51,7 @@ impl TokenRefresher {
         locked.map_err(|error| storage(&error))
     }
 
-    /// The same where no client waits for what comes of it.
+    /// The same when no client waits for the result.
     pub(crate) async fn lock_pi_login_for(
         self: &Arc<Self>,
         account: &Account,
@@ -64,8 +65,8 @@ impl TokenRefresher {
         .await
     }
 
-    /// Finds out whether pi's file can be locked, read and written now, so that no one goes through a login that pi would
-    /// not get.
+    /// Checks whether pi's file can be locked, read and written now, so that a person does not log in for a login that
+    /// pi would not get.
     pub(crate) async fn ensure_pi_can_follow(
         self: &Arc<Self>,
         account: &Account,
@@ -74,7 +75,7 @@ impl TokenRefresher {
         self.ensure_pi_file_writable().await
     }
 
-    /// Ends when the account's token has expired and pi's lock was waited for too long; never for another account.
+    /// Resolves when the account's token has expired and pi's lock was awaited too long; never for another account.
     pub(crate) async fn pi_stays_busy(&self, id: &AccountId) -> Failure {
         let depends_on_pi = self.registry.decide(|pool, now| {
             pool.get(id).is_some_and(|account| account.linked && account.credential.expires_at <= now)
@@ -87,15 +88,15 @@ impl TokenRefresher {
         storage(&StorageError::Locked { path: self.imports.auth_file().path().to_owned() })
     }
 
-    /// Whether the new credential of a linked account could be stored, found out before the old one is sent. The caller holds
+    /// Checks that the new credential of a linked account could be stored, before the old one is sent. The caller holds
     /// pi's lock.
     pub(crate) async fn ensure_pi_file_writable(self: &Arc<Self>) -> Result<(), StorageError> {
         let path = self.imports.auth_file().path().to_owned();
         on_a_thread(move || rehearse_replacement(&path)).await
     }
 
-    /// Writes the new credential into pi's file. When that fails pi keeps an old one, and a person has to know; it is
-    /// tried again.
+    /// Writes the new credential into pi's file. If that fails, pi keeps an old one, a person is warned, and the write
+    /// is tried again.
     pub(crate) async fn write_back(
         self: &Arc<Self>,
         pi: PiLogin,
@@ -121,7 +122,7 @@ impl TokenRefresher {
         Ok(())
     }
 
-    /// Tells it, and has it tried again.
+    /// Sends the warning, and makes the write pending.
     pub(crate) fn pi_lacks(&self, id: &AccountId, origin: Origin, why: &str) {
         self.registry.pending().pi_lacks(id, origin);
         let what = match origin {
@@ -150,7 +151,7 @@ impl TokenRefresher {
         let found = pi.login.clone();
         let mut tried = 0;
         loop {
-            // What came while pi's lock was not ours may be what somebody refreshed this very login for.
+            // What was written while we did not hold pi's lock may be the successor of this very login.
             let gives_way = |login: &&LinkedCredential| {
                 login.expires_at <= credential.expires_at
                     || (origin == Origin::Login && found.as_ref() == Some(*login))
@@ -162,7 +163,7 @@ impl TokenRefresher {
             let new = old.renewed(credential);
             self.imports.keep_removed(old, &new);
             let written = file.set_credential(credential, &pi.lock);
-            // Removed between the two, it was noted with the old credential.
+            // If it was removed between the two, it was recorded with the old credential.
             self.imports.keep_removed(old, &new);
             match written {
                 Err(StorageError::Locked { .. }) if tried < WRITES => {
@@ -179,7 +180,7 @@ impl TokenRefresher {
 
     fn read_pi_login(&self, lock: LockDirectory, account: &Account) -> Result<PiLogin, StorageError> {
         let mut login = self.imports.auth_file().read();
-        // Under pi's lock only someone who does not know of it can be writing.
+        // Under pi's lock only a program that does not use the lock can be writing.
         for _ in 0..5 {
             let Err(NoReading::HalfWritten { .. }) = login else { break };
             std::thread::sleep(Duration::from_millis(20));
@@ -197,7 +198,7 @@ impl TokenRefresher {
     }
 }
 
-/// The account stopped being pi's, or became pi's, while pi's lock was waited for.
+/// The account was linked or unlinked while pi's lock was awaited.
 pub(crate) fn changed_hands() -> Failure {
     Failure::new(
         FailureKind::TokenUnavailable,

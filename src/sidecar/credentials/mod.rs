@@ -79,7 +79,7 @@ impl TokenRefresher {
         }
     }
 
-    /// Waits until every token that was sent has its result stored; none is sent from now on.
+    /// Waits until every token that was sent has its result stored; from now on none is sent.
     pub(crate) async fn finish(&self) {
         self.closing.store(true, Ordering::Relaxed);
         for flight in self.flights.all() {

@@ -1,4 +1,4 @@
-//! A refresh as its callers see it: one flight per account in this process, which outlives its callers. The sequence itself
+//! A refresh for its callers: one flight per account in this process, which outlives its callers. The sequence itself
 //! is in `refresh_token.rs`.
 
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use crate::protocol::ChangeReason;
 use crate::secret::Secret;
 
 impl TokenRefresher {
-    /// Returns another credential than the one with the access token `seen`, which is expiring or was refused: adopted
-    /// when another program has refreshed it, else refreshed here. Callers that come while a refresh is under way share
-    /// its result, and a caller that goes away does not stop it: tokens that no one stores are lost with the account.
+    /// Returns another credential than the one with the access token `seen`, which expires soon or was refused: adopted
+    /// when another program has refreshed it, otherwise refreshed here. Callers during a refresh share its result, and
+    /// a caller that is cancelled does not stop it, because tokens that are not stored are lost with the account.
     pub(crate) async fn refresh(
         self: &Arc<Self>,
         id: &AccountId,

@@ -1,4 +1,4 @@
-//! Holds back refreshes while a login of the same account is stored.
+//! Prevents refreshes while a login of the same account is stored.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(crate) struct RefreshGuard<'a> {
 }
 
 impl TokenRefresher {
-    /// Waits until a refresh under way is stored, so that it does not replace the login afterwards. A login that has its
-    /// tokens is stored in any case, also without the lane.
+    /// Waits until a refresh in progress is stored, so that it does not replace the login afterwards. A login that has
+    /// its tokens is stored in any case, also without the lane.
     pub(crate) async fn hold_refreshes(&self, slot: AccountId) -> RefreshGuard<'_> {
         let turn = self.turn.lock().await;
         let file = self.journal.clone();

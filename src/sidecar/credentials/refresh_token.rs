@@ -19,7 +19,7 @@ use crate::sidecar::accounts::{Origin, is_entry_of, is_of};
 use crate::sidecar::blocking::on_a_thread;
 use crate::store::{FileAccount, RefreshLane, StorageError};
 
-/// The locks, and what the ledger says under them.
+/// The locks, and the ledger under them.
 struct Turn {
     lane: Arc<RefreshLane>,
     ledger: RefreshLedger,
@@ -57,7 +57,7 @@ impl TokenRefresher {
         if is_other(&held, seen, self.registry.now()) {
             return Ok(held);
         }
-        // The user can only have meant what the account's state said.
+        // The user can only have known what the account's state showed.
         let told = unknown_since.is_none() || account.refresh_uncertain.is_some();
         let mode = if told { mode } else { RefreshMode::Needed };
         if let Some(why_not) = turn.ledger.why_not(id, &hash, mode, self.registry.now()) {
@@ -79,7 +79,7 @@ impl TokenRefresher {
         match answer {
             Ok(refreshed) => self.refreshed(turn, pi, &account, &held, &hash, refreshed).await,
             Err(TokenRefreshError::AccessTokenMissing { refresh }) => {
-                // The old refresh token is consumed: the new one is kept, and sent at the next need.
+                // The old refresh token is consumed: the new one is stored, and sent when a token is needed.
                 let credential = Credential { refresh, ..held.clone() };
                 let claims = Claims { identity: account.identity.clone(), ..Claims::default() };
                 let refreshed = RefreshedTokens { credential, claims, refresh_replaced: true };
@@ -107,7 +107,7 @@ impl TokenRefresher {
         Ok(Turn { lane: Arc::new(lane), ledger: self.registry.accept_ledger(reading) })
     }
 
-    /// The credential as the files have it now, or as memory has it when that is better. Memory follows.
+    /// Returns the credential of the files, or the one in memory when that is better. Memory follows.
     async fn re_read(
         self: &Arc<Self>,
         account: &Account,
@@ -150,7 +150,7 @@ impl TokenRefresher {
         Ok(best)
     }
 
-    /// The accounts file parses, is of our version, and can be replaced.
+    /// Checks that the accounts file parses, has our version, and can be replaced.
     pub(crate) async fn ensure_storable(self: &Arc<Self>) -> Result<(), StorageError> {
         self.registry.in_file_turn(|turn| turn.rehearse()).await
     }
@@ -180,7 +180,7 @@ impl TokenRefresher {
             self.write_back(pi, account, &credential, Origin::RefreshedTokens).await;
         }
         let written = self.store_refreshed(id, &old.refresh, &credential, turn.ledger.clone()).await;
-        // A login that someone stored while the token was on its way is what its owner means.
+        // A login that another program stored while the token was sent is what its owner wants.
         let credential = match &written {
             Ok(Ok(Some(login))) => login.clone(),
             _ => credential,
@@ -258,7 +258,7 @@ impl Turn {
         on_a_thread(move || lane.save(&ledger)).await
     }
 
-    /// Records how it ended. When that cannot be saved the intent stands, which is the safe side.
+    /// Records how it ended. If that cannot be saved, the intent stays, which is the safe side.
     async fn record(
         &mut self,
         id: &AccountId,
@@ -274,8 +274,8 @@ impl Turn {
     }
 }
 
-/// Whether someone has replaced the credential that was seen, by one that lives. One that expires soon will do: whoever
-/// needs a longer life has seen this one then, and asks again.
+/// Returns whether another program has replaced the seen credential by a valid one. One that expires soon is accepted:
+/// a caller that needs a longer life has then seen this one, and asks again.
 fn is_other(credential: &Credential, seen: &Secret, now: At) -> bool {
     credential.access != *seen && credential.expires_at > now
 }

@@ -1,5 +1,5 @@
-//! Work that is done once however many ask for it: whoever asks while it is under way waits for the same result. It goes
-//! on when those who wait for it go away, and one that panics leaves nothing behind that would be waited for.
+//! Work that is done once for all callers: a caller that comes during the work waits for the same result. The work goes
+//! on when its callers are cancelled, and after a panic no caller waits for it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-/// The result; `None` when the work broke off, which the panic hook has reported.
+/// The result; `None` when the work panicked, which the panic hook has reported.
 pub(crate) type Flight<T> = Shared<BoxFuture<'static, Option<T>>>;
 
 type Table<K, T> = HashMap<K, Flight<T>>;
 
-/// What is under way.
+/// The work in progress.
 pub(crate) struct SingleFlight<K, T>(Arc<Mutex<Table<K, T>>>);
 
 impl<K, T> Default for SingleFlight<K, T> {
@@ -28,7 +28,7 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// What is under way for `key`, or what `work` begins.
+    /// Returns the work in progress for `key`, or begins `work`.
     pub(crate) fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,

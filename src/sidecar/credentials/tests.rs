@@ -1,5 +1,5 @@
-//! The refresh sequence with each of its steps failing once: what was sent, what is stored, what is in memory, and that the
-//! next refresh works when the cause is gone.
+//! The refresh sequence with each of its steps failing once: what was sent, what is stored, what is in memory, and that
+//! the next refresh works when the cause is gone.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
@@ -17,7 +17,7 @@ async fn refresh(owners: &Owners, name: &str) -> Result<Credential, Failure> {
     owners.refresher.refresh(&owners.id(name), &seen, RefreshMode::Needed).await
 }
 
-/// Nothing was sent and nothing changed; then the cause goes away, and the refresh works.
+/// Nothing was sent and nothing changed; then the cause is removed, and the refresh works.
 async fn check_not_sent(owners: &Owners, kind: FailureKind, mend: impl FnOnce()) {
     let before = owners.held("ada");
     let failure = refresh(owners, "ada").await.unwrap_err();
@@ -116,7 +116,7 @@ async fn refresh_sends_nothing_whose_result_could_not_be_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn refresh_sends_nothing_whose_intent_could_not_be_recorded() {
-    // After a refresh of bob the journal has been read, and the refresh of ada rests before it writes its intent.
+    // After a refresh of bob the journal has been read, and the refresh of ada pauses before it writes its intent.
     let owners = Owners::with_spacing(&[("ada", 1), ("bob", 1)], Duration::from_secs(10));
     owners.endpoint.answer_tokens("bob", 1);
     refresh(&owners, "bob").await.unwrap();

@@ -1,4 +1,4 @@
-//! A token for one attempt: the one in memory while it is good, else a refreshed one.
+//! The token for one attempt: the one in memory while it is valid, otherwise a refreshed one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use crate::pool::{AccountId, At, Credential, Failure, FailureKind, HealthStatus,
 use crate::secret::Secret;
 use crate::upstream::Bearer;
 
-/// The longest wait for a new token while the old one is still valid: the token endpoint may be slow, and so may the holder
-/// of a lock.
+/// The longest wait for a new token while the old one is still valid, because the token endpoint or the holder of a
+/// lock may be slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How good the token has to be.
+/// What the token must be good for.
 pub(crate) enum Need {
-    /// Good for so much longer; when that cannot be had, one that is still good now will do.
+    /// Valid for this long; if that is not possible, one that is valid now.
     ValidFor(Duration),
-    /// Another one than the token that upstream has just refused.
+    /// Another token than the one that upstream has just refused.
     NewerThan(Secret),
-    /// A newly refreshed one, whatever is known about the account: the user wants it.
+    /// A newly refreshed one, whatever is known about the account: the user asked for it.
     Forced,
 }
 
 impl Need {
-    /// Good enough for a request.
+    /// Valid long enough for a request.
     pub(crate) const USABLE: Need = Need::ValidFor(EXPIRING);
 }
 
@@ -45,7 +45,7 @@ impl Token {
 impl TokenRefresher {
     /// # Errors
     ///
-    /// `login_required` when only a login helps, `token_unavailable` and the like when waiting may help.
+    /// `login_required` when only a login helps, `token_unavailable` and similar kinds when waiting may help.
     pub(crate) async fn token(self: &Arc<Self>, id: &AccountId, need: Need) -> Result<Token, Failure> {
         let account = self.account(id)?;
         let (held, workspace_id) = (account.credential, account.identity.workspace_id);
@@ -64,7 +64,7 @@ impl TokenRefresher {
                 if renewed.access != refused {
                     renewed
                 } else {
-                    // The flight that was joined had set out with an older token, and found the refused one.
+                    // The joined flight began with an older token, and found the refused one.
                     self.refresh(id, &refused, RefreshMode::Needed).await?
                 }
             }
@@ -72,7 +72,7 @@ impl TokenRefresher {
         Ok(Token { access: credential.access, expires_at: credential.expires_at, workspace_id })
     }
 
-    /// A new credential, or the old one when that lives and a new one cannot be had, or not soon.
+    /// Returns a new credential, or the old one while it is valid and a new one is not available soon.
     async fn renewed(self: &Arc<Self>, id: &AccountId, old: Credential) -> Result<Credential, Failure> {
         let refreshing = self.refresh(id, &old.access, RefreshMode::Needed);
         if old.expires_at <= self.registry.now() {

@@ -1,4 +1,4 @@
-//! The token endpoint as the refresher sees it, so that a test can answer in its place.
+//! The token endpoint for the refresher, so that a test can answer instead.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

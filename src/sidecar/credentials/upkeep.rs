@@ -1,5 +1,5 @@
-//! Keeps refresh chains alive while accounts wait: one at a time and slowly, also of accounts that are cooling, whose
-//! chain would die during a long cooldown. Refuses to hurry: what is used is refreshed by its use.
+//! Keeps refresh chains alive while accounts are not used: slowly, one at a time, also for cooling accounts, whose
+//! chain would otherwise die during a long cooldown. Accounts in use are refreshed by their use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::pool::{Account, AccountId, At, HealthStatus, RefreshLedger, RefreshMo
 use crate::sidecar::blocking::on_a_thread;
 
 impl TokenRefresher {
-    /// One look every `upkeep_interval` (a minute) and up to half as long again, so that sidecars do not march in step.
+    /// One check every `upkeep_interval` (a minute) and up to half as long again, so that sidecars do not check at the
+    /// same time.
     pub(crate) async fn run_upkeep(self: Arc<Self>) {
         loop {
             tokio::select! {
@@ -47,8 +48,8 @@ impl TokenRefresher {
     }
 }
 
-/// The account whose token expires first, of those that expire soon and may be refreshed. pi looks after the linked one as
-/// long as it runs: that comes last, and only once its token has expired.
+/// Returns the account whose token expires first, of those that expire soon and may be refreshed. pi refreshes the
+/// linked one while it runs, so that one is last, and only after its token has expired.
 fn due(accounts: &[Account], ledger: &RefreshLedger, now: At) -> Option<AccountId> {
     accounts
         .iter()
@@ -67,7 +68,7 @@ fn due(accounts: &[Account], ledger: &RefreshLedger, now: At) -> Option<AccountI
 
 fn jittered(interval: Duration) -> Duration {
     let mut random = [0_u8; 2];
-    // Without randomness every look comes at its earliest, which is no harm.
+    // Without randomness each check comes at its earliest time, which does no harm.
     let share = getrandom::fill(&mut random).map_or(0, |()| u16::from_le_bytes(random));
     interval + interval.mul_f64(f64::from(share) / f64::from(u16::MAX) / 2.0)
 }

@@ -1,4 +1,4 @@
-//! A login that is copied from the file of another program, which goes on using it.
+//! A login that is copied from the file of another program, which still uses it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::protocol::{ImportAnswer, RpcError, Warning, WarningKind};
 use crate::sidecar::blocking::on_a_thread;
 
 impl Imports {
-    /// A login that someone else goes on using: two owners of one refresh token will get in each other's way.
+    /// Imports a login that another program still uses. Two owners of one refresh token will disturb each other.
     pub(crate) async fn import_copy(
         self: &Arc<Self>,
         read: impl FnOnce() -> Result<Account, RpcError> + Send + 'static,

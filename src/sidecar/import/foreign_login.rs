@@ -1,4 +1,4 @@
-//! What another program's file says about a login, as an account of ours: who it is, and until when it lives.
+//! Converts a login in another program's file into an account: its identity and its expiry.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(crate) fn fingerprint(login: &LinkedCredential) -> String {
     auth::fingerprint(&login.credential(), login.account_id.as_deref())
 }
 
-/// Who pi is logged in as.
+/// Returns pi's identity.
 pub(crate) fn identity_of(login: &LinkedCredential) -> Identity {
     let claims = auth::claims(&login.access);
     Identity {
@@ -27,10 +27,10 @@ pub(crate) fn linked_account(login: &LinkedCredential) -> Account {
     account
 }
 
-/// The login in a file of another program, whichever of the known shapes it has. `source` is where it was expected.
+/// Reads the login in a file of another program, in any of the known shapes. `source` is the expected one.
 pub(crate) fn read_copy(path: &Path, source: ImportSource) -> Result<Account, RpcError> {
     let login = read_foreign_login(path)?.map_err(|why_not| refused(path, source, why_not))?;
-    // Without a date it counts as expired, so that it is renewed before it is used.
+    // Without a date it counts as expired, so it is refreshed before it is used.
     let expires_at = login.expires_at.or(auth::claims(&login.access).expires_at).unwrap_or(At(0));
     let credential = Credential { access: login.access, refresh: login.refresh, expires_at };
     Ok(account_of(credential, login.id_token.as_ref(), login.account_id))
@@ -51,7 +51,7 @@ fn refused(path: &Path, source: ImportSource, why_not: NoForeignLogin) -> RpcErr
     RpcError::new(ErrorKind::Storage, format!("{} {why_not}{next_step}", path.display()))
 }
 
-/// Who a credential belongs to, by its access token first. The label is chosen by the merge.
+/// Returns the identity of a credential, by its access token first. The merge chooses the label.
 fn account_of(credential: Credential, id_token: Option<&Secret>, account_id: Option<String>) -> Account {
     let claims = auth::claims(&credential.access);
     let more = id_token.map(auth::claims).unwrap_or_default();
@@ -60,7 +60,7 @@ fn account_of(credential: Credential, id_token: Option<&Secret>, account_id: Opt
         user_id: claims.identity.user_id.or(more.identity.user_id),
     };
     let email = claims.email.or(more.email);
-    // A login that names no one is named after its credential.
+    // A login without an identity is named after its credential.
     let fallback = auth::fingerprint(&credential, None);
     let id = auth::account_id(&identity, &fallback);
     let mut account = Account::new(id, identity, String::new(), credential);

@@ -30,8 +30,8 @@ impl Imports {
         }
     }
 
-    /// The first merge, before anything is answered: who is signed in to pi belongs into the first answer. It costs a
-    /// look at two small files, unless pi holds another login than the last time.
+    /// The first merge, before any request is answered: pi's account must be in the first answer. It reads two small
+    /// files, unless pi holds another login than the last time.
     pub(crate) fn merge_at_start(&self) {
         if let Err(error) = self.merge_pi_login()
             && !matches!(error, NotMerged::NoReading(NoReading::Missing { .. }))
@@ -50,7 +50,7 @@ impl Imports {
         }
     }
 
-    /// Reads again what is half-written until it is whole, but not for ever.
+    /// Reads a half-written file again until it is complete, for a limited time.
     async fn merge_settled(self: &Arc<Self>) -> Result<ImportAnswer, NotMerged> {
         let mut retries = RETRIES_MS.iter();
         loop {
@@ -75,7 +75,7 @@ impl Imports {
 
     fn merge_pi_login(&self) -> Result<ImportAnswer, NotMerged> {
         let login = self.auth_file.read()?;
-        // Nearly always there is nothing to do, and finding that out takes no lock.
+        // Usually there is nothing to do, and finding that out needs no lock.
         match &login {
             Some(login) => {
                 if let Some(why_not) = self.why_not(login, &self.seen_logins()?) {
@@ -85,7 +85,7 @@ impl Imports {
             None if !self.is_linked() => return Ok(ImportAnswer::default()),
             None => {}
         }
-        // Of two merges at once the later one also reads later, so that no older login comes on top.
+        // Of two merges at the same time the later one also reads later, so no older login replaces a newer one.
         self.seen.change(self.registry.now(), |seen| self.merge_seen(seen))?
     }
 
@@ -101,7 +101,7 @@ impl Imports {
         let merged = self.merge_into_file(&turn, linked_account(&login))?;
         seen.last = Some(fingerprint(&login));
         let answer = self.take_merged(&turn, &merged);
-        // What was decided on the file holds in memory, too, whichever of the two expires first.
+        // The decision on the file also holds in memory, whichever credential expires first.
         let credential = login.credential();
         if merged.records.iter().any(|it| it.id == merged.account && it.credential == credential) {
             self.registry.decide(|pool, _| pool.set_credential(&merged.account, credential));
@@ -113,7 +113,7 @@ impl Imports {
         self.seen.load().map(|seen| self.with_its_accounts(seen))
     }
 
-    /// What was merged is gone when the file it was merged into is.
+    /// Nothing counts as merged when the file that it was merged into is missing.
     fn with_its_accounts(&self, mut seen: SeenLogins) -> SeenLogins {
         seen.last.take_if(|_| !self.registry.accounts_file().path().exists());
         seen
@@ -125,14 +125,14 @@ impl Imports {
 
     fn why_not(&self, login: &LinkedCredential, seen: &SeenLogins) -> Option<WhyNotImported> {
         let why_not = seen.why_not(&fingerprint(login), self.registry.is_consumed(&login.refresh))?;
-        // pi's login is merged and nobody is linked: another program wrote the accounts file without the link. Refreshed
-        // like any other, its token would be burned in pi's file.
+        // pi's login was merged and no account is linked: another program wrote the accounts file without the link.
+        // Without the link its token would be refreshed and then be consumed in pi's file.
         let is_lost = why_not == WhyNotImported::AsLastTime && !self.is_linked() && !self.is_linked_in_file();
         (!is_lost).then_some(why_not)
     }
 
-    /// Whether the file links an account that was not linked here; another sidecar may have merged since it was read.
-    /// One that cannot be read may.
+    /// Returns whether the file links an account that is not linked here; another sidecar may have merged since it was
+    /// read. True when it cannot be read.
     fn is_linked_in_file(&self) -> bool {
         let turn = self.registry.file_turn();
         if let Err(error) = turn.reload() {
@@ -164,14 +164,14 @@ impl Imports {
         ImportAnswer { unchanged, ..ImportAnswer::default() }
     }
 
-    /// pi was logged out, by a file that parses and has no login: its account stays, and belongs to nobody else now.
+    /// pi was logged out, by a file that parses and has no login: its account stays, without the link.
     fn unlink(&self) -> Result<ImportAnswer, StorageError> {
         let linked = self.linked();
         tracing::info!(accounts = ?linked, "pi was logged out; what it was logged in with is not linked any more");
         let turn = self.registry.file_turn();
         turn.change(|document| {
             for (_, label) in &linked {
-                // Whoever took it away meanwhile took the link with it.
+                // If another program removed it meanwhile, the link is gone with it.
                 let _ = document.set_linked(label, false);
             }
         })?;
@@ -181,7 +181,7 @@ impl Imports {
         Ok(ImportAnswer { changed: true, updated, ..ImportAnswer::default() })
     }
 
-    /// Lock, read, merge, write.
+    /// Locks, reads, merges, writes.
     pub(super) fn merge_into_file(
         &self,
         turn: &FileTurn<'_>,
@@ -204,14 +204,14 @@ impl Imports {
             if merged.changed()
                 && let Err(refused) = write_merged(document, &merged)
             {
-                // The labels were read from this very document.
+                // The labels were read from this document.
                 tracing::error!(%refused, "a login was merged only in part");
             }
             merged
         })
     }
 
-    /// From the file into memory, where pin and sessions follow what was folded.
+    /// Reads the file into memory, where pin and sessions follow merged records.
     pub(super) fn take_merged(&self, turn: &FileTurn<'_>, merged: &Merged) -> ImportAnswer {
         if merged.changed() {
             self.registry.decide(|pool, _| {
@@ -267,9 +267,9 @@ impl Imports {
         })
     }
 
-    /// Whether pi's login replaces the entry although the entry lives a little longer: it was issued later, or at the same
-    /// time as a token that was refreshed here. It must stand in pi's file now, where a refresh writes its result before it
-    /// writes it into the accounts file, and must never have been sent.
+    /// Returns whether pi's login replaces the entry although the entry lives a little longer: it was issued later, or
+    /// at the same time as a token that was refreshed here. It must be in pi's file now, where a refresh writes its
+    /// result before it writes the accounts file, and must never have been sent.
     fn is_meant_by_pi(&self, login: &Account, record: &Account) -> bool {
         let refresh = &login.credential.refresh;
         login.linked

@@ -1,9 +1,9 @@
-//! A merge as it is written into the accounts file: only the entries it touched.
+//! Writes a merge into the accounts file: only the entries that it changed.
 
 use crate::pool::{HealthStatus, Merged};
 use crate::store::{Document, EditRefused, FileAccount};
 
-/// Brings the file's entries to what was merged, by the labels they bear.
+/// Makes the file's entries equal to the merge, by their labels.
 pub(crate) fn write_merged(document: &mut Document, merged: &Merged) -> Result<(), EditRefused> {
     let Some(account) = merged.records.iter().find(|record| record.id == merged.account) else {
         return Ok(());

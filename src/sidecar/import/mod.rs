@@ -1,5 +1,5 @@
-//! Logins of other programs. pi's is merged at start and whenever its file changes, another one when the user asks for it.
-//! A file that is half-written is read again later, and never taken for a logout.
+//! Logins of other programs. pi's login is merged at the start and whenever its file changes, others when the user asks
+//! for it. A half-written file is read again later, and never counts as a logout.
 
 mod copy;
 pub(crate) mod foreign_login;
@@ -24,7 +24,7 @@ pub(crate) struct Imports {
     auth_file: AuthFile,
     seen: ImportsFile,
     wake: Notify,
-    /// How many wait for pi's lock.
+    /// How many callers wait for pi's lock.
     waiting: watch::Sender<usize>,
 }
 
@@ -58,7 +58,7 @@ impl Imports {
         }
     }
 
-    /// Has pi's login merged soon, because a file may have changed.
+    /// Merges pi's login soon, because a file may have changed.
     pub(crate) fn merge_soon(&self) {
         self.wake.notify_one();
     }
@@ -77,7 +77,7 @@ impl Imports {
         Waiting(self.waiting.clone())
     }
 
-    /// Resolves when someone waits for pi's lock.
+    /// Resolves when a caller waits for pi's lock.
     pub(crate) async fn is_waited_for(&self) {
         // The sender lives as long as this does.
         let _ = self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await;

@@ -1,4 +1,4 @@
-//! `rotation` and `rotation/set`: how accounts are chosen, and why this one.
+//! `rotation` and `rotation/set`: the rotation settings, and the order of the accounts.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `status` and `status/changed`: the footer, sent again when it reads differently. It is computed only while a client
+//! `status` and `status/changed`: the footer, sent again when its text changes. It is computed only while a client
 //! listens.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use crate::upstream::session_key;
 /// The footer is computed at least this often, because it also changes as time passes.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
-/// The footer that the client saw last, and the session that it was about.
+/// The footer that the client saw last, and its session.
 #[derive(Default)]
 pub(crate) struct ShownStatus {
     footer: Mutex<Option<Footer>>,
-    /// The session of the latest completion: the one that a person is looking at.
+    /// The session of the latest completion, which a person is probably looking at.
     session: Mutex<Option<String>>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn show(sidecar: &Arc<Sidecar>, params: StatusParams) -> Result<Statu
     Ok(view::status(&footer, now))
 }
 
-/// Sends `status/changed` when the footer reads differently, because something happened or because time passed.
+/// Sends `status/changed` when the text changed, because of an event or because time passed.
 pub(crate) async fn run(sidecar: Arc<Sidecar>) {
     let shown = &sidecar.session.shown;
     loop {
@@ -70,7 +70,7 @@ pub(crate) async fn run(sidecar: Arc<Sidecar>) {
     }
 }
 
-/// From now on the client is told when the footer reads differently than it does now.
+/// From now on the client is notified when the text differs from the present one.
 pub(crate) fn begin(sidecar: &Sidecar) {
     let shown = &sidecar.session.shown;
     let (footer, _) = current(sidecar, shown.session().as_deref());

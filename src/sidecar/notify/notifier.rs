@@ -1,5 +1,6 @@
-//! What the sidecar sends without being asked: warnings, changes of accounts, ended logins. Sends nothing before
-//! `initialize`, combines bursts of changes, and keeps a bounded number of warnings for a client that does not read.
+//! What the sidecar sends without a request: warnings, changes of accounts, ended logins. Sends nothing before
+//! `initialize`, combines changes in quick succession, and keeps a limited number of warnings for a client that does
+//! not read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::take;
@@ -12,10 +13,10 @@ use crate::pool::AccountId;
 use crate::protocol::{AccountsChanged, ChangeReason, LoginCompleted, Notification, Warning, WarningKind};
 use crate::rpc::{Closed, Outbox};
 
-/// A burst of changes shorter than this becomes one notification.
+/// Changes within this time become one notification.
 const COALESCE: Duration = Duration::from_millis(10);
 
-/// Warnings kept for a client that has not said `initialize` yet, or does not read; the oldest give way.
+/// How many warnings are kept for a client that has not sent `initialize`, or does not read; the oldest are dropped.
 const MAX_WARNINGS: usize = 64;
 
 #[derive(Default)]
@@ -24,7 +25,7 @@ pub(crate) struct Notifier {
     wake: Notify,
     outbox: OnceLock<Outbox>,
     changes: Notify,
-    /// Wakes whoever compares the footer with what the client shows.
+    /// Wakes the task that compares the footer with what the client shows.
     status: Notify,
 }
 
@@ -34,7 +35,7 @@ struct State {
     opted_out: HashSet<String>,
     changed: Option<ChangeReason>,
     warnings: VecDeque<Warning>,
-    /// As many as there were logins; none before `initialize`.
+    /// One for each ended login; none before `initialize`.
     logins: Vec<LoginCompleted>,
     /// The message last sent for each (kind, subject), so that one cause is one warning until it changes.
     current: HashMap<(WarningKind, Option<String>), String>,
@@ -101,7 +102,7 @@ impl Notifier {
         self.warn_unless_current(warning.account.clone(), warning);
     }
 
-    /// As [`Notifier::warn`], for a subject that is no account, e.g. a file.
+    /// The same for a subject that is not an account, e.g. a file.
     pub(crate) fn warn_about(&self, subject: impl Into<String>, warning: Warning) {
         self.warn_unless_current(Some(subject.into()), warning);
     }
@@ -122,7 +123,7 @@ impl Notifier {
         self.state().current.remove(&(kind, account.map(ToString::to_string)));
     }
 
-    /// Only these subjects still have a warning of this kind; all others are cleared.
+    /// Clears all warnings of this kind except those about these subjects.
     pub(crate) fn clear_all_but(&self, kind: WarningKind, subjects: &[String]) {
         let remains = |subject: &Option<String>| subject.as_ref().is_some_and(|it| subjects.contains(it));
         self.state().current.retain(|(known, subject), _| *known != kind || remains(subject));
@@ -132,7 +133,7 @@ impl Notifier {
         self.state().current.remove(&(kind, Some(subject.into())));
     }
 
-    /// Returns the message of the warning that still holds for this subject.
+    /// Returns the message of the warning about this subject, if it still holds.
     pub(crate) fn current_about(&self, kind: WarningKind, subject: impl Into<String>) -> Option<String> {
         self.state().current.get(&(kind, Some(subject.into()))).cloned()
     }

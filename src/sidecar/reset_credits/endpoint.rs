@@ -1,4 +1,4 @@
-//! The endpoints about usage as the services see them, so that a test can answer in their place.
+//! The endpoints about usage for the services, so that a test can answer instead.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -1,4 +1,5 @@
-//! The list of reset credits. It is read seldom: usage counts them, and only their ids and dates are missing there.
+//! The list of reset credits. It is read rarely, because usage has their count, and only ids and dates are missing
+//! there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,7 @@ use crate::pool::{AccountId, At, Failure, FailureKind, ResetCreditList, UsageRea
 use crate::protocol::ChangeReason;
 use crate::sidecar::credentials::token::Need;
 
-/// Upstream limits how often it lists; after a refusal the account is left alone for this long.
+/// Upstream limits how often it lists; after a refusal the list is not read for this long.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
 
 /// Until when each account's list is not read.
@@ -30,7 +31,7 @@ impl ResetCredits {
         }
     }
 
-    /// Reads the list now, whatever is known.
+    /// Reads the list now, in any case.
     pub(crate) async fn list(&self, id: &AccountId) -> Result<ResetCreditList, Failure> {
         let answer = self.request(id).await;
         match &answer {
@@ -61,7 +62,7 @@ impl ResetCredits {
         }
     }
 
-    /// Reads the usage now, past the schedule: what was read before may be out of date.
+    /// Reads the usage now, independent of the schedule, because what was read before may be out of date.
     pub(crate) async fn read_usage(&self, id: &AccountId) -> Result<UsageReading, Failure> {
         let token = self.refresher.token(id, Need::USABLE).await?;
         let with_reserve = !is_fedramp(&token.access);

@@ -1,7 +1,7 @@
 //! [`ResetCredits`]: reset credits, listed, and redeemed when a person or the setting `resetCredits` says so.
 //!
-//! A decision is in the journal, durably, before its request is sent. [`turn`] holds the lock and the journal, [`redeem`]
-//! sends and finds out, [`recovery`] goes on with what a crash or a lost answer cut off.
+//! A decision is in the journal, on disk, before its request is sent. [`turn`] holds the lock and the journal,
+//! [`redeem`] sends the request and finds out the outcome, [`recovery`] continues after a crash or a lost answer.
 
 mod endpoint;
 mod list;
@@ -29,7 +29,7 @@ pub(crate) struct ResetCredits {
     notifier: Arc<Notifier>,
     endpoint: Arc<dyn UsageEndpoint>,
     journal: ResetJournal,
-    /// The journal as it was read or written here last.
+    /// The journal as last read or written here.
     seen: Mutex<ResetLedger>,
     pauses: ListPauses,
 }
@@ -53,7 +53,7 @@ impl ResetCredits {
         }
     }
 
-    /// Whether an earlier decision about this account has no outcome yet, as far as is known here.
+    /// Returns whether an earlier decision about this account has no outcome yet, as far as is known here.
     pub(crate) fn is_open(&self, id: &AccountId) -> bool {
         self.seen().open_of(id).is_some()
     }

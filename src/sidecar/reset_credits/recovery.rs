@@ -1,5 +1,5 @@
-//! Goes on with redemptions that a crash or a lost answer cut off: with the same id, until each has an outcome and a
-//! reading.
+//! Continues redemptions that were interrupted by a crash or a lost answer: with the same id, until each has an outcome
+//! and a reading.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const FIRST_REST: Duration = Duration::from_secs(60);
 const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 impl ResetCredits {
-    /// Looks at the start, and again while something is left.
+    /// Checks at the start, and again while something is unfinished.
     pub async fn run_recovery(self: Arc<Self>) {
         let mut rest = FIRST_REST;
         loop {
@@ -23,7 +23,7 @@ impl ResetCredits {
         }
     }
 
-    /// Returns whether something is left unfinished.
+    /// Returns whether something is unfinished.
     async fn recover(self: &Arc<Self>) -> bool {
         let journal = self.journal.clone();
         let seen = match on_a_thread(move || journal.look()).await {
@@ -38,7 +38,7 @@ impl ResetCredits {
         if is_finished {
             return false;
         }
-        // Whoever holds the lock is at work on it, or has just died.
+        // The holder of the lock is working on it, or has just died.
         let Ok(mut turn) = self.enter(Duration::from_secs(5)).await else { return true };
         let unfinished: Vec<Redemption> = turn.ledger.unfinished().cloned().collect();
         for redemption in unfinished {

@@ -13,17 +13,17 @@ use crate::sidecar::credentials::token::Need;
 use crate::store::StorageError;
 use crate::upstream::RedeemError;
 
-/// Before each further try of the same request.
+/// The pauses before each repeat of the same request.
 const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
-/// Before each reading afterwards: upstream's count may lag.
+/// The pauses before each reading afterwards, because upstream's count may be late.
 const READINGS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
 
-/// What became of a decision.
+/// The outcome of a decision.
 #[derive(Clone, Debug)]
 pub(crate) struct Redeemed {
     pub(crate) redemption: Redemption,
     pub(crate) outcome: RedeemOutcome,
-    /// Whether a reading shows the reset; none when nothing was spent, or usage could not be read.
+    /// Whether a reading shows the reset; `None` when nothing was spent, or usage could not be read.
     pub(crate) helped: Option<bool>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum NotRedeemed {
     Refused(Failure),
     /// The credit may be spent. The decision stays open.
     Unknown(Failure),
-    /// There is no credit, or not the one that was named.
+    /// There is no credit, or not the named one.
     NoCredit,
 }
 
@@ -46,8 +46,8 @@ impl From<StorageError> for NotRedeemed {
 }
 
 impl ResetCredits {
-    /// Decides to redeem a credit of `account`, by default the one that expires first, and carries that out. The list is
-    /// read first: what is known may be out of date.
+    /// Decides to redeem a credit of `account`, by default the one that expires first, and does it. The list is read
+    /// first, because the known one may be out of date.
     pub(crate) async fn redeem(
         &self,
         turn: &mut Turn,
@@ -57,7 +57,7 @@ impl ResetCredits {
     ) -> Result<Redeemed, NotRedeemed> {
         let list = self.list(account).await.map_err(NotRedeemed::Refused)?;
         let credit = choose(&list.credits, credit_id, self.registry.now()).ok_or(NotRedeemed::NoCredit)?;
-        // Without a reading before it nothing could tell whether it helped.
+        // Without a reading before, it would be unknown whether it helped.
         let reading = self.read_usage(account).await.map_err(NotRedeemed::Refused)?;
         let redemption = Redemption {
             request_id: request_id(),
@@ -77,7 +77,7 @@ impl ResetCredits {
         self.carry_out(turn, redemption, false).await
     }
 
-    /// Goes on with a decision that was cut off.
+    /// Continues an interrupted decision.
     pub(crate) async fn resume(
         &self,
         turn: &mut Turn,
@@ -101,7 +101,7 @@ impl ResetCredits {
         let outcome = loop {
             let mut is_there = true;
             if may_be_sent {
-                // Before every replay, so that no credit is spent that no one counts on any more.
+                // Before every repeat, so that no credit is spent that is not wanted any more.
                 let list = self.list(&redemption.account).await.map_err(NotRedeemed::Unknown)?;
                 is_there = choose(&list.credits, Some(&redemption.credit_id), self.registry.now()).is_some();
                 if redemption.resumption(&list.credits, self.registry.now()) == Resumption::Abandon {
@@ -114,7 +114,7 @@ impl ResetCredits {
                     turn.settle(&redemption.request_id, RedeemOutcome::Refused).await;
                     return Err(NotRedeemed::Refused(failure));
                 }
-                // The first one may have been carried out; its credit tells.
+                // The first request may have been carried out; its credit shows that.
                 Err(RedeemError::Refused(failure)) if is_about_the_request(&failure) => {
                     break match is_there {
                         true => RedeemOutcome::Refused,
@@ -138,7 +138,7 @@ impl ResetCredits {
         Ok(Redeemed { redemption, outcome, helped })
     }
 
-    /// A 401 is one refresh and the same request once more.
+    /// A 401 causes one refresh and the same request once more.
     async fn send(&self, redemption: &Redemption) -> Result<RedeemAnswer, RedeemError> {
         let id = &redemption.account;
         let token = self.refresher.token(id, Need::USABLE).await.map_err(RedeemError::Refused)?;
@@ -154,7 +154,7 @@ impl ResetCredits {
         }
     }
 
-    /// Reads usage until it shows the reset, a few times. A status of 200 alone is not believed.
+    /// Reads usage a few times until it shows the reset. A status of 200 alone is not trusted.
     async fn verify(&self, turn: &mut Turn, redemption: &Redemption) -> Option<bool> {
         let id = &redemption.account;
         if !redemption.is_spent() {
@@ -200,7 +200,7 @@ impl ResetCredits {
     }
 }
 
-/// Whether upstream refused what was asked, and not just this moment or this bearer.
+/// Returns whether upstream refused the request itself, and not just this moment or this token.
 fn is_about_the_request(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::RequestRejected)
 }
@@ -216,7 +216,7 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// A version 4 UUID, as the Codex CLI sends.
+/// A version 4 UUID, as the Codex CLI sends it.
 fn request_id() -> String {
     let mut bytes = [0; 16];
     #[expect(clippy::expect_used, reason = "the operating system has randomness, or nothing here works")]

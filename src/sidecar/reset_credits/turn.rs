@@ -1,4 +1,4 @@
-//! One redemption's turn: the lock, and the journal as it stands under it.
+//! One redemption: the lock, and the journal under it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +30,13 @@ impl ResetCredits {
 }
 
 impl Turn {
-    /// The decision is durable when this returns, and only then may it be sent.
+    /// The decision is on disk when this returns, and only then may it be sent.
     pub(super) async fn decide(&mut self, redemption: Redemption) -> Result<(), StorageError> {
         self.ledger.decide(redemption);
         self.save().await
     }
 
-    /// An outcome that cannot be saved leaves the decision open, which is the safe side: it is asked for again with the
-    /// same id.
+    /// An outcome that cannot be saved leaves the decision open, which is the safe side: the same id is sent again.
     pub(super) async fn settle(&mut self, request_id: &str, outcome: RedeemOutcome) {
         self.ledger.settle(request_id, outcome);
         self.save_or_log(request_id).await;

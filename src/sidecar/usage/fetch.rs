@@ -10,10 +10,10 @@ use crate::auth;
 use crate::pool::{AccountId, Failure, FailureKind, STALE_AFTER, Source, UsageReading};
 use crate::sidecar::credentials::token::Need;
 
-/// Accounts whose usage is read at the same time.
+/// How many accounts are read at the same time.
 const AT_ONCE: usize = 4;
 
-/// The age at which a list of reset credits is read again while no one asks: credits come and go by the week.
+/// The age at which a list of reset credits is read again without a request: credits change by the week.
 const UNASKED_LIST_MAX_AGE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// Why usage is read.
@@ -21,7 +21,7 @@ const UNASKED_LIST_MAX_AGE: Duration = Duration::from_secs(6 * 60 * 60);
 pub(crate) enum FetchTrigger {
     /// The client asked for it.
     Wanted,
-    /// The schedule says so; the poll is recorded already.
+    /// The schedule says so, and the poll is already recorded.
     Due { unauthorized_before: bool },
 }
 
@@ -33,13 +33,13 @@ impl UsageService {
             .decide(|pool, _| pool.accounts().iter().map(|account| account.id.clone()).collect());
         futures_util::stream::iter(ids)
             .for_each_concurrent(AT_ONCE, |id| async move {
-                // A failure is logged already.
+                // A failure is already logged.
                 self.fetch(&id, FetchTrigger::Wanted).await.ok();
             })
             .await;
     }
 
-    /// Reads the usage of one account. Callers that come while it is read share the answer.
+    /// Reads the usage of one account. Callers during the request share its answer.
     pub(crate) async fn fetch(
         self: &Arc<Self>,
         id: &AccountId,

@@ -27,12 +27,12 @@ pub(crate) struct UsageService {
     endpoint: Arc<dyn UsageEndpoint>,
     reset_credits: Arc<ResetCredits>,
     schedule: PollSchedule,
-    /// Accounts whose usage is being read right now.
+    /// Accounts whose usage is being read.
     fetches: SingleFlight<AccountId, Result<(), Failure>>,
     file: PollLogFile,
     /// The record as last read or written here; the file is read again before a poll.
     seen: Mutex<PollLog>,
-    /// When a person last looked at the accounts.
+    /// When a person last read the accounts.
     attended_at: AtomicI64,
 }
 
@@ -61,7 +61,7 @@ impl UsageService {
         }
     }
 
-    /// A person looks at the accounts: polls are frequent for a while.
+    /// A person reads the accounts, so polls are frequent for a while.
     pub(crate) fn attended(&self) {
         self.attended_at.store(self.registry.now().millis(), Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! Reads usage while no one asks for it, so that people see fresh numbers and predicted cooldowns end when they may.
-//! No completion waits for it.
+//! Reads usage without a request, so that people see new numbers and predicted cooldowns end when they may. No
+//! completion waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::UsageService;
 use super::fetch::FetchTrigger;
 use crate::pool::{AccountId, NextPoll, PollLog};
 
-/// Timers stand still while the machine sleeps, and polls are due at a date: the clock is read at least this often.
+/// Timers stop while the machine sleeps, and polls are due at a date, so the clock is read at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 impl UsageService {
@@ -32,7 +32,7 @@ impl UsageService {
         }
     }
 
-    /// After a limit without a date: reads this account's usage, unless it was read since, or rests.
+    /// After a limit without a date: reads this account's usage, unless it was read since, or is paused.
     pub(crate) fn date_cooldown_soon(self: &Arc<Self>, id: &AccountId) {
         let (service, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
@@ -53,7 +53,7 @@ impl UsageService {
         self.registry.decide(|pool, now| log.next(pool.accounts(), self.schedule, self.attended_at(), now))
     }
 
-    /// Polls the account whose turn it is, if it still is once the record is locked.
+    /// Polls the due account, if it is still due once the record is locked.
     async fn poll_next(self: &Arc<Self>) {
         self.poll(|log, service| {
             let NextPoll::PollRecord(id) = service.next_poll(log) else { return None };

@@ -24,7 +24,8 @@ impl UsageService {
         self.warn_of_trouble();
     }
 
-    /// Changes the record under its lock. Returns `None` when it cannot be written: then no one would know of the poll.
+    /// Changes the record under its lock. Returns `None` when it cannot be written, because then no other sidecar would
+    /// know of the poll.
     pub(super) async fn change_record<T: Send + 'static>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut PollLog, &UsageService) -> T + Send + 'static,

@@ -19,7 +19,7 @@ use crate::upstream::{Bearer, RedeemError};
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Answers one kind of answer for every account, and remembers when it was asked for which.
+/// Gives one kind of answer for every account, and records when it was asked for which.
 struct FakeUsage {
     started: tokio::time::Instant,
     asked: Mutex<Vec<(String, Duration)>>,

@@ -1,4 +1,4 @@
-//! The accounts, as far as they are known here: logins, tokens, usage, and who else holds their refresh tokens.
+//! The accounts as they are known here: logins, tokens, usage, and other owners of their refresh tokens.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::sidecar::Sidecar;
 use crate::sidecar::words::quoted;
 use crate::store::read_foreign_login;
 
-/// An answer that takes longer than this does not come any more.
+/// An answer that takes longer will not come.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
 impl Sidecar {
@@ -23,11 +23,11 @@ impl Sidecar {
             let names: Vec<String> = accounts.iter().map(name).collect();
             (accounts, names, now)
         });
-        // A journal that cannot be read is told of with the files.
+        // The checks of the files report a journal that cannot be read.
         let ledger = self.refresher.journal().look().unwrap_or_default();
         let mut checks = Vec::new();
         match accounts.len() {
-            // Of a file that cannot be read it is not known.
+            // Unknown for a file that cannot be read.
             0 if self.registry.accounts_file().load().is_err() => {}
             0 => {
                 checks.push(Check::warn(CheckId::Accounts, "there are no accounts yet", "multicodex login"));

@@ -1,4 +1,4 @@
-//! The files: can they be read, do they parse, could they be written, and who else may read them.
+//! The files: whether they can be read, parse, can be written, and who else may read them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::store::{
 };
 use crate::watch::{self, NoticedBy};
 
-/// pi writes its login in place: how often a half-written one is read again, and after how long.
+/// pi writes its login in place: how often a half-written file is read again, and after how long.
 const RETRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -145,7 +145,7 @@ impl Sidecar {
                 format!("chmod 700 {}", in_shell(&paths.state_dir)),
             ));
         }
-        // pi makes its directory readable for others, and keeps what is secret in files that are not.
+        // pi lets others read its directory, and keeps secrets in files that they cannot read.
         if let Ok(PermissionFinding::Wide { mode }) = examine(&paths.agent_dir)
             && mode & 0o022 != 0
         {

@@ -1,4 +1,4 @@
-//! The locks between processes: ours, which the kernel gives back when a holder dies, and those of pi, which stay.
+//! The locks between processes: ours, which the kernel frees when a holder dies, and pi's, which stay.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::protocol::{Check, CheckId};
 use crate::sidecar::Sidecar;
 use crate::store::{LockDirectory, LockInspection, StorageError, files_ending_in, inspect_lock};
 
-/// Every write holds a lock for milliseconds; one that is held through so many looks is held for long.
+/// Every write holds a lock for milliseconds; a lock that is held in this many checks is held for long.
 const LOOKS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,7 +40,7 @@ fn check_ours(locks: &[PathBuf]) -> Check {
     }
     let mut held: Vec<&PathBuf> = locks.iter().collect();
     for look in 0..LOOKS {
-        // One that cannot be looked at is a matter of permissions.
+        // A lock that cannot be checked is a matter of permissions.
         held.retain(|lock| inspect_lock(lock).unwrap_or(false));
         if held.is_empty() {
             break;

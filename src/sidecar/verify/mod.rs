@@ -1,4 +1,4 @@
-//! `verify`: looks for what is amiss, and names the next step for each of it. It repairs nothing, refreshes nothing and
+//! `verify`: checks everything, and names the next step for each finding. It repairs nothing, refreshes nothing and
 //! leaves no trace, in files or in the pool.
 
 mod accounts;
@@ -29,7 +29,7 @@ pub(crate) async fn verify(sidecar: Arc<Sidecar>, params: VerifyParams) -> Resul
     Ok(VerifyAnswer { status, checks })
 }
 
-/// The same check, better known: it takes the place of the one before.
+/// The same check with a better result, which replaces the one before.
 fn replace(checks: &mut Vec<Check>, check: Check) {
     match checks.iter_mut().find(|known| known.id == check.id && known.account == check.account) {
         Some(known) => *known = check,
@@ -37,7 +37,7 @@ fn replace(checks: &mut Vec<Check>, check: Check) {
     }
 }
 
-/// The path as one word of a command that people are told to run: on macOS our own folder has a space in its name.
+/// Returns the path as one word of a shell command, because on macOS our folder has a space in its name.
 fn in_shell(path: &Path) -> String {
     let path = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,%".contains(c);

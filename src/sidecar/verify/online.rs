@@ -1,5 +1,5 @@
-//! What only upstream can tell: whether it is there, what time it has, and what it makes of each account's token. Asked
-//! with the tokens as they are, and once each.
+//! What only upstream can tell: whether it answers, its time, and whether it accepts each account's token. It sends one
+//! request for each, with the present tokens.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,9 +17,9 @@ use crate::sidecar::words::quoted;
 use crate::sidecar::{Sidecar, redact};
 use crate::upstream::Bearer;
 
-/// Accounts that are asked about at the same time.
+/// How many accounts are asked at the same time.
 const AT_ONCE: usize = 4;
-/// With a clock that is off by more than this, tokens are taken for living or dead that are not.
+/// With a larger difference of the clocks, valid tokens count as expired, or the reverse.
 const WRONG: Duration = Duration::from_secs(5 * 60);
 
 impl Sidecar {
@@ -38,7 +38,7 @@ impl Sidecar {
             checks.push(compare_clocks(At(0) + date, asked_at, answered_at));
         }
         if upstream.is_err() {
-            // What is known here is all there is to say of the accounts.
+            // What is known here is all that can be said about the accounts.
             return;
         }
         let accounts: Vec<Account> = self.registry.decide(|pool, now| {

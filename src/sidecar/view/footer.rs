@@ -1,4 +1,4 @@
-//! The footer, and how it is to look, for the wire.
+//! The footer and its settings, for the wire.
 
 use crate::pool::{self, At};
 use crate::protocol;

@@ -1,4 +1,4 @@
-//! How accounts are chosen, for the wire.
+//! The rotation settings and order, for the wire.
 
 use std::time::Duration;
 

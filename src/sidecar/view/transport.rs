@@ -1,4 +1,4 @@
-//! How upstream is spoken to, for the wire.
+//! The transport setting, for the wire.
 
 use crate::pool;
 use crate::protocol;

@@ -1,4 +1,4 @@
-//! What is known about usage, with when and from where it is known.
+//! The usage, with the time and source of each part.
 
 use crate::pool::{self, At, Health, Known};
 use crate::protocol::{
@@ -77,7 +77,7 @@ fn seen(seen: pool::Seen, now: At) -> Seen {
     }
 }
 
-/// As of now: what began anew is not shown as used up until it is read again.
+/// As of now: a window that began again is not shown as used up until it is read again.
 pub(crate) fn windows(windows: &[pool::Window], now: At) -> Vec<Window> {
     windows
         .iter()

@@ -104,7 +104,7 @@ fn no_token_of_pi_or_of_codex_is_seen_outside_the_files_and_accounts_token() {
     };
 
     sidecar.result("initialize", json!({}));
-    // RefreshedTokens under pi's lock, for good, for now, and lost.
+    // Refreshed under pi's lock, refused for good, refused for now, and lost.
     assert!(sidecar.result("accounts/token", ada.clone())["accessToken"].is_string());
     assert_eq!(sidecar.result("refresh", forced.clone())["results"][0]["ok"], true);
     echo(500);
