@@ -1,4 +1,5 @@
-//! Who may ask: a program on this machine that asks for a loopback host, is no page of another origin, and has the key.
+//! Which requests are accepted: from a program on this machine, for a loopback host, not from a page of another origin,
+//! and with the key.
 
 use std::net::IpAddr;
 
@@ -6,10 +7,10 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
-/// Why a request is refused before anything of it is read.
+/// Why a request is refused before its body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Stranger {
-    /// A name that was made to point here (DNS rebinding).
+    /// A host name that was made to point here (DNS rebinding).
     #[error("the gateway answers for loopback hosts only, such as 127.0.0.1 and localhost")]
     Host,
     /// A page in a browser.

@@ -1,4 +1,4 @@
-//! Reads the body of a request: decoded, and bounded as such.
+//! Reads the decoded body of a request, up to a limit.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use super::error::ApiError;
 
 /// # Errors
 ///
-/// A body that is larger than `max` bytes, is no UTF-8 text, or comes in an encoding that is not known.
+/// A body that is larger than `max` bytes, is not UTF-8 text, or has an unknown encoding.
 pub(super) async fn read(headers: &HeaderMap, body: Incoming, max: usize) -> Result<String, ApiError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > max as u64) {

@@ -1,4 +1,4 @@
-//! What a request asks for, by its method and its path.
+//! The endpoint of a request, by its method and path.
 
 use http::header::UPGRADE;
 use http::{HeaderMap, Method};
@@ -6,12 +6,12 @@ use http::{HeaderMap, Method};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Responses,
-    /// A WebSocket in place of a request. Refused in the way that makes clients fall back at once.
+    /// A WebSocket instead of a request. It is refused in a way that makes clients fall back at once.
     ResponsesUpgrade,
     Models,
     Usage,
     Health,
-    /// The older API, which is not served.
+    /// The older API, which is not supported.
     ChatCompletions,
     Unknown,
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::event_stream::Body;
 
-/// An answer in place of what was asked for.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
@@ -28,7 +28,7 @@ pub(super) struct ErrorDetails {
 }
 
 impl ApiError {
-    /// `kind` is the type of the error, which clients tell errors apart by.
+    /// `kind` is the type of the error, by which clients distinguish errors.
     pub(super) fn new(
         status: StatusCode,
         kind: &'static str,
@@ -72,7 +72,7 @@ impl ApiError {
         self
     }
 
-    /// Clients that would ask again by themselves do not.
+    /// Clients that would repeat the request do not repeat it.
     #[must_use]
     pub(super) fn not_worth_a_retry(mut self) -> Self {
         let name = HeaderName::from_static("x-should-retry");
@@ -85,7 +85,7 @@ impl ApiError {
         struct Envelope<'a> {
             error: &'a ErrorDetails,
         }
-        // Of strings and numbers alone, so that it cannot fail.
+        // It has only strings and numbers, so it cannot fail.
         serde_json::to_string(&Envelope { error: &self.details }).unwrap_or_default()
     }
 

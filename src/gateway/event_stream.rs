@@ -15,7 +15,7 @@ use super::failure;
 use crate::sidecar::{Relay, Relayed};
 use crate::upstream::Event;
 
-/// A client that hears nothing for minutes takes the connection for dead.
+/// A client that receives nothing for minutes treats the connection as dead.
 pub(super) const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
 const COMMENT: &[u8] = b": waiting for a reset\n\n";
@@ -25,8 +25,8 @@ pub(super) enum Body {
     Events(Box<EventBody>),
 }
 
-/// The completion ended without a word about it. The connection ends in the same way, so that the client sees that the
-/// answer is not whole.
+/// The completion ended without a last event. The connection ends in the same way, so that the client sees that the
+/// answer is incomplete.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the answer was cut short")]
 pub(super) struct CutShort;
@@ -34,10 +34,10 @@ pub(super) struct CutShort;
 /// The events of a completion. Dropping it aborts the completion.
 pub(super) struct EventBody {
     relay: Relay,
-    /// Runs while no account has been found: then comments show that the gateway is alive.
+    /// Runs while no account was found: until then comments show that the gateway is alive.
     comment_at: Option<Pin<Box<Sleep>>>,
     comment_every: Duration,
-    /// The last event said how the response ended.
+    /// Whether the last event said how the response ended.
     said_its_end: bool,
     over: bool,
     /// Counts it among the requests in flight.
@@ -51,7 +51,7 @@ impl Body {
 }
 
 impl EventBody {
-    /// An account answers already.
+    /// An account already answers.
     pub(super) fn accepted(relay: Relay, running: OwnedSemaphorePermit) -> Self {
         EventBody {
             relay,
@@ -87,7 +87,7 @@ impl EventBody {
                 Some(Relayed::Done) => self.over = true,
                 Some(Relayed::Failed(failed)) => {
                     self.over = true;
-                    // The status is out, so that only an event can say it.
+                    // The status was sent, so only an event can report it.
                     if self.comment_at.is_some() {
                         return Poll::Ready(Some(Ok(failure::as_event(&failed))));
                     }
@@ -146,7 +146,7 @@ impl HttpBody for Body {
     }
 }
 
-/// Events one behind the other, each under its name. The data of an event has no line ends.
+/// Writes events one after another, each with its name. The data of an event has no line ends.
 pub(super) fn framed(events: &[Event]) -> Bytes {
     const AROUND: usize = "event: \ndata: \n\n".len() + 48;
     let mut text = BytesMut::with_capacity(events.iter().map(|event| event.json().len() + AROUND).sum());

@@ -1,6 +1,6 @@
-//! A completion that failed before output, as HTTP has it. Which status it is decides what clients do next: Codex asks
-//! twelve times after a 401 and thirty after a 503, and shows a 400 at once; after a 429 that names a usage limit it stops
-//! and shows when that ends.
+//! A completion that failed before output, in HTTP. Clients decide by the status: Codex repeats a 401 twelve times and
+//! a 503 thirty times, and shows a 400 at once. After a 429 that names a usage limit it stops and shows when the limit
+//! ends.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -44,7 +44,7 @@ impl Refusal {
         }
     }
 
-    /// The same for a client that wants no events.
+    /// The same for a client that does not want events.
     pub(super) fn without_event(failed: &Failed, now: At) -> Refusal {
         match Refusal::of(failed, now) {
             Refusal::Event(_) => Refusal::Error(trouble(failed, FailureKind::from_name(&failed.kind), now)),
@@ -74,17 +74,17 @@ impl Refusal {
     }
 }
 
-/// The failure as the event that ends a response, for a client that has its status already.
+/// Returns the failure as the last event of a response, for a client that already has its status.
 pub(super) fn as_event(failed: &Failed) -> Bytes {
     let code = failed.code.as_deref().unwrap_or(&failed.kind);
     let error = json!({ "code": code, "message": said(failed) });
     let response = json!({ "object": "response", "status": "failed", "error": error, "output": [] });
-    // The type comes first: some readers look no further.
+    // The type is first, because some readers look no further.
     let rest = json!({ "response": response }).to_string();
     framed_text(&format!(r#"{{"type":"response.failed",{}"#, &rest[1..]))
 }
 
-/// Nothing could be asked.
+/// No account could be asked.
 fn no_account(failed: &Failed, now: At) -> ApiError {
     match failed.retry_at {
         Some(_) => usage_limit(failed, now),
@@ -92,12 +92,12 @@ fn no_account(failed: &Failed, now: At) -> ApiError {
     }
 }
 
-/// What to do stands in the message; asking again does not help.
+/// The message says what to do; repeating the request does not help.
 fn person_is_needed(failed: &Failed) -> ApiError {
     ApiError::invalid_request(StatusCode::BAD_REQUEST, Some(&failed.kind), said(failed)).not_worth_a_retry()
 }
 
-/// Without the plan, to which clients would advise an upgrade. pi asks again unless the message says "quota exceeded".
+/// Without the plan, because clients would suggest an upgrade. pi repeats unless the message says "quota exceeded".
 fn usage_limit(failed: &Failed, now: At) -> ApiError {
     let message = format!("quota exceeded: {}", said(failed));
     let mut error = ApiError::new(
@@ -116,7 +116,8 @@ fn usage_limit(failed: &Failed, now: At) -> ApiError {
     error
 }
 
-/// Upstream's answer to the last attempt, when it is about the request and not about an account or the way there.
+/// Returns upstream's answer to the last attempt, if it is about the request and not about an account or the
+/// connection.
 fn upstreams_own(failed: &Failed) -> Option<Refusal> {
     #[derive(Deserialize)]
     struct Typed {
@@ -139,7 +140,7 @@ fn upstreams_own(failed: &Failed) -> Option<Refusal> {
         .then(|| Refusal::Relayed { status, body: body.clone() })
 }
 
-/// Trouble that may pass.
+/// A failure that may be temporary.
 fn trouble(failed: &Failed, kind: Option<FailureKind>, now: At) -> ApiError {
     let status = match kind {
         Some(FailureKind::RateLimit) => StatusCode::TOO_MANY_REQUESTS,

@@ -1,5 +1,5 @@
-//! `GET /healthz`: that a gateway listens, and on demand the proof that it is the one with the key. Before a key is given
-//! to a client, the listener has to prove that it has it already: another program may have taken the port.
+//! `GET /healthz`: shows that a gateway listens, and on request proves that it has the key. Before a client gets a key,
+//! the listener must prove that it already has it, because another program may have taken the port.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, Uri};
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 const LONGEST_NONCE: usize = 128;
 
-/// Why a listener is not taken for the gateway.
+/// Why a listener does not count as the gateway.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
     #[error("nothing answers at {url}: {why}; start `multicodex gateway`")]
@@ -48,7 +48,7 @@ pub(super) fn answer(key: &GatewayKey, uri: &Uri) -> Response<Body> {
 ///
 /// # Errors
 ///
-/// When nothing listens there, or something without the key.
+/// Nothing listens there, or a program without the key.
 pub async fn proves_key(url: &str, key: &Secret) -> Result<(), ProofError> {
     let silent = |why: String| ProofError::Silent { url: url.to_owned(), why };
     let base: BaseUrl = url.parse().map_err(|error| silent(format!("{error}")))?;

@@ -1,4 +1,4 @@
-//! The key that opens a gateway: made once, kept in the gateway's file, read again when that file changes.
+//! The key of a gateway: generated once, stored in the gateway's file, and read again when that file changes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,14 +9,14 @@ use ring::hmac;
 use crate::secret::Secret;
 use crate::store::{GatewayFile, GatewayStamp};
 
-/// Tells a proof from every other use of the key.
+/// Distinguishes a proof from every other use of the key.
 const PROOF_OF: &[u8] = b"multicodex gateway, asked for: ";
 
 /// Returns a new key: 256 random bits.
 ///
 /// # Errors
 ///
-/// When the system has no randomness to give.
+/// The system has no randomness.
 pub fn new_key() -> Result<Secret, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -30,27 +30,27 @@ pub(super) struct GatewayKey {
 }
 
 impl GatewayKey {
-    /// `file` holds `key` already.
+    /// `file` already holds `key`.
     pub(super) fn new(file: GatewayFile, key: Secret) -> Self {
         let stamp = file.stamp();
         GatewayKey { file, current: Mutex::new((stamp, key)) }
     }
 
-    /// Whether `presented` is the key, in a time that does not depend on how much of it is right.
+    /// Returns whether `presented` is the key, in a time that does not depend on how much of it is right.
     pub(super) fn is(&self, presented: &str) -> bool {
         let key = self.current();
-        // The comparison that takes the same time for all inputs is the one of two authentication codes.
+        // The constant-time comparison is that of two authentication codes.
         let code = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
         let expected = hmac::sign(&code, key.expose().as_bytes());
         hmac::verify(&code, presented.as_bytes(), expected.as_ref()).is_ok()
     }
 
-    /// Shows that the gateway has the key, to one who has it too.
+    /// Proves to a client with the key that the gateway has it, too.
     pub(super) fn proof(&self, nonce: &str) -> String {
         proof(&self.current(), nonce)
     }
 
-    /// The key as the file has it now. A file that cannot be read, or holds none, leaves the key as it was.
+    /// Returns the present key of the file. If the file cannot be read, or holds no key, the previous key stays.
     fn current(&self) -> Secret {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.file.stamp();
@@ -69,7 +69,7 @@ impl GatewayKey {
     }
 }
 
-/// Returns what a gateway with `key` answers to `nonce`, in hex.
+/// Returns the answer of a gateway with `key` to `nonce`, in hex.
 pub(super) fn proof(key: &Secret, nonce: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
     let mut context = hmac::Context::with_key(&key);

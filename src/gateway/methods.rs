@@ -1,4 +1,4 @@
-//! `gateway/start` and `gateway/stop`: a gateway of the sidecar's own, with a key of its own.
+//! `gateway/start` and `gateway/stop`: a gateway within the sidecar, with its own key.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ impl std::fmt::Debug for GatewayControl {
 }
 
 impl GatewayControl {
-    /// `options.port` is the one for a client that names none.
+    /// `options.port` is used for a client that names none.
     pub fn new(sidecar: Arc<Sidecar>, options: GatewayOptions) -> Arc<Self> {
         Arc::new(GatewayControl { sidecar, options, running: Mutex::default() })
     }
 
     /// # Errors
     ///
-    /// When two methods bear one name, which a test rules out.
+    /// When two methods have one name, which a test excludes.
     pub fn methods(self: &Arc<Self>) -> Result<Methods, RegisterMethodError> {
         let mut module = RpcModule::from_arc(self.clone());
         module.register_async_method(GatewayStart::NAME, |params, control, _| async move {

@@ -1,13 +1,13 @@
-//! The gateway: HTTP on loopback for programs that speak the Responses API, in front of the completion that stdio has.
+//! The gateway: HTTP on loopback for programs that use the Responses API, with the same completions as stdio.
 //!
-//! - [`server`]: listens and accepts; [`service`]: leads a request over its checks to its endpoint.
-//! - [`admission`], [`key`]: who may ask. [`endpoint`]: what is asked for.
+//! - [`server`]: listens and accepts; [`service`]: runs a request through its checks to its endpoint.
+//! - [`admission`], [`key`]: which requests are accepted. [`endpoint`]: what they ask for.
 //! - [`responses`]: completions, as [`event_stream`]s or whole; [`failure`]: a failed one as HTTP has it.
-//! - [`methods`]: `gateway/start` and `gateway/stop`. [`setup`]: how programs are made to use it.
-//! - [`models`], [`usage`], [`health`]: what else is answered.
+//! - [`methods`]: `gateway/start` and `gateway/stop`. [`setup`]: how programs are configured to use it.
+//! - [`models`], [`usage`], [`health`]: the other endpoints.
 //!
-//! It decides nothing about accounts, translates no event, and answers no other machine: it binds to loopback, and a
-//! request for another host, or from a page of another origin, is refused. What names the caller never goes upstream.
+//! It decides nothing about accounts, translates no event, and answers no other machine: it binds to loopback, and
+//! refuses a request for another host or from a page of another origin. Headers that name the caller never go upstream.
 
 mod admission;
 mod body;

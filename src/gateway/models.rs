@@ -1,4 +1,5 @@
-//! The models. Codex gets the backend's own list, which also decides what it sends; other clients the public API's shape.
+//! The models. Codex gets the backend's own list, which also decides what it sends; other clients get the form of the
+//! public API.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,18 +17,18 @@ use super::service::Shared;
 use crate::sidecar::{self, Sidecar};
 use crate::upstream::ModelList;
 
-/// As long as Codex keeps a list itself.
+/// As long as Codex itself keeps a list.
 const FRESH_FOR: Duration = Duration::from_secs(300);
 
-/// Versions of Codex that lists are kept for; a user has one or two.
+/// For how many versions of Codex lists are kept; a user has one or two.
 const MOST_VERSIONS: usize = 8;
 
 const LONGEST_VERSION: usize = 64;
 
-/// The version of Codex that is named to the backend for clients that are none. The list depends on it.
+/// The version of Codex that the backend is given for other clients. The list depends on it.
 const NO_CODEX: &str = "0.171.0";
 
-/// The last lists by the version of Codex they were asked for.
+/// The last lists, by the version of Codex.
 #[derive(Default)]
 pub(super) struct ModelCache(Mutex<BTreeMap<String, (Instant, ModelList)>>);
 
@@ -36,7 +37,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, uri: &Uri, headers: &HeaderMap)
     let list = shared.models.get(&shared.sidecar, version.as_deref().unwrap_or(NO_CODEX), headers).await;
     let mut response = match (&list, &version) {
         (Some(list), Some(_)) => Response::new(Body::whole(list.body.clone())),
-        // An empty list makes Codex go on with its own; any error makes it ask again and again.
+        // With an empty list Codex continues with its own; after an error it asks again and again.
         (None, Some(_)) => Response::new(Body::whole(r#"{"models":[]}"#)),
         (list, None) => Response::new(Body::whole(public_list(list.as_ref()))),
     };
@@ -48,7 +49,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, uri: &Uri, headers: &HeaderMap)
 }
 
 impl ModelCache {
-    /// Returns the list, an older one when there is no other. One request at a time asks for it.
+    /// Returns the list, or an older one if there is no other. Only one request at a time asks for it.
     async fn get(&self, sidecar: &Arc<Sidecar>, version: &str, headers: &HeaderMap) -> Option<ModelList> {
         let mut lists = self.0.lock().await;
         let known = lists.get(version);

@@ -1,5 +1,5 @@
-//! Completions: a request of the Responses API in, its events or its whole response out. The status is decided once an
-//! account answers, or none can.
+//! Completions: reads a request of the Responses API and returns its events or its whole response. The status is
+//! decided when an account answers, or when none can.
 
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ async fn collect(shared: &Arc<Shared>, request: &RelayRequest) -> Result<Respons
 fn streamed(events: EventBody, headers: Vec<(String, String)>) -> Response<Body> {
     let mut response = Response::new(Body::Events(Box::new(events)));
     for (name, value) in headers {
-        // What no header may hold did not come in one.
+        // A header that cannot be sent did not come in one.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
         }
@@ -126,7 +126,7 @@ fn broken(message: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_GATEWAY, "server_error", Some("upstream_protocol"), message)
 }
 
-/// What upstream may see of the client's own headers. None of them names the caller.
+/// Returns those headers of the client that upstream may see. None of them names the caller.
 fn relayed_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
@@ -134,7 +134,7 @@ fn relayed_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().filter(|(name, _)| may_be_relayed(name.as_str())).filter_map(text).collect()
 }
 
-/// Unlike upstream, the public API streams only when asked to.
+/// Unlike upstream, the public API streams only on request.
 fn wants_a_stream(body: &str) -> Result<bool, ApiError> {
     #[derive(Deserialize)]
     struct Wanted {

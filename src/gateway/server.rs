@@ -19,27 +19,27 @@ use crate::clock;
 use crate::sidecar::{Sidecar, on_a_thread};
 use crate::store::{GatewayFile, GatewayRecord, StorageError};
 
-/// Headers must be here by then. A connection that asks for nothing is closed as well, later than clients close theirs.
+/// Headers must arrive within this time. An idle connection is also closed, later than clients close theirs.
 const HEAD_WITHIN: Duration = Duration::from_secs(120);
 /// Headers of Codex have a few KiB.
 const MAX_HEAD_BYTES: usize = 128 << 10;
-/// Connections beyond the requests in flight: kept open, or still to be refused.
+/// Connections besides the requests in flight: kept open, or to be refused.
 const IDLE_CONNECTIONS: usize = 256;
-/// When there is no file handle for a connection, some will be closed.
+/// Without a free file handle for a connection, others will be closed.
 const OUT_OF_HANDLES: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
-    /// 0: a free one.
+    /// 0 takes a free one.
     pub port: u16,
     pub file: GatewayFile,
-    /// Requests in flight at most.
+    /// Largest number of requests in flight.
     pub max_requests: usize,
-    /// Size of a decoded body at most.
+    /// Largest size of a decoded body.
     pub max_body_bytes: usize,
 }
 
-/// What keeps a gateway from starting.
+/// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("port {port} is taken by another program; stop it, or choose another with --port")]
@@ -61,7 +61,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Listens on 127.0.0.1, and writes down where. A key that the file has is kept.
+    /// Listens on 127.0.0.1, and writes the address to the file. A key in the file is kept.
     ///
     /// # Errors
     ///
@@ -94,11 +94,11 @@ impl Gateway {
         &self.url
     }
 
-    /// Ends it. The permanent gateway's file keeps the key; that of one process is removed.
+    /// Ends it. The permanent gateway's file keeps the key; the file of one process is removed.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written; the gateway has ended all the same.
+    /// When the file cannot be written; the gateway has ended nevertheless.
     pub async fn stop(self) -> Result<(), StorageError> {
         self.accepting.abort();
         let file = self.file.clone();
@@ -143,7 +143,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphor
     // Dropped with this task, and the connections with it.
     let mut connections = JoinSet::new();
     loop {
-        // Closed never: it is this task's own.
+        // Never closed, because this task owns the other end.
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -163,7 +163,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphor
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    // Without this an event waits for the acknowledgement of the one before.
+    // Without this an event waits for the acknowledgement of the previous one.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "events may be late");
     }

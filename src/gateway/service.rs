@@ -40,7 +40,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// Nothing of the body is read before the key is known to be right.
+/// Nothing of the body is read before the key was checked.
 async fn answer_or_refuse(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
@@ -70,7 +70,7 @@ async fn answer_or_refuse(
     }
 }
 
-/// Codex goes on over HTTP at once after this status, and tries several times after others.
+/// After this status Codex continues over HTTP at once; after others it tries several times.
 fn no_websocket() -> ApiError {
     let message = "WebSockets are not served; send the request over HTTP";
     let mut error =

@@ -1,12 +1,12 @@
-//! What a client calls its conversation. Clients have no common word for it.
+//! The client's name of its conversation. Clients have no common header for it.
 
 use http::HeaderMap;
 use serde::Deserialize;
 
-/// Headers that name a conversation, in the order in which they count.
+/// Headers that name a conversation, by precedence.
 const HEADERS: [&str; 4] = ["session-id", "thread-id", "session_id", "x-session-affinity"];
 
-/// Returns the client's own name of the conversation. Its key of the prompt cache, which comes last, is not looked for.
+/// Returns the client's own name of the conversation. Its prompt cache key, which comes last, is not read here.
 pub(super) fn session(headers: &HeaderMap, body: &str) -> Option<String> {
     let named = HEADERS.iter().find_map(|name| {
         headers.get(*name).and_then(|value| value.to_str().ok()).filter(|session| !session.is_empty())

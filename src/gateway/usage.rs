@@ -1,4 +1,4 @@
-//! `GET /v1/usage`: what the methods `accounts` and `status` answer, in one object.
+//! `GET /v1/usage`: the answers of the methods `accounts` and `status` in one object.
 
 use std::sync::Arc;
 

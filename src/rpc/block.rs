@@ -1,11 +1,11 @@
-//! Messages made by hand, one behind the other in the client's framing, for streams of thousands: a block costs a
-//! place in the queue and a write, and each message in it only its bytes.
+//! Messages that are written one after another in the client's framing, for streams of thousands: a block needs one
+//! place in the queue and one write, and each message in it only its bytes.
 //!
-//! It does not look into the messages: the caller guarantees that each is one JSON text.
+//! It does not check the messages: the caller guarantees that each is one JSON text.
 
 use super::framing::{Framing, frame_parts};
 
-/// A block that is larger is better sent than added to: half a pipe.
+/// A larger block is sent instead of extended: half a pipe.
 pub const FULL_BYTES: usize = 32 * 1024;
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Block {
         Self { framing, bytes: Vec::new() }
     }
 
-    /// Appends the message that these parts are together: a JSON text without line ends.
+    /// Appends the message that these parts form together: a JSON text without line ends.
     pub fn push<const N: usize>(&mut self, parts: [&[u8]; N]) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(FULL_BYTES + FULL_BYTES / 8);

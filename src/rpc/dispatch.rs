@@ -1,7 +1,7 @@
 //! Calls the methods of a jsonrpsee module, which jsonrpsee itself only does over HTTP and WebSocket.
 //!
-//! Each call is polled once in place, so that what it changes is changed in arrival order; only the waiting
-//! happens elsewhere. A panic of a method is an answer, not the end of the connection.
+//! Each call is polled once in place, so that its changes happen in the order of arrival; only the waiting happens
+//! elsewhere. A panic of a method becomes an error answer and does not end the connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ pub struct Dispatcher {
     waiting_methods: &'static [&'static str],
 }
 
-/// What became of a request after its first poll.
+/// The state of a request after its first poll.
 #[derive(Debug)]
 pub enum Outcome {
     Answered(Box<RawValue>),
@@ -49,7 +49,8 @@ pub struct Pending {
     ticket: Ticket,
 }
 
-/// Where a request stands. A batch has one answer for all, and the notifications of a subscription cannot wait for that.
+/// The kind of a request. A batch has one answer for all entries, and the notifications of a subscription cannot wait
+/// for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Alone,
@@ -92,9 +93,9 @@ impl Dispatcher {
         }
     }
 
-    /// Begins a call without an answer. The future, if any, is what is left of it.
+    /// Begins a call without an answer. The future, if any, is its remaining work.
     pub fn notification(&self, call: Call<'_>) -> Option<impl Future<Output = ()> + Send + use<>> {
-        // A subscription without an answer has no id that anyone could know.
+        // A client could not know the id of a subscription without an answer.
         if matches!(self.methods.method(&call.method), None | Some(MethodCallback::Subscription(_))) {
             tracing::debug!(method = %call.method, "ignored a notification");
             return None;
@@ -107,7 +108,7 @@ impl Dispatcher {
             Ok(Begun::Waits { call, .. }) => {
                 let ticket = self.in_flight.enter(None, Class::Counted);
                 Some(async move {
-                    // The panic hook has reported it, and no one waits for an answer.
+                    // The panic hook has reported it, and there is no answer.
                     let _ = AssertUnwindSafe(call).catch_unwind().await;
                     drop(ticket);
                 })
@@ -141,7 +142,8 @@ impl Dispatcher {
                 let (queued, answer_queued) = watch::channel(false);
                 let mut extensions = extensions;
                 extensions.insert(SubscriptionContext { outbox: self.outbox.clone(), answer_queued });
-                // jsonrpsee gives the answer to the sink as well. That copy is not needed, and has room for itself.
+                // jsonrpsee also gives the answer to the sink. That copy is not used; the channel has room for exactly
+                // it.
                 let (sink, unread) = mpsc::channel(1);
                 let accepted = method(id.clone(), params, MethodSink::new(sink), state, extensions);
                 let answered = accepted.inspect(move |_| drop(unread)).boxed();
@@ -156,7 +158,7 @@ enum Begun {
     Ended(MethodResponse),
     Waits {
         call: BoxFuture<'static, MethodResponse>,
-        /// Set when the answer is in the queue; of a subscription, which waits for that.
+        /// Set when the answer is in the queue; for a subscription, which waits for that.
         answer_queued: Option<watch::Sender<bool>>,
     },
 }
@@ -182,8 +184,7 @@ fn answer_in(response: MethodResponse) -> Box<RawValue> {
 }
 
 impl Pending {
-    /// Waits for the answer, or for the request to be cancelled. The ticket is to be kept until the answer is
-    /// queued.
+    /// Waits for the answer, or for the request to be cancelled. Keep the ticket until the answer is queued.
     pub async fn answer(self) -> (Box<RawValue>, Ticket) {
         let Self { call, id, cancellable, mut ticket } = self;
         let answer = tokio::select! {

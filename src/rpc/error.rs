@@ -1,13 +1,13 @@
-//! The errors the transport itself answers, and the shape all errors have: `data` holds `kind` and `retryable`.
+//! The errors of the transport, and the form of all errors: `data` holds `kind` and `retryable`.
 //!
-//! It knows nothing of the domain; those errors are built where the domain's words are known.
+//! It knows nothing of the domain, whose errors are made in `sidecar`.
 
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-/// Why the transport refuses a message. The code and the stable `kind` follow from it.
+/// Why the transport refuses a message. The code and the stable `kind` are derived from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Not JSON, or not UTF-8.
@@ -17,9 +17,9 @@ pub enum Refusal {
     /// More bytes, or more batch entries, than the limit.
     TooLarge,
     MethodNotFound,
-    /// Too many requests in flight: the same request will do later.
+    /// Too many requests in flight: the same request may succeed later.
     Overloaded,
-    /// `$/cancelRequest` or the end of the connection came first.
+    /// `$/cancelRequest` or the end of the connection came before the answer.
     Cancelled,
     /// The handler panicked.
     Internal,
@@ -72,8 +72,8 @@ impl Refusal {
     }
 }
 
-/// An error answer in its full shape. jsonrpsee's own errors have a string or nothing as `data`: the string
-/// becomes `data.detail`, and `kind` follows from the code.
+/// Returns an error answer in the full form. jsonrpsee's own errors have a string or nothing as `data`: the string
+/// becomes `data.detail`, and `kind` is derived from the code.
 pub fn with_kind(answer: Box<RawValue>) -> Box<RawValue> {
     let Ok(ErrorAnswer { id, error, .. }) = serde_json::from_str::<ErrorAnswer<'_, &RawValue>>(answer.get())
     else {

@@ -1,4 +1,4 @@
-//! A pipe or socket read and written without blocking, its shared description left as it was. Linux only.
+//! A pipe or socket that is read and written without blocking, without a change of its shared description. Linux only.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -18,9 +18,9 @@ pub struct Descriptor {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Our own description of the pipe, which is non-blocking.
+    /// Our own non-blocking description of the pipe.
     Pipe,
-    /// A description shared with others: each call says that it must not block.
+    /// A description that is shared with others: each call asks not to block.
     Socket,
 }
 
@@ -42,7 +42,7 @@ impl Descriptor {
                 let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
                 match open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
                     Ok(own) => (own, Kind::Pipe),
-                    // No /proc, or a pipe made by another user: a thread can still use the inherited one.
+                    // There is no /proc, or another user made the pipe: a thread can still use the inherited one.
                     Err(_) => return Ok(None),
                 }
             }
@@ -52,7 +52,7 @@ impl Descriptor {
         Ok(Some(Self { fd: watch(own, interest)?, kind }))
     }
 
-    /// Appends what is available, at most the spare capacity of `into`, which must not be 0.
+    /// Appends the available bytes, at most the spare capacity of `into`, which must not be 0.
     pub async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         loop {
             // Known without a system call after a read that filled its buffer.
@@ -69,7 +69,8 @@ impl Descriptor {
                 Err(Errno::AGAIN) => ready.clear_ready(),
                 Err(Errno::INTR) => {}
                 Ok(count) => {
-                    // Nothing is left; the next byte, or the end, will be told. That saves the read that finds it out.
+                    // Nothing is left; epoll reports the next byte, or the end. This saves the read that would find
+                    // that out.
                     if count < room {
                         ready.clear_ready();
                     }

@@ -1,43 +1,43 @@
-//! Cuts a stream of bytes into messages and wraps messages into bytes, in the framing the client chose.
+//! Splits a stream of bytes into messages and wraps messages into bytes, in the client's framing.
 //!
-//! It refuses to look inside a message, and to hold more of one than the limit: what is too large is skipped
+//! It does not look inside a message, and keeps no more of one than the limit: a message that is too large is skipped
 //! as it arrives.
 
 use std::ops::Range;
 
 use memchr::{memchr, memchr2_iter};
 
-/// How messages are told apart, decided by the first byte of the first message and kept for the connection.
+/// How messages are separated, decided by the first byte of the first message and kept for the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// One JSON text per line, ended by LF; a CR before the LF is dropped.
+    /// One JSON text per line, ended by LF; a CR before the LF is removed.
     Lines,
     /// `Content-Length: N`, an empty line, and N bytes, as in the Language Server Protocol.
     Headers,
 }
 
-/// What the decoder found next.
+/// What the decoder found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// The bytes of one message, without its framing.
     Message(&'a [u8]),
-    /// A message above the limit; its bytes are gone and the next message is intact.
+    /// A message above the limit; its bytes are dropped, and the next message is intact.
     TooLarge,
     /// The end of the input cut this message short.
     Truncated,
-    /// A header block that does not say how long its message is: nothing after it can be found.
+    /// A header block without the length of its message: no later message can be found.
     Lost,
 }
 
-/// Collects input and hands out messages. Bytes go in through [`Decoder::spare`].
+/// Collects input and returns messages. Bytes go in through [`Decoder::spare`].
 #[derive(Debug)]
 pub struct Decoder {
     framing: Option<Framing>,
     max_message_bytes: usize,
     buffer: Vec<u8>,
-    /// Everything in `buffer` before this was handed out.
+    /// Everything in `buffer` before this was returned.
     start: usize,
-    /// Everything in `buffer` before this was searched for a line's end in vain.
+    /// Everything in `buffer` before this was searched for a line end without success.
     searched: usize,
     state: State,
 }
@@ -48,17 +48,17 @@ enum State {
     Between,
     /// A body of this many bytes comes next.
     Body(usize),
-    /// This many bytes of a body that is too large are still to be thrown away.
+    /// This many bytes of a body that is too large are still to be dropped.
     SkipBody(usize),
-    /// A line that is too large is thrown away up to its end.
+    /// A line that is too large is dropped up to its end.
     SkipLine,
-    /// Nothing can be found any more.
+    /// No later message can be found.
     Lost,
 }
 
-/// One read asks for this much. A pipe holds 64 KiB.
+/// The size of one read. A pipe holds 64 KiB.
 const READ_BYTES: usize = 64 * 1024;
-/// An emptied buffer larger than this is given back.
+/// An emptied buffer larger than this is freed.
 const KEPT_BYTES: usize = 256 * 1024;
 /// Real header blocks are below 100 bytes.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
@@ -86,7 +86,7 @@ impl Decoder {
             self.searched = 0;
             self.start = 0;
         } else if self.start > 0 {
-            // What is left is less than one message, and it moves once per read at most.
+            // The rest is less than one message, and moves at most once per read.
             self.buffer.drain(..self.start);
             self.searched -= self.start;
             self.start = 0;
@@ -95,7 +95,7 @@ impl Decoder {
         &mut self.buffer
     }
 
-    /// The next message in what was read so far; `None` asks for more input.
+    /// Returns the next message of the bytes so far; `None` when more input is needed.
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         let framing = self.framing()?;
         loop {
@@ -132,7 +132,7 @@ impl Decoder {
                 State::Between => match framing {
                     Framing::Lines => {
                         let Some(line) = self.take_line() else {
-                            // Two bytes of tolerance: the line's end is not part of the message.
+                            // Two bytes of tolerance, because the line end is not part of the message.
                             if self.buffer.len() - self.start <= self.max_message_bytes.saturating_add(2) {
                                 return None;
                             }
@@ -157,7 +157,7 @@ impl Decoder {
         }
     }
 
-    /// What is left when the input has ended and [`Decoder::next_frame`] found nothing more.
+    /// Returns the rest when the input has ended and [`Decoder::next_frame`] found nothing more.
     pub fn last_frame(&mut self) -> Option<Frame<'_>> {
         let rest = self.start..self.buffer.len();
         self.consume(rest.len());
@@ -171,7 +171,7 @@ impl Decoder {
         }
     }
 
-    /// A line above the limit is not looked at, so that it does not matter how much of it was seen at once.
+    /// A line above the limit is not returned, however much of it arrived at once.
     fn is_blank(&self, line: &Range<usize>) -> bool {
         line.len() <= self.max_message_bytes && self.buffer[line.clone()].trim_ascii().is_empty()
     }
@@ -186,8 +186,8 @@ impl Decoder {
         self.searched = self.start;
     }
 
-    /// The framing, once the first byte of the first message is known; what precedes it, white space and a
-    /// byte order mark, is dropped.
+    /// Returns the framing, once the first byte of the first message is known. White space and a byte order mark before
+    /// it are dropped.
     pub fn framing(&mut self) -> Option<Framing> {
         if self.framing.is_some() {
             return self.framing;
@@ -209,7 +209,7 @@ impl Decoder {
         }
     }
 
-    /// The next whole line, without its end.
+    /// Returns the next whole line, without its end.
     fn take_line(&mut self) -> Option<Range<usize>> {
         let Some(offset) = memchr(b'\n', &self.buffer[self.searched..]) else {
             self.searched = self.buffer.len();
@@ -221,7 +221,7 @@ impl Decoder {
         Some(start..end - usize::from(carriage_return))
     }
 
-    /// The length that the next header block announces, once the whole block has arrived.
+    /// Returns the length in the next header block, once the whole block has arrived.
     fn take_headers(&mut self) -> Option<Result<usize, NoLength>> {
         let blank = self.buffer[self.start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.start += blank;
@@ -249,7 +249,7 @@ impl Decoder {
 #[derive(Debug)]
 struct NoLength;
 
-/// The length in one header line; `None` for a header of another name.
+/// Returns the length in one header line; `None` for a header of another name.
 fn header_length(line: &[u8]) -> Result<Option<usize>, NoLength> {
     let colon = memchr(b':', line).ok_or(NoLength)?;
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
@@ -263,8 +263,8 @@ fn header_length(line: &[u8]) -> Result<Option<usize>, NoLength> {
 
 /// Appends one message in the client's framing.
 ///
-/// JSON has line ends only between its tokens, where a space means the same, so in [`Framing::Lines`] they
-/// become spaces: CR too, because some clients split on it.
+/// JSON has line ends only between its tokens, where a space means the same, so in [`Framing::Lines`] they become
+/// spaces; CR too, because some clients split there.
 pub fn encode(framing: Framing, message: &str, into: &mut Vec<u8>) {
     let start = into.len();
     frame_parts(framing, [message.as_bytes()], into);
@@ -275,7 +275,7 @@ pub fn encode(framing: Framing, message: &str, into: &mut Vec<u8>) {
     }
 }
 
-/// Appends the message that the parts are together and that has no line ends.
+/// Appends the message that the parts form together; it has no line ends.
 pub fn frame_parts<const N: usize>(framing: Framing, parts: [&[u8]; N], into: &mut Vec<u8>) {
     if framing == Framing::Headers {
         let length: usize = parts.iter().map(|part| part.len()).sum();

@@ -1,4 +1,4 @@
-//! What must hold of any bytes that a client sends. `tests/fuzz` comes up with the bytes.
+//! Properties of any bytes that a client sends. `tests/fuzz` generates the bytes.
 
 use jsonrpsee::types::Id;
 use serde::de::IgnoredAny;
@@ -17,8 +17,8 @@ enum Found {
     Lost,
 }
 
-/// The first two bytes say how much a message may hold and how the rest is cut; however that is, the same messages
-/// come out, as a naive reader finds them, and written again they are read again.
+/// The first two bytes give the largest message and how the rest is cut. In each case the same messages come out, as a
+/// naive reader finds them, and after writing them they are read again.
 pub fn framing(data: &[u8]) {
     let [limit, cut, input @ ..] = data else { return };
     let max = usize::from(*limit) * 4;
@@ -77,13 +77,13 @@ fn lines(input: &[u8], max: usize) -> Vec<Found> {
     told.map(|line| if line.len() > max { Found::TooLarge } else { Found::Message(line.to_vec()) }).collect()
 }
 
-/// A message is refused as no JSON exactly when it is none; a batch has as many entries as its array; every refusal is
-/// a whole answer, under the id as it was spelled.
+/// A message is refused as not JSON exactly when it is not JSON; a batch has as many entries as its array; every
+/// refusal is a complete answer with the id as it was spelled.
 pub fn message(data: &[u8]) {
     let valid = str::from_utf8(data).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
     match read(data) {
         Message::Single(Entry::Refused(Refusal::Parse, id)) => {
-            // A name with half a surrogate pair is JSON by its grammar, but no text.
+            // A name with half a surrogate pair is JSON by its grammar, but not text.
             assert!(!valid || data.windows(2).any(|two| two == b"\\u"), "refused, but it is JSON");
             assert_eq!(id, Id::Null);
         }

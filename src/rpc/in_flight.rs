@@ -1,6 +1,6 @@
-//! Knows which requests are unanswered: bounds their number, finds the one to cancel.
+//! The unanswered requests: limits their number, and finds the one to cancel.
 //!
-//! It answers nothing itself; whoever holds a [`Ticket`] answers, exactly once.
+//! It sends no answer; the holder of a [`Ticket`] answers, exactly once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,18 +21,18 @@ pub struct InFlight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Counted,
-    /// A call whose purpose is to wait. These have a limit of their own, as high.
+    /// A call whose purpose is to wait. These have a separate limit of the same size.
     Waiting,
 }
 
-/// A place among the unanswered requests, given back when dropped.
+/// A place among the unanswered requests, freed when it is dropped.
 #[derive(Debug)]
 pub struct Ticket {
     in_flight: InFlight,
     id: Option<Id<'static>>,
     class: Class,
     cancelled: oneshot::Receiver<()>,
-    /// Who waits for the answer to be queued.
+    /// Notified when the answer is queued.
     queued: Option<watch::Sender<bool>>,
 }
 
@@ -49,8 +49,8 @@ impl InFlight {
         Self { max, table: Arc::default() }
     }
 
-    /// Whether one more request of this class may begin. An id that is still unanswered cannot be used again:
-    /// neither its answers nor `$/cancelRequest` could be told apart.
+    /// Returns whether one more request of this class may begin. An id that is still unanswered cannot be used again,
+    /// because neither its answers nor `$/cancelRequest` could be distinguished.
     pub fn room_for(&self, id: Option<&Id<'_>>, class: Class) -> Result<(), Refusal> {
         let mut table = self.table();
         if id.is_some_and(|id| table.cancel.contains_key(id)) {
@@ -71,7 +71,7 @@ impl InFlight {
         Ticket { in_flight: self.clone(), id, class, cancelled, queued: None }
     }
 
-    /// Cancels one request; an id that is not in flight is ignored, since its answer may be on its way.
+    /// Cancels one request. An id that is not in flight is ignored, because its answer may already be queued.
     pub fn cancel(&self, id: &Id<'_>) {
         if let Some((_, sender)) = self.table().cancel.get_mut(&id.clone().into_owned()) {
             *sender = None;
@@ -112,24 +112,24 @@ impl Ticket {
         if self.id.is_none() {
             std::future::pending::<()>().await;
         }
-        // Cancelling drops the sender, so both outcomes mean the same.
+        // Cancelling drops the sender, so both results mean the same.
         let _ = (&mut self.cancelled).await;
     }
 
-    /// Has `queued` set once the answer is queued; it is dropped unset when the answer is not.
+    /// Sets `queued` once the answer is queued; drops it unset if it never is.
     pub fn announce_to(&mut self, queued: watch::Sender<bool>) {
         self.queued = Some(queued);
     }
 
-    /// The answer is in the queue. Gives the place back.
+    /// The answer is in the queue. Frees the place.
     pub fn queued(mut self) {
         if let Some(queued) = self.queued.take() {
             queued.send_replace(true);
         }
     }
 
-    /// The answer is ready to be queued: from now on the id may be used again, and cancelling comes too late.
-    /// The place stays taken until the ticket is dropped.
+    /// The answer is ready: from now on the id may be used again, and it is too late to cancel. The place stays taken
+    /// until the ticket is dropped.
     pub fn answered(&mut self) {
         if let Some(id) = self.id.take() {
             self.in_flight.table().cancel.remove(&id);

@@ -1,6 +1,6 @@
-//! Reads what one message is: a request, a notification, or a reason to refuse it. Pure.
+//! Parses one message: a request, a notification, or a reason to refuse it. Pure.
 //!
-//! It never looks into `params`, which stay the client's bytes.
+//! It does not parse `params`, which stay the client's bytes.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::error::Refusal;
 
-/// A batch may hold this many entries. Each costs an answer, and a 64 MiB message could ask for 30 million.
+/// A batch may hold this many entries. Each needs an answer, and a 64 MiB message could hold 30 million.
 pub const MAX_BATCH_ENTRIES: usize = 16 * 1024;
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub enum Message<'a> {
     Batch(Vec<Entry<'a>>),
 }
 
-/// One member of a batch, or a message of its own.
+/// One entry of a batch, or a single message.
 #[derive(Debug)]
 pub enum Entry<'a> {
     Request(Call<'a>, Id<'a>),
@@ -88,7 +88,7 @@ fn read_entry(text: &str) -> Entry<'_> {
     }
     let members: Members<'_> = match serde_json::from_str(text) {
         Ok(members) => members,
-        // An object that holds a member twice parses as JSON, but says two things at once.
+        // An object that has a member twice parses as JSON, but is ambiguous.
         Err(error) if error.is_data() && serde_json::from_str::<IgnoredAny>(text).is_ok() => {
             return invalid("A member of the request appears twice", Id::Null);
         }
@@ -124,8 +124,8 @@ fn read_entry(text: &str) -> Entry<'_> {
     }
 }
 
-/// The id, when it is one that can be echoed exactly: a string, or an integer from 0 to 2^64 - 1 written
-/// without fraction, exponent or sign.
+/// Returns the id if it can be returned exactly: a string, or an integer from 0 to 2^64 - 1 written without fraction,
+/// exponent or sign.
 pub fn read_id(raw: &RawValue) -> Option<Id<'_>> {
     let text = raw.get();
     match text.as_bytes().first()? {
@@ -136,7 +136,7 @@ pub fn read_id(raw: &RawValue) -> Option<Id<'_>> {
 }
 
 fn read_string(text: &str) -> Option<Cow<'_, str>> {
-    // A `Cow` of its own is always deserialized as owned; most names and ids need no unescaping.
+    // A `Cow` alone is always deserialized as owned; most names and ids need no unescaping.
     match serde_json::from_str::<&str>(text) {
         Ok(borrowed) => Some(Cow::Borrowed(borrowed)),
         Err(_) => serde_json::from_str::<String>(text).ok().map(Cow::Owned),
@@ -147,7 +147,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The entries of a batch, as far as they are allowed.
+/// Returns the entries of a batch, if their number is allowed.
 struct Entries<'a> {
     kept: Vec<&'a RawValue>,
     overflow: bool,

@@ -1,7 +1,7 @@
 //! JSON-RPC 2.0 over a pair of byte streams, serving the methods of a jsonrpsee module.
 //!
-//! It knows no method of the domain and no type of it; it refuses to answer a request twice or not at all, to
-//! lose or reorder output, and to hold more than a few messages for a client that does not read.
+//! It knows no method and no type of the domain. It answers every request exactly once, loses and reorders no output,
+//! and keeps only a few messages for a client that does not read.
 //!
 //! Decisions where the specification leaves room:
 //!

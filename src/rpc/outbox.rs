@@ -1,5 +1,4 @@
-//! The way out: one bounded queue for answers, notifications and whole blocks of them alike, so that nothing overtakes
-//! anything.
+//! The output: one bounded queue for answers, notifications and whole blocks of them, so that they stay in order.
 //!
 //! It does not grow: a sender waits while the client does not read.
 
@@ -10,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use super::block::Block;
 use super::framing::Framing;
 
-/// Messages and blocks that may wait for the writer. Few, because one message can be megabytes and senders wait without
-/// loss.
+/// How many messages and blocks may wait for the writer. Few, because one message can be megabytes, and waiting senders
+/// lose nothing.
 pub const QUEUE_MESSAGES: usize = 8;
 
 /// Sends messages from anywhere in the process.
@@ -25,28 +24,28 @@ pub struct Outbox {
 #[derive(Debug)]
 pub struct Queue(mpsc::Receiver<Outgoing>);
 
-/// What comes next on the way out.
+/// The next item of the output.
 #[derive(Debug)]
 pub enum Outgoing {
     Message(Box<RawValue>),
-    /// Messages in the client's framing already.
+    /// Messages that are already in the client's framing.
     Block(Vec<u8>),
 }
 
-/// The client can no longer be reached; no later message will arrive either.
+/// The client cannot be reached any more; no later message will arrive either.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection has ended")]
 pub struct Closed;
 
 impl Outbox {
-    /// `framing` is the client's, once it has shown it.
+    /// `framing` is the client's, once it is known.
     pub fn new(framing: watch::Receiver<Option<Framing>>) -> (Self, Queue) {
         let (queue, receiver) = mpsc::channel(QUEUE_MESSAGES);
         (Self { queue, framing }, Queue(receiver))
     }
 
-    /// Queues one notification; waits while the queue is full. `params` must serialize to an object or an
-    /// array. When this returns the message is in order behind all that was queued before.
+    /// Queues one notification; waits while the queue is full. `params` must serialize to an object or an array. When
+    /// this returns, the message is in order after everything queued before.
     pub async fn notify(&self, method: &str, params: &impl Serialize) -> Result<(), Closed> {
         #[derive(Serialize)]
         struct Notification<'a, P> {
@@ -64,7 +63,7 @@ impl Outbox {
         self.queue.send(Outgoing::Message(message)).await.map_err(|_| Closed)
     }
 
-    /// Queues the message in `slot` and empties it; when this future is dropped early the slot still holds it.
+    /// Queues the message in `slot` and empties it. If this future is dropped early, the slot still holds the message.
     pub async fn send_from(&self, slot: &mut Option<Box<RawValue>>) -> Result<(), Closed> {
         if slot.is_none() {
             return Ok(());
@@ -76,12 +75,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// An empty block in the client's framing, which it has shown before anyone has an answer for it.
+    /// Returns an empty block in the client's framing, which is known before there is any answer.
     pub fn block(&self) -> Block {
         Block::new(self.framing.borrow().unwrap_or(Framing::Lines))
     }
 
-    /// Queues all messages of the block and empties it; when this future is dropped early the block still holds them.
+    /// Queues all messages of the block and empties it. If this future is dropped early, the block still holds them.
     pub async fn send_block(&self, block: &mut Block) -> Result<(), Closed> {
         if block.is_empty() {
             return Ok(());
@@ -102,17 +101,17 @@ impl Outbox {
 }
 
 impl Queue {
-    /// `None` when it is closed, or all senders are gone, and nothing is left.
+    /// `None` when it is closed or all senders are gone, and nothing is left.
     pub async fn next(&mut self) -> Option<Outgoing> {
         self.0.recv().await
     }
 
-    /// Returns what is there already.
+    /// Returns an item that is already there.
     pub fn at_hand(&mut self) -> Option<Outgoing> {
         self.0.try_recv().ok()
     }
 
-    /// Nothing more is taken in; what is queued can still be read.
+    /// Accepts nothing more; queued items can still be read.
     pub fn close(&mut self) {
         self.0.close();
     }

@@ -1,4 +1,4 @@
-//! The ends of a connection that come from outside it: a signal, or the death of the process that started us.
+//! The ends of a connection from outside: a signal, or the death of the parent process.
 
 use std::future::pending;
 use std::io::{self, IsTerminal};
@@ -6,11 +6,11 @@ use std::io::{self, IsTerminal};
 use rustix::process::getppid;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Returns once the process is asked to end: by SIGTERM, or because its parent is gone.
+/// Returns once the process is asked to end: by SIGTERM, or because its parent has ended.
 ///
-/// SIGINT and SIGHUP count only when standard input is a terminal: a terminal sends Ctrl-C, and that it was closed, to
-/// the whole process group, and whoever runs us through pipes decides for itself. Signals are caught from the call on,
-/// not from the first poll.
+/// SIGINT and SIGHUP count only when standard input is a terminal: a terminal sends Ctrl-C, and its own end, to the
+/// whole process group, while a parent with pipes decides by itself. Signals are caught from the call on, not from the
+/// first poll.
 pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     let interactive = io::stdin().is_terminal();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -26,7 +26,7 @@ pub fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn parent_gone() {
-    // Without a parent in our process namespace there is none to lose.
+    // Without a parent in our process namespace there is none to watch.
     let Some(parent) = getppid() else { return pending().await };
     #[cfg(target_os = "linux")]
     {
@@ -34,7 +34,7 @@ async fn parent_gone() {
         let watched = pidfd_open(parent, PidfdFlags::NONBLOCK)
             .map_err(io::Error::from)
             .and_then(|fd| super::fd::watch(fd, tokio::io::Interest::READABLE));
-        // A parent that died before it was watched has been replaced by another by now.
+        // A parent that died before it was watched has already been replaced by another one.
         if let Ok(watched) = watched
             && getppid() == Some(parent)
             && watched.readable().await.is_ok()

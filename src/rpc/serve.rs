@@ -1,6 +1,6 @@
 //! One connection from its first byte to its end: reads, answers, and ends within two seconds.
 //!
-//! It knows no method but those that belong to the connection itself: `shutdown`, `exit`, `$/cancelRequest`.
+//! It knows only the methods of the connection itself: `shutdown`, `exit`, `$/cancelRequest`.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::writer::write_queue;
 /// The limits of one connection.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Requests that may be unanswered at a time; one more is answered -32001.
+    /// How many requests may be unanswered; one more is answered with -32001.
     pub max_requests: usize,
     /// The largest message, without its framing.
     pub max_message_bytes: usize,
@@ -46,11 +46,11 @@ pub enum Ended {
     Eof,
     /// The client sent `exit`.
     Exit { after_shutdown: bool },
-    /// The client no longer takes our output.
+    /// The client does not read our output any more.
     OutputClosed,
     /// A header block without a length: no later message can be found.
     FramingLost,
-    /// The process was asked to end, or the process that started it is gone.
+    /// The process was asked to end, or its parent has ended.
     Signalled,
 }
 
@@ -64,20 +64,20 @@ impl Ended {
     }
 }
 
-/// After the end requests that are almost done may still be answered, for this long.
+/// After the end, requests that are almost done may still be answered for this long.
 const ANSWER_FOR: Duration = Duration::from_millis(700);
-/// Then they are cancelled, and these answers too want a place in the queue, up to this long after the end.
+/// Then they are cancelled, and their answers are queued, until this long after the end.
 const CANCEL_FOR: Duration = Duration::from_millis(900);
-/// Then `on_end` runs, up to this long after the end.
+/// Then `on_end` runs, until this long after the end.
 const CLEAN_UP_FOR: Duration = Duration::from_millis(1500);
-/// Then what is queued is written, up to this long after the end. The process has two seconds in all.
+/// Then queued messages are written, until this long after the end. The process has two seconds in all.
 const WRITE_FOR: Duration = Duration::from_millis(1750);
 
-/// Serves one connection until it ends, which takes less than two seconds from the first sign.
+/// Serves one connection until it ends, which takes less than two seconds from its cause.
 ///
-/// `build` is called before the first byte is read; `terminate` ends the connection from outside. `on_end`
-/// aborts what runs and finishes what must be written: it is first polled when the connection has ended and
-/// its requests are answered, while notifications are still delivered, and dropped when its time is over.
+/// `build` is called before the first byte is read; `terminate` ends the connection from outside. `on_end` aborts what
+/// runs and finishes what must be written: it is first polled when the connection has ended and its requests are
+/// answered, while notifications are still sent, and it is dropped when its time is over.
 pub async fn serve(
     input: Input,
     output: Output,
@@ -113,7 +113,7 @@ pub async fn serve(
         biased;
         () = terminate => Ended::Signalled,
         ended = connection.read_until_end(input, Decoder::new(config.max_message_bytes)) => ended,
-        // Checked last: an `exit` that arrived is an `exit`, though its sender no longer listens.
+        // Checked last: an `exit` that arrived counts as `exit`, even if its sender does not read any more.
         () = outbox.closed() => Ended::OutputClosed,
     };
     tracing::debug!(?ended, "the connection ended");
@@ -124,7 +124,7 @@ pub async fn serve(
     if timeout_at(began + CLEAN_UP_FOR, on_end).await.is_err() {
         tracing::warn!("the clean-up took too long");
     }
-    // Subscriptions hold senders, so the queue would never end by itself.
+    // Subscriptions hold senders, so the queue would not end by itself.
     let _ = stop_writing.send(());
     drop(connection);
     match timeout_at(began + WRITE_FOR, &mut writer).await {
@@ -143,18 +143,18 @@ struct Connection {
     dispatcher: Dispatcher,
     in_flight: InFlight,
     outbox: Outbox,
-    /// An answer that waits for a place in the queue. It is here, not in a future, so that it survives when
-    /// reading is broken off.
+    /// An answer that waits for a place in the queue. It is here, not in a future, so that it survives when reading is
+    /// interrupted.
     unsent: Option<Box<RawValue>>,
     framing: watch::Sender<Option<Framing>>,
     tasks: JoinSet<()>,
     shut_down: bool,
     exit: bool,
-    /// Whether a message began something that goes on.
+    /// Whether a message began work that goes on.
     began: bool,
 }
 
-/// What one entry of a message leads to.
+/// The effect of one entry of a message.
 enum Step {
     Nothing,
     Answer(Box<RawValue>),
@@ -189,7 +189,7 @@ impl Connection {
             {
                 self.framing.send_replace(Some(framing));
             }
-            // Whoever does not listen any more may all the same have sent something to do, an `exit` at least.
+            // A client that does not read any more may still have sent something to do, e.g. an `exit`.
             let mut unheard = false;
             loop {
                 let frame = if count == 0 { decoder.last_frame() } else { decoder.next_frame() };
@@ -203,8 +203,8 @@ impl Connection {
                     return Ended::FramingLost;
                 }
                 if std::mem::take(&mut self.began) && !self.outbox.is_closed() {
-                    // What began goes as far as it can before the next message is looked at. Of many completions asked
-                    // for at once the first are then answered early, where else all of them would be answered late.
+                    // Work that began goes as far as it can before the next message is read. Of many completions
+                    // requested at once the first ones are then answered early; otherwise all would be answered late.
                     tokio::task::yield_now().await;
                 }
             }
@@ -214,7 +214,7 @@ impl Connection {
             if count == 0 {
                 return Ended::Eof;
             }
-            // A client that sends without pause must not keep the other tasks from running.
+            // A client that sends without pause must not block the other tasks.
             tokio::task::coop::consume_budget().await;
         }
     }
@@ -234,7 +234,7 @@ impl Connection {
                     let outbox = self.outbox.clone();
                     self.tasks.spawn(async move {
                         let (answer, ticket) = pending.answer().await;
-                        // A failure means that no one is left to be answered.
+                        // A failure means that there is no client to answer.
                         if outbox.send(answer).await.is_ok() {
                             ticket.queued();
                         }
@@ -303,7 +303,7 @@ impl Connection {
         }
     }
 
-    /// Does what the call asks when it is about the connection itself, and says whether it was.
+    /// Executes a call about the connection itself. Returns whether it was one.
     fn of_the_connection(&mut self, call: &Call<'_>) -> bool {
         #[derive(Deserialize)]
         struct Cancel<'a> {
@@ -350,7 +350,7 @@ fn null_answer(id: &Id<'_>) -> Box<RawValue> {
     jsonrpsee::MethodResponse::response(id.clone(), payload, usize::MAX).into_json()
 }
 
-/// One JSON array of answers that are JSON already.
+/// Returns one JSON array of answers that are already JSON.
 fn array(answers: impl Iterator<Item = Box<RawValue>>) -> Box<RawValue> {
     let mut text = String::from("[");
     for answer in answers {

@@ -1,8 +1,8 @@
-//! Reads standard input and writes standard output without blocking the runtime and without making the
-//! shared descriptors non-blocking: that would break whoever else has them open, stderr included.
+//! Reads standard input and writes standard output without blocking the runtime and without making the shared
+//! descriptors non-blocking, because that would affect other processes that have them open, and stderr.
 //!
-//! On Linux a pipe is opened again through `/proc/self/fd`, which gives a private non-blocking description,
-//! and a socket is asked call by call not to block. Files, terminals and other systems get a thread each way.
+//! On Linux a pipe is opened again through `/proc/self/fd`, which gives a private non-blocking description, and each
+//! call on a socket asks not to block. Files, terminals and other systems use one thread for each direction.
 
 use std::io::{self, Read, Write};
 
@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 #[cfg(target_os = "linux")]
 use super::fd::Descriptor;
 
-/// Where messages come from.
+/// The source of messages.
 pub struct Input(Source);
 
-/// Where messages go to.
+/// The target of messages.
 pub struct Output(Target);
 
 enum Source {
@@ -38,7 +38,7 @@ enum Target {
 /// One read of the input thread.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The process's standard input and output. Call it within the runtime, once.
+/// Returns the process's standard input and output. Call it once, within the runtime.
 pub fn stdio() -> io::Result<(Input, Output)> {
     #[cfg(target_os = "linux")]
     {
@@ -63,7 +63,7 @@ impl Input {
         Self(Source::Reader(Box::new(reader)))
     }
 
-    /// Appends what is available to `into`, at most its spare capacity where that is known; 0 is the end.
+    /// Appends available bytes to `into`, at most its spare capacity where that is known; 0 is the end.
     pub async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         match &mut self.0 {
             #[cfg(target_os = "linux")]
@@ -105,7 +105,7 @@ impl Output {
         Self(Target::Writer(Box::new(writer)))
     }
 
-    /// Writes all of `bytes`, and returns when the reader's side has them.
+    /// Writes all of `bytes`, and returns when the system has accepted them.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.0 {
             #[cfg(target_os = "linux")]

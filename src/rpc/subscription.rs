@@ -1,7 +1,7 @@
 //! Subscriptions: requests whose answer is followed by notifications.
 //!
-//! jsonrpsee finds the method, numbers the subscription and counts it. The answer goes the way of every other answer, and
-//! the notifications go into the same queue behind it, so that a client never gets one of an id that it does not know yet.
+//! jsonrpsee finds the method, numbers the subscription and counts it. The answer is sent like every other answer, and
+//! the notifications go into the same queue after it, so that a client never gets one with an unknown id.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::block::Block;
 use super::outbox::{Closed, Outbox};
 
-/// What the dispatcher tells a subscription's method about the request, in jsonrpsee's extensions.
+/// What the dispatcher passes to a subscription's method, in jsonrpsee's extensions.
 #[derive(Clone)]
 pub(super) struct SubscriptionContext {
     pub(super) outbox: Outbox,
@@ -32,7 +32,7 @@ pub struct Subscription {
     block: Block,
     /// The text of a notification before its result.
     before_result: String,
-    /// Holds its place among the subscriptions of the connection.
+    /// Keeps its place among the subscriptions of the connection.
     _place: SubscriptionSink,
 }
 
@@ -40,9 +40,9 @@ pub struct Subscription {
 const AFTER_RESULT: &str = "}}";
 
 /// Registers `method` as a subscription whose notifications have the same name. `prepare` is called in the order of
-/// arrival and answers a bad request; then `run` sends the notifications.
+/// arrival and refuses a wrong request; then `run` sends the notifications.
 ///
-/// `cancel` names the method that jsonrpsee would register to end it. The caller registers its own, because jsonrpsee's
+/// `cancel` is the method that jsonrpsee would register to end it. The caller registers its own, because jsonrpsee's
 /// lets nothing more be sent.
 ///
 /// # Errors
@@ -81,7 +81,7 @@ where
                 let Some(SubscriptionContext { outbox, mut answer_queued }) = connection else { return };
                 let Ok(place) = pending.accept().await else { return };
                 if answer_queued.wait_for(|queued| *queued).await.is_err() {
-                    // The connection ended before the client was answered.
+                    // The connection ended before the client got its answer.
                     return;
                 }
                 run(prepared, Subscription::new(method, outbox, place)).await;
@@ -124,8 +124,8 @@ impl Subscription {
         self.outbox.notify(self.method, &Notification { subscription: &self.id, result }).await
     }
 
-    /// Queues one notification whose result is the JSON text that these parts are together, without line ends.
-    /// Notifications go out together: call [`Subscription::flush`] before waiting for anything.
+    /// Queues one notification whose result is the JSON text that these parts form together, without line ends.
+    /// Notifications are sent together: call [`Subscription::flush`] before waiting for anything.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Subscription {
         if self.block.is_full() { self.flush().await } else { Ok(()) }
     }
 
-    /// Sends what was pushed.
+    /// Sends the queued notifications.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 //! (`multicodex simulate`). It checks what upstream checks, and cannot be reached from another machine.
 //!
 //! - [`Behaviour`], [`StreamPlan`]: what happens with a request, in Rust and (by serde) in the admin interface and the
-//! scripts; [`ROWS`] names the known cases.
+//!   scripts; [`ROWS`] names the known cases.
 //! - [`Rule`]: which requests it applies to.
 //! - [`SimAccount`]: an account that can log in. Tokens are unsigned JWTs that name the simulator as their issuer.
 //! - [`SimHandle`]: the admin interface within the process; `/__sim/` is the same over HTTP.

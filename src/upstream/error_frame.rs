@@ -9,10 +9,10 @@ use super::lenient::headers_of_event;
 use super::without_member::without_member;
 use crate::pool::{At, Failure, Source};
 
-/// What a frame has beside the body.
+/// The parts of a frame besides the body.
 const AROUND_THE_BODY: [&str; 4] = ["type", "status", "status_code", "headers"];
 
-/// Returns what the answer inside means, and its body. `None` for an event that names no status.
+/// Returns the meaning of the answer inside, and its body. `None` for an event without a status.
 pub fn answer_inside(event: &Event, now: At) -> Option<(Failure, String)> {
     let frame: Value = serde_json::from_slice(event.json()).ok().filter(|_| event.is_failure())?;
     let status = ["status", "status_code"].iter().find_map(|name| frame[*name].as_u64());

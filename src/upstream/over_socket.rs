@@ -1,4 +1,4 @@
-//! A request over the WebSocket of its session and account, as [`TurnPlan`] has it. The answer is the same as over SSE.
+//! A request over the WebSocket of its session and account, as [`TurnPlan`] says. The answer is the same as over SSE.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -17,16 +17,16 @@ use super::websocket::{
 use crate::clock;
 use crate::pool::{AccountId, Failure, FailureKind, Source, TransportUsed};
 
-/// Where a frame's answer comes from.
+/// The source of a frame's answer.
 const STATUS: u16 = 200;
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub enum OverSocket {
     Answer(Box<Answer>),
     /// SSE is used for the rest of the completion.
     Sse,
-    /// The client wants nothing but a WebSocket, and there is none. No account is at fault.
+    /// The client allows only a WebSocket, and there is none. The fault is not an account's.
     None(Failure),
 }
 
@@ -37,7 +37,7 @@ struct Ready {
 }
 
 impl Upstream {
-    /// Sends the request over a WebSocket, unless `plan` says that it goes by SSE. An error is about the bearer.
+    /// Sends the request over a WebSocket, unless `plan` says SSE. An error is about the token.
     pub async fn over_socket(
         &self,
         bearer: &Bearer<'_>,
@@ -83,7 +83,7 @@ impl Upstream {
         }
     }
 
-    /// SSE was answered where no WebSocket could be opened: WebSockets are not tried for a while.
+    /// SSE was answered where no WebSocket could be opened, so WebSockets are not tried for a while.
     pub fn sse_answered(&self, plan: &mut TurnPlan) {
         if std::mem::take(&mut plan.suspects_websockets) {
             tracing::info!("no WebSocket can be opened, though upstream answers; trying again later");
@@ -145,7 +145,7 @@ impl Upstream {
     }
 }
 
-/// No socket came of the upgrade.
+/// The upgrade gave no socket.
 struct Refused {
     what: NoSocket,
     /// In words.
@@ -171,7 +171,7 @@ impl Refused {
     }
 }
 
-/// Sends the frame: what is new after `continuation`, or everything.
+/// Sends the frame: the new part after `continuation`, or everything.
 fn send(
     ready: Ready,
     json: &str,

@@ -1,9 +1,9 @@
-//! The Codex CLI's settings of a provider. The name must be exactly "OpenAI": it turns remote compaction on. The key comes
-//! from a command, so that it stands in no file, no argument and no variable. The gateway is the only one that tries again.
+//! The Codex CLI's settings of a provider. The name must be exactly "OpenAI", because it turns on remote compaction.
+//! The key comes from a command, so it is in no file, argument or variable. Only the gateway repeats requests.
 
 use serde_json::Value;
 
-/// What the provider is called in Codex's configuration.
+/// The provider's name in Codex's configuration.
 pub(super) const PROVIDER: &str = "multicodex";
 
 /// The members of the provider, with their values in TOML.
@@ -16,7 +16,7 @@ pub(super) fn provider(url: &str) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The members of the provider's `auth`. Codex asks for the key again after a 401 only.
+/// The members of the provider's `auth`. Codex asks for the key again only after a 401.
 pub(super) fn auth(key_command: &[String]) -> Vec<(&'static str, String)> {
     let (program, arguments) =
         key_command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
@@ -28,7 +28,7 @@ pub(super) fn auth(key_command: &[String]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The arguments that make one run of Codex use the gateway, whatever its configuration says.
+/// The arguments that make one run of Codex use the gateway, whatever its configuration holds.
 pub(super) fn overrides(url: &str, key_command: &[String]) -> Vec<String> {
     let inline = |members: &[(&str, String)]| {
         let members: Vec<String> = members.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -44,7 +44,7 @@ pub(super) fn overrides(url: &str, key_command: &[String]) -> Vec<String> {
     ]
 }
 
-/// A string of TOML, which reads what JSON writes but for DEL.
+/// A TOML string. TOML reads JSON strings, except for DEL.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }

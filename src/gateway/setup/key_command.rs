@@ -2,7 +2,7 @@
 
 use crate::store::GatewayFile;
 
-/// Returns the program and its arguments. They work from any directory and whatever the environment.
+/// Returns the program and its arguments. They work in any directory and environment.
 pub fn key_command(file: &GatewayFile) -> Vec<String> {
     let program =
         std::env::current_exe().map_or("multicodex".to_owned(), |path| path.to_string_lossy().into_owned());

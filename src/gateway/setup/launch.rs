@@ -1,4 +1,4 @@
-//! One run of a command that uses a gateway: which arguments and variables it gets.
+//! One run of a command that uses a gateway: its arguments and variables.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::codex;
 use crate::secret::Secret;
 
-/// A running gateway, as the command is told of it.
+/// A running gateway, as the command sees it.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub url: String,
@@ -15,7 +15,7 @@ pub struct Access {
     pub key_command: Vec<String>,
 }
 
-/// What is run, and with what besides its environment.
+/// The command, and its additions to the environment.
 #[derive(Clone, Debug)]
 pub struct Launch {
     pub program: OsString,
@@ -30,7 +30,7 @@ pub enum Value {
     Key(Secret),
 }
 
-/// Codex is told by arguments, and gets no secret; everything else by the variables of the OpenAI SDKs.
+/// Codex gets arguments without a secret; every other program gets the variables of the OpenAI SDKs.
 pub fn launch(program: &OsStr, arguments: &[OsString], access: &Access) -> Launch {
     let url = ("MULTICODEX_GATEWAY_URL", Value::Plain(access.url.clone()));
     if is_codex(program) {
@@ -57,7 +57,7 @@ fn is_codex(program: &OsStr) -> bool {
 }
 
 impl Value {
-    /// The value itself, for the environment of the command alone.
+    /// The value itself, only for the environment of the command.
     pub fn expose(&self) -> &str {
         match self {
             Value::Plain(text) => text,
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// The value as a person is shown it.
+    /// The value as a person sees it.
     pub fn shown(&self) -> &str {
         match self {
             Value::Plain(text) => text,

@@ -1,4 +1,4 @@
-//! How programs are made to use the gateway: what is changed of one command, and what goes into a file for good.
+//! How programs are configured to use the gateway: for one command, or in a file for good.
 
 mod codex;
 mod key_command;

@@ -1,8 +1,8 @@
-//! What goes into a program's own configuration, so that it uses the permanent gateway. No snippet holds the key.
+//! The configuration that lets a program use the permanent gateway. No snippet holds the key.
 
 use super::codex;
 
-/// A program that can be set up to use the gateway.
+/// A program that can use the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     Codex,
@@ -12,10 +12,10 @@ pub enum Client {
     Sdk,
 }
 
-/// Returns the text for a file of the program's; `url` is where the gateway listens, `key_command` prints its key.
+/// Returns the text for a file of the program; `url` is the gateway's address, `key_command` prints its key.
 pub fn snippet(client: Client, url: &str, key_command: &[String]) -> String {
     let words = key_command.iter().map(String::as_str);
-    // Only a NUL cannot be quoted, and no argument holds one.
+    // Only a NUL cannot be quoted, and arguments hold none.
     let key = shlex::try_join(words).unwrap_or_default();
     match client {
         Client::Codex => codex(url, key_command),

@@ -1,4 +1,4 @@
-//! Generated input: nothing panics, and it does not matter how the bytes arrive.
+//! Generated input: nothing panics, and the result does not depend on how the bytes arrive.
 
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 use crate::rpc::framing::{Decoder, Frame};
 
-/// The frames in `input` when it arrives in pieces of these lengths, over and over.
+/// Returns the frames in `input` when it arrives in pieces of these lengths, repeated.
 fn frames(input: &[u8], lengths: &[usize]) -> Vec<String> {
     let mut decoder = Decoder::new(40);
     let mut frames = Vec::new();
@@ -34,7 +34,7 @@ fn shown(frame: &Frame<'_>) -> String {
     }
 }
 
-/// Pieces that mean something to one framing or the other.
+/// Pieces with a meaning in one framing or the other.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => Just(b"{\"id\":1,\"method\":\"ping\"}".to_vec()),
@@ -79,7 +79,7 @@ proptest! {
     }
 }
 
-/// All output for this input, written in pieces of this length.
+/// Returns all output for this input, written in pieces of this length.
 async fn talk(input: &[u8], piece: usize) -> String {
     let (client, server) = tokio::io::duplex(1 << 20);
     let (from, to) = tokio::io::split(server);

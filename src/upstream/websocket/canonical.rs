@@ -1,12 +1,12 @@
-//! JSON values as they compare: key order, number spelling and string escapes do not matter, everything else does. Items of
-//! a conversation compare without what upstream adds and clients strip. A value that cannot be compared for certain (a
-//! member that comes twice, nesting without end) has no digest and equals nothing, itself included.
+//! Compares JSON values: key order, number spelling and string escapes do not matter, everything else does. Items of a
+//! conversation are compared without members that upstream adds and clients remove. A value that cannot be compared
+//! safely (a member that occurs twice, very deep nesting) has no digest and equals nothing, not even itself.
 
 use sha2::{Digest as _, Sha256};
 
 use super::scanner::Scanner;
 
-/// The SHA-256 of a value's canonical form, which is all that is remembered of it.
+/// The SHA-256 of a value's canonical form. Nothing else of the value is kept.
 pub type Digest = [u8; 32];
 
 /// Deeper values are not compared. serde_json has the same limit.
@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 128;
 
 /// Members of an item that upstream adds, or that clients leave out when they send it back.
 const ADDED_TO_ITEMS: [&[u8]; 3] = [b"status", b"phase", b"internal_chat_message_metadata_passthrough"];
-/// The same of a part of an item's content.
+/// The same for a part of an item's content.
 const ADDED_TO_PARTS: [&[u8]; 2] = [b"annotations", b"logprobs"];
 
 /// Returns the digest of a valid JSON text in which every member counts.
@@ -27,7 +27,7 @@ pub fn item_digest(json: &str) -> Option<Digest> {
     canonical(json, Place::Item).map(|form| Sha256::digest(form).into())
 }
 
-/// Where a value stands, which decides what of it counts.
+/// The position of a value, which decides which of its members count.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Item,
@@ -125,7 +125,7 @@ fn object(scanner: &mut Scanner<'_>, place: Place, depth: usize, form: &mut Vec<
     Some(())
 }
 
-/// An item's id is upstream's business, unless the item says nothing else.
+/// An item's id belongs to upstream, unless the item has nothing else.
 fn strip_item(members: &mut Vec<(Vec<u8>, Vec<u8>)>) {
     members.retain(|(name, value)| !ADDED_TO_ITEMS.contains(&&name[..]) && !is_null(value));
     let is_reference = members.iter().any(|(name, value)| {
@@ -147,7 +147,7 @@ fn is_empty(form: &[u8]) -> bool {
     matches!(form, b"[]" | b"{}") || form == [b's', 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
-/// The JSON inside a string; `None` when it is none.
+/// Returns the JSON inside a string; `None` when there is none.
 fn arguments(text: &[u8], depth: usize) -> Option<Vec<u8>> {
     let text = str::from_utf8(text).ok()?;
     serde_json::from_str::<&serde_json::value::RawValue>(text).ok()?;
@@ -156,14 +156,14 @@ fn arguments(text: &[u8], depth: usize) -> Option<Vec<u8>> {
     Some(form)
 }
 
-/// The length goes first, so that no two different values have one form.
+/// The length comes first, so that no two different values have the same form.
 fn push_string(form: &mut Vec<u8>, text: &[u8]) {
     form.push(b's');
     form.extend_from_slice(&(text.len() as u64).to_be_bytes());
     form.extend_from_slice(text);
 }
 
-/// The exact value as digits without zeros around them, and the power of ten: 1, 1.0 and 10e-1 are `1e0`.
+/// Returns the exact value as digits without outer zeros, and the power of ten: 1, 1.0 and 10e-1 are `1e0`.
 fn decimal(token: &[u8]) -> Option<String> {
     let text = str::from_utf8(token).ok()?;
     let (sign, unsigned) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));

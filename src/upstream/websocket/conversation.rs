@@ -1,5 +1,5 @@
-//! What upstream holds of a conversation on one socket, and whether a request continues it. Never a guess: where anything is
-//! unknown, the whole body is sent.
+//! What upstream keeps of a conversation on one socket, and whether a request continues it. If anything is unknown, the
+//! whole body is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::not_continued::NotContinued;
 use super::outline::Outline;
 use crate::pool::At;
 
-/// The last response of a socket with everything that led to it.
+/// The last response of a socket with everything before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
     members: Digest,
@@ -28,7 +28,7 @@ pub struct Continuation {
     pub previous: String,
     /// The index of the first item that upstream has not seen.
     pub from: usize,
-    /// How much shorter the body is without the items before.
+    /// How much shorter the body is without the earlier items.
     pub skipped_bytes: usize,
 }
 
@@ -54,7 +54,7 @@ impl Conversation {
     }
 }
 
-/// One turn as it is observed. It becomes a conversation when it ends well.
+/// One turn while it is observed. It becomes a conversation when it succeeds.
 #[derive(Debug)]
 pub struct Recording {
     members: Option<Digest>,
@@ -63,7 +63,7 @@ pub struct Recording {
     response_id: Option<String>,
     added: BTreeSet<u64>,
     received: BTreeMap<u64, Option<Digest>>,
-    /// Something came that contradicts what came before.
+    /// Something came that contradicts an earlier part.
     confused: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Recording {
 pub enum Ended {
     /// The socket can serve another turn, which may continue this conversation.
     Well(Option<Conversation>),
-    /// The socket is not to be used again.
+    /// The socket must not be used again.
     Badly,
 }
 
@@ -97,7 +97,7 @@ struct Response<'a> {
 }
 
 impl Recording {
-    /// `outline` is of the whole body, also when only its end is sent.
+    /// `outline` describes the whole body, also when only its end is sent.
     pub fn new(outline: &Outline) -> Self {
         let sent = outline.items.as_ref().filter(|_| !outline.continues_by_itself);
         Recording {
@@ -110,7 +110,7 @@ impl Recording {
         }
     }
 
-    /// Whether the response has begun.
+    /// Returns whether the response has begun.
     pub fn has_begun(&self) -> bool {
         self.response_id.is_some()
     }
@@ -119,12 +119,12 @@ impl Recording {
     pub fn observe(&mut self, event: &Event) -> Option<Ended> {
         let json = event.json();
         if event.is_terminal() {
-            // Only whether it is good matters here, not what it says about usage.
+            // Only whether it is good matters here, not its usage.
             let asked = Asked { requested_at: At(0), answered_at: At(0) };
             let is_good = matches!(event.meaning(asked), EventMeaning::Completed(_));
             return Some(if is_good { self.completed(json) } else { Ended::Badly });
         }
-        // Few events are about a whole item or response, and all of them have this in their text.
+        // Few events are about a whole item or response, and all of them contain this text.
         let is_about_one = ["output_item.", "response.created"]
             .iter()
             .any(|name| memchr::memmem::find(json, name.as_bytes()).is_some());
@@ -169,7 +169,7 @@ impl Recording {
     fn conversation(&mut self, response: &Response<'_>) -> Option<Conversation> {
         let has_gaps = self.received.keys().zip(0..).any(|(index, expected)| *index != expected);
         let received: Vec<Digest> = self.received.values().copied().collect::<Option<_>>()?;
-        // This backend repeats nothing there. One that does has to repeat the same.
+        // This backend repeats nothing there. A backend that does must repeat the same.
         let repeated = response.output.as_deref().unwrap_or_default();
         let repeats_the_same = repeated.is_empty()
             || repeated.iter().map(|item| item_digest(item.get())).eq(received.iter().copied().map(Some));

@@ -1,4 +1,4 @@
-//! Whatever a client edits, upstream ends up with the client's conversation.
+//! Whatever a client edits, upstream has the client's conversation in the end.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::outline::{delta_frame, full_frame};
 use super::*;
 
-/// Items that mean something different, each in spellings that mean the same.
+/// Items that differ in meaning, each with spellings that mean the same.
 #[rustfmt::skip]
 const ITEMS: &[&[&str]] = &[
     &[r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a"}]}"#,
@@ -42,7 +42,7 @@ const ITEMS: &[&[&str]] = &[
     &["1", "1.0", "1e0"],
 ];
 
-/// The same of the members beside `input`.
+/// The same for the members beside `input`.
 const MEMBERS: &[&[&str]] = &[
     &[
         r#""model":"m","tools":[{"n":1}]"#,
@@ -61,7 +61,7 @@ fn spelled<'a>(catalogue: &[&[&'a str]], (class, spelling): Choice) -> &'a str {
     spellings[spelling % spellings.len()]
 }
 
-/// What a client does between two turns.
+/// The client's edits between two turns.
 #[derive(Clone, Debug)]
 enum Edit {
     Drop(usize),
@@ -109,10 +109,10 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     members: usize,
-    /// What the client holds.
+    /// The client's conversation.
     items: Vec<Choice>,
     conversation: Option<Conversation>,
-    /// What upstream holds of the last response: which items, and their members.
+    /// Upstream's conversation.
     upstream: Option<(Vec<usize>, usize)>,
     responses: usize,
 }
