@@ -110,6 +110,7 @@ async fn complete(client: &Client, paint: &Paint) -> Result<bool, Fault> {
             deadline_ms: None,
             idle_timeout_ms: None,
             transport: None,
+            allow_reserve: None,
         })
         .await?;
     let mut moved = false;

@@ -188,6 +188,7 @@ mod tests {
             retry_at: None,
             hint: None,
             accounts: None,
+            plan: Vec::new(),
         }))
     }
 

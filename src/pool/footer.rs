@@ -3,7 +3,9 @@
 
 use crate::pool::time::Countdown;
 use crate::pool::usage::window_name;
-use crate::pool::{Account, AccountId, At, Availability, Demand, FIVE_HOURS, Pool, WEEK, Window};
+use crate::pool::{
+    Account, AccountId, At, Availability, Demand, FIVE_HOURS, PlanRules, Pool, Step, WEEK, Window,
+};
 
 const BRAND: &str = "Codex";
 const SEPARATOR: &str = "·";
@@ -143,7 +145,10 @@ impl Footer {
         let mut line = Line::new(prefs, now);
         match account {
             Some(account) => line.show(account),
-            None => line.excuse(pool),
+            None => {
+                line.excuse(pool);
+                line.offer(pool, &demand);
+            }
         }
         let comes_back = |account: &Account| {
             [account.cooldown_until(now), account.backoff_until(now)].into_iter().flatten().min()
@@ -217,6 +222,18 @@ impl<'a> Line<'a> {
         self.begin(notice, Role::Notice, Some(Severity::Error));
         if self.prefs.show_reset {
             self.reset(back_at);
+        }
+    }
+
+    /// What is left when no account can serve.
+    fn offer(&mut self, pool: &Pool, demand: &Demand) {
+        for step in pool.plan(demand, PlanRules::default(), self.now) {
+            let notice = match step.step {
+                Step::Reserve => "reserve left",
+                Step::ResetCredit { .. } => "reset credit left",
+                Step::Wait { .. } => continue,
+            };
+            self.begin(notice, Role::Notice, Some(Severity::Warning));
         }
     }
 

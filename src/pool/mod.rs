@@ -53,6 +53,7 @@ pub use identity::{AccountId, Identity};
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
 pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
+pub use quota::plan::{FRESH, PlanRules, PlanStep, Resettable, Step};
 pub use quota::reserve::{RESERVE_LIMIT, RESERVE_MODEL, RESERVE_ORDINARY_MODEL, Reserve};
 pub use quota::reset_credit::{RedeemAnswer, ResetCredit, ResetCreditList, first_to_expire};
 pub use quota::reset_ledger::{
@@ -66,7 +67,10 @@ pub use selection::eligibility::WhyNotEligible;
 pub use selection::ranking::{Demand, Ranked};
 pub use selection::reason::Reason;
 pub use selection::select::SelectError;
-pub use settings::{AffinityMode, PRIORITIES, RESERVES, RotationChange, RotationSettings, Strategy};
+pub use settings::{
+    AffinityMode, PRIORITIES, RESERVES, ReserveUse, ResetCreditUse, RotationChange, RotationSettings,
+    Strategy,
+};
 pub use time::{At, Day};
 pub use tokens::import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use tokens::ledger::{

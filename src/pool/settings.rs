@@ -43,6 +43,46 @@ impl AffinityMode {
     }
 }
 
+/// When a request may be answered from Luna Reserve, by a weaker model.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ReserveUse {
+    #[default]
+    Never,
+    /// When the request is for the very model that the reserve answers with.
+    Luna,
+    /// For any model.
+    Any,
+}
+
+impl ReserveUse {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// When a reset credit is redeemed without a person.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ResetCreditUse {
+    #[default]
+    Never,
+    /// When no account can serve and a reset would bring one back.
+    WhenDry,
+}
+
+impl ResetCreditUse {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct RotationSettings {
     pub strategy: Strategy,
@@ -57,6 +97,8 @@ pub struct RotationSettings {
     pub reserve_percent: f64,
     /// How long a completion waits for the first account to become available, instead of failing.
     pub wait_for_reset: Option<Duration>,
+    pub reserve: ReserveUse,
+    pub reset_credits: ResetCreditUse,
     /// Higher first, default 0, -100…100.
     pub priority: HashMap<AccountId, i32>,
 }
@@ -93,7 +135,18 @@ impl RotationSettings {
             None => "and no one waits for a reset".to_owned(),
             Some(bound) => format!("and a reset within {} is waited for", Countdown::of(bound)),
         };
-        format!("{strategy}{affinity}.{reserve} At most {attempts} tried for one completion, {wait}.")
+        let luna = match self.reserve {
+            ReserveUse::Never => "",
+            ReserveUse::Luna => " When all are out, Luna Reserve answers requests for its own model.",
+            ReserveUse::Any => " When all are out, Luna Reserve answers, with a weaker model.",
+        };
+        let credits = match self.reset_credits {
+            ResetCreditUse::Never => "",
+            ResetCreditUse::WhenDry => " When all are out, a reset credit is redeemed, one an hour at most.",
+        };
+        format!(
+            "{strategy}{affinity}.{reserve} At most {attempts} tried for one completion, {wait}.{luna}{credits}"
+        )
     }
 
     /// By account id. Settings that a person wrote may use a label or e-mail.
@@ -127,6 +180,8 @@ pub struct RotationChange {
     pub reserve_percent: Option<f64>,
     /// Zero means not to wait.
     pub wait_for_reset: Option<Duration>,
+    pub reserve: Option<ReserveUse>,
+    pub reset_credits: Option<ResetCreditUse>,
     pub priority: Vec<(AccountId, i32)>,
 }
 
@@ -140,6 +195,8 @@ impl Default for RotationSettings {
             fallback_cooldown: Duration::from_secs(60 * 60),
             reserve_percent: 0.0,
             wait_for_reset: None,
+            reserve: ReserveUse::default(),
+            reset_credits: ResetCreditUse::default(),
             priority: HashMap::new(),
         }
     }
@@ -168,6 +225,21 @@ mod tests {
             },
             "The accounts in turn. Below 12.5 % of any window an account is kept for when nothing else is left. At \
              most 1 account is tried for one completion, and a reset within 1h30m is waited for.",
+        );
+        let check_end = |reserve, reset_credits, expected: &str| {
+            let policy = RotationSettings { reserve, reset_credits, ..RotationSettings::default() }.policy();
+            assert_eq!(policy.strip_prefix(&RotationSettings::default().policy()), Some(expected));
+        };
+        check_end(
+            ReserveUse::Luna,
+            ResetCreditUse::Never,
+            " When all are out, Luna Reserve answers requests for its own model.",
+        );
+        check_end(
+            ReserveUse::Any,
+            ResetCreditUse::WhenDry,
+            " When all are out, Luna Reserve answers, with a weaker model. When all are out, a reset credit is \
+             redeemed, one an hour at most.",
         );
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::lenient;
-use super::{AccountState, ErrorKind, Method, NotContinued, Transport, TransportUsed};
+use super::{AccountState, ErrorKind, Method, NotContinued, PlanStep, Transport, TransportUsed};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +37,10 @@ pub struct CompleteParams {
     /// completion (`idle_timeout`).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub idle_timeout_ms: Option<u64>,
+    /// Whether Luna Reserve, whose model is a weaker one, may answer when every account is out. It outweighs the setting
+    /// `reserve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_reserve: Option<bool>,
 }
 
 /// `c1`, `c2`, …, unique within one connection.
@@ -66,6 +70,9 @@ pub enum Notice<'a> {
         account: &'a str,
         label: &'a str,
         status: u16,
+        /// Luna Reserve answers, with another model than the one that was asked for.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reserve: bool,
         /// x-request-id, openai-model, retry-after and the x-codex-* family.
         headers: BTreeMap<&'a str, &'a str>,
     },
@@ -190,6 +197,9 @@ pub struct Failed {
     /// The state of every account, when none could be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountStanding>>,
+    /// What is left to do, in this order, when no account could serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlanStep>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

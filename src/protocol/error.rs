@@ -6,6 +6,8 @@ use jsonrpsee::types::ErrorObjectOwned;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PlanStep;
+
 /// Why a request failed; the name on the wire is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +129,9 @@ pub struct ErrorData {
     pub body: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub body_truncated: bool,
+    /// What is left to do, in this order, when no account could serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlanStep>,
 }
 
 /// An error on its way to the client.
@@ -155,6 +160,7 @@ impl RpcError {
                 cause: None,
                 body: None,
                 body_truncated: false,
+                plan: Vec::new(),
             }),
         }
     }

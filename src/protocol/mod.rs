@@ -62,8 +62,8 @@ pub use method::{Method, NoParams, RpcDiscover};
 pub use notification::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
 pub use reset_credit::{RedeemResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams};
 pub use rotation::{
-    AccountPriority, Affinity, RankedAccount, Rotation, RotationChange, RotationParams, RotationSettings,
-    SetRotation, ShowRotation, Strategy,
+    AccountPriority, Affinity, PlanStep, PlanStepKind, RankedAccount, ReserveUse, ResetCreditUse, Rotation,
+    RotationChange, RotationParams, RotationSettings, SetRotation, ShowRotation, Strategy,
 };
 pub use status::{
     Footer, FooterChange, FooterOrder, ResetWindow, SetFooter, Severity, ShowFooter, ShowStatus, Status,

@@ -23,6 +23,39 @@ pub struct Rotation {
     pub settings: RotationSettings,
     /// The accounts in the order in which a completion would try them now. Accounts that it would not try come last.
     pub order: Vec<RankedAccount>,
+    /// What is left to do, in this order, when no account can serve; empty while one can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlanStep>,
+}
+
+/// One thing that is left to do when no account can serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStep {
+    pub step: PlanStepKind,
+    /// Account id.
+    pub account: String,
+    /// Whether the settings allow that a completion does it by itself.
+    pub allowed: bool,
+    /// For people.
+    pub reason: String,
+    /// Of a reset credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// Of a wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanStepKind {
+    /// Luna Reserve answers, with a weaker model.
+    Reserve,
+    /// A reset credit is redeemed.
+    ResetCredit,
+    /// The account is back by itself.
+    Wait,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +73,10 @@ pub struct RotationSettings {
     pub reserve_percent: f64,
     /// How long a completion waits for the first account to become available; 0 means that it does not wait.
     pub wait_for_reset_ms: u64,
+    /// When Luna Reserve answers once every account is out; its model is a weaker one.
+    pub reserve: ReserveUse,
+    /// When a reset credit is redeemed without a person.
+    pub reset_credits: ResetCreditUse,
     /// The accounts that have a priority; all others have 0.
     pub priority: Vec<AccountPriority>,
 }
@@ -63,6 +100,25 @@ pub enum Affinity {
     /// A session keeps its account while it can be used.
     Session,
     None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReserveUse {
+    Never,
+    /// When the request is for the very model that the reserve answers with.
+    Luna,
+    /// For any model; a weaker answer is accepted.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetCreditUse {
+    Never,
+    /// When no account can serve: of an account whose longest window alone is in the way, one an hour at most, and none
+    /// any more after one that did not help.
+    WhenDry,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +165,10 @@ pub struct RotationChange {
     /// 0 means that a completion does not wait.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient::integer")]
     pub wait_for_reset_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<ReserveUse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_credits: Option<ResetCreditUse>,
     /// Changes the accounts that it names; the others keep their priority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Vec<AccountPriority>>,

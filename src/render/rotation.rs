@@ -37,5 +37,13 @@ pub fn rotation(rotation: &Rotation, style: &TextStyle) -> String {
             ]
         })
         .collect();
-    text + &table(&COLUMNS, &rows, style)
+    text += &table(&COLUMNS, &rows, style);
+    for (index, step) in rotation.plan.iter().enumerate() {
+        let ranked = rotation.order.iter().find(|ranked| ranked.account == step.account);
+        let label = ranked.map_or(step.account.as_str(), |ranked| ranked.label.as_str());
+        let head = if index == 0 { "no account can serve; next: " } else { "then: " };
+        text.push_str(&clean(&format!("{head}{label}: {}", step.reason)));
+        text.push('\n');
+    }
+    text
 }

@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
-pub(crate) use rotation::{affinity_of, rotation, strategy_of};
+pub(crate) use rotation::{affinity_of, plan, reserve_use_of, reset_credit_use_of, rotation, strategy_of};
 pub(crate) use transport::{not_continued, transport_of, transport_used};
 pub(crate) use usage::{reset_credit, windows};
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::headers::session_key;
 use super::websocket::Outline;
-use super::without_member::without_member;
+use super::without_member::{with_value, without_member};
 use super::without_reasoning::{ReasoningHash, without_reasoning};
 
 /// Smaller bodies are not worth compressing.
@@ -188,6 +188,12 @@ impl ResponsesRequest {
     pub fn without(&self, member: &str) -> Option<Self> {
         let json = self.json()?;
         Some(self.with_json(without_member(str::from_utf8(&json).ok()?, member)?))
+    }
+
+    /// The same request for another model, whose name needs no escaping; `None` when it names none.
+    pub fn with_model(&self, model: &str) -> Option<Self> {
+        let json = self.json()?;
+        Some(self.with_json(with_value(str::from_utf8(&json).ok()?, "model", &format!("\"{model}\""))?))
     }
 
     /// Returns the same request without the reasoning in `foreign`, and how many items that were; `None` when it has

@@ -1,4 +1,4 @@
-//! Takes one member out of a JSON object; everything else stays byte for byte.
+//! Takes one member out of a JSON object, or gives it another value; everything else stays byte for byte.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,6 +32,21 @@ pub(super) fn without_member(json: &str, name: &str) -> Option<String> {
         }
     }
     (rest.len() < json.len()).then_some(rest)
+}
+
+/// Returns the object with another value of its top-level members called `name`; `None` when it has none, or is no object.
+pub(super) fn with_value(json: &str, name: &str, value: &str) -> Option<String> {
+    let Members(members) = serde_json::from_str(json).ok()?;
+    let start_of = |value: &RawValue| value.get().as_ptr() as usize - json.as_ptr() as usize;
+    let mut changed = json.to_owned();
+    let mut found = false;
+    // From the last to the first, so that the positions before stay true.
+    for (_, old) in members.iter().rev().filter(|(key, _)| key == name) {
+        let start = start_of(old);
+        changed.replace_range(start..start + old.get().len(), value);
+        found = true;
+    }
+    found.then_some(changed)
 }
 
 /// The members in their order, with those that come twice.
@@ -79,5 +94,20 @@ mod tests {
         check("{}", None);
         check("[]", None);
         check("{", None);
+    }
+
+    #[test]
+    fn a_value_is_replaced_and_everything_else_stays() {
+        let check = |json: &str, expected: Option<&str>| {
+            assert_eq!(with_value(json, "m", "\"n\"").as_deref(), expected, "{json}");
+        };
+        check(r#"{"m":1}"#, Some(r#"{"m":"n"}"#));
+        check(
+            r#"{ "a" : "\ud800" , "m" : "old model", "b":1.50 }"#,
+            Some(r#"{ "a" : "\ud800" , "m" : "n", "b":1.50 }"#),
+        );
+        check(r#"{"m":{"m":1},"m":[]}"#, Some(r#"{"m":"n","m":"n"}"#));
+        check(r#"{"a":{"m":1}}"#, None);
+        check("[]", None);
     }
 }

@@ -36,6 +36,7 @@ pub(in crate::cli) fn complete(options: ServeOptions, args: CompleteArgs) -> Res
         deadline_ms: None,
         idle_timeout_ms: None,
         transport: None,
+        allow_reserve: None,
     };
     one_shot(options, Needs::ACCOUNTS, async |sidecar| match (args.json, args.events) {
         (true, _) => collect(sidecar, &params).await,

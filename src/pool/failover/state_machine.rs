@@ -1,10 +1,14 @@
 //! The failover of one completion over the accounts, until output begins (schema/protocol.md, "Which failure does
 //! what"). It does not wait and sends nothing: the sidecar carries out its steps and reports the results.
 
+use std::collections::VecDeque;
+
 use super::failure_policy::{FailureAction, action_for};
 use super::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
 use crate::pool::selection::eligibility::{lasting, why_not, why_not_named};
-use crate::pool::{AccountId, At, Demand, Failure, FailureKind, Pool, WhyNotEligible};
+use crate::pool::{
+    AccountId, At, Demand, Failure, FailureKind, Pool, RESERVE_LIMIT, RESERVE_MODEL, WhyNotEligible,
+};
 
 /// How many requests a completion may cost besides those of `maxAttempts`.
 const MAX_EXTRA_REQUESTS: u32 = 4;
@@ -27,6 +31,10 @@ pub struct Failover {
     extra_requests: u32,
     wait: Waiting,
     pin_cleared: Option<AccountId>,
+    /// Accounts whose reserve is asked next, in this order.
+    reserve: VecDeque<AccountId>,
+    /// The current attempt asks the reserve of its account.
+    on_reserve: bool,
     /// Output began, or no other account can help.
     over: bool,
 }
@@ -63,6 +71,8 @@ impl Failover {
             extra_requests: 0,
             wait: Waiting::NotYet,
             pin_cleared: None,
+            reserve: VecDeque::new(),
+            on_reserve: false,
             over: false,
         }
     }
@@ -76,8 +86,33 @@ impl Failover {
         self.demand.session.as_deref()
     }
 
+    /// The model that the current attempt asks for.
     pub fn model(&self) -> Option<&str> {
-        self.demand.model.as_deref()
+        if self.on_reserve { Some(RESERVE_MODEL) } else { self.demand.model.as_deref() }
+    }
+
+    /// What the client wants.
+    pub fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
+    /// Whether the current attempt asks the reserve of its account.
+    pub fn is_on_reserve(&self) -> bool {
+        self.on_reserve
+    }
+
+    /// No account can serve: `next` hands out these, whose reserve may be used, before it looks for any other.
+    pub fn use_reserve(&mut self, granted: Vec<AccountId>) {
+        self.reserve = granted.into();
+    }
+
+    /// The account was brought back, so that it may be tried again although it failed before.
+    pub fn readmit(&mut self, account: &AccountId) {
+        if self.extra_requests < MAX_EXTRA_REQUESTS {
+            let before = self.tried.len();
+            self.tried.retain(|(tried, _)| tried != account);
+            self.extra_requests += u32::from(self.tried.len() < before);
+        }
     }
 
     /// Returns how many attempts began. A repeat after a 401 is part of its attempt.
@@ -93,6 +128,15 @@ impl Failover {
     pub fn next(&mut self, pool: &mut Pool, now: At) -> Next {
         if self.over {
             return stop(EndingKind::LastFailure, None);
+        }
+        self.on_reserve = false;
+        if let Some(account) = self.next_of_reserve(pool) {
+            self.attempts = self.attempts.saturating_add(1);
+            self.extra_requests += 1;
+            self.on_reserve = true;
+            self.current = Some(account.clone());
+            self.asked_at = now;
+            return Next::Attempt { account, attempt: self.attempts };
         }
         let Some(account) = self.choose(pool, now) else { return self.wait_or_stop(pool, now) };
         self.attempts = self.attempts.saturating_add(1);
@@ -120,6 +164,8 @@ impl Failover {
             pool.unexplained_401s.clear();
         }
         let action = match action_for(failure.kind) {
+            // Its model may refuse what the other one takes, so that says nothing about the request.
+            FailureAction::Surface if self.on_reserve => FailureAction::PassOver,
             FailureAction::Surface => {
                 self.over = true;
                 return AfterFailure::Surface;
@@ -138,6 +184,10 @@ impl Failover {
             other => other,
         };
         self.current = None;
+        if self.on_reserve {
+            let until = pool.penalize(&account, action, &of_reserve(failure), Some(RESERVE_MODEL), now);
+            return AfterFailure::Moved { until, pin_cleared: false };
+        }
         let model = self.demand.model.as_deref();
         let is_unexplained = failure.kind == FailureKind::Unauthorized && action == FailureAction::BackOff;
         let trouble = is_unexplained.then(|| failure.as_trouble_on_the_way());
@@ -187,6 +237,10 @@ impl Failover {
         let Some(account) = self.current.take().filter(|_| counts) else {
             return AfterOutput { until: None, pin_cleared: false };
         };
+        if self.on_reserve {
+            let until = pool.penalize(&account, action, &of_reserve(failure), Some(RESERVE_MODEL), now);
+            return AfterOutput { until, pin_cleared: false };
+        }
         let until = pool.penalize(&account, action, failure, self.demand.model.as_deref(), now);
         AfterOutput { until, pin_cleared: action.ends_pin() && clear_pin(pool, &account) }
     }
@@ -196,12 +250,15 @@ impl Failover {
         self.over = true;
         self.keep_session(pool, now);
         if let Some(account) = self.current.take() {
-            let limit =
-                self.demand.model.as_deref().and_then(|model| pool.limit_of(model)).map(str::to_owned);
+            let model = self.model().map(str::to_owned);
+            let limit = match self.on_reserve {
+                true => Some(RESERVE_LIMIT.to_owned()),
+                false => model.as_deref().and_then(|model| pool.limit_of(model)).map(str::to_owned),
+            };
             pool.update(&account, |account| {
                 account.health.succeed(now);
                 account.health.refute(limit.as_deref(), self.asked_at, now);
-                if let Some(model) = &self.demand.model {
+                if let Some(model) = &model {
                     account.health.allow_model(model, now);
                 }
                 true
@@ -328,10 +385,24 @@ impl Failover {
         }
     }
 
+    /// The reserve answers for once: the session stays with the account that has its cache.
     fn keep_session(&self, pool: &mut Pool, now: At) {
+        if self.on_reserve {
+            return;
+        }
         if let (Some(session), Some(account)) = (&self.demand.session, &self.current) {
             pool.affinity.set(session, account.clone(), now);
         }
+    }
+
+    fn next_of_reserve(&mut self, pool: &Pool) -> Option<AccountId> {
+        while let Some(account) = self.reserve.pop_front() {
+            let is_usable = pool.get(&account).is_some_and(|account| lasting(account).is_none());
+            if is_usable && self.extra_requests < MAX_EXTRA_REQUESTS {
+                return Some(account);
+            }
+        }
+        None
     }
 
     fn outcome(&self, id: &AccountId) -> Option<Outcome> {
@@ -343,6 +414,11 @@ impl Failover {
             *slot = outcome;
         }
     }
+}
+
+/// What the reserve refuses is its own limit, and no other.
+fn of_reserve(failure: &Failure) -> Failure {
+    Failure { limit_id: Some(RESERVE_LIMIT.to_owned()), whole_workspace: false, ..failure.clone() }
 }
 
 /// How many accounts one completion may try.

@@ -288,7 +288,7 @@ mod tests {
         check(
             "rotation stratgy priority",
             "unknown setting \"stratgy\"; did you mean strategy?",
-            "there are strategy, affinity, transport, maxAttempts, fallbackCooldownMs, reservePercent, waitForResetMs, priority",
+            "there are strategy, affinity, transport, maxAttempts, fallbackCooldownMs, reservePercent, waitForResetMs, reserve, resetCredits, priority",
         );
         check(
             "rotation maxAttempts -1",

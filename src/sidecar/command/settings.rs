@@ -44,6 +44,8 @@ pub(crate) const ROTATION: &[Setting] = &[
     Setting { name: "fallbackCooldownMs", takes: Values::Time },
     Setting { name: "reservePercent", takes: Values::Number },
     Setting { name: "waitForResetMs", takes: Values::Time },
+    Setting { name: "reserve", takes: Values::OneOf(&["never", "luna", "any"]) },
+    Setting { name: "resetCredits", takes: Values::OneOf(&["never", "when-dry"]) },
     Setting { name: "priority", takes: Values::OfAccount },
 ];
 
@@ -168,6 +170,11 @@ mod tests {
         check(ROTATION, "strategy round-robin", Ok(r#"{"strategy":"round-robin"}"#));
         check(ROTATION, "maxAttempts 3 reservePercent 2.5", Ok(r#"{"maxAttempts":3,"reservePercent":2.5}"#));
         check(ROTATION, "waitForReset 30m", Ok(r#"{"waitForResetMs":1800000}"#));
+        check(
+            ROTATION,
+            "reserve luna reset-credits when-dry",
+            Ok(r#"{"reserve":"luna","resetCredits":"when-dry"}"#),
+        );
         check(ROTATION, "fallbackCooldownMs 1500", Ok(r#"{"fallbackCooldownMs":1500}"#));
         check(
             ROTATION,

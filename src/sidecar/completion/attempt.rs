@@ -328,6 +328,7 @@ impl Completion {
             account: answering.account.as_str(),
             label: &label,
             status: answering.status,
+            reserve: self.failover.is_on_reserve(),
             headers,
         })
         .await?;

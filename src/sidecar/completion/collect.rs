@@ -107,6 +107,7 @@ fn failed(failed: Failed) -> RpcError {
     error.data.code = failed.code;
     error.data.body = failed.body;
     error.data.body_truncated = failed.body_truncated;
+    error.data.plan = failed.plan;
     error.data.cause = Some(failed.kind);
     error
 }

@@ -13,3 +13,4 @@ pub(crate) mod run;
 pub(crate) mod sink;
 mod transport;
 pub(crate) mod unavailable;
+mod when_dry;

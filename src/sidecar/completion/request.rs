@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::relay::RelayRequest;
 use super::run::Completion;
+use super::when_dry::DrySteps;
 use crate::pool::{AccountId, Demand, Failover, Failure, Transport};
 use crate::protocol::{CompleteParams, RpcError};
 use crate::sidecar::blocking::on_a_thread;
@@ -38,6 +39,7 @@ pub(crate) struct PreparedCompletion {
     idle: Duration,
     deadline: Option<Duration>,
     placed: Instant,
+    allow_reserve: Option<bool>,
 }
 
 /// The params of a completion besides its body.
@@ -48,6 +50,7 @@ struct Terms<'h> {
     transport: Option<Transport>,
     idle: Duration,
     deadline: Option<Duration>,
+    allow_reserve: Option<bool>,
 }
 
 impl PreparedCompletion {
@@ -70,6 +73,7 @@ impl PreparedCompletion {
             transport: params.transport.map(view::transport_of),
             idle: params.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis),
             deadline: params.deadline_ms.map(Duration::from_millis),
+            allow_reserve: params.allow_reserve,
         };
         Self::on_terms(sidecar, body, terms)
     }
@@ -84,6 +88,7 @@ impl PreparedCompletion {
             transport: None,
             idle: IDLE_TIMEOUT,
             deadline: None,
+            allow_reserve: None,
         };
         Self::on_terms(sidecar, body, terms)
     }
@@ -114,6 +119,7 @@ impl PreparedCompletion {
             idle: terms.idle,
             deadline: terms.deadline,
             placed: Instant::now(),
+            allow_reserve: terms.allow_reserve,
         })
     }
 
@@ -150,6 +156,7 @@ impl PreparedCompletion {
             first_event: None,
             deadline: self.deadline.and_then(|after| self.placed.checked_add(after)),
             recorder: None,
+            dry: DrySteps::new(self.allow_reserve),
         }
     }
 

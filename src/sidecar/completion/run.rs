@@ -19,6 +19,7 @@ use super::recorder::AttemptRecorder;
 use super::refused_parameters::RefusedParameters;
 use super::request::PreparedCompletion;
 use super::sink::{CompletionSink, Disconnected};
+use super::when_dry::DrySteps;
 use crate::pool::{
     AccountId, At, DispensableParameter, Ending, EndingKind, Failover, Next, ReasoningDropped,
 };
@@ -63,6 +64,7 @@ pub(crate) struct Completion {
     pub(crate) first_event: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) recorder: Option<AttemptRecorder>,
+    pub(crate) dry: DrySteps,
 }
 
 /// How a completion ended.
@@ -214,12 +216,16 @@ impl Completion {
                 },
                 // A login or a reset may end the wait early; either way the failover is asked again.
                 Next::Wait { account, until } => {
+                    if self.use_what_is_left().await {
+                        continue;
+                    }
                     if waits_until.replace(until) != Some(until) {
                         self.announce_wait(sink, &account, until).await?;
                     }
                     let rest = until.since(sidecar.registry.now()).min(LONGEST_SLEEP);
                     let _ = tokio::time::timeout(rest, changed).await;
                 }
+                Next::Stop(ending) if self.is_dry(&ending) && self.use_what_is_left().await => {}
                 Next::Stop(ending) => return Ok(Terminal::Failed(self.stopped(&ending, last.as_ref()))),
             }
         }
@@ -280,12 +286,13 @@ impl Completion {
         if ending.kind == EndingKind::LastFailure {
             return failed;
         }
+        failed.plan = view::plan(&self.plan());
         failed.accounts = Some(self.sidecar.registry.decide(|pool, now| view::standings(pool, now)));
         match self.sidecar.stopped(ending) {
             Some(reason) => {
                 reason.kind().clone_into(&mut failed.kind);
                 failed.message = reason.message();
-                failed.hint = Some(reason.hint().to_owned());
+                failed.hint = Some(with_plan(reason.hint(), &self.plan_in_words()));
                 self.sidecar.notifier.warn(Warning {
                     kind: WarningKind::NoAvailableAccount,
                     message: failed.message.clone(),
@@ -317,6 +324,7 @@ impl Completion {
             retry_at: None,
             hint: None,
             accounts: None,
+            plan: Vec::new(),
         }
     }
 
@@ -350,6 +358,11 @@ impl Rotation {
         .await?;
         Ok(self.failed_attempt)
     }
+}
+
+/// The hint, and what else is left to do.
+fn with_plan(hint: &str, plan: &[String]) -> String {
+    std::iter::once(hint).chain(plan.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
 }
 
 async fn at(deadline: Option<Instant>) {

@@ -11,7 +11,9 @@ use crate::upstream::session_key;
 pub(crate) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
     let session = params.session_id.as_deref().filter(|session| !session.is_empty()).map(session_key);
     let demand = Demand { session, model: params.model, account: None };
-    Ok(sidecar.registry.decide(|pool, now| view::rotation(pool, &demand, now)))
+    let plan = view::plan(&sidecar.plan(&demand, None));
+    let shown = sidecar.registry.decide(|pool, now| view::rotation(pool, &demand, now));
+    Ok(Rotation { plan, ..shown })
 }
 
 pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result<Rotation, RpcError> {
@@ -22,7 +24,9 @@ pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result
             setter.registry.change_settings(|file, held| file.set_rotation(&change, held))?;
         }
         setter.registry.changed(ChangeReason::Rotation);
-        Ok(setter.registry.decide(|pool, now| view::rotation(pool, &Demand::default(), now)))
+        let plan = view::plan(&setter.plan(&Demand::default(), None));
+        let shown = setter.registry.decide(|pool, now| view::rotation(pool, &Demand::default(), now));
+        Ok(Rotation { plan, ..shown })
     };
     sidecar.registry.edit_settings(set).await
 }
@@ -60,6 +64,8 @@ fn change(sidecar: &Sidecar, params: RotationChange) -> Result<pool::RotationCha
         fallback_cooldown: params.fallback_cooldown_ms.map(Duration::from_millis),
         reserve_percent: params.reserve_percent,
         wait_for_reset: params.wait_for_reset_ms.map(Duration::from_millis),
+        reserve: params.reserve.map(view::reserve_use_of),
+        reset_credits: params.reset_credits.map(view::reset_credit_use_of),
         priority,
     })
 }

@@ -1,19 +1,22 @@
 //! [`ResetCredits`]: reset credits, listed, and redeemed when a person or the setting `resetCredits` says so.
 //!
 //! A decision is in the journal, on disk, before its request is sent. [`turn`] holds the lock and the journal,
-//! [`redeem`] sends the request and finds out the outcome, [`recovery`] continues after a crash or a lost answer.
+//! [`redeem`] sends the request and finds out the outcome, [`recovery`] continues after a crash or a lost answer,
+//! [`when_dry`] decides without a person.
 
 mod endpoint;
 mod list;
 mod recovery;
 mod redeem;
 mod turn;
+mod when_dry;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::pool::{AccountId, ResetLedger};
 use crate::sidecar::accounts::AccountRegistry;
 use crate::sidecar::credentials::TokenRefresher;
+use crate::sidecar::credentials::single_flight::SingleFlight;
 use crate::sidecar::notify::notifier::Notifier;
 use crate::store::ResetJournal;
 
@@ -32,6 +35,8 @@ pub(crate) struct ResetCredits {
     /// The journal as last read or written here.
     seen: Mutex<ResetLedger>,
     pauses: ListPauses,
+    /// The one try under way of all completions here that found no account.
+    when_dry: SingleFlight<(), Option<AccountId>>,
 }
 
 impl ResetCredits {
@@ -50,6 +55,7 @@ impl ResetCredits {
             journal,
             seen: Mutex::default(),
             pauses: ListPauses::default(),
+            when_dry: SingleFlight::default(),
         }
     }
 

@@ -177,7 +177,7 @@ impl ResetCredits {
         }
         match helped {
             Some(true) => self.take_reset(id),
-            _ => self.warn_of_reset(id, "a reset credit was redeemed, but usage does not show a reset"),
+            _ => self.report(id, "a reset credit was redeemed, but usage does not show a reset"),
         }
         self.list(id).await.ok();
         helped
@@ -189,7 +189,7 @@ impl ResetCredits {
         self.registry.changed(ChangeReason::Usage);
     }
 
-    pub(super) fn warn_of_reset(&self, id: &AccountId, what: &str) {
+    pub(super) fn report(&self, id: &AccountId, what: &str) {
         let label = self.registry.label_of(id);
         self.notifier.report(Warning {
             kind: WarningKind::ResetCredit,

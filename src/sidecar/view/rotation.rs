@@ -19,7 +19,27 @@ pub(crate) fn rotation(pool: &Pool, demand: &Demand, now: At) -> protocol::Rotat
         policy: settings.policy(),
         settings: rotation_settings(settings),
         order: order.collect(),
+        plan: Vec::new(),
     }
+}
+
+pub(crate) fn plan(steps: &[pool::PlanStep]) -> Vec<protocol::PlanStep> {
+    let step = |planned: &pool::PlanStep| {
+        let (step, expires_at, until) = match planned.step {
+            pool::Step::Reserve => (protocol::PlanStepKind::Reserve, None, None),
+            pool::Step::ResetCredit { expires_at } => (protocol::PlanStepKind::ResetCredit, expires_at, None),
+            pool::Step::Wait { until } => (protocol::PlanStepKind::Wait, None, Some(until)),
+        };
+        protocol::PlanStep {
+            step,
+            account: planned.account.to_string(),
+            allowed: planned.allowed,
+            reason: planned.reason.clone(),
+            expires_at: expires_at.map(At::millis),
+            until: until.map(At::millis),
+        }
+    };
+    steps.iter().map(step).collect()
 }
 
 fn rotation_settings(settings: &pool::RotationSettings) -> protocol::RotationSettings {
@@ -48,6 +68,15 @@ fn rotation_settings(settings: &pool::RotationSettings) -> protocol::RotationSet
         fallback_cooldown_ms: millis(settings.fallback_cooldown),
         reserve_percent: settings.reserve_percent,
         wait_for_reset_ms: settings.wait_for_reset.map_or(0, millis),
+        reserve: match settings.reserve {
+            pool::ReserveUse::Never => protocol::ReserveUse::Never,
+            pool::ReserveUse::Luna => protocol::ReserveUse::Luna,
+            pool::ReserveUse::Any => protocol::ReserveUse::Any,
+        },
+        reset_credits: match settings.reset_credits {
+            pool::ResetCreditUse::Never => protocol::ResetCreditUse::Never,
+            pool::ResetCreditUse::WhenDry => protocol::ResetCreditUse::WhenDry,
+        },
         priority,
     }
 }
@@ -65,6 +94,21 @@ pub(crate) fn affinity_of(affinity: protocol::Affinity) -> pool::AffinityMode {
     match affinity {
         protocol::Affinity::Session => pool::AffinityMode::Session,
         protocol::Affinity::None => pool::AffinityMode::None,
+    }
+}
+
+pub(crate) fn reserve_use_of(reserve: protocol::ReserveUse) -> pool::ReserveUse {
+    match reserve {
+        protocol::ReserveUse::Never => pool::ReserveUse::Never,
+        protocol::ReserveUse::Luna => pool::ReserveUse::Luna,
+        protocol::ReserveUse::Any => pool::ReserveUse::Any,
+    }
+}
+
+pub(crate) fn reset_credit_use_of(credits: protocol::ResetCreditUse) -> pool::ResetCreditUse {
+    match credits {
+        protocol::ResetCreditUse::Never => pool::ResetCreditUse::Never,
+        protocol::ResetCreditUse::WhenDry => pool::ResetCreditUse::WhenDry,
     }
 }
 

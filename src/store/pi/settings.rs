@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::members::Members;
 use crate::pool::{
-    AccountId, AffinityMode, FooterOrder, FooterPrefs, PRIORITIES, RESERVES, ResetWindow, RotationSettings,
-    Strategy, Transport, UsageMode,
+    AccountId, AffinityMode, FooterOrder, FooterPrefs, PRIORITIES, RESERVES, ReserveUse, ResetCreditUse,
+    ResetWindow, RotationSettings, Strategy, Transport, UsageMode,
 };
 use crate::store::StorageError;
 use crate::store::file::read::read_settled;
@@ -119,6 +119,12 @@ fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
                 value.as_f64().filter(|percent| RESERVES.contains(percent))
             })
             .unwrap_or(fallback.reserve_percent),
+        reserve: members
+            .take("reserve", "never, luna or any", named::<ReserveUse>)
+            .unwrap_or(fallback.reserve),
+        reset_credits: members
+            .take("resetCredits", "never or when-dry", named::<ResetCreditUse>)
+            .unwrap_or(fallback.reset_credits),
         wait_for_reset: members.take("waitForResetMs", "milliseconds", millis).filter(|wait| !wait.is_zero()),
         priority: read_priority(members),
     }

@@ -22,6 +22,7 @@ pub fn order(text: &str, session: &str) -> CompleteParams {
         deadline_ms: None,
         idle_timeout_ms: None,
         transport: None,
+        allow_reserve: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use multicodex::protocol::{
     Account, AccountTally, Affinity, Attempt, AttemptOutcome, Check, CheckId, CheckStatus, DayTally,
-    HistoryAnswer, RankedAccount, Rotation, RotationSettings, Strategy, Tally, TokenCount, Transport,
-    UsageMode, VerifyAnswer,
+    HistoryAnswer, RankedAccount, ReserveUse, ResetCreditUse, Rotation, RotationSettings, Strategy, Tally,
+    TokenCount, Transport, UsageMode, VerifyAnswer,
 };
 use multicodex::render::{self, TextStyle};
 use serde_json::{Value, json};
@@ -165,6 +165,7 @@ fn ranking() -> Rotation {
         ],
     };
     Rotation {
+        plan: Vec::new(),
         policy: "A session keeps its account. Otherwise untouched accounts come first, then the one whose week ends soonest.".to_owned(),
         settings: RotationSettings {
             strategy: Strategy::ResetFirst,
@@ -174,6 +175,8 @@ fn ranking() -> Rotation {
             fallback_cooldown_ms: 3_600_000,
             reserve_percent: 0.0,
             wait_for_reset_ms: 0,
+            reserve: ReserveUse::Never,
+            reset_credits: ResetCreditUse::Never,
             priority: Vec::new(),
         },
         order: accounts().into_iter().enumerate().map(ranked).collect(),

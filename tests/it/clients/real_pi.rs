@@ -115,6 +115,7 @@ async fn complete(sidecar: &Sidecar) -> u32 {
         deadline_ms: None,
         idle_timeout_ms: None,
         transport: None,
+        allow_reserve: None,
     };
     sidecar.client.request::<Collect>(&params).await.expect("the sidecar serves").attempts
 }

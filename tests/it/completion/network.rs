@@ -145,6 +145,7 @@ pub(super) async fn collect(client: &Client) -> Result<Value, Refused> {
         deadline_ms: Some(20_000),
         idle_timeout_ms: None,
         transport: None,
+        allow_reserve: None,
     };
     let answer = client.request::<Collect>(&params).await.map_err(Refused::from)?;
     Ok(serde_json::from_str(answer.response.get()).expect("JSON"))

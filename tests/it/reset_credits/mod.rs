@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::env::{Refused, Sidecar, TestEnv, email, eventually};
 
 mod kills;
+mod reserve;
+mod when_dry;
 
 /// The week is used up, the five hours are not.
 pub(crate) fn dry(credits: &[&str]) -> SimUsage {

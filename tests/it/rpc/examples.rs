@@ -100,7 +100,9 @@ fn accounts_are_managed() {
 
 #[test]
 fn a_reset_credit_is_looked_at_and_redeemed() {
-    let env = TestEnv::new([dry_account("ada", &["credit-1"])]);
+    let mut ada = dry_account("ada", &["credit-1"]);
+    ada.usage.reset_credits[0].expires_in_seconds = Some(29 * 86_400 + 43_200);
+    let env = TestEnv::new([ada]);
     let mut session = Session::start(&env);
     let account = "ada@example.com";
     let dry_run = session.call("accounts/resetCredit", json!({"account": account, "dryRun": true}));

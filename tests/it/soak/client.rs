@@ -148,6 +148,7 @@ impl Visit {
             deadline_ms: None,
             idle_timeout_ms: Some(1000),
             transport: None,
+            allow_reserve: None,
         }
     }
 

@@ -36,6 +36,7 @@ impl Chat {
 
     pub fn params(&self) -> CompleteParams {
         CompleteParams {
+            allow_reserve: None,
             request: to_raw_value(&self.body).expect("JSON"),
             session_id: self.session.clone(),
             account: self.account.clone(),

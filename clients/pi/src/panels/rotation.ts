@@ -59,6 +59,26 @@ export const rotationSettings: SettingsPanel<RotationSettings> = {
       other: minutes,
     },
     {
+      id: "reserve",
+      label: "Luna Reserve",
+      description:
+        "Whether a second quota, with a weaker model, answers when every account is at its limit.",
+      choices: [
+        ["never", "never"],
+        ["luna", "for Luna only"],
+        ["any", "for any model"],
+      ],
+    },
+    {
+      id: "resetCredits",
+      label: "Reset credits",
+      description: "Whether one is redeemed unasked when every account is at its limit, one an hour at most.",
+      choices: [
+        ["never", "never"],
+        ["when-dry", "when all are out"],
+      ],
+    },
+    {
       id: "fallbackCooldownMs",
       label: "Undated limit",
       description: "How long an account rests when upstream does not say when its limit ends.",

@@ -29,6 +29,7 @@ fn every_value_is_read() {
         r#"{"theme":"dark","pi-multicodex":{"usageMode":"used","resetWindow":"5h","showAccount":false,
         "showReset":false,"order":"usage-first","later":1,"rotation":{"strategy":"priority","affinity":"none","transport":"websocket",
         "maxAttempts":3,"fallbackCooldownMs":60000,"reservePercent":12.5,"waitForResetMs":5000,
+        "reserve":"any","resetCredits":"when-dry",
         "priority":[{"account":"acc_1","priority":-100},{"account":"acc_2","priority":7}]}}}"#,
     )
     .unwrap();
@@ -41,6 +42,8 @@ fn every_value_is_read() {
             fallback_cooldown: Duration::from_secs(60),
             reserve_percent: 12.5,
             wait_for_reset: Some(Duration::from_secs(5)),
+            reserve: ReserveUse::Any,
+            reset_credits: ResetCreditUse::WhenDry,
             priority: HashMap::from([(AccountId::new("acc_1"), -100), (AccountId::new("acc_2"), 7)]),
         },
         footer: FooterPrefs {
@@ -86,6 +89,8 @@ fn an_invalid_value_costs_only_itself() {
         ("fallbackCooldownMs", "-1"),
         ("reservePercent", "100.5"),
         ("waitForResetMs", "-1"),
+        ("reserve", "\"always\""),
+        ("resetCredits", "true"),
         ("priority", "{}"),
     ] {
         let path = format!("pi-multicodex.rotation.{name}");

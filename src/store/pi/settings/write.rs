@@ -36,6 +36,8 @@ impl SettingsFile {
         set(&mut rotation, "fallbackCooldownMs", change.fallback_cooldown.map(millis));
         set(&mut rotation, "reservePercent", change.reserve_percent);
         set(&mut rotation, "waitForResetMs", change.wait_for_reset.map(millis));
+        set(&mut rotation, "reserve", change.reserve.map(|reserve| reserve.name()));
+        set(&mut rotation, "resetCredits", change.reset_credits.map(|credits| credits.name()));
         if !change.priority.is_empty() {
             let known = rotation.raw(PRIORITY).and_then(|raw| serde_json::from_str(raw.get()).ok());
             rotation.set(PRIORITY, with_priorities(known.unwrap_or_default(), &change.priority));
@@ -109,7 +111,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::pool::{AffinityMode, FooterOrder, ResetWindow, Strategy, Transport, UsageMode};
+    use crate::pool::{
+        AffinityMode, FooterOrder, ReserveUse, ResetCreditUse, ResetWindow, Strategy, Transport, UsageMode,
+    };
 
     fn held(path: &Path) -> LockDirectory {
         LockDirectory::acquire(path, Duration::ZERO).unwrap()
@@ -124,6 +128,8 @@ mod tests {
             fallback_cooldown: Some(Duration::from_secs(60)),
             reserve_percent: Some(12.5),
             wait_for_reset: Some(Duration::ZERO),
+            reserve: Some(ReserveUse::Luna),
+            reset_credits: Some(ResetCreditUse::WhenDry),
             priority: vec![(AccountId::new("acc_1"), -7)],
         }
     }
@@ -148,6 +154,8 @@ mod tests {
       "fallbackCooldownMs": 60000,
       "reservePercent": 12.5,
       "waitForResetMs": 0,
+      "reserve": "luna",
+      "resetCredits": "when-dry",
       "priority": [{"account":"acc_1","priority":-7}]
     },
     "usageMode": "used",
@@ -169,6 +177,7 @@ mod tests {
         assert_eq!((rotation.strategy, rotation.affinity), (Strategy::LeastUsed, AffinityMode::None));
         assert_eq!((rotation.max_attempts, rotation.reserve_percent), (3, 12.5));
         assert_eq!((rotation.fallback_cooldown, rotation.wait_for_reset), (Duration::from_secs(60), None));
+        assert_eq!((rotation.reserve, rotation.reset_credits), (ReserveUse::Luna, ResetCreditUse::WhenDry));
         assert_eq!(rotation.priority.get(&AccountId::new("acc_1")), Some(&-7));
         let with_looks = file.set_footer(&looks(), &held(file.path())).unwrap();
         assert_eq!(with_looks, file.load().unwrap());
