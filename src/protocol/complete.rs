@@ -286,9 +286,9 @@ impl Method for CompleteCancel {
 
 /// `complete/collect`
 #[derive(Debug)]
-pub struct Collect;
+pub struct CompleteCollect;
 
-impl Method for Collect {
+impl Method for CompleteCollect {
     const NAME: &'static str = "complete/collect";
     const SUMMARY: &'static str = "Makes one completion and answers with its final response.";
     const ERRORS: &'static [ErrorKind] = &[

@@ -99,9 +99,9 @@ impl Method for Initialize {
 
 /// `paths`
 #[derive(Debug)]
-pub struct PathsResult;
+pub struct ShowPaths;
 
-impl Method for PathsResult {
+impl Method for ShowPaths {
     const NAME: &'static str = "paths";
     const SUMMARY: &'static str = "The paths of the files that the sidecar reads and writes.";
     const ERRORS: &'static [ErrorKind] = &[];

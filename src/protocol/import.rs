@@ -40,9 +40,9 @@ pub struct ImportAnswer {
 
 /// `accounts/import`
 #[derive(Debug)]
-pub struct Import;
+pub struct AccountsImport;
 
-impl Method for Import {
+impl Method for AccountsImport {
     const NAME: &'static str = "accounts/import";
     const SUMMARY: &'static str =
         "Merges the login of pi, or a copy of another program's login, into the accounts.";

@@ -93,9 +93,9 @@ impl Method for Accounts {
 
 /// `accounts/use`
 #[derive(Debug)]
-pub struct Use;
+pub struct AccountsUse;
 
-impl Method for Use {
+impl Method for AccountsUse {
     const NAME: &'static str = "accounts/use";
     const SUMMARY: &'static str =
         "Pins an account, after it has made sure that its token is valid. A disabled account is enabled.";
@@ -115,9 +115,9 @@ impl Method for Use {
 
 /// `accounts/remove`
 #[derive(Debug)]
-pub struct Remove;
+pub struct AccountsRemove;
 
-impl Method for Remove {
+impl Method for AccountsRemove {
     const NAME: &'static str = "accounts/remove";
     const SUMMARY: &'static str = "Removes an account and its credential. pi's own auth.json is left alone.";
     const DESCRIPTION: &'static str = "\
@@ -130,9 +130,9 @@ impl Method for Remove {
 
 /// `accounts/disable`
 #[derive(Debug)]
-pub struct Disable;
+pub struct AccountsDisable;
 
-impl Method for Disable {
+impl Method for AccountsDisable {
     const NAME: &'static str = "accounts/disable";
     const SUMMARY: &'static str = "Takes an account out of rotation and keeps it.";
     const DESCRIPTION: &'static str = "\
@@ -145,9 +145,9 @@ impl Method for Disable {
 
 /// `accounts/enable`
 #[derive(Debug)]
-pub struct Enable;
+pub struct AccountsEnable;
 
-impl Method for Enable {
+impl Method for AccountsEnable {
     const NAME: &'static str = "accounts/enable";
     const SUMMARY: &'static str = "Puts a disabled account back into rotation.";
     const ERRORS: &'static [ErrorKind] =
@@ -158,9 +158,9 @@ impl Method for Enable {
 
 /// `accounts/label`
 #[derive(Debug)]
-pub struct Label;
+pub struct AccountsLabel;
 
-impl Method for Label {
+impl Method for AccountsLabel {
     const NAME: &'static str = "accounts/label";
     const SUMMARY: &'static str = "Renames an account.";
     const DESCRIPTION: &'static str = "\

@@ -33,8 +33,8 @@ pub use command::{
     Command, CommandAnswer, CommandLevel, CommandParams, CommandSuggest, Suggestion, Suggestions,
 };
 pub use complete::{
-    AccountStanding, CancelComplete, Collect, Collected, Complete, CompleteCancel, CompleteParams, Failed,
-    Notice, Outcome, Phase, ReasoningDropped, RotatedReason, SubscriptionId, Timing,
+    AccountStanding, CancelComplete, Collected, Complete, CompleteCancel, CompleteCollect, CompleteParams,
+    Failed, Notice, Outcome, Phase, ReasoningDropped, RotatedReason, SubscriptionId, Timing,
 };
 pub use credentials::{
     AccountsToken, Refresh, RefreshAnswer, RefreshError, RefreshParams, RefreshProgress, Refreshed,
@@ -44,23 +44,24 @@ pub use error::{ErrorData, ErrorKind, RpcError};
 pub use gateway::{GatewayStart, GatewayStartParams, GatewayStarted, GatewayStop, GatewayStopped};
 pub use handshake::{
     Capabilities, ClientInfo, CompleteCapability, Initialize, InitializeParams, InitializeResult,
-    LoginCapability, PROTOCOL_VERSION, Paths, PathsResult, ServerInfo,
+    LoginCapability, PROTOCOL_VERSION, Paths, ServerInfo, ShowPaths,
 };
 pub use history::{
     AccountTally, Attempt, AttemptOutcome, DayTally, History, HistoryAnswer, HistoryParams, Tally, TokenCount,
 };
-pub use import::{Import, ImportAnswer, ImportParams, ImportSource};
+pub use import::{AccountsImport, ImportAnswer, ImportParams, ImportSource};
 pub use login::{
     Login, LoginCancel, LoginCancelled, LoginCompleted, LoginFailure, LoginFlow, LoginIdParams, LoginParams,
     LoginStarted, LoginSubmit, LoginSubmitParams, LoginWait, Reauth, ReauthParams,
 };
 pub use manage::{
-    AccountAnswer, AccountList, AccountParams, Accounts, AccountsParams, Disable, Enable, Label, LabelParams,
-    Remove, Removed, Reset, ResetParams, ResetResult, ResetScope, Use,
+    AccountAnswer, AccountList, AccountParams, Accounts, AccountsDisable, AccountsEnable, AccountsLabel,
+    AccountsParams, AccountsRemove, AccountsUse, LabelParams, Removed, Reset, ResetParams, ResetResult,
+    ResetScope,
 };
 pub use method::{Method, NoParams, RpcDiscover};
 pub use notification::{AccountsChanged, ChangeReason, Notification, Warning, WarningKind};
-pub use reset_credit::{RedeemResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams};
+pub use reset_credit::{AccountsResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams};
 pub use rotation::{
     AccountPriority, Affinity, PlanStep, PlanStepKind, RankedAccount, ReserveUse, ResetCreditUse, Rotation,
     RotationChange, RotationParams, RotationSettings, SetRotation, ShowRotation, Strategy,

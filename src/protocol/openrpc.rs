@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::notification::Notification;
 use super::{
-    Accounts, AccountsChanged, AccountsToken, Collect, Command, CommandSuggest, Complete, CompleteCancel,
-    Disable, Enable, ErrorData, ErrorKind, Failed, GatewayStart, GatewayStop, History, Import, Initialize,
-    Label, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION,
-    PathsResult, Reauth, RedeemResetCredit, Refresh, RefreshProgress, Remove, Reset, RpcDiscover, SetFooter,
-    SetRotation, ShowFooter, ShowRotation, ShowStatus, StatusChanged, Use, Verify, Warning,
+    Accounts, AccountsChanged, AccountsDisable, AccountsEnable, AccountsImport, AccountsLabel,
+    AccountsRemove, AccountsResetCredit, AccountsToken, AccountsUse, Command, CommandSuggest, Complete,
+    CompleteCancel, CompleteCollect, ErrorData, ErrorKind, Failed, GatewayStart, GatewayStop, History,
+    Initialize, Login, LoginCancel, LoginCompleted, LoginSubmit, LoginWait, Method, Notice, PROTOCOL_VERSION,
+    Reauth, Refresh, RefreshProgress, Reset, RpcDiscover, SetFooter, SetRotation, ShowFooter, ShowPaths,
+    ShowRotation, ShowStatus, StatusChanged, Verify, Warning,
 };
 
 /// Returns the content of `schema/openrpc.json`: OpenRPC 1.3.2 (spec.open-rpc.org). OpenRPC has no notifications, so they
@@ -88,13 +89,13 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         ),
         method::<RpcDiscover>(schemas),
         method::<Accounts>(schemas),
-        method::<Use>(schemas),
-        method::<Remove>(schemas),
-        method::<Disable>(schemas),
-        method::<Enable>(schemas),
-        method::<Label>(schemas),
-        method::<RedeemResetCredit>(schemas),
-        method::<Import>(schemas),
+        method::<AccountsUse>(schemas),
+        method::<AccountsRemove>(schemas),
+        method::<AccountsDisable>(schemas),
+        method::<AccountsEnable>(schemas),
+        method::<AccountsLabel>(schemas),
+        method::<AccountsResetCredit>(schemas),
+        method::<AccountsImport>(schemas),
         method::<Login>(schemas),
         method::<Reauth>(schemas),
         method::<LoginSubmit>(schemas),
@@ -112,10 +113,10 @@ fn methods(schemas: &mut Schemas) -> Vec<Value> {
         method::<History>(schemas),
         method::<Command>(schemas),
         method::<CommandSuggest>(schemas),
-        method::<PathsResult>(schemas),
+        method::<ShowPaths>(schemas),
         complete,
         method::<CompleteCancel>(schemas),
-        method::<Collect>(schemas),
+        method::<CompleteCollect>(schemas),
         method::<GatewayStart>(schemas),
         method::<GatewayStop>(schemas),
     ]

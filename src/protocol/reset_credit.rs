@@ -64,9 +64,9 @@ pub enum ResetCreditOutcome {
 
 /// `accounts/resetCredit`
 #[derive(Debug)]
-pub struct RedeemResetCredit;
+pub struct AccountsResetCredit;
 
-impl Method for RedeemResetCredit {
+impl Method for AccountsResetCredit {
     const NAME: &'static str = "accounts/resetCredit";
     const SUMMARY: &'static str =
         "Redeems a reset credit, which resets the account's usage windows, or tells what is known of it.";

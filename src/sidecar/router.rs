@@ -6,10 +6,11 @@ use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::{Methods, RpcModule};
 
 use crate::protocol::{
-    Accounts, AccountsToken, Collect, Command, CommandSuggest, CompleteCancel, Disable, Enable, History,
-    Import, Initialize, Label, Login, LoginCancel, LoginSubmit, LoginWait, Method, PathsResult, Reauth,
-    RedeemResetCredit, Refresh, Remove, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter,
-    ShowRotation, ShowStatus, Use, Verify,
+    Accounts, AccountsDisable, AccountsEnable, AccountsImport, AccountsLabel, AccountsRemove,
+    AccountsResetCredit, AccountsToken, AccountsUse, Command, CommandSuggest, CompleteCancel,
+    CompleteCollect, History, Initialize, Login, LoginCancel, LoginSubmit, LoginWait, Method, Reauth,
+    Refresh, Reset, RpcDiscover, RpcError, SetFooter, SetRotation, ShowFooter, ShowPaths, ShowRotation,
+    ShowStatus, Verify,
 };
 use crate::sidecar::completion::{collect, run};
 use crate::sidecar::methods::{
@@ -27,15 +28,15 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::from_arc(sidecar.clone());
     on::<Initialize>(&mut module, &sidecar, initialize::initialize)?;
     on::<RpcDiscover>(&mut module, &sidecar, discover::discover)?;
-    on::<PathsResult>(&mut module, &sidecar, paths::paths)?;
+    on::<ShowPaths>(&mut module, &sidecar, paths::paths)?;
     on_waiting::<Accounts, _>(&mut module, accounts::list)?;
-    on_waiting::<Use, _>(&mut module, accounts::use_account)?;
-    on_waiting::<Remove, _>(&mut module, accounts::remove)?;
-    on_waiting::<Disable, _>(&mut module, accounts::disable)?;
-    on_waiting::<Enable, _>(&mut module, accounts::enable)?;
-    on_waiting::<Label, _>(&mut module, accounts::label)?;
-    on_waiting::<RedeemResetCredit, _>(&mut module, reset_credit::reset_credit)?;
-    on_waiting::<Import, _>(&mut module, import::import)?;
+    on_waiting::<AccountsUse, _>(&mut module, accounts::use_account)?;
+    on_waiting::<AccountsRemove, _>(&mut module, accounts::remove)?;
+    on_waiting::<AccountsDisable, _>(&mut module, accounts::disable)?;
+    on_waiting::<AccountsEnable, _>(&mut module, accounts::enable)?;
+    on_waiting::<AccountsLabel, _>(&mut module, accounts::label)?;
+    on_waiting::<AccountsResetCredit, _>(&mut module, reset_credit::reset_credit)?;
+    on_waiting::<AccountsImport, _>(&mut module, import::import)?;
     on_waiting::<Login, _>(&mut module, login::login)?;
     on_waiting::<Reauth, _>(&mut module, login::reauth)?;
     on_waiting::<LoginSubmit, _>(&mut module, login::submit)?;
@@ -53,7 +54,7 @@ pub fn methods(sidecar: Arc<Sidecar>) -> Result<Methods, RegisterMethodError> {
     on_waiting::<History, _>(&mut module, history::history)?;
     on_waiting::<Command, _>(&mut module, command::command)?;
     on_waiting::<CommandSuggest, _>(&mut module, command::suggest)?;
-    on_waiting::<Collect, _>(&mut module, collect::collect)?;
+    on_waiting::<CompleteCollect, _>(&mut module, collect::collect)?;
     run::register(&mut module)?;
     on::<CompleteCancel>(&mut module, &sidecar, run::cancel)?;
     Ok(module.into())

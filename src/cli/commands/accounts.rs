@@ -9,8 +9,9 @@ use crate::cli::print::print_error;
 use crate::clock;
 use crate::protocol::AccountAnswer;
 use crate::protocol::{
-    Account, AccountParams, Accounts, AccountsParams, Command, CommandLevel, CommandParams, Disable, Enable,
-    Label, LabelParams, Method, Remove, Reset, ResetParams, ResetScope, Use,
+    Account, AccountParams, Accounts, AccountsDisable, AccountsEnable, AccountsLabel, AccountsParams,
+    AccountsRemove, AccountsUse, Command, CommandLevel, CommandParams, LabelParams, Method, Reset,
+    ResetParams, ResetScope,
 };
 use crate::render::{self, clean};
 use crate::sidecar::quoted;
@@ -42,7 +43,7 @@ pub(in crate::cli) fn pin(
         return if clear { unpin(options) } else { list(options, false) };
     };
     one_shot(options, Needs::ACCOUNTS, async |sidecar| {
-        let used = sidecar.call::<Use>(&AccountParams { account }).await?.account;
+        let used = sidecar.call::<AccountsUse>(&AccountParams { account }).await?.account;
         say(format!("{} is used until it meets a limit", used.label)).await
     })
 }
@@ -56,13 +57,13 @@ fn unpin(options: ServeOptions) -> Result<ExitCode, String> {
 }
 
 pub(in crate::cli) fn disable(options: ServeOptions, account: String) -> Result<ExitCode, String> {
-    change::<Disable>(options, AccountParams { account }, |account| {
+    change::<AccountsDisable>(options, AccountParams { account }, |account| {
         format!("{} is out of rotation", account.label)
     })
 }
 
 pub(in crate::cli) fn enable(options: ServeOptions, account: String) -> Result<ExitCode, String> {
-    change::<Enable>(options, AccountParams { account }, |account| {
+    change::<AccountsEnable>(options, AccountParams { account }, |account| {
         format!("{} is in rotation", account.label)
     })
 }
@@ -72,7 +73,7 @@ pub(in crate::cli) fn label(
     account: String,
     label: String,
 ) -> Result<ExitCode, String> {
-    change::<Label>(options, LabelParams { account, label }, |account| {
+    change::<AccountsLabel>(options, LabelParams { account, label }, |account| {
         format!("the account is called {}", account.label)
     })
 }
@@ -98,7 +99,7 @@ pub(in crate::cli) fn remove(options: ServeOptions, account: String, yes: bool) 
         if !yes && !is_confirmed(sidecar, &account).await? {
             return Ok(ExitCode::FAILURE);
         }
-        let removed = sidecar.call::<Remove>(&AccountParams { account }).await?.removed;
+        let removed = sidecar.call::<AccountsRemove>(&AccountParams { account }).await?.removed;
         say(format!("{} was removed", removed.label)).await
     })
 }

@@ -16,7 +16,7 @@ use crate::cli::notice::{Notice, text_of};
 use crate::cli::one_shot::{CallError, Needs, OneShot, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::print::print_error;
-use crate::protocol::{Account, Accounts, AccountsParams, Collect, CompleteParams, Outcome};
+use crate::protocol::{Account, Accounts, AccountsParams, CompleteCollect, CompleteParams, Outcome};
 use crate::render::clean;
 use crate::sidecar::complete_into;
 
@@ -80,7 +80,7 @@ async fn collect(sidecar: &OneShot, params: &CompleteParams) -> Result<ExitCode,
         #[serde(default)]
         status: Value,
     }
-    match sidecar.call::<Collect>(params).await {
+    match sidecar.call::<CompleteCollect>(params).await {
         Ok(collected) => {
             print_json(&collected).await?;
             let response: Option<Response> = serde_json::from_str(collected.response.get()).ok();

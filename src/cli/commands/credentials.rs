@@ -9,8 +9,8 @@ use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
 use crate::clock;
 use crate::protocol::{
-    Account, Accounts, AccountsParams, AccountsToken, Import, ImportAnswer, ImportParams, ImportSource,
-    RefreshAnswer, RefreshParams, RefreshProgress, TokenParams, Warning, WarningKind,
+    Account, Accounts, AccountsImport, AccountsParams, AccountsToken, ImportAnswer, ImportParams,
+    ImportSource, RefreshAnswer, RefreshParams, RefreshProgress, TokenParams, Warning, WarningKind,
 };
 use crate::render::{self, TextStyle, clean};
 use crate::sidecar::{Start, refresh_accounts};
@@ -64,7 +64,7 @@ pub(in crate::cli) fn import(
         let params = ImportParams { from: Some(from), path };
         let answer = {
             let _waiting = Waiting::text("importing");
-            sidecar.call::<Import>(&params).await?
+            sidecar.call::<AccountsImport>(&params).await?
         };
         let list = sidecar.call::<Accounts>(&AccountsParams::default()).await?;
         if json {

@@ -9,8 +9,8 @@ use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
 use crate::clock;
 use crate::protocol::{
-    Account, Accounts, AccountsParams, CheckStatus, History, HistoryParams, NoParams, PathsResult,
-    ShowStatus, StatusParams, Verify, VerifyParams,
+    Account, Accounts, AccountsParams, CheckStatus, History, HistoryParams, NoParams, ShowPaths, ShowStatus,
+    StatusParams, Verify, VerifyParams,
 };
 use crate::render::{self, clean};
 use crate::sidecar::Start;
@@ -98,7 +98,7 @@ async fn accounts(sidecar: &OneShot) -> Result<Vec<Account>, String> {
 pub(in crate::cli) fn paths(options: ServeOptions, json: bool) -> Result<ExitCode, String> {
     let needs = Needs { start: Start::ReadOnly, least: LevelFilter::ERROR, accounts: false };
     one_shot(options, needs, async |sidecar| {
-        let paths = sidecar.call::<PathsResult>(&NoParams {}).await?;
+        let paths = sidecar.call::<ShowPaths>(&NoParams {}).await?;
         if json {
             print_json(&paths).await?;
         } else {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli::one_shot::{Needs, one_shot, print, print_json};
 use crate::cli::options::ServeOptions;
 use crate::cli::progress::Waiting;
-use crate::protocol::{RedeemResetCredit, ResetCreditParams};
+use crate::protocol::{AccountsResetCredit, ResetCreditParams};
 use crate::render::clean;
 
 /// Returns exit code 1 without a reset: nothing was redeemed, or usage does not show the reset.
@@ -20,7 +20,7 @@ pub(in crate::cli) fn reset_credit(
         let params = ResetCreditParams { account, credit_id, dry_run: Some(dry_run) };
         let answer = {
             let _waiting = Waiting::text(if dry_run { "asking upstream" } else { "redeeming" });
-            sidecar.call::<RedeemResetCredit>(&params).await?
+            sidecar.call::<AccountsResetCredit>(&params).await?
         };
         if json {
             print_json(&answer).await?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use jsonrpsee::core::client::Error;
-use multicodex::protocol::{AccountsToken, Collect, TokenParams};
+use multicodex::protocol::{AccountsToken, CompleteCollect, TokenParams};
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount, SimLogin};
 use serde_json::{Value, json};
 
@@ -223,7 +223,7 @@ async fn accounts_that_cannot_be_read_are_not_taken_for_none() {
     let sidecar = env.sidecar().await;
     let token = sidecar.client.request::<AccountsToken>(&TokenParams::default()).await;
     let completion = serde_json::from_str(r#"{"request": {"model": "m", "input": []}}"#).expect("params");
-    let completion = sidecar.client.request::<Collect>(&completion).await;
+    let completion = sidecar.client.request::<CompleteCollect>(&completion).await;
     for refused in [token.err(), completion.err()] {
         let Some(Error::Call(refused)) = refused else { panic!("not refused: {refused:?}") };
         assert!(refused.message().contains("is damaged at line 1"), "{refused}");

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join;
-use multicodex::protocol::{Collect, CompleteParams, Import, ImportParams};
+use multicodex::protocol::{AccountsImport, CompleteCollect, CompleteParams, ImportParams};
 use multicodex::sim::SimAccount;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn complete(sidecar: &Sidecar) -> u32 {
         transport: None,
         allow_reserve: None,
     };
-    sidecar.client.request::<Collect>(&params).await.expect("the sidecar serves").attempts
+    sidecar.client.request::<CompleteCollect>(&params).await.expect("the sidecar serves").attempts
 }
 
 /// Reads pi's file all the time. pi writes in place, so half a file may be seen, but not for long.
@@ -177,7 +177,7 @@ async fn a_real_pi_and_the_sidecar_share_a_login_through_ten_expiries() {
         assert!(env.sim().refreshes("ada") > before, "expiry {expiry} was one");
         assert_ne!(env.login_of_pi()["refresh"], refresh, "pi has what was refreshed");
         assert_eq!(env.sim().reused(), 0, "expiry {expiry}");
-        sidecar.client.request::<Import>(&ImportParams::default()).await.expect("merged");
+        sidecar.client.request::<AccountsImport>(&ImportParams::default()).await.expect("merged");
         eventually("both files hold one credential", async || {
             let (pi, own) = (env.login_of_pi(), &env.read_accounts()["accounts"][1]);
             (&pi["access"], &pi["refresh"], &pi["expires"])

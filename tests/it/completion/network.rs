@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use multicodex::client::Client;
-use multicodex::protocol::{Collect, CompleteParams};
+use multicodex::protocol::{CompleteCollect, CompleteParams};
 use multicodex::sim::{Route, SimAccount};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ pub(super) async fn collect(client: &Client) -> Result<Value, Refused> {
         transport: None,
         allow_reserve: None,
     };
-    let answer = client.request::<Collect>(&params).await.map_err(Refused::from)?;
+    let answer = client.request::<CompleteCollect>(&params).await.map_err(Refused::from)?;
     Ok(serde_json::from_str(answer.response.get()).expect("JSON"))
 }
 

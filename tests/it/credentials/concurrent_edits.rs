@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use multicodex::protocol::{AccountParams, Import, ImportParams, Label, LabelParams, Remove, Removed};
+use multicodex::protocol::{
+    AccountParams, AccountsImport, AccountsLabel, AccountsRemove, ImportParams, LabelParams, Removed,
+};
 use multicodex::sim::{Behaviour, Route, Rule, SimAccount};
 use multicodex::store::LockGuard;
 use serde_json::json;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use crate::env::{Sidecar, TestEnv, email, eventually, expired};
 
 async fn remove(sidecar: &Sidecar, name: &str) -> Removed {
-    sidecar.client.request::<Remove>(&AccountParams { account: email(name) }).await.expect("removed")
+    sidecar.client.request::<AccountsRemove>(&AccountParams { account: email(name) }).await.expect("removed")
 }
 
 fn slow_to_renew(env: &TestEnv, name: &str) {
@@ -33,7 +35,7 @@ async fn a_label_that_went_to_another_account_during_a_refresh_does_not_cost_tha
         eventually("the token is on its way", async || env.sim().refreshes("ada") == 1).await;
         remove(&sidecar, "ada").await;
         let params = LabelParams { account: email("bob"), label: email("ada") };
-        sidecar.client.request::<Label>(&params).await.expect("the label is free");
+        sidecar.client.request::<AccountsLabel>(&params).await.expect("the label is free");
     });
     let accounts = &env.read_accounts()["accounts"];
     assert_eq!((accounts.as_array().map(Vec::len), &accounts[0]["refreshToken"]), (Some(1), &bob));
@@ -72,7 +74,7 @@ async fn an_account_of_pi_that_was_removed_during_its_refresh_stays_away() {
         remove(&sidecar, "ada").await;
     });
     assert_ne!(env.login_of_pi()["refresh"], old["refresh"], "what was refreshed is pi's all the same");
-    sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    sidecar.client.request::<AccountsImport>(&ImportParams::default()).await.expect("import");
     assert_eq!(labels(&sidecar).await, [(email("bob"), false)]);
     sidecar.end().await;
 }
@@ -103,7 +105,7 @@ async fn with_everything_under_way_the_end_comes_in_time_and_leaves_no_lock_of_p
         let label = async {
             eventually("a token is on its way", async || env.sim().refreshes("ada") == 1).await;
             held = Some(LockGuard::acquire(&lock, Duration::from_secs(5)).expect("free"));
-            sidecar.client.request::<Label>(&edit).await
+            sidecar.client.request::<AccountsLabel>(&edit).await
         };
         let ada = sidecar.token("ada");
         let cleo = async {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use multicodex::protocol::{AccountState, Import, ImportParams};
+use multicodex::protocol::{AccountState, AccountsImport, ImportParams};
 use multicodex::sim::{Answer, Behaviour, Route, Rule, SimAccount, SimLogin};
 use multicodex::store::{LockDirectory, LockGuard};
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn a_refreshed_credential_is_written_back_to_pi_and_nothing_else_is_touche
     let entry = &env.read_accounts()["accounts"][1];
     assert_eq!((&entry["accessToken"], &entry["importSource"]), (&json!(token), &json!("pi-openai-codex")));
     // Our own write is not a change.
-    let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    let answer = sidecar.client.request::<AccountsImport>(&ImportParams::default()).await.expect("import");
     assert!(!answer.changed, "{answer:?}");
     assert_eq!((env.sim().refreshes("ada"), env.sim().reused()), (1, 0));
     sidecar.end().await;
@@ -152,7 +152,7 @@ async fn a_consumed_login_that_comes_back_is_not_taken_over_and_is_replaced() {
     let token = sidecar.token("ada").await.expect("a token").access_token;
     // An old copy is put back. Its refresh token is consumed.
     fs::write(env.auth_file(), &old).expect("written");
-    let answer = sidecar.client.request::<Import>(&ImportParams::default()).await.expect("import");
+    let answer = sidecar.client.request::<AccountsImport>(&ImportParams::default()).await.expect("import");
     let warning = answer.warning.expect("a warning");
     assert_eq!(serde_json::to_value(warning.kind).expect("JSON"), "consumed_credential");
     assert_eq!(env.read_accounts()["accounts"][1]["accessToken"], json!(token));

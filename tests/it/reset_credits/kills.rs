@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use multicodex::protocol::{RedeemResetCredit, ResetCreditParams};
+use multicodex::protocol::{AccountsResetCredit, ResetCreditParams};
 use multicodex::sim::{Behaviour, Route, Rule};
 
 use super::{dry, dry_account, is_finished, journal};
@@ -30,7 +30,7 @@ async fn a_kill_at_any_moment_spends_no_second_credit_and_loses_none() {
 
         let sidecar = env.sidecar().await;
         let moment = span.mul_f64(f64::from(random()) / f64::from(u32::MAX));
-        let redeeming = sidecar.client.request::<RedeemResetCredit>(&params);
+        let redeeming = sidecar.client.request::<AccountsResetCredit>(&params);
         let in_time = tokio::time::timeout(moment, redeeming).await.is_ok();
         // So that about half of the kills come while it is in progress.
         span = span.mul_f64(if in_time { 0.7 } else { 1.5 });

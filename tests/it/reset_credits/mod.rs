@@ -2,7 +2,7 @@
 //! it.
 
 use multicodex::protocol::{
-    AccountState, RedeemResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams, Warning,
+    AccountState, AccountsResetCredit, ResetCreditAnswer, ResetCreditOutcome, ResetCreditParams, Warning,
     WarningKind,
 };
 use multicodex::sim::{Behaviour, Break, Route, Rule, SimAccount, SimResetCredit, SimUsage, SimWindow};
@@ -52,7 +52,7 @@ pub(crate) fn is_finished(decision: &Value) -> bool {
 
 async fn redeem(sidecar: &Sidecar, name: &str, dry_run: bool) -> Result<ResetCreditAnswer, Refused> {
     let params = ResetCreditParams { account: email(name), credit_id: None, dry_run: Some(dry_run) };
-    sidecar.client.request::<RedeemResetCredit>(&params).await.map_err(Refused::from)
+    sidecar.client.request::<AccountsResetCredit>(&params).await.map_err(Refused::from)
 }
 
 /// Returns the notices of a completion, without the events.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jsonrpsee::core::client::{Error, SubscriptionKind};
 use jsonrpsee::types::SubscriptionId;
 use multicodex::protocol::{
-    Accounts, AccountsParams, AccountsToken, CancelComplete, Collect, CompleteCancel, CompleteParams, Method,
-    NoParams, PathsResult, Refresh, RefreshParams, TokenParams,
+    Accounts, AccountsParams, AccountsToken, CancelComplete, CompleteCancel, CompleteCollect, CompleteParams,
+    Method, NoParams, Refresh, RefreshParams, ShowPaths, TokenParams,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,10 +74,10 @@ impl Visit {
             }
             72..78 => {
                 let params = self.completion();
-                self.request::<Collect>(&params).await;
+                self.request::<CompleteCollect>(&params).await;
             }
             78..88 => self.request::<Accounts>(&AccountsParams::default()).await,
-            88..92 => self.request::<PathsResult>(&NoParams::default()).await,
+            88..92 => self.request::<ShowPaths>(&NoParams::default()).await,
             92..96 => {
                 let params = RefreshParams { account: Some(email(name)), force: None };
                 self.request::<Refresh>(&params).await;

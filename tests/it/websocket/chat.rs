@@ -1,6 +1,6 @@
 //! A client that goes on with a conversation, turn by turn.
 
-use multicodex::protocol::{Collect, Collected, CompleteParams, Transport};
+use multicodex::protocol::{Collected, CompleteCollect, CompleteParams, Transport};
 use multicodex::sim::{LoggedRequest, Route, SimHandle};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -49,7 +49,8 @@ impl Chat {
 
     /// Asks, and takes the answer and the next question into the conversation.
     pub async fn turn(&mut self, sidecar: &Sidecar) -> Result<Collected, Refused> {
-        let collected = sidecar.client.request::<Collect>(&self.params()).await.map_err(Refused::from)?;
+        let collected =
+            sidecar.client.request::<CompleteCollect>(&self.params()).await.map_err(Refused::from)?;
         self.answered(&collected);
         Ok(collected)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use multicodex::protocol::{AccountParams, Collected, Disable, Enable, NotContinued, TransportUsed};
+use multicodex::protocol::{
+    AccountParams, AccountsDisable, AccountsEnable, Collected, NotContinued, TransportUsed,
+};
 use multicodex::sim::{
     Behaviour, LoggedRequest, Pace, RequestEnd, Route, Rule, SimAccount, SimConfig, SimHandle, StreamPlan,
 };
@@ -64,13 +66,13 @@ async fn accounts_that_leave_the_rotation_lose_their_idle_sockets() {
     let first = chat.turn(&sidecar).await.expect("an answer").account;
     assert_eq!(env.sim().open_sockets(), 1);
     let params = AccountParams { account: first.clone() };
-    sidecar.client.request::<Disable>(&params).await.expect("disabled");
+    sidecar.client.request::<AccountsDisable>(&params).await.expect("disabled");
     eventually("its socket is closed", async || env.sim().open_sockets() == 0).await;
     let end = chat.turn(&sidecar).await.expect("an answer");
     assert_ne!(end.account, first);
     assert_eq!(end.not_continued, Some(NotContinued::AccountChanged));
     assert!(chat.turn(&sidecar).await.expect("an answer").continued);
-    sidecar.client.request::<Enable>(&params).await.expect("enabled");
+    sidecar.client.request::<AccountsEnable>(&params).await.expect("enabled");
     sidecar.end().await;
 }
 
