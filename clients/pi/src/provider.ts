@@ -65,6 +65,7 @@ function streamBySidecar(
       respond(sidecar(), {
         request: kept(),
         sessionId: options.sessionId,
+        transport: toUpstream(options),
         headers: new Headers(init?.headers),
         signal: init?.signal ?? new AbortController().signal,
       }),
@@ -83,7 +84,13 @@ function streamByLoopback(
   const relayed = createAssistantMessageEventStream();
   const relay = async () => {
     const { baseUrl, close } = await loopback.open((headers, signal) =>
-      respond(sidecar(), { request: kept(), sessionId: options.sessionId, headers, signal }),
+      respond(sidecar(), {
+        request: kept(),
+        sessionId: options.sessionId,
+        transport: toUpstream(options),
+        headers,
+        signal,
+      }),
     );
     try {
       const stream = streamSimpleOpenAICodexResponses({ ...(model as CodexModel), baseUrl }, context, {
@@ -104,6 +111,14 @@ function streamByLoopback(
     )
     .finally(() => relayed.end());
   return relayed;
+}
+
+/**
+ * pi's own setting, for the way from the sidecar to upstream: towards pi it is always a stream. pi, too, falls back to SSE
+ * when there is no WebSocket, whichever kind of it was asked for.
+ */
+function toUpstream({ transport }: SimpleStreamOptions): "auto" | "sse" {
+  return transport === "sse" ? "sse" : "auto";
 }
 
 function failedMessage({ api, provider, id }: Model<Api>, error: Error): AssistantMessage {

@@ -25,6 +25,8 @@ export interface Asked {
   /** The Responses body, as pi made it. */
   request: Record<string, unknown>;
   sessionId?: string | undefined;
+  /** How the sidecar talks to upstream. */
+  transport: "auto" | "sse";
   headers: Headers;
   signal: AbortSignal;
 }
@@ -36,10 +38,15 @@ export interface Asked {
  */
 export async function respond(
   multicodex: Multicodex,
-  { request, sessionId, headers, signal }: Asked,
+  { request, sessionId, transport, headers, signal }: Asked,
 ): Promise<Response> {
   const cancelled = new AbortController();
-  const params: CompleteParams = { request, headers: forwarded(headers), ...(sessionId && { sessionId }) };
+  const params: CompleteParams = {
+    request,
+    transport,
+    headers: forwarded(headers),
+    ...(sessionId && { sessionId }),
+  };
   const either = AbortSignal.any([signal, cancelled.signal]);
   const progress = multicodex.complete(params, { signal: either });
   try {

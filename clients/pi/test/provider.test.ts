@@ -72,6 +72,28 @@ test("thinking, a tool, and its result in the next request", async (t) => {
   assert.equal(reasoning.encrypted_content, "sealed");
 });
 
+test("a conversation with a tool in it goes on over one socket, and by a request each if pi's setting says so", async (t) => {
+  for (const transport of ["auto", "websocket-cached", "sse"]) {
+    const simulator = await Simulator.start(t);
+    const pi = await Pi.prepare(simulator, { transport });
+    await writeFile(join(pi.home, "note.txt"), "the note says forty-two");
+    await simulator.behave({ when: { next: 1 }, behaviour: thinksAndReads("A note may help", "note.txt") });
+    const rpc = pi.rpc("--thinking", "low");
+    await rpc.prompt("What does the note say?");
+    await rpc.prompt("And now?");
+    const turns = await simulator.completions();
+    const [first, ...later] = turns.map(({ frame }) => frame);
+    if (transport === "sse") {
+      assert.deepEqual([first, ...later], [undefined, undefined, undefined]);
+    } else {
+      assert.deepEqual([first?.continued, ...later.map((frame) => frame?.continued)], [false, true, true]);
+    }
+    const { input } = JSON.parse(turns.at(-1)?.body ?? "{}");
+    assert.match(JSON.stringify(input), /forty-two.*And now/);
+    assert.equal(await rpc.end(), 0);
+  }
+});
+
 test("an image reaches upstream", async (t) => {
   const simulator = await Simulator.start(t);
   const pi = await Pi.prepare(simulator);

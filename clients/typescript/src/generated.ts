@@ -63,6 +63,10 @@ export type ChangeReason =
   | "health";
 export type Affinity = "none" | "session";
 export type AttemptOutcome = "completed" | "incomplete" | "rotated" | "failed" | "cancelled";
+/**
+ * Which transport brought the answer.
+ */
+export type TransportUsed = "sse" | "websocket";
 export type LoginFlow = "browser" | "device";
 /**
  * Stable. New ones may come.
@@ -93,7 +97,22 @@ export type CheckId =
  * From good to bad.
  */
 export type CheckStatus = ("pass" | "fail") | "warn";
+/**
+ * Why a turn over WebSocket sent the whole conversation.
+ */
+export type NotContinued =
+  | "first_turn"
+  | "members_differ"
+  | "history_differs"
+  | "headers_differ"
+  | "new_socket"
+  | "account_changed"
+  | "refused";
 export type CommandLevel = ("info" | "warning") | "error";
+/**
+ * Which transport a completion asks for.
+ */
+export type Transport = "sse" | "auto" | "websocket";
 /**
  * Why a request failed; the name on the wire is stable.
  */
@@ -408,8 +427,16 @@ export interface Tally {
    * Includes those that upstream cut short.
    */
   completed: number;
+  /**
+   * Those that sent only what was new in their conversation. Absent when 0.
+   */
+  continued?: number;
   failed: number;
   rotated: number;
+  /**
+   * By how much their requests would have been longer. Absent when 0.
+   */
+  savedBytes?: number;
   tokens: TokenCount;
 }
 /**
@@ -451,6 +478,10 @@ export interface Attempt {
    */
   at: number;
   /**
+   * Whether only what was new in the conversation was sent.
+   */
+  continued?: boolean | null;
+  /**
    * From the beginning of the attempt to the first event that was sent to the client.
    */
   firstEventMs?: number | null;
@@ -460,8 +491,20 @@ export interface Attempt {
    * One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
    */
   reason?: string | null;
+  /**
+   * By how much the whole frame would have been longer. Absent when it was sent.
+   */
+  savedBytes?: number | null;
+  /**
+   * Of the body or frame, as it was sent.
+   */
+  sentBytes?: number | null;
   tokens?: TokenCount | null;
   totalMs: number;
+  /**
+   * Absent when nothing was sent.
+   */
+  transport?: TransportUsed | null;
 }
 /**
  * `{subscription}` or `[subscription]`.
@@ -475,7 +518,7 @@ export interface Capabilities {
 }
 export interface CompleteCapability {
   /**
-   * The transports to upstream: `sse`.
+   * The transports to upstream: `sse`, `websocket`.
    */
   transports: string[];
 }
@@ -517,7 +560,15 @@ export interface Collected {
   /**
    * As in `done`.
    */
+  continued: boolean;
+  /**
+   * As in `done`.
+   */
   dropped?: string[];
+  /**
+   * As in `done`.
+   */
+  notContinued?: NotContinued | null;
   /**
    * As in `done`.
    */
@@ -528,6 +579,11 @@ export interface Collected {
   response: {
     [k: string]: unknown;
   };
+  /**
+   * As in `done`.
+   */
+  sentBytes: number;
+  transport: TransportUsed;
   usage?: {
     [k: string]: unknown;
   } | null;
@@ -604,6 +660,10 @@ export interface CompleteParams {
    * `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
    */
   sessionId?: string | null;
+  /**
+   * How to talk to upstream; the setting `transport` when absent.
+   */
+  transport?: Transport | null;
 }
 export interface DayTally {
   /**
@@ -978,15 +1038,28 @@ export interface DoneNotice {
   account: string;
   attempts: number;
   /**
+   * Only what is new in the conversation was sent; never over SSE.
+   */
+  continued: boolean;
+  /**
    * Members that were left out of the request because upstream refuses them: `max_output_tokens`.
    */
   dropped?: string[];
+  /**
+   * Why everything was sent over a WebSocket.
+   */
+  notContinued?: NotContinued | null;
   outcome: Outcome;
   /**
    * Reasoning that upstream removed from the input, e.g. after a switch of accounts. Absent when none was removed.
    */
   reasoningDropped?: ReasoningDropped | null;
+  /**
+   * Of the body or frame, as it was sent.
+   */
+  sentBytes: number;
   timing: Timing;
+  transport: TransportUsed;
   type: "done";
   /**
    * Upstream's `usage` member, unchanged.
@@ -1202,6 +1275,7 @@ export interface RotationSettings {
    */
   reservePercent: number;
   strategy: Strategy;
+  transport: Transport;
   /**
    * How long a completion waits for the first account to become available; 0 means that it does not wait.
    */
@@ -1229,6 +1303,7 @@ export interface RotationChange {
    */
   reservePercent?: number | null;
   strategy?: Strategy | null;
+  transport?: Transport | null;
   /**
    * 0 means that a completion does not wait.
    */

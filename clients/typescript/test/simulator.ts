@@ -15,6 +15,8 @@ export interface Logged {
   status?: number;
   headers: Record<string, string>;
   body: string;
+  /** Only of a frame on a WebSocket. */
+  frame?: { socket: number; bytes: number; continued: boolean };
   [member: string]: unknown;
 }
 

@@ -118,38 +118,7 @@ class CommandParams(TypedDict):
 class CompleteCapability(TypedDict):
     transports: list[str]
     """
-    The transports to upstream: `sse`.
-    """
-
-
-class CompleteParams(TypedDict):
-    account: NotRequired[str | None]
-    """
-    Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
-    `account_unavailable` and no request is sent.
-    """
-    deadlineMs: NotRequired[int | None]
-    """
-    Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
-    """
-    headers: NotRequired[dict[str, Any] | None]
-    """
-    Request headers for upstream, from a short list.
-    """
-    idleTimeoutMs: NotRequired[int | None]
-    """
-    How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
-    completion (`idle_timeout`).
-    """
-    request: dict[str, Any]
-    """
-    An OpenAI Responses body, sent byte for byte. `stream: true` and `store: false` are added when absent or null;
-    `stream: false`, `store: true` and a `model` of more than 256 bytes are refused.
-    """
-    sessionId: NotRequired[str | None]
-    """
-    The session for affinity: the account that served it last is kept while it can serve. It is also sent as
-    `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
+    The transports to upstream: `sse`, `websocket`.
     """
 
 
@@ -378,6 +347,14 @@ class NoParams(TypedDict):
     """
     Params of methods without params. Members that a client sends are ignored.
     """
+
+
+NotContinued: TypeAlias = Literal[
+    "first_turn", "members_differ", "history_differs", "headers_differ", "new_socket", "account_changed", "refused"
+]
+"""
+Why a turn over WebSocket sent the whole conversation.
+"""
 
 
 class AcceptedNotice(TypedDict):
@@ -719,6 +696,18 @@ class TokenParams(TypedDict):
 TokenState: TypeAlias = Literal["valid", "expired"] | Literal["expiring"]
 
 
+Transport: TypeAlias = Literal["sse"] | Literal["auto"] | Literal["websocket"]
+"""
+Which transport a completion asks for.
+"""
+
+
+TransportUsed: TypeAlias = Literal["sse", "websocket"]
+"""
+Which transport brought the answer.
+"""
+
+
 UsageMode: TypeAlias = Literal["left", "used"]
 
 
@@ -815,6 +804,10 @@ class Attempt(TypedDict):
     """
     When it began.
     """
+    continued: NotRequired[bool | None]
+    """
+    Whether only what was new in the conversation was sent.
+    """
     firstEventMs: NotRequired[int | None]
     """
     From the beginning of the attempt to the first event that was sent to the client.
@@ -825,8 +818,20 @@ class Attempt(TypedDict):
     """
     One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
     """
+    savedBytes: NotRequired[int | None]
+    """
+    By how much the whole frame would have been longer. Absent when it was sent.
+    """
+    sentBytes: NotRequired[int | None]
+    """
+    Of the body or frame, as it was sent.
+    """
     tokens: NotRequired[TokenCount | None]
     totalMs: int
+    transport: NotRequired[TransportUsed | None]
+    """
+    Absent when nothing was sent.
+    """
 
 
 class Check(TypedDict):
@@ -853,7 +858,15 @@ class Collected(TypedDict):
     Account id.
     """
     attempts: int
+    continued: bool
+    """
+    As in `done`.
+    """
     dropped: NotRequired[list[str]]
+    """
+    As in `done`.
+    """
+    notContinued: NotRequired[NotContinued | None]
     """
     As in `done`.
     """
@@ -865,6 +878,11 @@ class Collected(TypedDict):
     """
     The final `response` object of upstream, unchanged.
     """
+    sentBytes: int
+    """
+    As in `done`.
+    """
+    transport: TransportUsed
     usage: NotRequired[dict[str, Any] | None]
 
 
@@ -873,6 +891,41 @@ class CommandAnswer(TypedDict):
     lines: list[str]
     """
     Text for people. No line is empty, and none is wider than 80 columns unless it quotes something that is.
+    """
+
+
+class CompleteParams(TypedDict):
+    account: NotRequired[str | None]
+    """
+    Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
+    `account_unavailable` and no request is sent.
+    """
+    deadlineMs: NotRequired[int | None]
+    """
+    Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
+    """
+    headers: NotRequired[dict[str, Any] | None]
+    """
+    Request headers for upstream, from a short list.
+    """
+    idleTimeoutMs: NotRequired[int | None]
+    """
+    How long upstream may send nothing; 300000 when absent. Before output it fails the attempt, after output the
+    completion (`idle_timeout`).
+    """
+    request: dict[str, Any]
+    """
+    An OpenAI Responses body, sent byte for byte. `stream: true` and `store: false` are added when absent or null;
+    `stream: false`, `store: true` and a `model` of more than 256 bytes are refused.
+    """
+    sessionId: NotRequired[str | None]
+    """
+    The session for affinity: the account that served it last is kept while it can serve. It is also sent as
+    `prompt_cache_key` when the body has none (hashed when longer than 64 characters).
+    """
+    transport: NotRequired[Transport | None]
+    """
+    How to talk to upstream; the setting `transport` when absent.
     """
 
 
@@ -1001,16 +1054,29 @@ class DoneNotice(TypedDict):
 
     account: str
     attempts: int
+    continued: bool
+    """
+    Only what is new in the conversation was sent; never over SSE.
+    """
     dropped: NotRequired[list[str]]
     """
     Members that were left out of the request because upstream refuses them: `max_output_tokens`.
+    """
+    notContinued: NotRequired[NotContinued | None]
+    """
+    Why everything was sent over a WebSocket.
     """
     outcome: Outcome
     reasoningDropped: NotRequired[ReasoningDropped | None]
     """
     Reasoning that upstream removed from the input, e.g. after a switch of accounts. Absent when none was removed.
     """
+    sentBytes: int
+    """
+    Of the body or frame, as it was sent.
+    """
     timing: Timing
+    transport: TransportUsed
     type: Literal["done"]
     usage: NotRequired[dict[str, Any] | None]
     """
@@ -1104,6 +1170,7 @@ class RotationChange(TypedDict):
     0 to 100.
     """
     strategy: NotRequired[Strategy | None]
+    transport: NotRequired[Transport | None]
     waitForResetMs: NotRequired[int | None]
     """
     0 means that a completion does not wait.
@@ -1129,6 +1196,10 @@ class RotationSettings(TypedDict):
     An account with less than this share left of any window is used only when no other can be.
     """
     strategy: Strategy
+    transport: Transport
+    """
+    How completions that name no transport talk to upstream.
+    """
     waitForResetMs: int
     """
     How long a completion waits for the first account to become available; 0 means that it does not wait.
@@ -1184,8 +1255,16 @@ class Tally(TypedDict):
     """
     Includes those that upstream cut short.
     """
+    continued: NotRequired[int]
+    """
+    Those that sent only what was new in their conversation. Absent when 0.
+    """
     failed: int
     rotated: int
+    savedBytes: NotRequired[int]
+    """
+    By how much their requests would have been longer. Absent when 0.
+    """
     tokens: TokenCount
 
 
