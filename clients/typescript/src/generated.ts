@@ -113,6 +113,7 @@ export type CommandLevel = ("info" | "warning") | "error";
  * Which transport a completion asks for.
  */
 export type Transport = "sse" | "auto" | "websocket";
+export type PlanStepKind = "reserve" | "resetCredit" | "wait";
 /**
  * Why a request failed; the name on the wire is stable.
  */
@@ -163,8 +164,10 @@ export type ImportSource = "pi" | "codex";
 export type Notice =
   RotatedNotice | AcceptedNotice | EventNotice | DoneNotice | ErrorNotice | CancelledNotice;
 export type Outcome = "completed" | "incomplete";
+export type ReserveUse = "never" | "luna" | "any";
 export type ResetCreditOutcome =
   "reset" | "nothing_to_reset" | "no_credit" | "already_redeemed" | "refused" | "abandoned";
+export type ResetCreditUse = "never" | "when-dry";
 export type ResetScope = "all" | "manual" | "quota";
 export type Strategy = "reset-first" | "least-used" | "round-robin" | "priority";
 export type Severity = ("success" | "unknown") | "notice" | "warning" | "error";
@@ -634,6 +637,11 @@ export interface CompleteParams {
    */
   account?: string | null;
   /**
+   * Whether Luna Reserve, whose model is a weaker one, may answer when every account is out. It outweighs the setting
+   * `reserve`.
+   */
+  allowReserve?: boolean | null;
+  /**
    * Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
    */
   deadlineMs?: number | null;
@@ -713,6 +721,10 @@ export interface ErrorData {
    * The wrong field, e.g. `request.store`.
    */
   path?: string | null;
+  /**
+   * What is left to do, in this order, when no account could serve.
+   */
+  plan?: PlanStep[];
   retryAt?: number | null;
   /**
    * The same request may succeed later, although nothing was changed.
@@ -722,6 +734,32 @@ export interface ErrorData {
    * Upstream's HTTP status.
    */
   status?: number | null;
+}
+/**
+ * One thing that is left to do when no account can serve.
+ */
+export interface PlanStep {
+  /**
+   * Account id.
+   */
+  account: string;
+  /**
+   * Whether the settings allow that a completion does it by itself.
+   */
+  allowed: boolean;
+  /**
+   * Of a reset credit.
+   */
+  expiresAt?: number | null;
+  /**
+   * For people.
+   */
+  reason: string;
+  step: PlanStepKind;
+  /**
+   * Of a wait.
+   */
+  until?: number | null;
 }
 /**
  * Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
@@ -750,6 +788,10 @@ export interface Failed {
   kind: string;
   message: string;
   phase: Phase;
+  /**
+   * What is left to do, in this order, when no account could serve.
+   */
+  plan?: PlanStep[];
   retryAt?: number | null;
   status?: number | null;
 }
@@ -1019,6 +1061,10 @@ export interface AcceptedNotice {
     [k: string]: string;
   };
   label: string;
+  /**
+   * Luna Reserve answers, with another model than the one that was asked for.
+   */
+  reserve?: boolean;
   status: number;
   type: "accepted";
 }
@@ -1251,6 +1297,10 @@ export interface Rotation {
    */
   order: RankedAccount[];
   /**
+   * What is left to do, in this order, when no account can serve; empty while one can.
+   */
+  plan?: PlanStep[];
+  /**
    * The settings in a sentence or two.
    */
   policy: string;
@@ -1270,10 +1320,12 @@ export interface RotationSettings {
    * The accounts that have a priority; all others have 0.
    */
   priority: AccountPriority[];
+  reserve: ReserveUse;
   /**
    * An account with less than this share left of any window is used only when no other can be.
    */
   reservePercent: number;
+  resetCredits: ResetCreditUse;
   strategy: Strategy;
   transport: Transport;
   /**
@@ -1298,10 +1350,12 @@ export interface RotationChange {
    * Changes the accounts that it names; the others keep their priority.
    */
   priority?: AccountPriority[] | null;
+  reserve?: ReserveUse | null;
   /**
    * 0 to 100.
    */
   reservePercent?: number | null;
+  resetCredits?: ResetCreditUse | null;
   strategy?: Strategy | null;
   transport?: Transport | null;
   /**

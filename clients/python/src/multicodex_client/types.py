@@ -122,55 +122,6 @@ class CompleteCapability(TypedDict):
     """
 
 
-class ErrorData(TypedDict):
-    """
-    The `data` member of every error.
-    """
-
-    account: NotRequired[str | None]
-    """
-    Account id.
-    """
-    body: NotRequired[str | None]
-    """
-    Upstream's last body, unchanged, at most 64 KiB.
-    """
-    bodyTruncated: NotRequired[bool]
-    candidates: NotRequired[list[str] | None]
-    """
-    Labels (not found) or ids (ambiguous) to choose from.
-    """
-    cause: NotRequired[str | None]
-    """
-    What the last attempt failed with: one of the kinds of a `complete` error.
-    """
-    code: NotRequired[str | None]
-    """
-    Upstream's own code.
-    """
-    hint: NotRequired[str | None]
-    """
-    What to do next.
-    """
-    kind: str
-    """
-    An [`ErrorKind`], or one of the transport's own (`parse_error`, `overloaded`, `cancelled`, …).
-    """
-    path: NotRequired[str | None]
-    """
-    The wrong field, e.g. `request.store`.
-    """
-    retryAt: NotRequired[int | None]
-    retryable: bool
-    """
-    The same request may succeed later, although nothing was changed.
-    """
-    status: NotRequired[int | None]
-    """
-    Upstream's HTTP status.
-    """
-
-
 ErrorKind: TypeAlias = (
     Literal[
         "invalid_request",
@@ -369,6 +320,10 @@ class AcceptedNotice(TypedDict):
     x-request-id, openai-model, retry-after and the x-codex-* family.
     """
     label: str
+    reserve: NotRequired[bool]
+    """
+    Luna Reserve answers, with another model than the one that was asked for.
+    """
     status: int
     type: Literal["accepted"]
 
@@ -411,6 +366,9 @@ class Paths(TypedDict):
 
 
 Phase: TypeAlias = Literal["before_output", "after_output"]
+
+
+PlanStepKind: TypeAlias = Literal["reserve", "resetCredit", "wait"]
 
 
 class RankedAccount(TypedDict):
@@ -537,6 +495,9 @@ class RefreshProgress(TypedDict):
     total: int
 
 
+ReserveUse: TypeAlias = Literal["never"] | Literal["luna"] | Literal["any"]
+
+
 class ResetCredit(TypedDict):
     """
     Resets the usage windows of its account once.
@@ -568,6 +529,9 @@ class ResetCreditParams(TypedDict):
     """
     Only tell what is known; nothing is spent.
     """
+
+
+ResetCreditUse: TypeAlias = Literal["never"] | Literal["when-dry"]
 
 
 class ResetResult(TypedDict):
@@ -900,6 +864,11 @@ class CompleteParams(TypedDict):
     Use only this account (id, label or e-mail), without rotation. When it cannot be used, the completion ends with
     `account_unavailable` and no request is sent.
     """
+    allowReserve: NotRequired[bool | None]
+    """
+    Whether Luna Reserve, whose model is a weaker one, may answer when every account is out. It outweighs the setting
+    `reserve`.
+    """
     deadlineMs: NotRequired[int | None]
     """
     Limit for the whole completion, all attempts included; none when absent. Ends it with `deadline`.
@@ -943,38 +912,6 @@ class Credits(TypedDict):
     Older than five minutes.
     """
     unlimited: bool
-
-
-class Failed(TypedDict):
-    """
-    Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
-    called upstream itself.
-    """
-
-    account: NotRequired[str | None]
-    accounts: NotRequired[list[AccountStanding] | None]
-    """
-    The state of every account, when none could be used.
-    """
-    attempts: int
-    """
-    How many attempts were made.
-    """
-    body: NotRequired[str | None]
-    """
-    Upstream's last body, at most 64 KiB.
-    """
-    bodyTruncated: NotRequired[bool]
-    code: NotRequired[str | None]
-    hint: NotRequired[str | None]
-    """
-    What to do next, when no account could be used.
-    """
-    kind: str
-    message: str
-    phase: Phase
-    retryAt: NotRequired[int | None]
-    status: NotRequired[int | None]
 
 
 class Footer(TypedDict):
@@ -1084,20 +1021,32 @@ class DoneNotice(TypedDict):
     """
 
 
-class ErrorNotice(TypedDict):
+class PlanStep(TypedDict):
     """
-    The completion failed.
+    One thing that is left to do when no account can serve.
     """
 
-    error: Failed
-    type: Literal["error"]
-
-
-Notice: TypeAlias = RotatedNotice | AcceptedNotice | EventNotice | DoneNotice | ErrorNotice | CancelledNotice
-"""
-The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
-`accepted` at most once, `event` for each upstream event, and exactly one of `done`, `error` and `cancelled`.
-"""
+    account: str
+    """
+    Account id.
+    """
+    allowed: bool
+    """
+    Whether the settings allow that a completion does it by itself.
+    """
+    expiresAt: NotRequired[int | None]
+    """
+    Of a reset credit.
+    """
+    reason: str
+    """
+    For people.
+    """
+    step: PlanStepKind
+    until: NotRequired[int | None]
+    """
+    Of a wait.
+    """
 
 
 class Reserve(TypedDict):
@@ -1165,10 +1114,12 @@ class RotationChange(TypedDict):
     """
     Changes the accounts that it names; the others keep their priority.
     """
+    reserve: NotRequired[ReserveUse | None]
     reservePercent: NotRequired[float | None]
     """
     0 to 100.
     """
+    resetCredits: NotRequired[ResetCreditUse | None]
     strategy: NotRequired[Strategy | None]
     transport: NotRequired[Transport | None]
     waitForResetMs: NotRequired[int | None]
@@ -1191,9 +1142,17 @@ class RotationSettings(TypedDict):
     """
     The accounts that have a priority; all others have 0.
     """
+    reserve: ReserveUse
+    """
+    When Luna Reserve answers once every account is out; its model is a weaker one.
+    """
     reservePercent: float
     """
     An account with less than this share left of any window is used only when no other can be.
+    """
+    resetCredits: ResetCreditUse
+    """
+    When a reset credit is redeemed without a person.
     """
     strategy: Strategy
     transport: Transport
@@ -1422,6 +1381,95 @@ class DayTally(TypedDict):
     tally: Tally
 
 
+class ErrorData(TypedDict):
+    """
+    The `data` member of every error.
+    """
+
+    account: NotRequired[str | None]
+    """
+    Account id.
+    """
+    body: NotRequired[str | None]
+    """
+    Upstream's last body, unchanged, at most 64 KiB.
+    """
+    bodyTruncated: NotRequired[bool]
+    candidates: NotRequired[list[str] | None]
+    """
+    Labels (not found) or ids (ambiguous) to choose from.
+    """
+    cause: NotRequired[str | None]
+    """
+    What the last attempt failed with: one of the kinds of a `complete` error.
+    """
+    code: NotRequired[str | None]
+    """
+    Upstream's own code.
+    """
+    hint: NotRequired[str | None]
+    """
+    What to do next.
+    """
+    kind: str
+    """
+    An [`ErrorKind`], or one of the transport's own (`parse_error`, `overloaded`, `cancelled`, …).
+    """
+    path: NotRequired[str | None]
+    """
+    The wrong field, e.g. `request.store`.
+    """
+    plan: NotRequired[list[PlanStep]]
+    """
+    What is left to do, in this order, when no account could serve.
+    """
+    retryAt: NotRequired[int | None]
+    retryable: bool
+    """
+    The same request may succeed later, although nothing was changed.
+    """
+    status: NotRequired[int | None]
+    """
+    Upstream's HTTP status.
+    """
+
+
+class Failed(TypedDict):
+    """
+    Why a completion failed. `status` and `body` are upstream's last answer, so that a client can treat them as if it had
+    called upstream itself.
+    """
+
+    account: NotRequired[str | None]
+    accounts: NotRequired[list[AccountStanding] | None]
+    """
+    The state of every account, when none could be used.
+    """
+    attempts: int
+    """
+    How many attempts were made.
+    """
+    body: NotRequired[str | None]
+    """
+    Upstream's last body, at most 64 KiB.
+    """
+    bodyTruncated: NotRequired[bool]
+    code: NotRequired[str | None]
+    hint: NotRequired[str | None]
+    """
+    What to do next, when no account could be used.
+    """
+    kind: str
+    message: str
+    phase: Phase
+    plan: NotRequired[list[PlanStep]]
+    """
+    What is left to do, in this order, when no account could serve.
+    """
+    retryAt: NotRequired[int | None]
+    status: NotRequired[int | None]
+
+
 class HistoryAnswer(TypedDict):
     accounts: list[AccountTally]
     """
@@ -1457,6 +1505,22 @@ class InitializeResult(TypedDict):
     paths: Paths
     protocolVersion: int
     server: ServerInfo
+
+
+class ErrorNotice(TypedDict):
+    """
+    The completion failed.
+    """
+
+    error: Failed
+    type: Literal["error"]
+
+
+Notice: TypeAlias = RotatedNotice | AcceptedNotice | EventNotice | DoneNotice | ErrorNotice | CancelledNotice
+"""
+The `result` of one `complete` notification. A completion sends, in this order: `rotated` zero or more times,
+`accepted` at most once, `event` for each upstream event, and exactly one of `done`, `error` and `cancelled`.
+"""
 
 
 class Refreshed(TypedDict):
@@ -1519,6 +1583,10 @@ class Rotation(TypedDict):
     order: list[RankedAccount]
     """
     The accounts in the order in which a completion would try them now. Accounts that it would not try come last.
+    """
+    plan: NotRequired[list[PlanStep]]
+    """
+    What is left to do, in this order, when no account can serve; empty while one can.
     """
     policy: str
     """
