@@ -1,6 +1,6 @@
-//! How upstream is spoken to, as clients and users ask for it, and what one attempt sent.
+//! The transport to upstream: the setting of clients and users, and what one attempt sent.
 
-/// What a client, or the user's settings, ask for.
+/// The setting of a client or the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum Transport {
@@ -8,18 +8,18 @@ pub enum Transport {
     Auto,
     #[default]
     Sse,
-    /// A WebSocket, or failure.
+    /// A WebSocket, or an error.
     WebSocket,
 }
 
 impl Transport {
-    /// As users write it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a request was sent over.
+/// The transport of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum TransportUsed {
@@ -41,10 +41,10 @@ impl TransportUsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentRequest {
     pub transport: TransportUsed,
-    /// Only what is new in the conversation was sent.
+    /// Only the new part of the conversation was sent.
     pub continued: bool,
-    /// Of the frame, or of the body as it went.
+    /// The size of the frame, or of the body as it was sent.
     pub bytes: u64,
-    /// By how much the whole frame would have been longer.
+    /// How much longer the whole frame would have been.
     pub saved_bytes: u64,
 }

@@ -101,7 +101,7 @@ async fn without_anything_left_to_do_the_end_comes_at_once() {
     client.send("{\"id\":1,\"method\":\"count\",\"params\":{\"n\":1}}\n").await;
     client.line().await;
     client.line().await;
-    // A subscription that is still there must not hold the connection.
+    // A running subscription must not keep the connection open.
     client.send("{\"id\":2,\"method\":\"linger\"}\n").await;
     client.line().await;
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! The transport against a toy module, over pipes in memory.
+//! The transport with a small test module, over pipes in memory.
 
 mod answers;
 mod chunks;
@@ -21,7 +21,7 @@ use super::{Config, Ended, Input, Outbox, Output, Subscription, register_subscri
 /// Nothing in these tests takes longer unless it is broken.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A connection to a served toy module, seen from the client.
+/// A connection to a served test module, as the client sees it.
 struct Client {
     to: WriteHalf<DuplexStream>,
     from: BufReader<ReadHalf<DuplexStream>>,
@@ -161,7 +161,7 @@ fn count_to(params: &Params<'_>, _: &Context) -> Result<u64, ErrorObjectOwned> {
 }
 
 async fn count(n: u64, mut subscription: Subscription) {
-    // As what goes over the network does, it takes the work of another task.
+    // Like work over the network, it needs another task to run.
     tokio::spawn(async {}).await.expect("no panic");
     for number in 1..=n {
         if subscription.notify(&number).await.is_err() {

@@ -43,7 +43,7 @@ async fn one_request_too_many_is_told_to_retry_and_waiting_calls_do_not_count() 
         client.line().await,
         r#"{"jsonrpc":"2.0","id":5,"error":{"code":-32001,"message":"Too many requests in flight; retry later","data":{"kind":"overloaded","retryable":true}}}"#
     );
-    // A full server can still be relieved.
+    // A full server can still be cancelled.
     client.send("{\"method\":\"$/cancelRequest\",\"params\":{\"id\":3}}\n").await;
     client.send("{\"method\":\"$/cancelRequest\",\"params\":{\"id\":4}}\n").await;
     assert!(client.line().await.starts_with(r#"[{"jsonrpc":"2.0","id":3,"error":{"code":-32800"#));
@@ -64,13 +64,13 @@ async fn a_client_that_does_not_read_holds_a_few_messages_and_loses_none() {
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
-    // The queue is full once the count stands still; one more message is in the writer's hands.
+    // The queue is full once the count does not change; the writer holds one more message.
     let mut before = usize::MAX;
     while before != accepted.load(Ordering::Relaxed) {
         before = accepted.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Messages can be megabytes each, and 64 MiB is all that a stalled client may cost.
+    // Messages can be megabytes each, and a stalled client may cost only 64 MiB.
     assert!((1..=10).contains(&before), "{before} messages are held");
     for number in 0..200 {
         let line = client.line().await;

@@ -1,6 +1,6 @@
-//! The logins under way, from their beginning to the account they become. Each ends exactly once: well, refused, too
-//! late or cancelled; and from the moment a code is being exchanged it can no longer be cancelled, since its tokens
-//! would be lost.
+//! The logins of this connection, from their beginning to their account. Each ends exactly once: with success, refused,
+//! expired or cancelled. Once a code is being exchanged, a login can no longer be cancelled, because its tokens would
+//! be lost.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,15 +21,15 @@ use crate::sidecar::credentials::TokenRefresher;
 use crate::sidecar::error;
 use crate::sidecar::notify::notifier::Notifier;
 
-/// Logins that may be under way at a time.
+/// How many logins may be in progress.
 const MAX_OPEN: usize = 32;
-/// Logins that have ended and can still be waited for.
+/// How many ended logins are kept, so that `login/wait` can still answer.
 const MAX_ENDED: usize = 64;
 
-/// How logins are done; the defaults are the protocol's, tests choose others.
+/// The settings of logins. The defaults are those of the protocol; tests choose others.
 #[derive(Clone, Debug)]
 pub struct LoginOptions {
-    /// Tried in this order; 0 is any.
+    /// Tried in this order; 0 takes any.
     pub callback_ports: Vec<u16>,
     pub browser_lives: Duration,
     pub device_lives: Duration,
@@ -51,7 +51,7 @@ pub(crate) enum Beginning {
     Device(DeviceLogin),
 }
 
-/// The owner of the logins of this connection, those under way and those that ended a while ago.
+/// The owner of the logins of this connection, those in progress and the latest that ended.
 pub(crate) struct Logins {
     pub(super) registry: Arc<AccountRegistry>,
     pub(super) refresher: Arc<TokenRefresher>,
@@ -71,7 +71,7 @@ struct Table {
 }
 
 impl Table {
-    /// How many are under way.
+    /// How many are in progress.
     fn open(&self) -> usize {
         self.logins.iter().filter(|login| login.outcome().is_none()).count()
     }
@@ -83,7 +83,7 @@ type Outcome = Result<AccountId, RpcError>;
 pub(crate) struct Login {
     id: String,
     paste: Option<Paste>,
-    /// Taken by what comes first: a cancel, or the answer that the login waits for.
+    /// Taken by the first event: a cancel, or the answer that the login waits for.
     cancel: Mutex<Option<oneshot::Sender<()>>>,
     outcome: watch::Sender<Option<Outcome>>,
 }
@@ -109,7 +109,7 @@ impl Logins {
         }
     }
 
-    /// Begins a login in a browser. `client` is who the page says it comes from.
+    /// Begins a login in a browser. `client` is the name for the page.
     pub(crate) async fn begin_browser(&self, client: &str) -> Result<BrowserLogin, LoginError> {
         BrowserLogin::begin(&self.auth_url, client, &self.callbacks, &self.options.callback_ports).await
     }
@@ -123,7 +123,7 @@ impl Logins {
         &self.options
     }
 
-    /// The login, or -32602.
+    /// Returns the login, or -32602.
     pub(crate) fn get(&self, id: &str) -> Result<Arc<Login>, RpcError> {
         let known = self.table().logins.iter().find(|login| login.id == id).cloned();
         known.ok_or_else(|| RpcError::invalid_params("loginId", "there is no such login"))
@@ -133,7 +133,7 @@ impl Logins {
         self.table().open() >= MAX_OPEN
     }
 
-    /// Waits for those whose code is being exchanged or stored.
+    /// Waits for logins whose code is being exchanged or stored.
     pub(crate) async fn finish(&self) {
         let logins: Vec<Arc<Login>> = self.table().logins.iter().cloned().collect();
         for login in logins.iter().filter(|login| login.slot().is_none()) {
@@ -141,7 +141,7 @@ impl Logins {
         }
     }
 
-    /// `None` when too many are under way: others may have begun since that was looked at.
+    /// `None` when too many are in progress, because others may have begun since the check.
     fn add(&self, paste: Option<Paste>, cancel: oneshot::Sender<()>) -> Option<Arc<Login>> {
         let mut table = self.table();
         if table.open() >= MAX_OPEN {
@@ -184,12 +184,12 @@ impl Login {
             if let Some(outcome) = outcome.borrow_and_update().clone() {
                 return outcome;
             }
-            // The sender is in `self`, so that this cannot fail.
+            // The sender is in `self`, so this cannot fail.
             let _ = outcome.changed().await;
         }
     }
 
-    /// Says whether it could still be cancelled.
+    /// Returns whether it could still be cancelled.
     pub(crate) fn cancel(&self) -> bool {
         self.slot().take().is_some_and(|cancel| cancel.send(()).is_ok())
     }
@@ -205,7 +205,7 @@ impl Login {
 }
 
 impl Logins {
-    /// Runs the flow to its end in the background. Returns the id of the login; `None` when too many are under way.
+    /// Runs the flow to its end in the background. Returns the id of the login; `None` when too many are in progress.
     pub(crate) fn begin(
         self: &Arc<Self>,
         beginning: Beginning,
@@ -259,7 +259,7 @@ impl Logins {
     }
 }
 
-/// What the flow brought, once it can no longer be cancelled.
+/// Returns the result of the flow, once it can no longer be cancelled.
 async fn answered(
     login: &Login,
     beginning: Beginning,

@@ -1,5 +1,5 @@
-//! Keeping what a login brought: in the accounts file first, then in the pool, and with pi when the account is linked.
-//! Nothing is stored for the wrong account.
+//! Stores the result of a login: first in the accounts file, then in the pool, and in pi's file when the account is
+//! linked. It stores nothing for another identity.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use crate::protocol::{ChangeReason, ErrorKind, RpcError, WarningKind};
 use crate::sidecar::accounts::{Origin, identified};
 use crate::store::{Document, FileAccount};
 
-/// What became of the file.
+/// The effect on the file.
 struct Stored {
-    /// The slot it went to, as it was called before.
+    /// The former id of its account.
     was: Option<AccountId>,
     label: String,
 }
 
-/// The account became pi's while its login was being stored: pi's lock has to be taken first.
+/// The account was linked while its login was stored: pi's lock must be taken first.
 struct BecameLinked;
 
 impl Logins {
-    /// The account that the login is now the credential of.
+    /// Stores the login and returns its account.
     ///
-    /// The accounts file comes first and pi's auth.json second. Whatever fails or is killed in between, the login is
-    /// then stored where every sidecar finds it, while pi keeps what it had, which an import does not put over a newer
-    /// one; and the watcher, which looks at auth.json after that, finds nothing in it that is new. A login is not
-    /// thrown away because pi's file cannot be had: a person went through it.
+    /// The accounts file is first and pi's auth.json second. If anything fails or is killed in between, the login is
+    /// stored where every sidecar finds it, while pi keeps its old one, which an import does not put over a newer one.
+    /// The watcher, which reads auth.json after that, finds nothing new in it. A person went through this login, so it
+    /// is stored even if pi's file cannot be written.
     pub(crate) async fn store_login(
         self: &Arc<Self>,
         signed_in: SignedIn,
@@ -36,7 +36,7 @@ impl Logins {
         let id = account.id.clone();
         let mut pis = self.is_pis(&account, purpose);
         let renewed = loop {
-            // pi's lock before all others: see `lock_pi_login`.
+            // pi's lock before all others: see the lock order in `lib.rs`.
             let pi = if pis { Some(self.refresher.lock_pi_login(&account).await) } else { None };
             let refreshes_held = self.refresher.hold_refreshes(slot(&account, purpose)).await;
             let Ok(renewed) = self.store_in_accounts_file(&account, purpose, pis).await? else {
@@ -61,7 +61,7 @@ impl Logins {
         Ok(id)
     }
 
-    /// Whether the login will go to the account that is linked to pi, as far as memory knows.
+    /// Returns whether the login will go to the account that is linked to pi, as far as memory knows.
     fn is_pis(&self, account: &Account, purpose: &Purpose) -> bool {
         self.registry.decide(|pool, _| match place(pool.accounts(), account, purpose) {
             Ok(Placement::Known(index)) => pool.accounts()[index].linked,
@@ -97,7 +97,7 @@ fn slot(account: &Account, purpose: &Purpose) -> AccountId {
     }
 }
 
-/// Decided on what the file holds now, under its lock: it may have changed since the login began.
+/// Decided by the present content of the file, under its lock, because it may have changed since the login began.
 fn store(
     document: &mut Document,
     who: &Account,
@@ -171,7 +171,7 @@ fn not_placed(why: NotPlaced, records: &[Account], purpose: &Purpose) -> RpcErro
     error
 }
 
-/// Its label is decided when it is placed.
+/// Its label is decided when its place is known.
 fn as_account(signed_in: SignedIn) -> Account {
     let SignedIn { credential, identity, email, plan } = signed_in;
     let mut account = Account::new(auth::account_id(&identity, ""), identity, String::new(), credential);

@@ -1,4 +1,4 @@
-//! `accounts` and `accounts/…`: the list, and what a user does to one account.
+//! `accounts` and `accounts/…`: the list, and changes of one account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) async fn list(sidecar: Arc<Sidecar>, params: AccountsParams) -> Resul
     Ok(sidecar.registry.decide(|pool, now| view::accounts(pool, now)))
 }
 
-/// Pins an account once its token is known to be good; a dead token leaves it unpinned.
+/// Pins an account after its token is known to be valid; an account with an invalid token is not pinned.
 pub(crate) async fn use_account(
     sidecar: Arc<Sidecar>,
     params: AccountParams,
@@ -39,7 +39,7 @@ pub(crate) async fn use_account(
         let registry = &pinned.registry;
         let label = pinned.account_view(&id)?.label;
         let written = registry.file_turn().change(|document| document.set_active(Some(&label)));
-        // The pin itself is kept in the state file, whatever happened to the accounts file.
+        // The pin itself is in the state file, whatever happens to the accounts file.
         registry.save_state().map_err(|error| error::storage(&id, error).hinted(ACTIVE_BUT_UNSAVED))?;
         written.map_err(|error| {
             error::storage(&id, error).hinted("the account is pinned; only that file does not say so")
@@ -49,7 +49,7 @@ pub(crate) async fn use_account(
     sidecar.registry.edit(write).await
 }
 
-/// The file first: an account that is still in the file would be back at the next reading.
+/// The file first, because an account that is still in the file would come back with the next reading.
 pub(crate) async fn remove(sidecar: Arc<Sidecar>, params: AccountParams) -> Result<Removed, RpcError> {
     let remover = sidecar.clone();
     let remove = move || {
@@ -89,7 +89,7 @@ pub(crate) async fn label(sidecar: Arc<Sidecar>, params: LabelParams) -> Result<
     sidecar.registry.edit(rename).await
 }
 
-/// It is shown within a line, so it may hold nothing that leaves one.
+/// A label is shown within a line, so it must not hold anything that ends one.
 pub(crate) fn wanted_label(label: &str) -> Result<&str, RpcError> {
     let label = label.trim();
     let refused = if label.is_empty() {
@@ -102,7 +102,7 @@ pub(crate) fn wanted_label(label: &str) -> Result<&str, RpcError> {
     Err(RpcError::invalid_params("label", refused))
 }
 
-/// The one method that answers a secret. Without a selector, the next account is tried when a token is not available.
+/// The only method that answers a secret. Without a selector, the next account is tried when a token is not available.
 pub(crate) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<TokenAnswer, RpcError> {
     let need = || Need::ValidFor(params.min_valid_ms.map_or(EXPIRING, Duration::from_millis));
     if let Some(selector) = &params.account {
@@ -122,7 +122,7 @@ pub(crate) async fn token(sidecar: Arc<Sidecar>, params: TokenParams) -> Result<
     }
 }
 
-/// pi may be holding its lock while it waits for this answer, so the wait for that lock is short.
+/// pi may hold its lock while it waits for this answer, so the wait for that lock is short.
 async fn promptly(sidecar: &Arc<Sidecar>, id: &AccountId, need: Need) -> Result<Token, RpcError> {
     tokio::select! {
         biased;

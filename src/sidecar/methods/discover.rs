@@ -1,4 +1,4 @@
-//! `rpc.discover`: the OpenRPC document as committed, which a test holds to the types.
+//! `rpc.discover`: the committed OpenRPC document, which a test compares with the types.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! `history`: the attempts of all sidecars of the user. An attempt is recorded in memory when it ends and written a moment
-//! later, so that no completion waits for a file.
+//! `history`: the attempts of all sidecars of the user. An attempt is recorded in memory when it ends and written a
+//! moment later, so that no completion waits for a file.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,11 @@ use crate::sidecar::notify::notifier::Notifier;
 use crate::sidecar::{Sidecar, view};
 use crate::store::{HistoryFile, LOCK_DEADLINE, StorageError};
 
-/// Attempts that end closer together than this share a write.
+/// Attempts that end closer together than this share one write.
 const GATHER: Duration = Duration::from_millis(250);
-/// At the end others are not waited for as long as usual.
+/// At the end of the sidecar the wait for other writers is shorter.
 const LAST_PATIENCE: Duration = Duration::from_millis(500);
-/// Attempts that wait to be written, e.g. while the disk is full; the oldest give way.
+/// How many attempts may wait to be written, e.g. while the disk is full; the oldest are dropped.
 const MAX_WAITING: usize = 4096;
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -48,7 +48,7 @@ impl HistoryRecorder {
         &self.file
     }
 
-    /// Takes an attempt that ended; it is written later.
+    /// Takes an ended attempt, which is written later.
     pub(crate) fn record(&self, tried: AttemptRecord) {
         let mut waiting = self.waiting();
         if waiting.len() == MAX_WAITING {
@@ -58,7 +58,7 @@ impl HistoryRecorder {
         self.wake.notify_one();
     }
 
-    /// Blocks. What cannot be written waits for the next time.
+    /// Blocks. Attempts that cannot be written wait for the next time.
     fn write(&self, patience: Duration) -> Result<(), StorageError> {
         let tries: Vec<AttemptRecord> = self.waiting().drain(..).collect();
         if tries.is_empty() {
@@ -134,7 +134,7 @@ impl HistoryRecorder {
         Ok(reading.history)
     }
 
-    /// Writes what waits. A failure is only logged: none of it is worth failing a request for. Blocks.
+    /// Writes the waiting attempts. A failure is only logged, because no request should fail for it. Blocks.
     fn flush(&self, patience: Duration) {
         if let Err(error) = self.write(patience) {
             tracing::warn!(%error, "the history was not written");

@@ -1,4 +1,4 @@
-//! `initialize`: who the client is and what it wants to hear.
+//! `initialize`: the client's name, and the notifications that it wants.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use crate::protocol::{
 use crate::sidecar::Sidecar;
 use crate::sidecar::methods::{paths, status, status::ShownStatus};
 
-/// The client: who it is, and what it saw last.
+/// The client: its name, and what it saw last.
 pub(crate) struct ClientSession {
     client: OnceLock<ClientInfo>,
     pub(crate) shown: ShownStatus,

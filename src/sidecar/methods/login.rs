@@ -29,7 +29,7 @@ pub(crate) async fn reauth(sidecar: Arc<Sidecar>, params: ReauthParams) -> Resul
     begin(&sidecar, Purpose::Renew(id), params.flow, params.open).await
 }
 
-/// A mistake in what was pasted is told, and the login goes on.
+/// A wrong paste is refused, and the login goes on.
 pub(crate) async fn submit(
     sidecar: Arc<Sidecar>,
     params: LoginSubmitParams,
@@ -67,7 +67,7 @@ async fn begin(
     if sidecar.logins.are_too_many() {
         return Err(too_many());
     }
-    // Before a person goes through a login that cannot be kept.
+    // Before a person goes through a login that cannot be stored.
     sidecar.refresher.ensure_storable().await?;
     let flow = flow.unwrap_or_default();
     let (beginning, url, user_code, lives) = match flow {
@@ -117,7 +117,7 @@ async fn opened(url: String) -> bool {
     }
 }
 
-/// The only account that needs a login; when none does, the active one.
+/// Returns the only account that needs a login; the active one when none does.
 fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
     sidecar.registry.decide(|pool, now| {
         let dead = pool.accounts().iter().filter(|account| account.state(now) == State::NeedsLogin);

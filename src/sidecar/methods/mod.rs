@@ -1,4 +1,4 @@
-//! The handlers of the remaining methods: parse, ask the owner of the state, answer.
+//! The functions of the remaining methods: parse, ask the owner of the state, answer.
 
 pub(crate) mod accounts;
 pub(crate) mod discover;

@@ -1,4 +1,5 @@
-//! `refresh`: token health and usage, of one account or of all, with a result for each. One that fails stops no other.
+//! `refresh`: refreshes tokens and reads usage, of one account or of all, with a result for each. A failure of one does
+//! not stop the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +14,7 @@ use crate::sidecar::credentials::token::Need;
 use crate::sidecar::usage::fetch::FetchTrigger;
 use crate::sidecar::{Sidecar, error, redact, view};
 
-/// How many accounts are worked on at the same time. Their refreshes still go one by one.
+/// How many accounts are worked on at the same time. Their refreshes still run one by one.
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Result<RefreshAnswer, RpcError> {
@@ -21,11 +22,11 @@ pub(crate) async fn refresh(sidecar: Arc<Sidecar>, params: RefreshParams) -> Res
     refresh_accounts(&sidecar, params, notify).await
 }
 
-/// Refreshes one account or all. `progressed` is called for each that is done.
+/// Refreshes one account or all. Calls `progressed` for each that is done.
 ///
 /// # Errors
 ///
-/// No account, or several, are called as `params` says.
+/// `params` names no account, or several.
 pub async fn refresh_accounts<F: Future<Output = ()>>(
     sidecar: &Arc<Sidecar>,
     params: RefreshParams,
@@ -66,7 +67,7 @@ pub async fn refresh_accounts<F: Future<Output = ()>>(
     Ok(RefreshAnswer { results, needs_login: u32::try_from(needs_login).unwrap_or(u32::MAX) })
 }
 
-/// Upstream may repeat in its message what it was sent.
+/// Upstream may repeat in its message what it received.
 fn refresh_error(pool: &Pool, id: &AccountId, mut failure: Failure, now: At) -> RefreshError {
     failure.message = redact::redact(pool, &failure.message).into_owned();
     error::token(id, &failure, now).into()

@@ -1,4 +1,4 @@
-//! `reset`: the user takes back a pin, or what was concluded about limits.
+//! `reset`: the user clears a pin, or cooldowns and back-off.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) async fn reset(sidecar: Arc<Sidecar>, params: ResetParams) -> Result<
     } else if report.cooldowns_cleared > 0 {
         sidecar.registry.changed(ChangeReason::Cooldown);
     }
-    // What was taken back must not return with a restart.
+    // What was cleared must not come back after a restart.
     let registry = sidecar.registry.clone();
     let saved = sidecar.registry.edit(move || registry.save_state()).await;
     saved.map_err(|error| RpcError::from(error).hinted(ACTIVE_BUT_UNSAVED))?;

@@ -1,4 +1,4 @@
-//! `accounts/resetCredit`: what a person redeems, or only looks at.
+//! `accounts/resetCredit`: shows or redeems a reset credit for a person.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) async fn reset_credit(
     if params.dry_run == Some(true) {
         return sidecar.look_at_reset(&id, credit_id.as_deref()).await;
     }
-    // It goes on when the client goes away or cancels: what was decided is carried out.
+    // It goes on when the client cancels or ends, because a decision is carried out.
     let redeeming = {
         let (sidecar, id) = (sidecar.clone(), id.clone());
         tokio::spawn(async move { sidecar.redeem_for_a_person(&id, credit_id.as_deref()).await })

@@ -1,4 +1,4 @@
-//! What a person is told before a credit is redeemed, and afterwards.
+//! The texts for a person before and after a credit is redeemed.
 
 use crate::pool::{At, RedeemAnswer, RedeemOutcome, ResetCredit, UsageMode, Window, window_name};
 use crate::render::duration;

@@ -1,5 +1,5 @@
-//! The upgrade: an ordinary request of the one HTTP client, so that proxies, certificates and the rules for addresses are
-//! the same, whose answer becomes a socket.
+//! The upgrade: an ordinary request of the one HTTP client, so that proxies, certificates and the rules for addresses
+//! are the same. Its answer becomes a socket.
 
 use std::time::Duration;
 
@@ -22,15 +22,15 @@ use crate::http::explain;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What upstream's WebSockets are switched on with.
+/// The header that enables upstream's WebSockets.
 const BETA: &str = "responses_websockets=2026-02-06";
 
-/// Larger events than this end the stream over SSE as well.
+/// Larger events than this also end the stream over SSE.
 const MAX_MESSAGE_BYTES: usize = MAX_EVENT_BYTES;
-/// It is held for as long as the socket is open.
+/// Held while the socket is open.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
-/// Headers of one turn. They go with the handshake, and do not keep a later turn from using its socket.
+/// Headers of one turn. They are sent with the handshake, and do not prevent a later turn from using its socket.
 const OF_ONE_TURN: [&str; 2] = ["x-client-request-id", "x-codex-turn-metadata"];
 
 pub type Stream = WebSocketStream<reqwest::Upgraded>;
@@ -40,16 +40,16 @@ pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection for T {}
 
-/// What became of the handshake.
+/// The result of the handshake.
 #[derive(Debug)]
 pub enum Upgrade {
     Socket(Box<Stream>, HeaderMap),
     Answered(reqwest::Response),
-    /// In words: no answer in time, no connection, or an answer that is not WebSocket's.
+    /// As text: no answer in time, no connection, or an answer that is not WebSocket.
     Failed(String),
 }
 
-/// Sends the upgrade for the request with these headers, which hold the bearer.
+/// Sends the upgrade for the request with these headers, which hold the token.
 pub async fn upgrade(client: &reqwest::Client, url: Url, headers: HeaderMap) -> Upgrade {
     match tokio::time::timeout(DEADLINE, upgrade_patiently(client, url, headers)).await {
         Ok(upgrade) => upgrade,
@@ -95,7 +95,8 @@ async fn upgrade_patiently(client: &reqwest::Client, url: Url, mut headers: Head
     }
 }
 
-/// Returns the digest of what a socket's handshake says about its turns. A turn with another one needs another socket.
+/// Returns the digest of what a socket's handshake fixes for its turns. A turn with another digest needs another
+/// socket.
 pub fn headers_digest(headers: &HeaderMap) -> Digest {
     let mut said: Vec<(&str, &[u8])> = headers
         .iter()

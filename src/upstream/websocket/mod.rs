@@ -1,9 +1,9 @@
-//! Responses over WebSocket: a turn on the socket of its session and account sends what is new instead of the whole
-//! conversation.
+//! Responses over WebSocket: a turn on the socket of its session and account sends only what is new, instead of the
+//! whole conversation.
 //!
-//! [`plan`] decides whether a turn connects, reuses a socket, continues a conversation or goes by SSE, and what follows from
-//! a lost socket; [`conversation`] whether a body continues what a socket holds. Both are pure. [`socket`] moves the bytes,
-//! [`sockets`] keeps the open ones. No socket decides which account serves.
+//! [`plan`] decides whether a turn connects, reuses a socket, continues a conversation or uses SSE, and what follows
+//! from a lost socket; [`conversation`] whether a body continues what a socket holds. Both are pure. [`socket`] moves
+//! the bytes, [`sockets`] keeps the open ones. No socket decides which account serves.
 
 mod canonical;
 mod conversation;

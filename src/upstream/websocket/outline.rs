@@ -1,4 +1,5 @@
-//! What of a request's body decides whether it continues a conversation, and the frames that it can be sent as.
+//! The parts of a request's body that decide whether it continues a conversation, and the frames in which it can be
+//! sent.
 
 use std::ops::Range;
 
@@ -8,19 +9,19 @@ use sha2::{Digest as _, Sha256};
 use super::super::without_member::{Members, without_member};
 use super::canonical::{Digest, item_digest, value_digest};
 
-/// Members that each turn has of its own. Everything else has to be the same.
+/// Members that differ in each turn. Everything else must be the same.
 const OF_ONE_TURN: [&str; 4] = ["input", "stream", "previous_response_id", "client_metadata"];
 
-/// A body in short. The body itself is needed again only for the frame.
+/// A short form of a body. The body itself is needed again only for the frame.
 #[derive(Clone, Debug)]
 pub struct Outline {
-    /// Of every member that has to stay the same; `None` when they cannot be compared.
+    /// The digest of all members that must stay the same; `None` when they cannot be compared.
     pub members: Option<Digest>,
-    /// `None` when `input` is no array, or is there twice.
+    /// `None` when `input` is not an array, or occurs twice.
     pub items: Option<Vec<Item>>,
     /// Where the value of `input` is.
     input: Range<usize>,
-    /// The client continues a response by an id of its own.
+    /// The client itself names the response that it continues.
     pub continues_by_itself: bool,
 }
 
@@ -31,7 +32,7 @@ pub struct Item {
 }
 
 impl Outline {
-    /// Returns `None` for a body that no frame can carry: one with a `type` of its own, or that is no object.
+    /// Returns `None` for a body that no frame can carry: one with its own `type`, or one that is not an object.
     pub fn read(json: &str) -> Option<Outline> {
         let Members(members) = serde_json::from_str(json).ok()?;
         if members.iter().any(|(name, _)| name == "type") {
@@ -54,7 +55,7 @@ impl Outline {
         })
     }
 
-    /// How many bytes of `input` come before the item at this index.
+    /// Returns how many bytes of `input` come before the item at this index.
     pub fn bytes_before(&self, index: usize) -> usize {
         let item = self.items.as_ref().and_then(|items| items.get(index));
         item.map_or(0, |item| item.start - self.input.start)
@@ -67,7 +68,7 @@ fn members_digest(members: &[(std::borrow::Cow<'_, str>, &RawValue)]) -> Option<
         .map(|(name, value)| Some((Sha256::digest(name.as_bytes()).into(), value_digest(value.get())?)))
         .collect::<Option<_>>()?;
     digests.sort_unstable();
-    // One that comes twice has no certain value.
+    // A member that occurs twice has no certain value.
     if digests.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return None;
     }
@@ -79,19 +80,19 @@ fn members_digest(members: &[(std::borrow::Cow<'_, str>, &RawValue)]) -> Option<
     Some(all.finalize().into())
 }
 
-/// The frame that sends the whole body.
+/// Returns the frame that sends the whole body.
 pub fn full_frame(json: &str) -> Option<String> {
     Some(format!("{{\"type\":\"response.create\",{}", json.trim_start().strip_prefix('{')?))
 }
 
-/// The frame that continues the response `previous` with the items from index `from` on. Everything but `input` is sent as
-/// the client spelled it.
+/// Returns the frame that continues the response `previous` with the items from index `from` on. Everything but `input`
+/// keeps the client's spelling.
 pub fn delta_frame(json: &str, outline: &Outline, previous: &str, from: usize) -> Option<String> {
     let first = outline.items.as_ref()?.get(from)?;
     let (start, end) = (outline.input.start, outline.input.end);
     let rest = json.get(first.start..end)?;
     let body = format!("{}[{rest}{}", json.get(..start)?, json.get(end..)?);
-    // Only `null` can be there; what else the client puts there is its own affair and is never continued.
+    // Only `null` can be there; any other value of the client is never continued.
     let body = without_member(&body, "previous_response_id").unwrap_or(body);
     let previous = serde_json::Value::from(previous);
     let members = body.trim_start().strip_prefix('{')?;

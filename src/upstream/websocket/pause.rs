@@ -1,4 +1,4 @@
-//! Whether WebSockets are worth trying. What stands in their way stands in the way of every account, and may go away.
+//! Whether WebSockets are worth trying. An obstacle to them affects every account, and may go away.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ mod tests {
             pause.begin(now);
             let length = Duration::from_secs(minutes * 60);
             assert!(pause.holds(now + length - Duration::from_millis(1)), "{minutes}");
-            // Another failure in the meantime, as of a socket that was asked for by name, changes nothing.
+            // Another failure meanwhile, e.g. of a client that allows only a WebSocket, changes nothing.
             pause.begin(now + length / 2);
             now += length;
             assert!(!pause.holds(now), "{minutes}");

@@ -1,29 +1,29 @@
-//! How the turns of one completion are sent: connect, reuse a socket, continue, retire, fall back to SSE. It sends nothing
-//! and waits for nothing: ask, do as it says, report what happened, ask again.
+//! How the turns of one completion are sent: connect, reuse a socket, continue, retire, fall back to SSE. It sends
+//! nothing and does not wait: ask, do what it says, report the result, ask again.
 
 use super::conversation::Continuation;
 use super::not_continued::NotContinued;
 use crate::pool::{Transport, TransportUsed};
 
-/// Larger frames go by SSE; upstream closes the socket at 16 MiB.
+/// Larger frames use SSE; upstream closes the socket at 16 MiB.
 pub const MAX_FRAME_BYTES: usize = 15 << 20;
 
-/// What a frame has beside the body.
+/// What a frame has besides the body.
 const FRAME_OVERHEAD: usize = 128;
 
-/// What a completion's answer was asked for with.
+/// The transport of a completion's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportReport {
     pub used: TransportUsed,
     pub sent_bytes: usize,
-    /// By how much the whole frame would have been longer; 0 when it was sent.
+    /// How much longer the whole frame would have been; 0 when it was sent.
     pub saved_bytes: usize,
     pub continued: bool,
     /// Only over WebSocket.
     pub not_continued: Option<NotContinued>,
 }
 
-/// How a socket was lost, or what it was lost for.
+/// How a socket was lost, or why it was given up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Loss {
     #[error("upstream does not know the previous response")]
@@ -33,7 +33,7 @@ pub enum Loss {
     /// `heard` says whether any event came before.
     #[error("the WebSocket was closed{}", .code.map_or(String::new(), |code| format!(" ({code})")))]
     Closed { code: Option<u16>, heard: bool },
-    /// Output came before the response began: it may belong to an earlier turn.
+    /// Output came before the response began, so it may belong to an earlier turn.
     #[error("the WebSocket brought an event of another response")]
     Foreign,
 }
@@ -48,7 +48,7 @@ pub enum Again {
     Sse,
 }
 
-/// What is there for a turn.
+/// The sockets for a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// No socket, or none that may be used again.
@@ -63,7 +63,7 @@ pub enum Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begin {
     Sse,
-    /// The frame is too large, and nothing but a WebSocket will do.
+    /// The frame is too large, and only a WebSocket is allowed.
     TooLarge,
     /// A new socket, kept for the session's next turn or not.
     Connect {
@@ -73,7 +73,7 @@ pub enum Begin {
     Reuse(Result<Continuation, NotContinued>),
 }
 
-/// What the upgrade brought instead of a socket.
+/// What the upgrade returned instead of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSocket {
     Answered {
@@ -81,7 +81,7 @@ pub enum NoSocket {
         /// JSON, as upstream refuses; a proxy answers with a page.
         is_json: bool,
     },
-    /// No answer in time, no route, or an answer that is no upgrade.
+    /// No answer in time, no connection, or an answer that is not an upgrade.
     Nothing,
 }
 
@@ -90,28 +90,28 @@ pub enum AfterUpgrade {
     /// It means what the same HTTP answer means.
     Classify,
     Sse,
-    /// Nothing but a WebSocket will do.
+    /// Only a WebSocket is allowed.
     Failed,
 }
 
-/// One completion's way through transports.
+/// The transports of one completion.
 #[derive(Clone, Debug)]
 pub struct TurnPlan {
     wanted: Transport,
     session: Option<String>,
     /// For the rest of this completion.
     by_sse: bool,
-    /// The one repetition on a fresh socket; each account has its own.
+    /// The one repeat on a new socket; each account has its own.
     fresh_spent: bool,
-    /// Why the next turn takes a fresh socket whatever is there.
+    /// Why the next turn takes a new socket in any case.
     fresh: Option<NotContinued>,
     current: Option<Current>,
-    /// No socket could be opened; whether that is a matter of WebSockets shows when SSE is answered.
+    /// No socket could be opened. An answer over SSE will show whether that is about WebSockets.
     pub suspects_websockets: bool,
     report: Option<TransportReport>,
 }
 
-/// The turn under way.
+/// The turn in progress.
 #[derive(Clone, Copy, Debug)]
 struct Current {
     reused: bool,
@@ -119,7 +119,7 @@ struct Current {
 }
 
 impl TurnPlan {
-    /// `session` is the key of the session; sockets are kept by it.
+    /// `session` is the key of the session, by which sockets are kept.
     pub fn new(wanted: Transport, session: Option<&str>) -> Self {
         TurnPlan {
             wanted,
@@ -133,7 +133,7 @@ impl TurnPlan {
         }
     }
 
-    /// Whether a WebSocket may be used at all.
+    /// Returns whether a WebSocket may be used at all.
     pub fn may_use_socket(&self) -> bool {
         match self.wanted {
             Transport::Sse => false,
@@ -142,7 +142,7 @@ impl TurnPlan {
         }
     }
 
-    /// The body can be sent in no frame. Returns whether SSE will do.
+    /// No frame can carry the body. Returns whether SSE is allowed.
     pub fn cannot_be_framed(&mut self) -> bool {
         self.by_sse = self.wanted != Transport::WebSocket;
         self.by_sse
@@ -155,7 +155,7 @@ impl TurnPlan {
         self.current = None;
     }
 
-    /// What the request that is under way, or the last one, was sent as.
+    /// Returns how the request in progress, or the last one, was sent.
     pub fn report(&self) -> Option<TransportReport> {
         self.report
     }
@@ -168,7 +168,7 @@ impl TurnPlan {
         self.session.as_deref()
     }
 
-    /// `continues_by_itself`: the client names a previous response of its own. `paused`: WebSockets are not worth trying.
+    /// `continues_by_itself`: the client names a previous response. `paused`: WebSockets are not worth trying.
     pub fn begin(
         &mut self,
         body_bytes: usize,
@@ -237,7 +237,7 @@ impl TurnPlan {
             Loss::Closed { code: Some(1008), heard: false } if !current.reused => {
                 self.on_a_fresh_socket(NotContinued::Refused, Again::Sse)
             }
-            // Idle sockets die unnoticed.
+            // Idle sockets die without notice.
             Loss::Closed { .. } | Loss::Foreign if current.reused => {
                 self.on_a_fresh_socket(NotContinued::NewSocket, Again::No)
             }
@@ -245,7 +245,7 @@ impl TurnPlan {
         }
     }
 
-    /// The body goes by SSE for the rest of the completion, whichever account answers it.
+    /// The body uses SSE for the rest of the completion, whichever account answers it.
     fn begin_sse(&mut self) -> Begin {
         self.by_sse = true;
         Begin::Sse

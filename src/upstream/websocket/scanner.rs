@@ -1,6 +1,7 @@
-//! Walks over a JSON text that is known to be valid, with lone surrogates and exact numbers, which serde_json's values lose.
+//! Walks over a JSON text that is known to be valid, and keeps lone surrogates and exact numbers, which serde_json's
+//! values lose.
 
-/// A place in a JSON text. On a text that is not valid it gives nonsense or `None`, and ends all the same.
+/// A position in a JSON text. On an invalid text its results have no meaning or are `None`, but it always ends.
 pub(super) struct Scanner<'a> {
     rest: &'a [u8],
 }
@@ -16,12 +17,12 @@ impl<'a> Scanner<'a> {
         self.rest.first().copied()
     }
 
-    /// Steps over the bracket that begins an array or an object.
+    /// Moves past the bracket that begins an array or an object.
     pub(super) fn enter(&mut self) {
         self.skip();
     }
 
-    /// Steps over a comma, or over the bracket `end`; returns whether it was that, or the text is over.
+    /// Moves past a comma, or past the bracket `end`. Returns whether it was the bracket, or the text ended.
     pub(super) fn leaves(&mut self, end: u8) -> bool {
         if self.peek() == Some(b',') {
             self.skip();
@@ -39,7 +40,7 @@ impl<'a> Scanner<'a> {
         (self.peek()? == b':').then(|| self.skip())
     }
 
-    /// Returns the next number or word as it is spelled.
+    /// Returns the next number or word with its spelling.
     pub(super) fn token(&mut self) -> &'a [u8] {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
         let end = self.rest.iter().position(|byte| !is_part(byte)).unwrap_or(self.rest.len());
@@ -48,7 +49,7 @@ impl<'a> Scanner<'a> {
         token
     }
 
-    /// Returns what the next string spells: UTF-8, but for lone surrogates, which are encoded as if they were characters.
+    /// Returns the text of the next string: UTF-8, except for lone surrogates, which are encoded like characters.
     pub(super) fn string(&mut self) -> Option<Vec<u8>> {
         if self.peek()? != b'"' {
             return None;
@@ -94,14 +95,14 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// The four digits of a `\u` escape.
+    /// Reads the four digits of a `\u` escape.
     fn code_unit(&mut self) -> Option<u32> {
         let (digits, rest) = self.rest.split_at_checked(4)?;
         self.rest = rest;
         u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
     }
 
-    /// The second half of a pair, when it comes next. Stays where it is.
+    /// Reads the second half of a pair, if it is next. Otherwise it does not move.
     fn low_surrogate(&self) -> Option<u32> {
         let digits = self.rest.strip_prefix(b"\\u")?.get(..4)?;
         let unit = u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;

@@ -1,5 +1,5 @@
-//! One socket and the task that owns it. The task reads for as long as the socket lives, so that pings are answered and a
-//! close is noticed between turns; during a turn it waits while the client does not read.
+//! One socket and the task that owns it. The task reads while the socket lives, so that pings are answered and a close
+//! is noticed between turns; during a turn it waits while the client does not read.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +19,14 @@ use super::conversation::{Conversation, Ended, Recording};
 use super::handshake::Connection;
 use super::plan::Loss;
 
-/// Upstream closes sockets that are idle for longer, without a word.
+/// Upstream closes sockets that are idle for longer, without a close frame.
 const IDLE: Duration = Duration::from_secs(5 * 60);
-/// For telling the other side that the socket is closed.
+/// How long to tell the other side that the socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Events that wait for the client.
+/// How many events may wait for the client.
 const QUEUE: usize = 32;
 
-/// What one turn brings.
+/// What one turn returns.
 #[derive(Debug)]
 enum Incoming {
     Event(Event),
@@ -43,31 +43,31 @@ pub enum SocketFault {
     TooLarge(TooLarge),
 }
 
-/// The events of one turn. Dropping it before the end closes the socket, which cancels the response.
+/// The events of one turn. Dropping it before its end closes the socket, which cancels the response.
 #[derive(Debug)]
 pub struct SocketTurn {
     incoming: mpsc::Receiver<Incoming>,
-    /// The terminal event has been handed out.
+    /// The terminal event was returned.
     is_over: bool,
 }
 
-/// What a turn has at hand.
+/// What a turn has ready.
 #[derive(Debug)]
 pub enum Heard {
     Event(Event),
-    /// Something that is no event shows that upstream is there.
+    /// A message that is not an event shows that upstream is there.
     SignOfLife,
     Nothing,
 }
 
-/// The way to a socket's task.
+/// The connection to a socket's task.
 #[derive(Clone, Debug)]
 pub struct Socket {
     orders: mpsc::Sender<Order>,
     state: Arc<Mutex<State>>,
 }
 
-/// What a socket is doing.
+/// The state of a socket.
 #[derive(Debug)]
 pub enum State {
     Idle { since: Instant, conversation: Option<Conversation> },
@@ -83,7 +83,7 @@ struct Order {
 }
 
 impl SocketTurn {
-    /// Returns what has been read already; `None` after the terminal event.
+    /// Returns what was already read; `None` after the terminal event.
     pub fn at_hand(&mut self) -> Option<Result<Heard, SocketFault>> {
         match self.incoming.try_recv() {
             Ok(incoming) => Some(self.hear(Some(incoming))),
@@ -93,7 +93,7 @@ impl SocketTurn {
         }
     }
 
-    /// Waits for what comes next; `None` after the terminal event.
+    /// Waits for the next event; `None` after the terminal event.
     pub async fn next(&mut self) -> Option<Result<Heard, SocketFault>> {
         match self.incoming.recv().await {
             None if self.is_over => None,
@@ -112,7 +112,7 @@ impl SocketTurn {
                 self.is_over = true;
                 Err(fault)
             }
-            // The task had ended when the turn was ordered.
+            // The task had ended when the turn was requested.
             None => {
                 self.is_over = true;
                 Err(SocketFault::Lost(Loss::Closed { code: None, heard: false }))
@@ -122,7 +122,7 @@ impl SocketTurn {
 }
 
 impl Socket {
-    /// A socket that was just opened, and the future that has to run for it. It is busy until its first turn ends.
+    /// A socket that was just opened, and the future that must run for it. It is busy until its first turn ends.
     pub fn new<S: Connection>(
         stream: WebSocketStream<S>,
         kept: bool,
@@ -137,7 +137,7 @@ impl Socket {
     /// Sends a frame on a socket that [`Socket::state`] says is idle, or that is new.
     pub fn begin(&self, frame: String, recording: Recording) -> SocketTurn {
         let (events, incoming) = mpsc::channel(QUEUE);
-        // A task that has ended drops the order, and the turn sees its end.
+        // A task that has ended drops the request, and the turn sees its end.
         let _ = self.orders.try_send(Order { frame, recording, events });
         SocketTurn { incoming, is_over: false }
     }
@@ -171,12 +171,12 @@ impl<S: Connection> Task<S> {
             }
         }
         *lock(&self.state) = State::Closed;
-        // An order that crossed the end is dropped with the receiver.
+        // A request that crossed the end is dropped with the receiver.
         drop(orders);
         let _ = timeout(FAREWELL, self.sink.close()).await;
     }
 
-    /// Waits for the next turn. Whatever else upstream says between turns belongs to none.
+    /// Waits for the next turn. Messages between turns belong to no turn.
     async fn wait(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
         let until = Instant::now() + IDLE;
         loop {
@@ -203,7 +203,7 @@ impl<S: Connection> Task<S> {
             let message = tokio::select! {
                 biased;
                 () = events.closed() => return Err(Unusable),
-                // What upstream said before it stopped reading says more than the error.
+                // What upstream sent before it stopped reading says more than the error.
                 _ = &mut sending, if !sent => {
                     sent = true;
                     continue;
@@ -213,7 +213,7 @@ impl<S: Connection> Task<S> {
             let event = match read(message, heard) {
                 Ok(Some(event)) => event,
                 Ok(None) => {
-                    // When the queue is full, the client has signs enough.
+                    // When the queue is full, the client has enough signs of activity.
                     let _ = events.try_send(Incoming::SignOfLife);
                     continue;
                 }
@@ -236,7 +236,7 @@ impl<S: Connection> Task<S> {
                 Ended::Well(_) | Ended::Badly => (State::Closed, Err(Unusable)),
             };
             *lock(state) = next;
-            // Without a reader the terminal event is of no use, and the socket is as good as before.
+            // Without a reader the terminal event is not needed, and the socket can be used as before.
             let _ = events.send(Incoming::Event(event)).await;
             return usable;
         }

@@ -1,4 +1,4 @@
-//! The open sockets, by session and account. It opens none just in case, and closes those that serve nobody any more.
+//! The open sockets, by session and account. It opens none in advance, and closes those that are not needed any more.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +16,11 @@ use super::plan::Found;
 use super::socket::{Socket, State};
 use crate::pool::AccountId;
 
-/// The longest idle one gives way to a new one.
+/// A new socket replaces the one that was idle longest.
 const MAX_SOCKETS: usize = 32;
-/// Upstream cuts sockets after an hour, in the middle of a response. No turn begins on one that is this old.
+/// Upstream closes sockets after an hour, in the middle of a response. No turn begins on one of this age.
 const MAX_AGE: Duration = Duration::from_secs(45 * 60);
-/// Sessions whose last account is remembered, to say why a turn is not continued.
+/// How many sessions' last accounts are kept, to say why a turn is not continued.
 const MAX_SESSIONS: usize = 1024;
 
 /// Cheap to clone.
@@ -44,7 +44,7 @@ pub struct Key {
 
 #[derive(Debug)]
 struct Slot {
-    /// Tells this socket from an earlier one of the same key.
+    /// Distinguishes this socket from an earlier one with the same key.
     number: u64,
     opened_at: Instant,
     fixed: Fixed,
@@ -52,14 +52,14 @@ struct Slot {
     socket: Option<Socket>,
 }
 
-/// What the handshake fixes for a socket's life. The bearer itself is not kept.
+/// What the handshake fixes for a socket's life. The token itself is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     pub bearer: Digest,
     pub headers: Digest,
 }
 
-/// A place for a socket that is being opened. Dropped without a socket, it is free again.
+/// A place for a socket that is being opened. Dropping it without a socket frees it.
 #[derive(Debug)]
 pub struct Reservation {
     sockets: Sockets,
@@ -68,7 +68,7 @@ pub struct Reservation {
 }
 
 impl Sockets {
-    /// Returns what is there for a turn. A socket that does not suit it is closed.
+    /// Returns the sockets for a turn. Closes a socket that does not suit it.
     pub fn find(&self, key: &Key, fixed: &Fixed, outline: &Outline, now: Instant) -> Found {
         let mut inner = self.lock();
         let Some(slot) = inner.open.get(key) else {
@@ -113,7 +113,7 @@ impl Sockets {
         Some(socket)
     }
 
-    /// Makes room for a new socket of this key, in place of the one that may be there.
+    /// Makes room for a new socket of this key, instead of an existing one.
     pub fn reserve(&self, key: Key, fixed: Fixed, now: Instant) -> Reservation {
         let mut inner = self.lock();
         inner.open.remove(&key);
@@ -141,7 +141,7 @@ impl Sockets {
         self.lock().pause.holds(now)
     }
 
-    /// No socket can be opened, though upstream answers.
+    /// No socket can be opened, although upstream answers.
     pub fn pause(&self, now: Instant) {
         self.lock().pause.begin(now);
     }
@@ -163,7 +163,7 @@ impl Sockets {
 }
 
 impl Reservation {
-    /// Keeps the socket for as long as its task runs.
+    /// Keeps the socket while its task runs.
     pub fn fill<S: Connection>(self, stream: WebSocketStream<S>, now: Instant) -> Socket {
         let (socket, running) = Socket::new(stream, true);
         let mut inner = self.sockets.lock();
@@ -212,7 +212,7 @@ impl Inner {
         idle.min_by_key(|(since, _)| *since).map(|(_, key)| key.clone())
     }
 
-    /// Why a session has no socket with this account.
+    /// Returns why a session has no socket with this account.
     fn why_none(&self, key: &Key) -> NotContinued {
         match self.accounts.get(&key.session) {
             None => NotContinued::FirstTurn,

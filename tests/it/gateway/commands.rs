@@ -1,4 +1,4 @@
-//! `gateway`, `gateway key`, `gateway config`, `run` and the methods, as they are called.
+//! `gateway`, `gateway key`, `gateway config`, `run` and the methods.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -45,7 +45,7 @@ fn one_permanent_gateway_serves_a_state_dir_and_its_key_stays() {
     let (code, told, errors) = run(&env, &["gateway", "key"]);
     assert_eq!((code, told.as_str()), (1, ""));
     assert!(errors.contains("start it with `multicodex gateway`"), "{errors}");
-    // One that was killed has left its record behind.
+    // A gateway that was killed left its record behind.
     let killed = RunningGateway::start(&env);
     assert_eq!(killed.key, key);
     drop(killed);
@@ -118,7 +118,7 @@ fn snippets_name_the_gateway_that_runs() {
     assert!(text.contains(&gateway.url) && !text.contains(&gateway.key), "{text}");
 }
 
-/// Prints what it was given, and asks the gateway as it was told to.
+/// Prints its arguments and variables, and sends a request to the gateway as they say.
 const SCRIPT: &str = r#"
 printf '%s\n' "$OPENAI_BASE_URL" "$MULTICODEX_GATEWAY_URL" "$OPENAI_API_KEY" "$@"
 exit 7

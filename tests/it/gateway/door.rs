@@ -1,4 +1,4 @@
-//! Who is let in, and what is asked for: hosts, origins, keys, paths, bodies.
+//! Which requests are accepted: hosts, origins, keys, paths, bodies.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::running::{Answer, RunningGateway, prompt, two_accounts};
 use crate::env::{DEADLINE, TestEnv};
 
-/// What a bare request with these lines is answered: its status line and headers, and what follows.
+/// Returns the answer to a raw request with these lines: its status line and headers, and the rest.
 fn raw(gateway: &RunningGateway, request: &str) -> String {
     let mut stream = TcpStream::connect(gateway.address()).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");

@@ -1,4 +1,4 @@
-//! Completions that no account can answer, in the words of HTTP.
+//! Completions that no account can answer, in HTTP.
 
 use multicodex::sim::{Behaviour, Rule, SimAccount};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::env::TestEnv;
 async fn one_account_at_its_limit_is_not_noticed() {
     let env = two_accounts();
     let gateway = RunningGateway::start(&env);
-    // Whichever is asked first.
+    // For the account that is asked first.
     env.sim().add_rule(Rule::next(1, Behaviour::usage_limit()));
     for streams in [true, false] {
         for _ in 0..2 {
@@ -41,9 +41,9 @@ async fn all_at_their_limit_is_a_429_that_says_until_when() {
         assert!((now + 3599..now + 3700).contains(&at), "{error}");
         assert_eq!(answer.header("retry-after"), Some(seconds.to_string().as_str()));
         assert_eq!(answer.header("x-should-retry"), Some("false"));
-        // Else pi asks again.
+        // Otherwise pi asks again.
         assert!(error["message"].as_str().expect("text").contains("quota exceeded"), "{error}");
-        // Else Codex advises an upgrade.
+        // Otherwise Codex suggests an upgrade.
         assert_eq!(error.get("plan_type"), None);
     }
     assert_eq!((env.sim().posts("ada"), env.sim().posts("bob")), (1, 1));
@@ -114,7 +114,7 @@ async fn an_event_that_refuses_a_request_is_the_clients_to_see() {
 
 #[tokio::test]
 async fn no_trouble_upstream_is_a_401_or_a_503() {
-    // Clients ask a dozen times after either, and a 401 would say that the gateway's key is wrong.
+    // Clients repeat the request a dozen times after either, and a 401 would mean that the gateway's key is wrong.
     let rows = multicodex::sim::ROWS.iter().map(|row| row.name);
     let hangs = |name: &&str| name.contains("hang") || name.contains("comments") || name.contains("silen");
     for row in rows.filter(|name| !hangs(name)) {

@@ -1,4 +1,4 @@
-//! A gateway that runs, and a client of it that sends what it is told to.
+//! A running gateway, and a client of it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::env::{DEADLINE, TestEnv, eventually_blocking};
 
-/// `multicodex gateway` on a free port. Dropping it is SIGKILL.
+/// `multicodex gateway` on a free port. Dropping it sends SIGKILL.
 #[derive(Debug)]
 pub struct RunningGateway {
     child: Child,
@@ -112,7 +112,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().expect("text"))
     }
 
-    /// The data of the events, each checked to come under its own name.
+    /// Returns the data of the events, after a check that each has its own name.
     pub fn events(&self) -> Vec<String> {
         events(&self.text)
     }
@@ -123,7 +123,7 @@ pub fn events(text: &str) -> Vec<String> {
     blocks
         .map(|block| {
             let (name, data) = block.split_once("\ndata: ").unwrap_or_else(|| panic!("no event: {block}"));
-            // A value could not hold all that JSON can.
+            // A value could not hold everything that JSON can.
             let event: Typed = serde_json::from_str(data).expect("JSON with a type");
             assert_eq!(name, format!("event: {}", event.r#type));
             data.to_owned()
@@ -141,7 +141,7 @@ pub fn prompt(input: &str, stream: bool) -> Value {
 }
 
 pub fn client() -> reqwest::Client {
-    // An error means that there is a provider already.
+    // An error means that a provider is already installed.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(5)).build().expect("a client")
 }

@@ -1,4 +1,4 @@
-//! Whatever upstream does, the gateway does with the accounts what stdio does with them, and tells the same events.
+//! Whatever upstream does, the gateway has the same effect on the accounts as stdio, and sends the same events.
 
 use multicodex::protocol::CompleteParams;
 use multicodex::sim::{Behaviour, ROWS, SimAccount};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::running::{RunningGateway, events, prompt};
 use crate::env::{RawClient, TestEnv};
 
-/// What became of a completion: the events, whether it was answered, and the accounts that were asked.
+/// The result of a completion: the events, whether it was answered, and the accounts that were asked.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     events: Vec<Value>,
@@ -16,7 +16,7 @@ struct Outcome {
     standing: Vec<(Value, bool)>,
 }
 
-/// In one account or two: the first meets the row, the second is well.
+/// With one account or two: the first meets the row, the second answers.
 fn env(row: &str, accounts: usize) -> TestEnv {
     let env = TestEnv::new(["ada", "bob"].into_iter().take(accounts).map(SimAccount::named));
     env.sim().set_behaviour("ada", Behaviour::row(row).expect("a row"));
@@ -28,7 +28,7 @@ fn asked(env: &TestEnv) -> Vec<(String, Option<u16>)> {
     log.map(|logged| (logged.account.expect("an account"), logged.status)).collect()
 }
 
-/// How the accounts stand. What is over within a minute may be over already on a busy machine.
+/// The states of the accounts. A state of less than a minute may already be over on a busy machine.
 fn standing(accounts: &Value) -> Vec<(Value, bool)> {
     let soon = multicodex::clock::now().millis() + 60_000;
     let of_one = |account: &Value| {
@@ -39,7 +39,7 @@ fn standing(accounts: &Value) -> Vec<(Value, bool)> {
     accounts.as_array().expect("a list").iter().map(of_one).collect()
 }
 
-/// Ids of responses count up, and dates pass.
+/// Response ids are numbered, and dates pass.
 fn without_ids(event: &str) -> Value {
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     if let Some(response) = event.get_mut("response").and_then(Value::as_object_mut) {
@@ -98,7 +98,7 @@ async fn over_the_gateway(row: &str, accounts: usize) -> Outcome {
     let last = said.last().map(|event| event["type"].clone()).unwrap_or_default();
     let answered = whole && ["response.completed", "response.incomplete"].iter().any(|end| last == **end);
     let usage = super::Answer::of(gateway.get("/v1/usage")).await.json();
-    // A refusal that came as an event before any output is told by an event, which stdio has in its error.
+    // A refusal that came as an event before output is reported by an event; stdio has it in its error.
     let refused_at_once = !answered && said.len() == 1;
     Outcome {
         events: if refused_at_once { Vec::new() } else { said },
@@ -112,7 +112,7 @@ async fn over_the_gateway(row: &str, accounts: usize) -> Outcome {
 async fn every_row_of_the_simulator_means_the_same_over_http() {
     let mut checked = 0;
     for row in ROWS {
-        // These take as long as upstream's patience, and there are tests of their own for them.
+        // These take as long as upstream's limits, and have their own tests.
         let waits =
             ["hang", "comments", "pause", "slow", "silence"].iter().any(|word| row.name.contains(word));
         let concerns_completions = matches!(

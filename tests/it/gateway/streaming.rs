@@ -1,4 +1,4 @@
-//! What passes between a client and upstream, byte for byte, and what does not.
+//! What is passed between a client and upstream, byte for byte, and what is not.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn requests_pass_byte_for_byte_and_callers_stay_unknown() {
     }
     let all = format!("{:?}", sent.headers);
     assert!(!all.contains("canary") && !all.contains(&gateway.key), "{all}");
-    // What upstream insists on is added, and nothing else.
+    // What upstream requires is added, and nothing else.
     Answer::of(gateway.post("/v1/responses", r#"{"model":"m","stream":true}"#).header("session-id", "s"))
         .await;
     assert_eq!(
@@ -130,7 +130,7 @@ async fn the_state_of_a_turn_does_not_go_to_another_account() {
     let first = env.sim().log().pop().expect("a request");
     assert_eq!(first.headers["x-codex-turn-state"], "t");
     let first = first.account.expect("an account");
-    // Within a completion, and for the one after it.
+    // Within a completion, and for the next one.
     env.sim().add_rule(Rule::next(1, Behaviour::usage_limit()).of(&first));
     ask().await;
     let moved = env.sim().log().pop().expect("a request");

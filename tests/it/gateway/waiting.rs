@@ -23,7 +23,7 @@ async fn comments_keep_a_client_that_waits_and_the_answer_follows() {
     assert!(began.elapsed() >= Duration::from_secs(16), "it has waited");
     let events = answer.events();
     assert!(events[0].contains("response.created") && events.len() > 4, "{events:?}");
-    // A wait that is over soon shows in nothing: the status was not decided yet.
+    // A short wait has no effect on the answer, because the status was not decided yet.
     env.sim().add_rule(Rule::next(1, Behaviour::usage_limit_for(2)).of("ada"));
     let answer = Answer::of(gateway.stream("Hello").timeout(Duration::from_secs(60))).await;
     assert!(answer.status == 200 && !answer.text.starts_with(':'), "{}", answer.text);

@@ -1,4 +1,4 @@
-//! A client that goes on with a conversation, turn by turn.
+//! A client that continues a conversation, turn by turn.
 
 use multicodex::protocol::{Collected, CompleteCollect, CompleteParams, Transport};
 use multicodex::sim::{LoggedRequest, Route, SimHandle};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::env::{Refused, Sidecar};
 
-/// One session. Its `body` is what the next turn sends.
+/// One session. Its `body` is sent in the next turn.
 pub struct Chat {
     pub session: Option<String>,
     pub transport: Option<Transport>,
@@ -47,7 +47,7 @@ impl Chat {
         }
     }
 
-    /// Asks, and takes the answer and the next question into the conversation.
+    /// Asks, and adds the answer and the next question to the conversation.
     pub async fn turn(&mut self, sidecar: &Sidecar) -> Result<Collected, Refused> {
         let collected =
             sidecar.client.request::<CompleteCollect>(&self.params()).await.map_err(Refused::from)?;
@@ -69,7 +69,7 @@ impl Chat {
     }
 }
 
-/// Clients drop what upstream would not miss.
+/// Clients drop what upstream does not need.
 fn as_a_client_keeps_it(mut item: Value) -> Value {
     let members = item.as_object_mut().expect("an item");
     members.remove("id");
@@ -84,12 +84,12 @@ pub fn message(role: &str, kind: &str, text: &str) -> Value {
     json!({ "type": "message", "role": role, "content": [{ "type": kind, "text": text }] })
 }
 
-/// The frames and bodies that the simulator saw, in their order.
+/// Returns the frames and bodies that the simulator received, in their order.
 pub fn turns(sim: &SimHandle) -> Vec<LoggedRequest> {
     sim.log().into_iter().filter(|logged| logged.route == Some(Route::Responses)).collect()
 }
 
-/// How each turn came: the socket's number and whether it was continued, or nothing over HTTP.
+/// Returns how each turn came: the socket's number and whether it was continued, or nothing over HTTP.
 pub fn ways(sim: &SimHandle) -> Vec<Option<(u64, bool)>> {
     turns(sim).iter().map(|turn| turn.frame.map(|frame| (frame.socket, frame.continued))).collect()
 }

@@ -1,4 +1,4 @@
-//! What each way to lose a socket, or to get none, leads to.
+//! The result of each way to lose a socket, or to get none.
 
 use multicodex::protocol::{NotContinued, Reset, ResetParams, ResetScope, Transport, TransportUsed};
 use multicodex::sim::{After, Answer, Behaviour, FaultKind, Route, Rule, SimAccount, StreamPlan};
@@ -30,7 +30,7 @@ async fn begun(env: &TestEnv, sidecar: &Sidecar, ada: &str) -> Chat {
     chat
 }
 
-/// What a whole refusal at the upgrade means: the same as over HTTP, another account takes over.
+/// A complete refusal of the upgrade means the same as over HTTP: another account takes over.
 #[tokio::test]
 async fn refused_upgrades_mean_what_the_http_answer_means() {
     for (name, reason) in [
@@ -131,7 +131,7 @@ async fn an_unknown_previous_response_is_sent_whole_once_and_unseen() {
     let end = chat.turn(&sidecar).await.expect("an answer");
     assert!(end.continued);
 
-    // A second time in one completion it is upstream's word.
+    // The second time in one completion it counts as upstream's answer.
     env.sim().reset();
     env.sim().add_rule(Rule::next(2, row("previous_response_not_found")).of("ada"));
     let refused = chat.turn(&sidecar).await.expect_err("upstream's word");
@@ -180,7 +180,7 @@ async fn frames_that_upstream_finds_too_large_go_by_sse() {
     assert_eq!(refused.data["cause"], "request_rejected");
     assert_eq!(sidecar.account("ada").await.reason, None);
 
-    // What is known to be too large is not tried.
+    // A request that is known to be too large is not tried.
     env.sim().reset();
     chat.body["input"][0]["content"][0]["text"] = "x".repeat(15 << 20).into();
     let refused = chat.turn(&sidecar).await.expect_err("nothing else will do");
@@ -300,7 +300,7 @@ async fn items_that_never_end_close_the_socket() {
     sidecar.end().await;
 }
 
-/// Forgets every back-off.
+/// Clears every back-off.
 async fn reset(sidecar: &Sidecar) {
     let params = ResetParams { scope: ResetScope::All };
     sidecar.client.request::<Reset>(&params).await.expect("an answer");

@@ -155,7 +155,7 @@ async fn a_refused_token_is_replaced_and_the_socket_with_it() {
     sidecar.end().await;
 }
 
-/// Sessions side by side while their sockets are closed at any moment: every turn is answered once, and upstream holds the
+/// Sessions in parallel while their sockets are closed at any moment: every turn is answered once, and upstream has the
 /// client's conversation each time.
 #[tokio::test]
 async fn random_closes_lose_nothing_and_repeat_nothing() {
@@ -198,7 +198,7 @@ async fn random_closes_lose_nothing_and_repeat_nothing() {
         all_continued += continued;
         let mut answered = answered.iter().map(conversation);
         for body in &sent {
-            // A turn may have been answered by upstream, and lost, before it was sent again.
+            // Upstream may have answered a turn, and the answer was lost, before it was sent again.
             assert!(answered.any(|held| held == without_ids(&body["input"])), "session {nth}");
         }
     }
@@ -221,7 +221,7 @@ fn conversation(turn: &LoggedRequest) -> Vec<Value> {
     without_ids(&body["input"])
 }
 
-/// Items as they compare, by other means than the sidecar's.
+/// Items in a comparable form, made in another way than the sidecar does.
 fn without_ids(input: &Value) -> Vec<Value> {
     let mut items = input.as_array().expect("items").clone();
     for item in items.iter_mut().filter_map(Value::as_object_mut) {

@@ -170,7 +170,7 @@ async fn a_socket_that_is_not_kept_closes_after_its_turn() {
     assert!(matches!(*socket.state(), State::Closed));
 }
 
-/// A client that does not read holds upstream up, as over SSE.
+/// A client that does not read slows upstream down, as over SSE.
 #[tokio::test(start_paused = true)]
 async fn upstream_is_not_read_while_the_client_does_not_read() {
     let (socket, _running, mut server) = connected(true).await;
@@ -182,7 +182,7 @@ async fn upstream_is_not_read_while_the_client_does_not_read() {
         sent += 1;
         assert!(sent < 200, "all of it is taken");
     }
-    // The queue, and what the pipe and the socket hold.
+    // The queue, and the contents of the pipe and the socket.
     assert!((QUEUE..QUEUE + 24).contains(&sent), "{sent}");
     assert!(matches!(turn.next().await, Some(Ok(Heard::Event(_)))));
 }

@@ -1,4 +1,4 @@
-//! The released Codex CLI, without a login of its own, over `multicodex run -- codex` and over the permanent gateway.
+//! The released Codex CLI, without its own login, with `multicodex run -- codex` and with the permanent gateway.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ async fn exec(env: &TestEnv, bin: &Path, more: &[&str]) -> Ended {
     end(command(env, bin, &[&EXEC[..], more].concat())).await
 }
 
-/// The bodies of all completions so far.
+/// Returns the bodies of all completions so far.
 fn bodies(env: &TestEnv) -> Vec<Value> {
     let log = env.sim().log().into_iter().filter(|logged| logged.route == Some(Route::Responses));
     log.map(|logged| serde_json::from_str(&logged.body).expect("JSON")).collect()
@@ -44,7 +44,7 @@ async fn codex_answers_a_prompt_without_a_login_and_changes_no_file_of_its_user(
     let config = codex_home(&env).join("config.toml");
     fs::create_dir_all(codex_home(&env)).expect("a directory");
     fs::write(&config, "model = \"gpt-6.1-sol\"\n").expect("written");
-    // Whichever account is asked first is at its limit, which nobody sees.
+    // The account that is asked first is at its limit, which the client does not see.
     env.sim().add_rule(Rule::next(1, Behaviour::usage_limit()));
     let ended = exec(&env, bin, &["Hello"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -1,6 +1,6 @@
-//! Real clients of the gateway, each as it is released.
+//! Real, released clients of the gateway.
 //!
-//! They need npm and python3. Without them the tests say on stderr that they were skipped; with `CI=true` they fail.
+//! They need npm and python3. Without them the tests report on stderr that they were skipped; with `CI=true` they fail.
 
 mod codex;
 mod programs;

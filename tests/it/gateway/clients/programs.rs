@@ -1,4 +1,4 @@
-//! The clients, installed once beside cargo's own output.
+//! The clients, installed once in cargo's directory for temporary files.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::env::{TestEnv, skip};
 
-/// A start of a client, or one answer, on a busy machine.
+/// The start of a client, or one answer, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the clients are; `None` where they cannot be installed.
@@ -28,7 +28,7 @@ pub fn installed() -> Option<&'static Path> {
     installed.as_deref()
 }
 
-/// What a program has printed, and how it ended.
+/// What a program printed, and how it ended.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -36,12 +36,12 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// A command of multicodex, where the clients are found.
+/// A command of multicodex that finds the clients.
 pub fn command(env: &TestEnv, bin: &Path, arguments: &[&str]) -> Command {
     at_home(env.async_command(arguments), env, bin)
 }
 
-/// A client by itself, with the same variables.
+/// A client alone, with the same variables.
 pub fn program(env: &TestEnv, bin: &Path, name: &str) -> Command {
     let mut command = Command::new(bin.join(name));
     let like = env.async_command(&[]);
@@ -50,7 +50,7 @@ pub fn program(env: &TestEnv, bin: &Path, name: &str) -> Command {
     at_home(command, env, bin)
 }
 
-/// In a home of its own, with the clients to be found. Codex's home is there, as its installation makes it.
+/// With its own home directory, which finds the clients. Codex's home is there, as its installation makes it.
 fn at_home(mut command: Command, env: &TestEnv, bin: &Path) -> Command {
     let own = Path::new(env!("CARGO_BIN_EXE_multicodex")).parent().expect("a directory");
     let others = std::env::var_os("PATH").unwrap_or_default();

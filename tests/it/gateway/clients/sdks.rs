@@ -10,10 +10,10 @@ use super::programs::{Ended, command, end, installed};
 use crate::env::TestEnv;
 use crate::gateway::running::two_accounts;
 
-/// Each SDK, and the script that it runs.
+/// Each SDK and its script.
 const SDKS: [(&str, &str); 2] = [("python", "sdk.py"), ("node", "sdk.mjs")];
 
-/// Runs a script of the tests; returns what it printed, and how many completions reached the gateway.
+/// Runs a script of the tests. Returns its output, and how many completions reached the gateway.
 async fn run(env: &TestEnv, bin: &Path, program: &str, script: &str, case: &str) -> (Ended, usize) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway-clients/scripts");
     let script = scripts.join(script);
@@ -34,7 +34,7 @@ async fn sdks_get_whole_answers_streams_and_models() {
     for (program, script) in SDKS {
         for case in ["whole", "streamed"] {
             let env = two_accounts();
-            // Whichever account is asked first is at its limit, which is not noticed.
+            // The account that is asked first is at its limit, which the client does not notice.
             env.sim().add_rule(Rule::next(1, Behaviour::usage_limit()));
             let (ended, posts) = run(&env, bin, program, script, case).await;
             assert!(ended.stdout.starts_with("You asked: “Hello”."), "{program} {case}: {ended:?}");
@@ -106,7 +106,7 @@ async fn opencode_gets_an_answer_and_keeps_its_session() {
     let env = two_accounts();
     let mut opencode =
         command(&env, bin, &["run", "--", "opencode", "run", "--model", "openai/gpt-6.1-sol", "Hello"]);
-    // The list of models that it would fetch.
+    // The list of models that it would read.
     let limit = json!({"context": 272_000, "output": 32_000});
     let model = json!({"name": "gpt-6.1-sol", "reasoning": true, "tool_call": true, "limit": limit});
     let provider = json!({"npm": "@ai-sdk/openai", "name": "OpenAI", "models": {"gpt-6.1-sol": model}});
