@@ -22,6 +22,20 @@ export function usage({ usage }: Account): string {
   return windows.length === 0 ? "usage unknown" : windows.map(share).join("  ");
 }
 
+/** What the account has beside its usage: reset credits and Luna Reserve. */
+export function extras({ usage }: Account, now: number): string {
+  const { resetCredits, reserve } = usage ?? {};
+  const parts: string[] = [];
+  const count = resetCredits?.available ?? 0;
+  if (count > 0) {
+    const first = resetCredits?.credits?.map(({ expiresAt }) => expiresAt).find((at) => at != null);
+    const expiry = first == null ? "" : `, the first expires in ${until(first, now)}`;
+    parts.push(`${count} reset credit${count === 1 ? "" : "s"}${expiry}.`);
+  }
+  if (reserve?.granted && !reserve.cooldownUntil) parts.push("Luna Reserve may be used.");
+  return parts.join(" ");
+}
+
 function share({ name, usedPercent }: Window): string {
   return `${name} ${Math.round(100 - usedPercent)}% left`;
 }

@@ -26,7 +26,7 @@ export async function accountsDialog(ctx: ExtensionContext): Promise<void> {
 
 async function accountDialog(ctx: ExtensionContext, { id, label }: Account): Promise<void> {
   const multicodex = sidecar();
-  switch (await ctx.ui.select(label, ["Use", "Refresh", "Log in again", "Remove"])) {
+  switch (await ctx.ui.select(label, ["Use", "Refresh", "Reset credit", "Log in again", "Remove"])) {
     case "Use":
       await multicodex.request("accounts/use", { account: id });
       return say(ctx, `Using ${label}`);
@@ -34,6 +34,13 @@ async function accountDialog(ctx: ExtensionContext, { id, label }: Account): Pro
       const { results } = await multicodex.request("refresh", { account: id });
       const [failed] = results.flatMap(({ error }) => error ?? []);
       return failed ? say(ctx, failed.message, "error") : say(ctx, `Refreshed ${label}`);
+    }
+    case "Reset credit": {
+      const looked = await multicodex.request("accounts/resetCredit", { account: id, dryRun: true });
+      if (!looked.credit) return say(ctx, looked.notes[0] ?? "no reset credit", "error");
+      if (!(await ctx.ui.confirm("Redeem a reset credit?", [label, ...looked.notes].join("\n")))) return;
+      const { verified, notes } = await multicodex.request("accounts/resetCredit", { account: id });
+      return say(ctx, `${label}: ${notes[0]}`, verified === true ? "info" : "warning");
     }
     case "Log in again":
       await logIn(ctx, { again: id });

@@ -44,7 +44,7 @@ test("rpc mode: the accounts as questions", async (t) => {
   assert.deepEqual(others, ["Log in a new account", "Log in by device code"]);
   answer(rpc, which, { value: ada });
   const what = await asked(rpc, "select", 2);
-  assert.deepEqual(what.options, ["Use", "Refresh", "Log in again", "Remove"]);
+  assert.deepEqual(what.options, ["Use", "Refresh", "Reset credit", "Log in again", "Remove"]);
   answer(rpc, what, { value: "Use" });
   assert.equal((await asked(rpc, "notify")).message, "Using ada@example.com");
 });

@@ -17,8 +17,8 @@ async function withBrowser(pi: Pi): Promise<void> {
 }
 
 const KEYS = [
-  " enter use · u refresh · r log in again · n new account · d new by device code · backspace remove ·",
-  " f footer · o rotation · v verify · esc close",
+  " enter use · u refresh · r log in again · c reset credit · n new account · d new by device code ·",
+  " backspace remove · f footer · o rotation · v verify · esc close",
 ];
 
 test("the accounts panel: rows with usage; use, refresh, remove after a question", async (t) => {
@@ -69,6 +69,42 @@ test("the accounts panel: rows with usage; use, refresh, remove after a question
 
   terminal.press("Escape");
   await terminal.shows(/^(?![\s\S]*Codex accounts)/);
+});
+
+test("a reset credit: what is known is shown first, and only y redeems", async (t) => {
+  const simulator = await Simulator.start(t, 1);
+  const pi = await Pi.prepare(simulator);
+  const terminal = new Terminal(pi);
+  const usage = {
+    windows: [{ minutes: 10080, used_percent: 100, resets_in_seconds: 345_600 }],
+    reset_credits: [{ id: "credit-1", expires_in_seconds: 20 * 86_400 + 43_200 }],
+  };
+  await simulator.post("usage", { account: "ada", usage });
+  await terminal.shows("Codex ·");
+  await terminal.command("/multicodex");
+  await terminal.panel("Codex accounts", /1 reset credit, the first expires in 20d\d+h\./);
+  const question = "  Redeem a reset credit of ada@example.com? y redeems, any other key keeps it";
+  for (const key of ["Enter", "x"]) {
+    terminal.press("c");
+    await terminal.panel(
+      "Codex accounts",
+      /the only reset credit would be spent; it expires in 20d\d+h/,
+      /7d: 100 % used, resets in 3d23h/,
+      question,
+    );
+    terminal.press(key);
+    await terminal.panel("Codex accounts", KEYS[0] as string, /7d 0% left/);
+  }
+  terminal.press("c");
+  await terminal.panel("Codex accounts", question);
+  terminal.press("y");
+  await terminal.panel(
+    "Codex accounts",
+    /7d 100% left/,
+    "  ada@example.com: a credit was spent, and usage shows the reset",
+  );
+  terminal.press("c");
+  await terminal.panel("Codex accounts", "  no reset credit can be redeemed");
 });
 
 test("rows are live, and a cooling account says for how long", async (t) => {

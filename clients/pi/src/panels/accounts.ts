@@ -1,7 +1,7 @@
 import type { ExtensionContext, Theme } from "@mariozechner/pi-coding-agent";
 import { type Component, matchesKey, type TUI, visibleWidth } from "@mariozechner/pi-tui";
 import type { Account, AccountsParams } from "../../../typescript/src/index.ts";
-import { standing, type Tone, usage } from "../account-lines.ts";
+import { extras, standing, type Tone, usage } from "../account-lines.ts";
 import { messageOf } from "../person.ts";
 import { sidecar } from "../sidecar.ts";
 import { framed, wrapped } from "./frame.ts";
@@ -18,8 +18,8 @@ const COLOURS: Record<Tone, Parameters<Theme["fg"]>[0]> = {
   bad: "error",
 };
 const KEYS =
-  "enter use · u refresh · r log in again · n new account · d new by device code · backspace remove · " +
-  "f footer · o rotation · v verify · esc close";
+  "enter use · u refresh · r log in again · c reset credit · n new account · d new by device code · " +
+  "backspace remove · f footer · o rotation · v verify · esc close";
 /** How often the countdowns are redrawn; they show minutes. */
 const TICK_MS = 15_000;
 
@@ -47,6 +47,8 @@ class AccountsPanel implements Component {
   #accounts: Account[] | undefined;
   #selected: string | undefined;
   #removing = false;
+  /** What is known of a reset credit, while the person decides whether to redeem it. */
+  #resetting: { account: string; label: string; notes: string[] } | undefined;
   #message: { text: string; tone: Tone } | undefined;
 
   constructor(tui: TUI, theme: Theme, keybindings: Keybindings, done: (leave: Leave) => void) {
@@ -61,7 +63,7 @@ class AccountsPanel implements Component {
   }
 
   render(width: number): string[] {
-    return framed(this.#theme, width, "Codex accounts", this.#lines(width), this.#removing ? "" : KEYS);
+    return framed(this.#theme, width, "Codex accounts", this.#lines(width), this.#asks() ? "" : KEYS);
   }
 
   invalidate(): void {}
@@ -74,6 +76,7 @@ class AccountsPanel implements Component {
   handleInput(data: string): void {
     const account = this.#account();
     if (this.#removing && account) this.#answerRemoval(data, account);
+    else if (this.#resetting) this.#answerReset(data, this.#resetting);
     else if (this.#keybindings.matches(data, "tui.select.cancel")) this.#leave({ to: "nothing" });
     else if (this.#keybindings.matches(data, "tui.select.up")) this.#move(-1);
     else if (this.#keybindings.matches(data, "tui.select.down")) this.#move(1);
@@ -90,6 +93,7 @@ class AccountsPanel implements Component {
     if (this.#keybindings.matches(data, "tui.select.confirm")) this.#use(id, label);
     else if (matchesKey(data, "u")) this.#refresh(id, label);
     else if (matchesKey(data, "r")) this.#leave({ to: "again", account: id });
+    else if (matchesKey(data, "c")) this.#askForReset(id, label);
     else if (matchesKey(data, "backspace") || matchesKey(data, "delete")) this.#removing = true;
   }
 
@@ -99,6 +103,36 @@ class AccountsPanel implements Component {
     void this.#do(`Removing ${label} …`, async () => {
       await sidecar().request("accounts/remove", { account: id });
       return `Removed ${label}`;
+    });
+  }
+
+  /** Whether a question is open, which takes every key. */
+  #asks(): boolean {
+    return this.#removing || this.#resetting !== undefined;
+  }
+
+  /** Shows what is known first; nothing is spent yet. */
+  #askForReset(id: string, label: string): void {
+    void this.#do(`Asking for the reset credits of ${label} …`, async () => {
+      const { credit, notes } = await sidecar().request("accounts/resetCredit", {
+        account: id,
+        dryRun: true,
+      });
+      if (!credit) throw new Error(notes[0]);
+      this.#resetting = { account: id, label, notes };
+      return "";
+    });
+  }
+
+  /** A credit that is spent does not come back, so only `y` spends it. */
+  #answerReset(data: string, { account, label }: { account: string; label: string }): void {
+    this.#resetting = undefined;
+    if (!matchesKey(data, "y")) return;
+    void this.#do(`Redeeming a reset credit of ${label} …`, async () => {
+      const { verified, notes } = await sidecar().request("accounts/resetCredit", { account });
+      const [told = ""] = notes;
+      if (verified !== true) throw new Error(`${label}: ${told}`);
+      return `${label}: ${told}`;
     });
   }
 
@@ -162,7 +196,7 @@ class AccountsPanel implements Component {
     if (!accounts) lines.push(`  ${theme.fg("dim", "Asking …")}`);
     else if (accounts.length === 0) lines.push(`  ${theme.fg("warning", "No account yet: n logs one in")}`);
     else lines.push(...this.#rows(accounts), ...this.#detail(width));
-    if (this.#message) {
+    if (this.#message?.text) {
       const { text, tone } = this.#message;
       lines.push("", ...wrapped(text, width).map((line) => theme.fg(COLOURS[tone], line)));
     }
@@ -198,9 +232,16 @@ class AccountsPanel implements Component {
         "",
         `  ${this.#theme.fg("warning", `Remove ${account.label}? y removes, any other key keeps it`)}`,
       ];
+    if (this.#resetting)
+      return [
+        "",
+        ...this.#resetting.notes.flatMap((note) => wrapped(this.#theme.fg("dim", note), width)),
+        `  ${this.#theme.fg("warning", `Redeem a reset credit of ${this.#resetting.label}? y redeems, any other key keeps it`)}`,
+      ];
     const why = account.reason?.message;
     const linked = account.linked ? "This is pi's own login." : undefined;
-    const text = [linked, account.state === "ready" ? undefined : why].filter(Boolean).join(" ");
+    const parts = [linked, account.state === "ready" ? undefined : why, extras(account, Date.now())];
+    const text = parts.filter(Boolean).join(" ");
     return text === "" ? [] : ["", ...wrapped(this.#theme.fg("dim", text), width)];
   }
 }

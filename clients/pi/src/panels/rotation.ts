@@ -61,8 +61,7 @@ export const rotationSettings: SettingsPanel<RotationSettings> = {
     {
       id: "reserve",
       label: "Luna Reserve",
-      description:
-        "Whether a second quota, with a weaker model, answers when every account is at its limit.",
+      description: "Whether a second quota, with a weaker model, answers when every account is at its limit.",
       choices: [
         ["never", "never"],
         ["luna", "for Luna only"],
