@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::failed_attempt::{AnswerBody, FailedAttempt};
+use super::held_preambles::PreambleShare;
 use super::recorder::AttemptRecorder;
 use super::run::{Completion, Terminal};
 use super::sink::{CompletionSink, Disconnected};
@@ -49,6 +50,7 @@ struct Answering<'a> {
     headers: AnswerHeaders,
     preamble: PreambleBuffer,
     held: Vec<Event>,
+    share: PreambleShare,
     requested_at: At,
 }
 
@@ -183,6 +185,7 @@ impl Completion {
                     headers,
                     preamble: PreambleBuffer::new(self.request.json_len()),
                     held: Vec::new(),
+                    share: self.sidecar.completions.preambles.begin(),
                     requested_at,
                 };
                 self.stream(sink, answering, events).await
@@ -265,14 +268,15 @@ impl Completion {
             (None, Some(at)) => at.since(self.sidecar.registry.now()),
             _ => return Ok(next.await),
         };
-        match tokio::time::timeout(patience, &mut next).await {
-            Ok(next) => Ok(next),
-            Err(_) => {
-                self.accept(sink, answering).await?;
-                sink.flush().await?;
-                Ok(next.await)
-            }
+        tokio::select! {
+            biased;
+            next = &mut next => return Ok(next),
+            () = tokio::time::sleep(patience) => {}
+            () = answering.share.released() => tracing::info!("a preamble goes out early: others need the memory"),
         }
+        self.accept(sink, answering).await?;
+        sink.flush().await?;
+        Ok(next.await)
     }
 
     async fn hold_or_forward(
@@ -285,11 +289,11 @@ impl Completion {
             return self.forward(sink, answering, &event).await;
         }
         match answering.preamble.offer(event.json().len(), self.sidecar.registry.now()) {
-            PreambleState::Hold => {
+            PreambleState::Hold if answering.share.hold(event.json().len()) => {
                 answering.held.push(event.detached());
                 Ok(())
             }
-            PreambleState::Release => self.forward(sink, answering, &event).await,
+            PreambleState::Hold | PreambleState::Release => self.forward(sink, answering, &event).await,
         }
     }
 
@@ -335,6 +339,7 @@ impl Completion {
         for event in std::mem::take(&mut answering.held) {
             sink.send_event(&event).await?;
         }
+        answering.share.give_back();
         Ok(())
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod collect;
 pub(crate) mod collected_output;
 pub(crate) mod failed_attempt;
+pub(crate) mod held_preambles;
 pub(crate) mod reasoning_origins;
 mod recorder;
 mod refused_parameters;

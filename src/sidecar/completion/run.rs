@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
 use super::failed_attempt::FailedAttempt;
+use super::held_preambles::HeldPreambles;
 use super::reasoning_origins::ReasoningOrigins;
 use super::recorder::AttemptRecorder;
 use super::refused_parameters::RefusedParameters;
@@ -40,6 +41,7 @@ pub(crate) struct Completions {
     running: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub(super) refused_parameters: RefusedParameters,
     pub(super) reasoning_origins: ReasoningOrigins,
+    pub(super) preambles: Arc<HeldPreambles>,
     /// Whether sockets of accounts that may not be used are being closed.
     pub(super) watches_sockets: AtomicBool,
 }
@@ -109,6 +111,7 @@ impl Completions {
             running: Mutex::default(),
             refused_parameters: RefusedParameters::default(),
             reasoning_origins: ReasoningOrigins::default(),
+            preambles: Arc::default(),
             watches_sockets: AtomicBool::default(),
         }
     }

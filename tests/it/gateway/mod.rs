@@ -3,6 +3,7 @@
 mod clients;
 mod commands;
 mod door;
+mod many;
 mod refusals;
 mod running;
 mod same_as_stdio;
