@@ -42,6 +42,8 @@ const BUDGETS: &[(&str, Budget)] = &[
     (names::FIRST_DELTA_OF_MANY, Budget::RatioAtMost(1.15)),
     (names::SMALL_EVENTS, Budget::RatioAtLeast(0.6)),
     (names::AFTER_A_LIMIT, Budget::AddedAtMost(1_000.0)),
+    (names::TOOL_LOOP_DELTA, Budget::RatioAtMost(1.0)),
+    (names::TOOL_LOOP_BYTES, Budget::RatioAtMost(0.05)),
     (names::PICK, Budget::AtMost(50_000.0)),
 ];
 

@@ -144,7 +144,7 @@ fn short(value: f64, unit: Unit) -> String {
         Unit::Microseconds if value >= 1e3 => format!("{} ms", value / 1e3),
         Unit::Microseconds => format!("{value} us"),
         Unit::Mebibytes => format!("{value} MiB"),
-        Unit::PerSecond | Unit::MegabytesPerSecond => count(value),
+        Unit::PerSecond | Unit::MegabytesPerSecond | Unit::Bytes => count(value),
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Unit {
     MegabytesPerSecond,
     #[serde(rename = "MiB")]
     Mebibytes,
+    #[serde(rename = "B")]
+    Bytes,
 }
 
 impl Unit {
@@ -29,6 +31,7 @@ impl Unit {
             Unit::PerSecond if value >= 10_000.0 => format!("{:.1} k/s", value / 1e3),
             Unit::PerSecond => format!("{value:.0} /s"),
             Unit::MegabytesPerSecond => format!("{value:.0} MB/s"),
+            Unit::Bytes => format!("{value:.0} B"),
             Unit::Mebibytes => format!("{value:.1} MiB"),
         }
     }
