@@ -5,7 +5,7 @@ pub use crate::auth::fuzz::{callback, jwt, pasted};
 pub use crate::pool::rotation;
 pub use crate::rpc::fuzz::{framing, message};
 pub use crate::store::fuzz::{accounts_file, auth_file, settings_file};
-pub use crate::upstream::fuzz::{refusal, request, sse, usage};
+pub use crate::upstream::fuzz::{continuation, refusal, request, sse, usage};
 
 #[cfg(test)]
 mod replay;

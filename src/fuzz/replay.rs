@@ -97,5 +97,5 @@ macro_rules! replayed {
 }
 
 replayed! {
-    accounts_file auth_file callback framing jwt message pasted refusal request rotation settings_file sse usage
+    accounts_file auth_file callback continuation framing jwt message pasted refusal request rotation settings_file sse usage
 }

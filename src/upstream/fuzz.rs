@@ -10,6 +10,7 @@ use super::classify::{classify, classify_event};
 use super::event::{Event, EventMeaning};
 use super::sse::{MAX_EVENT_BYTES, SseSplitter};
 use super::usage_reading::{Asked, from_event, from_headers, from_usage_body};
+pub use super::websocket::fuzz::continuation;
 use crate::pool::{At, Failure, FailureKind, Source, UsageReading, Window};
 
 const NOW: At = At(1_800_000_000_000);

@@ -7,6 +7,8 @@
 
 mod canonical;
 mod conversation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handshake;
 mod not_continued;
 mod outline;

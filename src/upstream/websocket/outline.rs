@@ -82,7 +82,9 @@ fn members_digest(members: &[(std::borrow::Cow<'_, str>, &RawValue)]) -> Option<
 
 /// Returns the frame that sends the whole body.
 pub fn full_frame(json: &str) -> Option<String> {
-    Some(format!("{{\"type\":\"response.create\",{}", json.trim_start().strip_prefix('{')?))
+    let members = json.trim_start().strip_prefix('{')?;
+    let comma = if members.trim_start().starts_with('}') { "" } else { "," };
+    Some(format!("{{\"type\":\"response.create\"{comma}{members}"))
 }
 
 /// Returns the frame that continues the response `previous` with the items from index `from` on. Everything but `input`
