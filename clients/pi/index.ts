@@ -23,6 +23,7 @@ export default function multicodex(pi: ExtensionAPI): void {
       status: (status) => mine.show(status),
       warning: ({ message, hint }) => ctx.ui.notify(hint ? `${message} (${hint})` : message, "warning"),
       gaveUp: (message) => ctx.ui.notify(`${message} (it is started again for the next request)`, "error"),
+      otherVersion: (message) => ctx.ui.notify(message, "warning"),
     });
   });
   pi.on("model_select", ({ model }) => footer?.modelChanged(model.provider));

@@ -9,11 +9,18 @@ export interface Listener {
   warning(warning: Warning): void;
   /** It ended too often, and is started again only for a request. */
   gaveUp(message: string): void;
+  /** The sidecar is of another version than this extension. Called once for each pi. */
+  otherVersion(message: string): void;
 }
+
+/** The version of the package, set when it is bundled. The sources of a checkout have none. */
+declare const MULTICODEX_VERSION: string | undefined;
+const VERSION = typeof MULTICODEX_VERSION === "string" ? MULTICODEX_VERSION : undefined;
 
 interface Kept {
   multicodex: Multicodex;
   listener: Listener | undefined;
+  toldVersion: boolean;
 }
 
 /**
@@ -47,14 +54,21 @@ function kept(): Kept {
 
 function begin(): Kept {
   const multicodex = new Multicodex({
-    client: { name: "multicodex-pi", version: "0.1.0" },
+    client: { name: "multicodex-pi", version: VERSION ?? "checkout" },
     agentDir: getAgentDir(),
-    onStart: () => begun.listener?.started(),
+    onStart: ({ server }) => {
+      begun.listener?.started();
+      if (VERSION === undefined || server.version === VERSION || begun.toldVersion || !begun.listener) return;
+      begun.toldVersion = true;
+      begun.listener.otherVersion(
+        `multicodex ${server.version} is running, and this extension is of version ${VERSION}: update the older one`,
+      );
+    },
     onGone: ({ message }, restarts) => {
       if (!restarts) begun.listener?.gaveUp(message);
     },
   });
-  const begun: Kept = { multicodex, listener: undefined };
+  const begun: Kept = { multicodex, listener: undefined, toldVersion: false };
   multicodex.on("status/changed", (status) => begun.listener?.status(status));
   multicodex.on("warning", (warning) => begun.listener?.warning(warning));
   return begun;
