@@ -10,9 +10,9 @@ const args = process.argv.slice(2);
 
 if (binary === undefined) {
   // PATH is not searched: it usually leads back to this file.
-  console.error(
+  process.stderr.write(
     `multicodex: no package brought a program for this platform (${process.platform}-${process.arch}). If npm was told to ` +
-      "leave out optional dependencies, install again without that.",
+      "leave out optional dependencies, install again without that.\n",
   );
   process.exitCode = 1;
 } else {
@@ -21,11 +21,12 @@ if (binary === undefined) {
 
 function run(program: string): void {
   // Replacing this process saves 44 MiB for as long as the sidecar runs. Node has it from 22.15, and not on Windows.
-  if (process.execve && process.platform !== "win32") process.execve(program, [program, ...args], process.env);
+  if (process.execve && process.platform !== "win32")
+    process.execve(program, [program, ...args], process.env);
   const child = spawn(program, args, { stdio: "inherit" });
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
-    console.error(`multicodex: ${error.message}`);
+    process.stderr.write(`multicodex: ${error.message}\n`);
     process.exitCode = 1;
   });
   child.on("exit", (code, signal) => {
