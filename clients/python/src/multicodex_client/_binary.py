@@ -31,6 +31,7 @@ def find_binary(binary: str | os.PathLike[str] | None = None, env: Mapping[str, 
     found = found or shutil.which("multicodex", path=env.get("PATH"))
     if found is None:
         raise BinaryNotFoundError(
-            f"The multicodex sidecar is not installed beside this Python and not on PATH. {HOW_TO_GET_IT}, or name it: option `binary`, or MULTICODEX_BIN."
+            f"The multicodex sidecar is not installed beside this Python and not on PATH. {HOW_TO_GET_IT}, "
+            "or name it: option `binary`, or MULTICODEX_BIN."
         )
     return found
