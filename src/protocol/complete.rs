@@ -265,7 +265,8 @@ impl Method for Complete {
         The notifications and their order are in [the flows](protocol.md#flow-1-from-the-start-to-an-answer). \
         It is refused in batches (-32600). These request headers are allowed; any other is refused with -32602 \
         and its name in `path`: `originator`, `user-agent`, `session-id`, `session_id`, `thread-id`, \
-        `conversation_id`, `x-client-request-id`, `openai-beta`, `version`, `x-codex-*`, `accept-language`.";
+        `conversation_id`, `x-client-request-id`, `openai-beta`, `version`, `x-codex-*`, `accept-language`, \
+        `x-openai-internal-codex-responses-lite`.";
     const ERRORS: &'static [ErrorKind] = &[ErrorKind::AccountNotFound, ErrorKind::AccountAmbiguous];
     type Params = CompleteParams;
     type Result = SubscriptionId;
