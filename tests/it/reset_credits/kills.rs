@@ -13,6 +13,7 @@ fn rounds() -> usize {
     std::env::var("MULTICODEX_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12)
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are for the note of a long run")]
 #[tokio::test]
 async fn a_kill_at_any_moment_spends_no_second_credit_and_loses_none() {
     let env = TestEnv::new([dry_account("ada", &[])]);

@@ -302,7 +302,7 @@ fn blur(name: &str, value: &mut Value) {
     match value {
         _ if is_time || VARYING.contains(&name) || name.contains("-reset-") => *value = json!("…"),
         // Texts with times in them, from upstream and from us.
-        Value::String(text) if matches!(name, "body" | "message" | "lines" | "text" | "hint") => {
+        Value::String(text) if matches!(name, "body" | "message" | "lines" | "text" | "hint" | "notes") => {
             *text = text.chars().filter(|c| !c.is_ascii_digit()).collect()
         }
         // How changes of files are noticed depends on the machine, and so does the worst of all checks.
