@@ -1,3 +1,4 @@
+#![expect(clippy::expect_used, reason = "tests")]
 use serde_json::{Value, json};
 use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
