@@ -37,12 +37,18 @@ pub fn claims(token: &Secret) -> Claims {
         let seconds = payload.get(name).and_then(Value::as_f64).filter(|seconds| *seconds > 0.0);
         seconds.map(|seconds| At((seconds * 1000.0) as i64))
     };
+    let email = text(profile, "email").or_else(|| text(&payload, "email"));
     Claims {
         identity: Identity {
             workspace_id: text(auth, "chatgpt_account_id"),
-            user_id: text(auth, "chatgpt_user_id").or_else(|| text(auth, "user_id")),
+            user_id: text(auth, "chatgpt_user_id"),
+            other_user_id: text(auth, "user_id"),
+            seat_id: text(auth, "chatgpt_account_user_id"),
+            subject: text(&payload, "sub"),
+            email: email.as_ref().map(|email| email.to_lowercase()),
+            labelled_email: None,
         },
-        email: text(profile, "email").or_else(|| text(&payload, "email")),
+        email,
         plan: text(auth, "chatgpt_plan_type"),
         issued_at: time("iat"),
         expires_at: time("exp"),
@@ -61,17 +67,20 @@ pub fn is_fedramp(token: &Secret) -> bool {
 pub fn account_id(identity: &Identity, fallback_label: &str) -> AccountId {
     let mut hash = Sha256::new();
     // Each part is preceded by its kind and length, so that no two identities give the same bytes.
-    let mut part = |kind: u8, text: &Option<String>| {
-        if let Some(text) = text {
-            hash.update([kind]);
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
-        }
+    let mut part = |kind: u8, text: &str| {
+        hash.update([kind]);
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
     };
-    part(b'w', &identity.workspace_id);
-    part(b'u', &identity.user_id);
+    if let Some(workspace_id) = &identity.workspace_id {
+        part(b'w', workspace_id);
+    }
+    if let Some((kind, user)) = identity.user() {
+        // Both kinds of user id have the same letter, so that ids stay what they were; so have both kinds of e-mail.
+        part(b"uusbee"[kind], user);
+    }
     if *identity == Identity::default() {
-        part(b'l', &Some(fallback_label.to_lowercase()));
+        part(b'l', &fallback_label.to_lowercase());
     }
     let digits: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     AccountId::new(format!("acc_{digits}"))
@@ -98,7 +107,11 @@ mod tests {
     }
 
     fn identity(workspace_id: Option<&str>, user_id: Option<&str>) -> Identity {
-        Identity { workspace_id: workspace_id.map(str::to_owned), user_id: user_id.map(str::to_owned) }
+        Identity {
+            workspace_id: workspace_id.map(str::to_owned),
+            user_id: user_id.map(str::to_owned),
+            ..Identity::default()
+        }
     }
 
     #[test]
@@ -108,10 +121,17 @@ mod tests {
         check(
             json!({"exp": 1796219000, "iat": 1795355000,
                 "https://api.openai.com/auth": {"chatgpt_account_id": "acc-1", "chatgpt_plan_type": "plus",
-                    "chatgpt_user_id": "user-1", "user_id": "other"},
+                    "chatgpt_user_id": "user-1", "user_id": "other", "chatgpt_account_user_id": "seat-1"},
+                "sub": "auth0|1",
                 "https://api.openai.com/profile": {"email": "a@example.com", "email_verified": true}}),
             Claims {
-                identity: identity(Some("acc-1"), Some("user-1")),
+                identity: Identity {
+                    other_user_id: Some("other".into()),
+                    seat_id: Some("seat-1".into()),
+                    subject: Some("auth0|1".into()),
+                    email: Some("a@example.com".into()),
+                    ..identity(Some("acc-1"), Some("user-1"))
+                },
                 email: Some("a@example.com".into()),
                 plan: Some("plus".into()),
                 issued_at: Some(At::from_secs(1795355000)),
@@ -119,10 +139,14 @@ mod tests {
             },
         );
         check(
-            json!({"email": "b@example.com", "exp": 1796219000.5, "https://api.openai.com/auth": {"user_id": "user-2"}}),
+            json!({"email": "B@example.com", "exp": 1796219000.5, "https://api.openai.com/auth": {"user_id": "user-2"}}),
             Claims {
-                identity: identity(None, Some("user-2")),
-                email: Some("b@example.com".into()),
+                identity: Identity {
+                    other_user_id: Some("user-2".into()),
+                    email: Some("b@example.com".into()),
+                    ..Identity::default()
+                },
+                email: Some("B@example.com".into()),
                 expires_at: Some(At(1796219000500)),
                 ..Claims::default()
             },

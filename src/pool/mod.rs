@@ -49,7 +49,7 @@ pub use health::usage_reading::UsageEffect;
 pub use history::{
     AttemptRecord, AttemptResult, DayReport, History, HistoryQuestion, HistoryReport, Tally, TokenCount,
 };
-pub use identity::{AccountId, Identity};
+pub use identity::{AccountId, Identity, Likeness};
 #[cfg(any(test, fuzzing))]
 pub use model::rotation;
 pub use poll_schedule::{NextPoll, PollLog, PollRecord, PollSchedule, UsageTrouble};
@@ -73,6 +73,7 @@ pub use settings::{
 };
 pub use time::{At, Day};
 pub use tokens::import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
+pub use tokens::known::{KnownAccount, keep_ids};
 pub use tokens::ledger::{
     RefreshLedger, RefreshMode, RefreshOutcome, RefreshTokenStatus, Refusal, Rest, TokenHash, TokenRecord,
     WhyNotRefreshed,

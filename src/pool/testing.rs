@@ -19,8 +19,11 @@ pub(crate) fn credential(name: &str, expires_at: i64) -> Credential {
 }
 
 pub(crate) fn account(name: &str) -> Account {
-    let identity =
-        Identity { workspace_id: Some(format!("workspace-{name}")), user_id: Some(format!("user-{name}")) };
+    let identity = Identity {
+        workspace_id: Some(format!("workspace-{name}")),
+        user_id: Some(format!("user-{name}")),
+        ..Identity::default()
+    };
     Account::new(id(name), identity, name.to_owned(), credential(name, 1))
 }
 

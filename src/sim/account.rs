@@ -20,6 +20,9 @@ pub struct SimAccount {
     /// The life of the first access token, when it differs, e.g. -60 for an expired one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_expires_in: Option<i64>,
+    /// Claims that its access tokens lack, e.g. `chatgpt_user_id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omit_claims: Vec<String>,
     pub usage: SimUsage,
 }
 
@@ -92,6 +95,7 @@ impl SimAccount {
             plan: "plus".to_owned(),
             expires_in: 864_000,
             first_expires_in: None,
+            omit_claims: Vec::new(),
             usage: SimUsage {
                 windows: vec![SimWindow::five_hours(12.0), SimWindow::seven_days(5.0)],
                 ..SimUsage::default()

@@ -50,6 +50,8 @@ pub struct Issue {
     pub omit: Vec<String>,
     /// The tokens are this account's: an answer for another identity.
     pub identity_of: Option<String>,
+    /// Claims left out of the access token, e.g. `chatgpt_user_id`.
+    pub omit_claims: Vec<String>,
 }
 
 impl Behaviour {

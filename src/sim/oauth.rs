@@ -70,7 +70,7 @@ fn redeem_code(shared: &Shared, received: &Received, issue: &Issue, now: At) -> 
 
 fn handed_out(state: &mut State, owner: Owner, issue: &Issue, now: At) -> Answer {
     let other = issue.identity_of.as_deref().and_then(|name| state.owner_of(name));
-    let login = state.issue(other.unwrap_or(owner), now);
+    let login = state.issue_without(&issue.omit_claims, other.unwrap_or(owner), now);
     let mut body = json!({
         "access_token": login.access_token,
         "refresh_token": login.refresh_token,

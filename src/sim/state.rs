@@ -77,8 +77,13 @@ impl State {
     }
 
     pub(super) fn issue(&mut self, owner: Owner, now: At) -> SimLogin {
-        let account = &self.accounts[owner].account;
-        self.tokens.issue(owner, account, account.expires_in, now)
+        self.issue_without(&[], owner, now)
+    }
+
+    pub(super) fn issue_without(&mut self, claims: &[String], owner: Owner, now: At) -> SimLogin {
+        let mut account = self.accounts[owner].account.clone();
+        account.omit_claims.extend_from_slice(claims);
+        self.tokens.issue(owner, &account, account.expires_in, now)
     }
 
     pub(super) fn set_usage(&mut self, owner: Owner, usage: SimUsage, now: At) {

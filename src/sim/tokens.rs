@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::account::{SimAccount, SimLogin};
 use super::jwt::jwt;
@@ -79,7 +79,9 @@ impl Tokens {
                 "https://api.openai.com/profile": { "email": account.email, "email_verified": true },
             })
         };
-        let access_token = jwt(&claims("https://api.openai.com/v1"));
+        let mut access_claims = claims("https://api.openai.com/v1");
+        omit(&mut access_claims, &account.omit_claims);
+        let access_token = jwt(&access_claims);
         let refresh_token = format!("rt_sim_{}_{serial}", account.name);
         self.access.insert(access_token.clone(), Access { owner, expires_at, revoked: false });
         self.refresh.insert(refresh_token.clone(), Refresh { owner, state: RefreshState::Fresh });
@@ -137,6 +139,14 @@ impl Tokens {
         for token in self.refresh.values_mut().filter(|token| token.owner == owner) {
             token.state = RefreshState::Revoked;
         }
+    }
+}
+
+/// Leaves out claims by name, at any level.
+fn omit(claims: &mut Value, names: &[String]) {
+    if let Value::Object(members) = claims {
+        members.retain(|name, _| !names.contains(name));
+        members.values_mut().for_each(|value| omit(value, names));
     }
 }
 

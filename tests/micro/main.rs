@@ -19,8 +19,11 @@ const NOW: At = At(1_800_000_000_000);
 fn pool_of(count: usize) -> Pool {
     let accounts = (0..count).map(|nth| {
         let id = AccountId::new(format!("acc_{nth:016x}"));
-        let identity =
-            Identity { workspace_id: Some(format!("ws-{nth}")), user_id: Some(format!("user-{nth}")) };
+        let identity = Identity {
+            workspace_id: Some(format!("ws-{nth}")),
+            user_id: Some(format!("user-{nth}")),
+            ..Identity::default()
+        };
         let secret = |of: &str| Secret::new(format!("{of}-{nth}"));
         let credential =
             Credential { access: secret("access"), refresh: secret("refresh"), expires_at: At(i64::MAX) };

@@ -54,7 +54,7 @@ fn signed_in(issued: Issued) -> Result<SignedIn, LoginError> {
     }
     Ok(SignedIn {
         credential: Credential { access, refresh, expires_at },
-        identity: Identity { workspace_id, user_id: claims.identity.user_id },
+        identity: Identity { workspace_id, ..claims.identity },
         email: claims.email,
         plan: claims.plan,
     })

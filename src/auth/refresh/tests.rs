@@ -72,7 +72,11 @@ async fn a_token_is_refreshed_with_one_form() {
                 expires_at: NOW + Duration::from_secs(864000),
             },
             claims: Claims {
-                identity: Identity { workspace_id: Some("ws-1".into()), user_id: Some("user-1".into()) },
+                identity: Identity {
+                    workspace_id: Some("ws-1".into()),
+                    user_id: Some("user-1".into()),
+                    ..Identity::default()
+                },
                 email: Some("a@example.com".into()),
                 plan: Some("plus".into()),
                 expires_at: Some(At::from_secs(1)),

@@ -1,7 +1,7 @@
 //! Merges a login of another program into the accounts: the rules of `schema/protocol.md` ("Import") over plain
 //! records. It reads no file and takes no lock.
 
-use super::merge::{first_of_same, is_made_up, more_known, take_in, take_newer};
+use super::merge::{first_of_same, is_made_up, take_in, take_newer};
 use crate::pool::{Account, AccountId, At, Identity, Pool};
 
 /// The records of the accounts file with a login merged in, and the effect on them.
@@ -116,6 +116,18 @@ pub fn merge_login(mut records: Vec<Account>, login: Account) -> Merged {
 }
 
 impl Merged {
+    /// Gives the account that was added another id. One that was there before keeps its own.
+    pub fn rename_added(&mut self, id: AccountId) {
+        if self.added.is_empty() {
+            return;
+        }
+        if let Some(record) = self.records.iter_mut().find(|record| record.id == self.account) {
+            record.id = id.clone();
+        }
+        self.added = vec![id.clone()];
+        self.account = id;
+    }
+
     pub fn changed(&self) -> bool {
         !(self.added.is_empty() && self.updated.is_empty())
     }
@@ -157,10 +169,10 @@ fn take_login(records: &mut [Account], index: usize, login: Account) {
         return;
     }
     let e_mail = login.email.clone().filter(|_| is_made_up(&record.label) || has_made_up_label(&record));
-    if more_known(&login.identity, &record.identity) {
+    if login.identity.tells_more_than(&record.identity) {
         record.id = login.id;
-        record.identity = login.identity;
     }
+    record.identity = record.identity.completed_by(&login.identity);
     if take_newer(&mut record.credential, login.credential) {
         record.health.reinstate();
         record.plan = login.plan.or(record.plan.take());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::pool::{Account, AccountId, Credential, Identity};
+use crate::pool::{Account, AccountId, Credential, Identity, Likeness};
 
 /// A record that was merged into another one of the same account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +54,21 @@ pub(crate) fn is_made_up(label: &str) -> bool {
 pub(crate) fn first_of_same(records: &[Account]) -> Vec<usize> {
     let mut groups = Groups::of(records);
     let mut by_id: HashMap<&AccountId, usize> = HashMap::new();
-    let mut by_identity: HashMap<&Identity, usize> = HashMap::new();
+    let mut by_workspace: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, record) in records.iter().enumerate() {
         groups.unite(*by_id.entry(&record.id).or_insert(index), index);
-        if record.identity.workspace_id.is_some() {
-            groups.unite(*by_identity.entry(&record.identity).or_insert(index), index);
+        if let Some(workspace) = &record.identity.workspace_id {
+            let users = by_workspace.entry(workspace).or_default();
+            let is_same =
+                |&&user: &&usize| records[user].identity.compare(&record.identity) == Likeness::Same;
+            if let Some(&user) = users.iter().find(is_same) {
+                groups.unite(user, index);
+            }
+            users.push(index);
         }
+    }
+    for users in by_workspace.values() {
+        groups.unite_the_only_two(users);
     }
     let mut by_refresh: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, record) in records.iter().enumerate() {
@@ -102,21 +111,27 @@ impl<'a> Groups<'a> {
     fn unite(&mut self, a: usize, b: usize) {
         let (a, b) = (self.first(a), self.first(b));
         let (first, other) = (a.min(b), a.max(b));
-        if more_known(self.identity[other], self.identity[first]) {
+        if self.identity[other].tells_more_than(self.identity[first]) {
             self.identity[first] = self.identity[other];
         }
         self.earlier[other] = first;
     }
 
-    fn may_be_one(&self, a: usize, b: usize) -> bool {
-        may_be_one(self.identity[self.first(a)], self.identity[self.first(b)])
+    /// A record that names no user belongs to the user of its workspace when there is only one.
+    fn unite_the_only_two(&mut self, users: &[usize]) {
+        let mut firsts: Vec<usize> = users.iter().map(|&user| self.first(user)).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        if let [a, b] = firsts[..]
+            && (self.identity[a].user().is_none() || self.identity[b].user().is_none())
+        {
+            self.unite(a, b);
+        }
     }
-}
 
-/// Returns whether nothing that both know differs.
-pub(crate) fn may_be_one(a: &Identity, b: &Identity) -> bool {
-    let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-    agree(&a.workspace_id, &b.workspace_id) && agree(&a.user_id, &b.user_id)
+    fn may_be_one(&self, a: usize, b: usize) -> bool {
+        self.identity[self.first(a)].compare(self.identity[self.first(b)]) != Likeness::Different
+    }
 }
 
 /// Returns the id and the label that were dropped.
@@ -135,9 +150,11 @@ pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, Str
         health,
     } = other;
     let (mut gone_id, mut gone_label) = (id, label);
-    if more_known(&identity, &survivor.identity) {
+    if identity.tells_more_than(&survivor.identity) {
         std::mem::swap(&mut survivor.id, &mut gone_id);
-        survivor.identity = identity;
+        survivor.identity = identity.completed_by(&survivor.identity);
+    } else {
+        survivor.identity = survivor.identity.completed_by(&identity);
     }
     if is_made_up(&survivor.label) && !is_made_up(&gone_label) {
         std::mem::swap(&mut survivor.label, &mut gone_label);
@@ -155,13 +172,4 @@ pub(crate) fn take_in(survivor: &mut Account, other: Account) -> (AccountId, Str
     survivor.disabled |= disabled;
     survivor.health.absorb(&health);
     (gone_id, gone_label)
-}
-
-/// Returns whether `a` knows more of the identity than `b`.
-pub(crate) fn more_known(a: &Identity, b: &Identity) -> bool {
-    parts(a) > parts(b)
-}
-
-fn parts(identity: &Identity) -> usize {
-    usize::from(identity.workspace_id.is_some()) + usize::from(identity.user_id.is_some())
 }

@@ -1,8 +1,7 @@
 //! Where a login belongs: to the account with the same identity, or to a new one. It refuses to put a login into
 //! another identity's account, and to give two identities one label.
 
-use super::merge::may_be_one;
-use crate::pool::{Account, AccountId, Pool};
+use crate::pool::{Account, AccountId, Likeness, Pool};
 
 /// The purpose of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub enum NotPlaced {
 
 /// `who` is the login as an account, without a final label; `records` are the stored accounts.
 pub fn place(records: &[Account], who: &Account, purpose: &Purpose) -> Result<Placement, NotPlaced> {
-    let same = records.iter().position(|record| record.identity == who.identity);
+    let same = records.iter().position(|record| record.identity.compare(&who.identity) == Likeness::Same);
     match purpose {
         Purpose::Renew(id) => {
             let index = records.iter().position(|record| record.id == *id).ok_or(NotPlaced::Gone)?;
@@ -64,7 +63,7 @@ impl Pool {
         let Account { id, identity, label, email, plan, credential, .. } = signed_in;
         let account = &mut self.accounts[index];
         let old_id = std::mem::replace(&mut account.id, id.clone());
-        account.identity = identity;
+        account.identity = account.identity.completed_by(&identity);
         account.label = label;
         account.email = email.or(account.email.take());
         account.plan = plan.or(account.plan.take());
@@ -89,7 +88,7 @@ fn could_be(record: &Account, who: &Account) -> bool {
         (Some(a), Some(b)) => a.to_lowercase() != b.to_lowercase(),
         _ => false,
     };
-    may_be_one(&record.identity, &who.identity) && !emails_differ
+    record.identity.compare(&who.identity) != Likeness::Different && !emails_differ
 }
 
 /// Returns whether a record without a user id has the same workspace and e-mail.
@@ -133,8 +132,11 @@ mod tests {
     const NOW: At = At(1_000_000_000);
 
     fn someone(name: &str, workspace: &str, user: Option<&str>, email: Option<&str>) -> Account {
-        let identity =
-            Identity { workspace_id: Some(workspace.to_owned()), user_id: user.map(str::to_owned) };
+        let identity = Identity {
+            workspace_id: Some(workspace.to_owned()),
+            user_id: user.map(str::to_owned),
+            ..Identity::default()
+        };
         Account {
             email: email.map(str::to_owned),
             ..Account::new(id(name), identity, name.to_owned(), credential(name, 1))

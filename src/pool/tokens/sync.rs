@@ -115,7 +115,7 @@ fn take_record(account: &mut Account, record: Account) -> bool {
     account.label = record.label;
     account.email = record.email.or(account.email.take());
     account.linked = record.linked;
-    account.identity = record.identity;
+    account.identity = account.identity.completed_by(&record.identity);
     renewed || before != (account.label.clone(), account.email.clone(), account.plan.clone(), account.linked)
 }
 

@@ -42,10 +42,11 @@ impl AccountRegistry {
     pub(crate) fn remove(&self, id: &AccountId) -> Result<(), StorageError> {
         let now = self.now();
         let turn = self.file_turn();
+        let known = self.known_accounts(&self.read_state());
         turn.change(|document| {
             // When an entry is removed, another one with the same label may become usable.
             loop {
-                let labels = labels_of(id, document.accounts(), now);
+                let labels = labels_of(id, document.accounts(), &known, now);
                 let removed = labels.iter().filter(|label| document.remove(label).is_ok()).count();
                 if removed == 0 {
                     break;

@@ -4,22 +4,40 @@ use std::collections::HashMap;
 
 use crate::auth::{self, Claims};
 use crate::pool::{
-    Account, AccountId, At, Certainty, Cooldown, FailureKind, HealthEvidence, HealthStatus, Identity, Pool,
+    Account, AccountId, At, Certainty, Cooldown, FailureKind, HealthEvidence, HealthStatus, Identity,
+    KnownAccount, Likeness, Pool, keep_ids,
 };
 use crate::store::{Document, FileAccount, SavedAccount};
 
 /// Returns the labels of all entries that belong to this account.
-pub(super) fn labels_of(id: &AccountId, entries: impl Iterator<Item = FileAccount>, now: At) -> Vec<String> {
+pub(super) fn labels_of(
+    id: &AccountId,
+    entries: impl Iterator<Item = FileAccount>,
+    known: &[KnownAccount],
+    now: At,
+) -> Vec<String> {
     let mut alone = Pool::default();
-    let accounts = entries.map(|entry| record_of(&entry, &HashMap::new(), now)).collect();
-    let folded = alone.sync(accounts, now).folded;
+    let entries: Vec<FileAccount> = entries.collect();
+    let folded = alone.sync(identified(&entries, known), now).folded;
     let kept = alone.get(id).map(|account| account.label.clone());
     let folded = folded.into_iter().filter(|(kept, _)| kept == id).map(|(_, label)| label);
     kept.into_iter().chain(folded).collect()
 }
 
-/// Returns the account that an entry of the file describes, without what the state file knows about it.
-pub(crate) fn identified(entry: &FileAccount) -> Account {
+/// Returns the accounts that the entries of the file describe, without what the state file knows about them, under the
+/// ids that they have had so far.
+pub(crate) fn identified(entries: &[FileAccount], known: &[KnownAccount]) -> Vec<Account> {
+    let mut accounts: Vec<Account> = entries.iter().map(described).collect();
+    keep_ids(&mut accounts, known, |account| {
+        let identity =
+            Identity { workspace_id: account.identity.workspace_id.clone(), ..Identity::default() };
+        auth::account_id(&identity, &account.label)
+    });
+    accounts
+}
+
+/// Returns the account that an entry describes by itself.
+pub(crate) fn described(entry: &FileAccount) -> Account {
     let claims = auth::claims(&entry.access);
     let identity = identity_of(entry, &claims);
     let id = auth::account_id(&identity, &entry.email);
@@ -30,14 +48,9 @@ pub(crate) fn identified(entry: &FileAccount) -> Account {
     account
 }
 
-/// Returns the account that an entry of the file and the state file describe.
-pub(crate) fn record_of(entry: &FileAccount, known: &HashMap<&AccountId, &SavedAccount>, now: At) -> Account {
-    remembered(identified(entry), entry, known, now)
-}
-
 /// Adds what the state file knows of the account. The accounts file is the truth about `needsReauth`: pi-multicodex
 /// clears it there when a login repaired the account.
-pub(super) fn remembered(
+pub(crate) fn remembered(
     mut account: Account,
     entry: &FileAccount,
     known: &HashMap<&AccountId, &SavedAccount>,
@@ -80,24 +93,23 @@ pub(crate) fn label_in(document: &Document, account: &Account) -> Option<String>
 /// Returns whether this entry of the file belongs to the account.
 pub(crate) fn is_entry_of(entry: &FileAccount, account: &Account) -> bool {
     let identity = identity_of(entry, &auth::claims(&entry.access));
-    auth::account_id(&identity, &entry.email) == account.id
+    account.identity.compare(&identity) == Likeness::Same
+        || (auth::account_id(&identity, &entry.email) == account.id && is_of(&account.identity, &identity))
         || (entry.email == account.label && is_of(&account.identity, &identity))
 }
 
 /// Returns whether a token with these claims may belong to the account: what both name must be equal, and what one does
 /// not name may be anything.
 pub(crate) fn is_of(account: &Identity, claimed: &Identity) -> bool {
-    let agree = |known: &Option<String>, claimed: &Option<String>| match (known, claimed) {
-        (Some(known), Some(claimed)) => known == claimed,
-        _ => true,
-    };
-    agree(&account.workspace_id, &claimed.workspace_id) && agree(&account.user_id, &claimed.user_id)
+    account.compare(claimed) != Likeness::Different
 }
 
 /// Returns the identity that the tokens give the entry. The file's own `accountId` counts where they name no workspace.
 fn identity_of(entry: &FileAccount, claims: &Claims) -> Identity {
-    Identity {
-        workspace_id: claims.identity.workspace_id.clone().or_else(|| entry.account_id.clone()),
-        user_id: claims.identity.user_id.clone(),
+    let mut identity = claims.identity.clone();
+    identity.workspace_id = identity.workspace_id.or_else(|| entry.account_id.clone());
+    if identity.workspace_id.is_some() && identity.user().is_none() && entry.email.contains('@') {
+        identity.labelled_email = Some(entry.email.to_lowercase());
     }
+    identity
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::AccountRegistry;
 use super::entries::{identified, remembered};
 use super::freshness::is_newer;
-use crate::pool::{AccountId, Credential, FileFlags, HealthStatus};
+use crate::pool::{AccountId, Credential, FileFlags, HealthStatus, KnownAccount};
 use crate::protocol::{ChangeReason, WarningKind};
 use crate::sidecar::blocking::on_a_thread;
 use crate::store::{FileAccount, Loaded, PermissionFinding, SavedAccount, SavedState};
@@ -146,10 +146,8 @@ impl AccountRegistry {
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let (found, accounts) = entries
             .iter()
-            .map(|entry| {
-                let account = identified(entry);
-                (Found::of(entry, &account.id), remembered(account, entry, &known, now))
-            })
+            .zip(identified(&entries, &self.known_accounts(saved)))
+            .map(|(entry, account)| (Found::of(entry, &account.id), remembered(account, entry, &known, now)))
             .unzip::<_, _, Vec<_>, Vec<_>>();
         self.record_choices(now);
         let report = self.decide(|pool, now| pool.sync(accounts, now));
@@ -160,6 +158,30 @@ impl AccountRegistry {
         tracing::info!(?report, "accounts file taken in");
         let path = self.accounts_file.path();
         self.notifier.clear_about(WarningKind::CorruptFile, path.to_string_lossy());
+    }
+}
+
+impl AccountRegistry {
+    /// Returns the accounts that have an id, in memory or in the saved state.
+    pub(crate) fn known_accounts(&self, saved: &SavedState) -> Vec<KnownAccount> {
+        let mut known: Vec<KnownAccount> = self.decide(|pool, _| {
+            let accounts = pool.accounts().iter().cloned().map(|account| KnownAccount {
+                id: account.id.clone(),
+                identity: Some(account.identity.clone()),
+                label: Some(account.label.clone()),
+                current: Some(account),
+            });
+            accounts.collect()
+        });
+        let in_memory: HashSet<AccountId> = known.iter().map(|account| account.id.clone()).collect();
+        let only_saved = saved.accounts.iter().filter(|(id, _)| !in_memory.contains(id));
+        known.extend(only_saved.map(|(id, saved)| KnownAccount {
+            id: id.clone(),
+            identity: saved.identity.clone(),
+            label: saved.label.clone(),
+            current: None,
+        }));
+        known
     }
 }
 

@@ -28,7 +28,7 @@ use crate::store::{
 use crate::watch::WatchReport;
 
 pub(crate) use edits::RenameError;
-pub(crate) use entries::{identified, is_entry_of, is_of, label_in, record_of};
+pub(crate) use entries::{described, identified, is_entry_of, is_of, label_in, remembered};
 pub(crate) use pending_writes::{Origin, PendingWrites};
 
 use persist::StateSaver;

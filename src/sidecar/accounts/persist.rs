@@ -169,6 +169,8 @@ impl AccountRegistry {
                         disabled: disabled.value,
                         disabled_changed_at: disabled.at,
                         plan: account.plan.clone(),
+                        label: Some(account.label.clone()),
+                        identity: Some(account.identity.clone()),
                     };
                     (account.id.clone(), known)
                 })

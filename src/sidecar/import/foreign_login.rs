@@ -17,7 +17,7 @@ pub(crate) fn identity_of(login: &LinkedCredential) -> Identity {
     let claims = auth::claims(&login.access);
     Identity {
         workspace_id: claims.identity.workspace_id.or_else(|| login.account_id.clone()),
-        user_id: claims.identity.user_id,
+        ..claims.identity
     }
 }
 
@@ -55,9 +55,10 @@ fn refused(path: &Path, source: ImportSource, why_not: NoForeignLogin) -> RpcErr
 fn account_of(credential: Credential, id_token: Option<&Secret>, account_id: Option<String>) -> Account {
     let claims = auth::claims(&credential.access);
     let more = id_token.map(auth::claims).unwrap_or_default();
+    // The user is taken from the access token alone: that is all that is stored.
     let identity = Identity {
         workspace_id: claims.identity.workspace_id.or(account_id).or(more.identity.workspace_id),
-        user_id: claims.identity.user_id.or(more.identity.user_id),
+        ..claims.identity
     };
     let email = claims.email.or(more.email);
     // A login without an identity is named after its credential.

@@ -11,9 +11,9 @@ use crate::auth;
 use crate::pool::{Account, AccountId, Merged, SeenLogins, WhyNotImported, merge_login};
 use crate::protocol::{ChangeReason, ErrorKind, ImportAnswer, RpcError, Warning, WarningKind};
 use crate::sidecar::accounts::freshness::is_about_as_new;
-use crate::sidecar::accounts::{FileTurn, record_of};
+use crate::sidecar::accounts::{FileTurn, described, identified, remembered};
 use crate::sidecar::blocking::on_a_thread;
-use crate::store::{LinkedCredential, NoReading, SavedAccount, StorageError};
+use crate::store::{FileAccount, LinkedCredential, NoReading, SavedAccount, StorageError};
 
 /// The pauses after which a half-written file is read again, in milliseconds.
 const RETRIES_MS: [u64; 6] = [10, 20, 50, 100, 300, 1000];
@@ -188,24 +188,33 @@ impl Imports {
         login: Account,
     ) -> Result<Merged, StorageError> {
         let saved = self.registry.read_state();
-        let known: HashMap<&AccountId, &SavedAccount> =
+        let known = self.registry.known_accounts(&saved);
+        let saved: HashMap<&AccountId, &SavedAccount> =
             saved.accounts.iter().map(|(id, saved)| (id, saved)).collect();
         let now = self.registry.now();
         turn.change(|document| {
+            let entries: Vec<FileAccount> = document.accounts().collect();
+            let accounts = identified(&entries, &known).into_iter().zip(&entries);
             let mut records: Vec<Account> =
-                document.accounts().map(|entry| record_of(&entry, &known, now)).collect();
+                accounts.map(|(account, entry)| remembered(account, entry, &saved, now)).collect();
             for record in &mut records {
                 if self.is_meant_by_pi(&login, record) {
                     let expires_at = &mut record.credential.expires_at;
                     *expires_at = login.credential.expires_at.min(*expires_at);
                 }
             }
-            let merged = merge_login(records, login);
+            let mut merged = merge_login(records, login);
             if merged.changed()
                 && let Err(refused) = write_merged(document, &merged)
             {
                 // The labels were read from this document.
                 tracing::error!(%refused, "a login was merged only in part");
+            }
+            // A new account has the id by which it is found when its entry is read again.
+            let account = merged.records.iter().find(|record| record.id == merged.account);
+            let label = account.map(|account| account.label.clone()).unwrap_or_default();
+            if let Some(entry) = document.accounts().find(|entry| entry.email == label) {
+                merged.rename_added(described(&entry).id);
             }
             merged
         })

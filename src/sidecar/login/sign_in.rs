@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::logins::Logins;
 use crate::auth::{self, SignedIn};
-use crate::pool::{Account, AccountId, NotPlaced, Placement, Purpose, place};
+use crate::pool::{Account, AccountId, KnownAccount, NotPlaced, Placement, Purpose, place};
 use crate::protocol::{ChangeReason, ErrorKind, RpcError, WarningKind};
-use crate::sidecar::accounts::{Origin, identified};
+use crate::sidecar::accounts::{Origin, described, identified};
 use crate::store::{Document, FileAccount};
 
 /// The effect on the file.
@@ -15,6 +15,8 @@ struct Stored {
     /// The former id of its account.
     was: Option<AccountId>,
     label: String,
+    /// Its id from now on.
+    id: AccountId,
 }
 
 /// The account was linked while its login was stored: pi's lock must be taken first.
@@ -33,13 +35,12 @@ impl Logins {
         purpose: &Purpose,
     ) -> Result<AccountId, RpcError> {
         let account = as_account(signed_in);
-        let id = account.id.clone();
         let mut pis = self.is_pis(&account, purpose);
-        let renewed = loop {
+        let (renewed, id) = loop {
             // pi's lock before all others: see the lock order in `lib.rs`.
             let pi = if pis { Some(self.refresher.lock_pi_login(&account).await) } else { None };
             let refreshes_held = self.refresher.hold_refreshes(slot(&account, purpose)).await;
-            let Ok(renewed) = self.store_in_accounts_file(&account, purpose, pis).await? else {
+            let Ok((renewed, id)) = self.store_in_accounts_file(&account, purpose, pis).await? else {
                 pis = true;
                 continue;
             };
@@ -52,7 +53,7 @@ impl Logins {
                 None => {}
             }
             drop(refreshes_held);
-            break renewed;
+            break (renewed, id);
         };
         self.notifier.clear(WarningKind::LoginRequired, Some(&id));
         self.notifier.clear(WarningKind::OutcomeUnknown, Some(&id));
@@ -75,15 +76,17 @@ impl Logins {
         account: &Account,
         purpose: &Purpose,
         pis: bool,
-    ) -> Result<Result<bool, BecameLinked>, RpcError> {
+    ) -> Result<Result<(bool, AccountId), BecameLinked>, RpcError> {
         let (mut account, purpose) = (account.clone(), purpose.clone());
         self.registry
             .in_file_turn(move |turn| {
-                let stored = turn.change(|document| store(document, &account, &purpose, pis))?;
-                let Ok(Stored { was, label }) = stored? else { return Ok(Err(BecameLinked)) };
+                let known = turn.registry().known_accounts(&turn.registry().read_state());
+                let stored = turn.change(|document| store(document, &known, &account, &purpose, pis))?;
+                let Ok(Stored { was, label, id }) = stored? else { return Ok(Err(BecameLinked)) };
                 account.label = label;
+                account.id = id.clone();
                 turn.registry().decide(|pool, _| pool.sign_in(was.as_ref(), account));
-                Ok(Ok(was.is_some()))
+                Ok(Ok((was.is_some(), id)))
             })
             .await
     }
@@ -100,12 +103,13 @@ fn slot(account: &Account, purpose: &Purpose) -> AccountId {
 /// Decided by the present content of the file, under its lock, because it may have changed since the login began.
 fn store(
     document: &mut Document,
+    known: &[KnownAccount],
     who: &Account,
     purpose: &Purpose,
     pis: bool,
 ) -> Result<Result<Stored, BecameLinked>, RpcError> {
     let entries: Vec<FileAccount> = document.accounts().collect();
-    let records: Vec<Account> = entries.iter().map(identified).collect();
+    let records: Vec<Account> = identified(&entries, known);
     match place(&records, who, purpose).map_err(|why| not_placed(why, &records, purpose))? {
         Placement::Known(index) => {
             let (entry, record) = (&entries[index], &records[index]);
@@ -113,7 +117,9 @@ fn store(
                 return Ok(Err(BecameLinked));
             }
             document.put(&FileAccount { needs_reauth: false, ..with_credential_of(entry.clone(), who) });
-            Ok(Ok(Stored { was: Some(record.id.clone()), label: entry.email.clone() }))
+            let more = who.identity.tells_more_than(&record.identity);
+            let id = if more { who.id.clone() } else { record.id.clone() };
+            Ok(Ok(Stored { was: Some(record.id.clone()), label: entry.email.clone(), id }))
         }
         Placement::New { label } => {
             let blank = FileAccount {
@@ -127,8 +133,9 @@ fn store(
                 linked: false,
                 needs_reauth: false,
             };
-            document.put(&with_credential_of(blank, who));
-            Ok(Ok(Stored { was: None, label }))
+            let entry = with_credential_of(blank, who);
+            document.put(&entry);
+            Ok(Ok(Stored { was: None, label, id: described(&entry).id }))
         }
     }
 }

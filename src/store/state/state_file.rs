@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::pool::{AccountId, At, Health};
+use crate::pool::{AccountId, At, Health, Identity};
 use crate::store::file::read::read_settled;
 use crate::store::{LOCK_DEADLINE, LockGuard, StorageError, make_private_dir, narrow, write_atomically};
 
@@ -40,6 +40,11 @@ pub struct SavedAccount {
     pub disabled_changed_at: At,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// The label and the claims that the account was known by: its next token may lack some of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     #[serde(flatten)]
     pub health: Health,
 }

@@ -48,8 +48,11 @@ fn pick(count: usize, rounds: usize) -> f64 {
     let mut pool = Pool::new(RotationSettings::default());
     let accounts = (0..count).map(|at| {
         let name = format!("acc_{at:05}");
-        let identity =
-            Identity { workspace_id: Some(format!("ws-{at}")), user_id: Some(format!("user-{at}")) };
+        let identity = Identity {
+            workspace_id: Some(format!("ws-{at}")),
+            user_id: Some(format!("user-{at}")),
+            ..Identity::default()
+        };
         let token = |of: &str| Secret::new(format!("{of}-{at}"));
         let credential =
             Credential { access: token("access"), refresh: token("refresh"), expires_at: At(i64::MAX) };

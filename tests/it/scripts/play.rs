@@ -423,6 +423,7 @@ fn account_id(login: &SimLogin) -> String {
     let identity = multicodex::pool::Identity {
         workspace_id: Some(login.account.workspace_id.clone()),
         user_id: Some(login.account.user_id.clone()),
+        ..Default::default()
     };
     multicodex::auth::account_id(&identity, "").to_string()
 }

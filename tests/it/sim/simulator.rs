@@ -180,7 +180,7 @@ async fn refresh_tokens_are_refreshed_once() {
     assert_eq!(bench.refresh("rt_sim_unknown").await.1["error"], "invalid_grant");
 
     // As a form, with the refresh token kept.
-    let kept = Issue { omit: vec!["refresh_token".to_owned()], identity_of: None };
+    let kept = Issue { omit: vec!["refresh_token".to_owned()], ..Issue::default() };
     bench.handle.add_rule(Rule::next(1, Behaviour::Issue(kept)).on(Route::Token));
     let refresh = issued["refresh_token"].as_str().unwrap();
     let form = format!("grant_type=refresh_token&refresh_token={refresh}&client_id=c");

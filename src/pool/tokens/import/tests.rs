@@ -115,7 +115,10 @@ fn a_made_up_label_gives_way_to_the_e_mail_and_a_chosen_one_stays() {
 
 #[test]
 fn an_account_without_an_e_mail_has_a_label_made_up_for_it() {
-    let of = |workspace: Option<&str>| Identity { workspace_id: workspace.map(str::to_owned), user_id: None };
+    let of = |workspace: Option<&str>| Identity {
+        workspace_id: workspace.map(str::to_owned),
+        ..Identity::default()
+    };
     assert_eq!(made_up_label(&of(Some("01234567-89ab")), &id("acc_x")), "OpenAI Codex 01234567");
     assert_eq!(made_up_label(&of(Some("ws")), &id("acc_x")), "OpenAI Codex ws");
     assert_eq!(made_up_label(&of(None), &id("acc_89abcdef0123")), "OpenAI Codex 89abcdef");

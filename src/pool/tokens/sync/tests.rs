@@ -78,7 +78,7 @@ fn records_of_one_identity_fill_one_slot() {
 #[test]
 fn pin_and_sessions_follow_a_record_that_turns_out_to_be_another_s_double() {
     // Known only by its workspace; then the same refresh token appears with the user id as well.
-    let vague_identity = Identity { workspace_id: Some("workspace-full".into()), user_id: None };
+    let vague_identity = Identity { workspace_id: Some("workspace-full".into()), ..Identity::default() };
     let vague = Account { id: id("vague"), identity: vague_identity, ..account("full") };
     let mut pool = Pool::new(RotationSettings::default());
     pool.sync(vec![account("b"), vague.clone()], NOW);
@@ -106,7 +106,7 @@ fn sessions_of_an_account_that_left_do_not_wait_for_it() {
 
 #[test]
 fn a_double_that_was_cooling_cools_the_one_kept() {
-    let vague_identity = Identity { workspace_id: Some("workspace-full".into()), user_id: None };
+    let vague_identity = Identity { workspace_id: Some("workspace-full".into()), ..Identity::default() };
     let vague = Account { id: id("vague"), identity: vague_identity, ..account("full") };
     let mut pool = Pool::new(RotationSettings::default());
     pool.sync(vec![vague.clone()], NOW);

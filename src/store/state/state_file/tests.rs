@@ -79,8 +79,13 @@ fn full_state() -> SavedState {
         withdrawn_at: Some(At(12)),
         reinstated_at: Some(At(13)),
     };
-    let first =
-        SavedAccount { health, disabled: true, disabled_changed_at: At(13), plan: Some("plus".to_owned()) };
+    let first = SavedAccount {
+        health,
+        disabled: true,
+        disabled_changed_at: At(13),
+        plan: Some("plus".to_owned()),
+        ..SavedAccount::default()
+    };
     let deactivated = HealthStatus::Deactivated(mark(FailureKind::Deactivated));
     let second = SavedAccount {
         health: Health { standing: deactivated, ..Health::default() },
