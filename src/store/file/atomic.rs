@@ -129,7 +129,7 @@ pub(crate) fn sync_file(file: &File) -> io::Result<()> {
 
 /// A rename is on disk only after its directory is synced. File systems that cannot sync directories, mostly in
 /// networks, give no such guarantee.
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         Err(error) if is_not_to_be_had(&error) => Ok(()),
         synced => synced,

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::atomic::{follow_links, set_mode_if_possible, sync_file};
+use super::atomic::{follow_links, set_mode_if_possible, sync_dir, sync_file};
 use crate::store::StorageError;
 
 /// Larger than any accounts file.
@@ -43,7 +43,7 @@ pub fn rehearse_replacement(path: &Path) -> Result<(), StorageError> {
         return Ok(());
     }
     match copy.persist(&target) {
-        Ok(_) => Ok(()),
+        Ok(_) => sync_dir(dir).map_err(failed),
         Err(error) => Err(unreplaceable(path, error.error)),
     }
 }
