@@ -41,6 +41,9 @@ pub struct Attempt {
     pub account: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Luna Reserve was asked, with a model other than the one that the client named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reserve: bool,
     pub outcome: AttemptOutcome,
     /// One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -160,6 +160,7 @@ fn attempt(tried: AttemptRecord) -> Attempt {
     Attempt {
         at: tried.at.millis(),
         account: tried.account.to_string(),
+        reserve: tried.model.as_deref() == Some(pool::RESERVE_MODEL),
         model: tried.model,
         outcome: match tried.outcome {
             AttemptResult::Completed => AttemptOutcome::Completed,

@@ -85,6 +85,7 @@ fn attempts() -> HistoryAnswer {
     let attempt = |nth: u64| {
         let (outcome, reason) = outcomes[usize::try_from(nth % 5).expect("small")];
         Attempt {
+            reserve: false,
             at: NOW - 5_000 * 3_i64.pow(u32::try_from(nth).expect("small")),
             account: format!("acc_{nth:016x}"),
             model: Some(

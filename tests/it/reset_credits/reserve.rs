@@ -1,6 +1,6 @@
 //! Luna Reserve answers when every account is out, and only when it is allowed.
 
-use multicodex::protocol::{ShowStatus, StatusParams};
+use multicodex::protocol::{History, HistoryParams, ShowStatus, StatusParams};
 use multicodex::sim::{Route, SimAccount, SimReserve, SimUsage};
 use serde_json::{Value, json};
 
@@ -63,6 +63,9 @@ async fn a_weaker_model_answers_only_as_the_setting_and_the_completion_say() {
                 if allowed { vec!["gpt-reserve".to_owned()] } else { vec![] }
             );
         }
+        let history = sidecar.client.request::<History>(&HistoryParams::default()).await.expect("history");
+        let on_reserve = history.attempts.iter().filter(|attempt| attempt.reserve).count();
+        assert_eq!(on_reserve, answered(&env).len(), "{setting}");
         // What the completion says outweighs the setting.
         ends_with(&sidecar, luna(json!({"allowReserve": false})), "error").await;
         ends_with(&sidecar, json!({"allowReserve": false}), "error").await;
