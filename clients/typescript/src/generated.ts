@@ -495,6 +495,10 @@ export interface Attempt {
    */
   reason?: string | null;
   /**
+   * Luna Reserve was asked, with a model other than the one that the client named.
+   */
+  reserve?: boolean;
+  /**
    * By how much the whole frame would have been longer. Absent when it was sent.
    */
   savedBytes?: number | null;

@@ -166,6 +166,8 @@ impl Failover {
         let action = match action_for(failure.kind) {
             // Its model may refuse what the other one takes, so that says nothing about the request.
             FailureAction::Surface if self.on_reserve => FailureAction::PassOver,
+            // A pause would be one of the whole account.
+            FailureAction::Pause if self.on_reserve => FailureAction::Cool,
             FailureAction::Surface => {
                 self.over = true;
                 return AfterFailure::Surface;

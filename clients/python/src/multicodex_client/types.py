@@ -782,6 +782,10 @@ class Attempt(TypedDict):
     """
     One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
     """
+    reserve: NotRequired[bool]
+    """
+    Luna Reserve was asked, with a model other than the one that the client named.
+    """
     savedBytes: NotRequired[int | None]
     """
     By how much the whole frame would have been longer. Absent when it was sent.

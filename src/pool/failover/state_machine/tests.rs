@@ -572,3 +572,55 @@ fn a_completion_costs_at_most_four_requests_beside_its_attempts() {
     }
     assert_eq!(most, 10, "the bound is reached");
 }
+
+#[test]
+fn the_reserve_is_asked_in_its_order_and_its_refusals_touch_nothing_else() {
+    let dry = || {
+        let mut pool = pool_of(&["a", "b"]);
+        let mut failover =
+            Failover::new(Demand { model: Some("m".into()), session: Some("s".into()), ..Demand::default() });
+        let quoted = || Failure { resets_at: Some(in_secs(500)), ..limited() };
+        walk_through(&mut failover, &mut pool, &[quoted(), quoted()]);
+        failover.use_reserve(vec![id("b"), id("a")]);
+        (pool, failover)
+    };
+    let own = |pool: &Pool, name: &str| {
+        let account = pool.get(&id(name)).expect("it stays");
+        let of = |limit| account.health.cooldown_of(limit, NOW).map(|cooldown| cooldown.until);
+        (of(None), of(Some(RESERVE_LIMIT)))
+    };
+    for refusal in [limited(), failure(FailureKind::RateLimit), failure(FailureKind::Credits)] {
+        let (mut pool, mut failover) = dry();
+        assert_eq!(failover.model(), Some("m"));
+        assert_eq!(failover.next(&mut pool, NOW), attempt("b", 3));
+        assert_eq!((failover.model(), failover.is_on_reserve()), (Some(RESERVE_MODEL), true));
+        failover.failed(&mut pool, &refusal, NOW);
+        let (main, reserve) = own(&pool, "b");
+        assert_eq!((main, reserve.is_some()), (Some(in_secs(500)), true), "{refusal:?}");
+        assert_eq!(failover.next(&mut pool, NOW), attempt("a", 4), "{refusal:?}");
+        failover.accepted(&mut pool, NOW);
+        failover.succeeded(&mut pool, NOW);
+        assert_eq!(own(&pool, "a"), (Some(in_secs(500)), None), "an answer of the reserve ends no cooldown");
+        assert_eq!(pool.session_account("s", NOW), None, "the session is not moved");
+    }
+    // What its model refuses is no fault of the request.
+    let (mut pool, mut failover) = dry();
+    failover.next(&mut pool, NOW);
+    assert_eq!(failover.failed(&mut pool, &failure(FailureKind::RequestRejected), NOW), moved(None));
+    assert_eq!(failover.next(&mut pool, NOW), attempt("a", 4));
+    failover.failed(&mut pool, &limited(), NOW);
+    let ending = failover.next(&mut pool, NOW);
+    assert_eq!(ending, stop(EndingKind::NoAvailableAccount, Some(in_secs(500))));
+    assert_eq!((failover.model(), failover.is_on_reserve()), (Some("m"), false));
+}
+
+#[test]
+fn an_account_that_was_brought_back_is_tried_again() {
+    let mut pool = pool_of(&["a"]);
+    let mut failover = for_model("m");
+    walk_through(&mut failover, &mut pool, &[limited()]);
+    pool.end_usage_limit(&id("a"), in_secs(1));
+    assert_eq!(failover.next(&mut pool, in_secs(1)), last_failure(), "it had its turn");
+    failover.readmit(&id("a"));
+    assert_eq!(failover.next(&mut pool, in_secs(1)), attempt("a", 2));
+}
