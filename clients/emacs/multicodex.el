@@ -76,7 +76,7 @@ When nil it is the value of the environment variable MULTICODEX_BIN, else
 (define-error 'multicodex-error "Multicodex")
 
 (defconst multicodex--how-to-get-it
-  "Install it from a checkout of multicodex with `cargo install --path .'")
+  "Install it from a checkout of multicodex with `cargo install --locked --path .'")
 
 ;; A sidecar that lived for so many seconds did not fail at its start.
 (defconst multicodex--settled 30)

@@ -3,7 +3,7 @@ local options = require("multicodex.options")
 
 local M = {}
 
-local HOW_TO_GET_IT = "Install it from a checkout of multicodex with `cargo install --path .`"
+local HOW_TO_GET_IT = "Install it from a checkout of multicodex with `cargo install --locked --path .`"
 
 --- Returns the first of: the option, $MULTICODEX_BIN, `multicodex` on PATH. A program that is named and cannot be run
 --- is an error; nothing else is tried.
