@@ -73,7 +73,21 @@ pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &Tex
             [of.day.as_str().into(), attempts, ok, rotated, failed(of.tally.failed), input, cache, output]
         })
         .collect();
-    format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, style), table(&OF_DAYS, &by_day, style))
+    let tables = format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, style), table(&OF_DAYS, &by_day, style));
+    match continued(answer) {
+        Some(line) => format!("{tables}\n{line}\n"),
+        None => tables,
+    }
+}
+
+/// What WebSockets were good for; `None` when no turn was continued.
+fn continued(answer: &HistoryAnswer) -> Option<String> {
+    let sum = |of: fn(&Tally) -> u64| answer.accounts.iter().map(|account| of(&account.tally)).sum::<u64>();
+    let (attempts, continued) = (sum(|tally| tally.attempts), sum(|tally| tally.continued));
+    (continued > 0).then(|| {
+        let saved = amount(sum(|tally| tally.saved_bytes));
+        format!("{} of {} sent only what was new: {saved} bytes less", amount(continued), amount(attempts))
+    })
 }
 
 fn numbers(tally: &Tally) -> [Cell; 5] {
@@ -90,5 +104,26 @@ fn failed(count: u64) -> Cell {
     match count {
         0 => "0".into(),
         count => Cell::painted(amount(count), Paint::Bad),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::protocol::AccountTally;
+
+    #[test]
+    fn continued_turns_are_summed_up_in_one_line() {
+        let of = |attempts, continued, saved_bytes| AccountTally {
+            account: "a".to_owned(),
+            tally: Tally { attempts, continued, saved_bytes, ..Tally::default() },
+        };
+        let answer = |accounts| HistoryAnswer { attempts: vec![], accounts, days: vec![] };
+        assert_eq!(continued(&answer(vec![of(3, 0, 0)])), None);
+        assert_eq!(
+            continued(&answer(vec![of(3, 2, 90_000), of(7, 5, 30_000)])).unwrap(),
+            "7 of 10 sent only what was new: 120k bytes less"
+        );
     }
 }

@@ -264,4 +264,5 @@ fn read(message: Option<Result<Message, Error>>, heard: bool) -> Result<Option<E
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests;
