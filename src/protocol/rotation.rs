@@ -88,7 +88,7 @@ pub enum Strategy {
     ResetFirst,
     /// The account with the lowest used percentage.
     LeastUsed,
-    /// Each account in turn.
+    /// Each account in turn. The default: it serves most and moves sessions least in the simulated weeks.
     RoundRobin,
     /// The highest priority; among equals as `reset-first`.
     Priority,

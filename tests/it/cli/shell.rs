@@ -166,7 +166,7 @@ fn one_setting_turns_the_percentages_of_every_text() {
 fn rotation_and_footer_show_and_change_settings() {
     let env = two_accounts();
     let rotation = stdout(&env, &["rotation"]);
-    assert!(rotation.contains("strategy: reset-first\n"), "{rotation}");
+    assert!(rotation.contains("strategy: round-robin\n"), "{rotation}");
     let changed = json_of(&env, &["rotation", "strategy=least-used", "maxAttempts=3", "--json"]);
     assert_eq!(changed["settings"]["strategy"], "least-used");
     assert_eq!(changed["settings"]["maxAttempts"], 3);

@@ -44,14 +44,15 @@ fn rows(share: i64, weeks: u64) -> Vec<Row> {
 /// The average of one week.
 fn table(rows: &[Row], weeks: u64) -> String {
     let mut table = String::from(
-        "| strategy | affinity | served | failed, nothing left | failed, capacity left | failed, back unforeseen | failed attempts | switches per session | cached context lost | tokens paid |\n\
-         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| strategy | affinity | served | failed, nothing left | failed, capacity left | failed, back unforeseen | failed attempts | switches per session | cached context lost | cached tokens lost per switch | reasoning removed | removed per switch | tokens paid |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for Row { strategy, affinity, tally } in rows {
         let weekly = |sum: u64| sum as f64 / weeks as f64;
+        let per_switch = |sum: i64| sum as f64 / tally.switches.max(1) as f64;
         writeln!(
             table,
-            "| `{}` | `{}` | {:.0} | {:.0} | {} | {:.1} | {:.0} | {:.1} | {:.1} % | {:.0} M |",
+            "| `{}` | `{}` | {:.0} | {:.0} | {} | {:.1} | {:.0} | {:.1} | {:.1} % | {:.0} k | {:.1} % | {:.0} | {:.0} M |",
             strategy.name(),
             affinity.name(),
             weekly(tally.served),
@@ -61,6 +62,9 @@ fn table(rows: &[Row], weeks: u64) -> String {
             weekly(tally.failed_attempts),
             weekly(tally.switches) / 20.0,
             tally.cache_lost as f64 * 100.0 / tally.context as f64,
+            per_switch(tally.cache_lost),
+            tally.reasoning_removed as f64 * 100.0 / tally.reasoning as f64,
+            per_switch(tally.reasoning_removed),
             tally.spent as f64 / 1000.0 / weeks as f64,
         )
         .expect("a string has room");
@@ -84,6 +88,10 @@ fn nothing_fails_while_an_account_could_serve() {
             let [with, without] = pair else { unreachable!("chunks of two") };
             assert!(with.tally.switches < without.tally.switches, "affinity keeps sessions where they are");
             assert!(with.tally.cache_lost < without.tally.cache_lost, "and their prompt caches");
+            assert!(
+                with.tally.reasoning_removed < without.tally.reasoning_removed,
+                "and the reasoning of their models"
+            );
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct Tally {
     pub switches: u64,
     pub context: i64,
     pub cache_lost: i64,
+    /// Items of reasoning that turns replayed, and those of them that another account had produced.
+    pub reasoning: i64,
+    pub reasoning_removed: i64,
     /// At full price.
     pub spent: i64,
 }
@@ -48,6 +51,8 @@ impl Tally {
         self.switches += week.switches;
         self.context += week.context;
         self.cache_lost += week.cache_lost;
+        self.reasoning += week.reasoning;
+        self.reasoning_removed += week.reasoning_removed;
         self.spent += week.spent;
     }
 }
@@ -174,6 +179,8 @@ impl Week {
         let bill = self.sessions[session].bill(&account, now);
         self.tally.context += bill.context;
         self.tally.cache_lost += bill.cache_lost;
+        self.tally.reasoning += bill.reasoning;
+        self.tally.reasoning_removed += bill.reasoning_removed;
         self.tally.spent += bill.cost;
         self.tally.switches +=
             u64::from(self.sessions[session].last.as_ref().is_some_and(|last| *last != account));

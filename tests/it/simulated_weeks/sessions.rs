@@ -21,6 +21,8 @@ pub struct Session {
     context: i64,
     /// By account: how much of the context its cache holds, and since when.
     caches: HashMap<AccountId, (i64, i64)>,
+    /// By account: how many items of its reasoning the context holds.
+    reasoning: HashMap<AccountId, i64>,
     pub last: Option<AccountId>,
 }
 
@@ -31,6 +33,10 @@ pub struct Bill {
     pub context: i64,
     /// What the previous account still had in its cache and this one has not.
     pub cache_lost: i64,
+    /// Items of reasoning in the context.
+    pub reasoning: i64,
+    /// Those of other accounts, which upstream removes (schema/upstream.md).
+    pub reasoning_removed: i64,
 }
 
 /// Sixteen that work in office hours, and four that also work at night and on the weekend.
@@ -50,7 +56,15 @@ pub fn twenty(dice: &mut Rng) -> Vec<Session> {
         }
         bursts.sort_unstable();
         let dice = Rng(dice.between(0, i64::MAX).unsigned_abs());
-        Session { name: format!("s{nth}"), dice, bursts, context: 12, caches: HashMap::new(), last: None }
+        Session {
+            name: format!("s{nth}"),
+            dice,
+            bursts,
+            context: 12,
+            caches: HashMap::new(),
+            reasoning: HashMap::new(),
+            last: None,
+        }
     };
     (0..20).map(session).collect()
 }
@@ -70,18 +84,27 @@ impl Session {
         };
         let here = cached(account);
         let cache_lost = self.last.as_ref().map_or(0, |last| cached(last) - here).max(0);
-        Bill { cost: (self.context - here) + here / 10 + 5 * output, context: self.context, cache_lost }
+        let reasoning = self.reasoning.values().sum();
+        Bill {
+            cost: (self.context - here) + here / 10 + 5 * output,
+            context: self.context,
+            cache_lost,
+            reasoning,
+            reasoning_removed: reasoning - self.reasoning.get(account).unwrap_or(&0),
+        }
     }
 
-    /// The turn was answered.
+    /// The turn was answered, with one item of reasoning that later turns replay until the context is compacted.
     pub fn goes_on(&mut self, account: &AccountId, now: i64) {
         self.caches.insert(account.clone(), (self.context, now));
         self.last = Some(account.clone());
+        *self.reasoning.entry(account.clone()).or_default() += 1;
         self.context += self.dice.between(1, 6);
         if self.context > LONGEST_CONTEXT {
             self.context = 20;
             // A compacted context is a new prompt.
             self.caches.clear();
+            self.reasoning.clear();
         }
     }
 }

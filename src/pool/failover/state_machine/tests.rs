@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::pool::testing::{account, credential, failure, id, limited, pool_of, reading, window};
 use crate::pool::{
-    Credential, FailureKind, HealthEvidence, Reason, ResetScope, RotationSettings, Speaker, State, WEEK,
+    Credential, FailureKind, HealthEvidence, Reason, ResetScope, RotationSettings, Speaker, State, Strategy,
+    WEEK,
 };
 
 const NOW: At = At(1_000_000_000);
@@ -260,6 +261,7 @@ fn accounts_that_refused_a_model_are_asked_again_one_after_the_other() {
 #[test]
 fn a_limit_of_its_own_binds_only_the_models_that_hit_it() {
     let mut pool = pool_of(&["a", "b"]);
+    pool.set_settings(RotationSettings { strategy: Strategy::ResetFirst, ..RotationSettings::default() });
     let own = Failure { limit_id: Some("codex_bengalfox".into()), ..limited() };
     let walked = walk_through(&mut for_model("spark"), &mut pool, &[own.clone(), own]);
     let out = stop(EndingKind::NoAvailableAccount, Some(in_secs(3600)));

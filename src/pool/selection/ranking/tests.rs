@@ -26,6 +26,10 @@ fn pool_with(accounts: &[(&str, &Windows)], settings: RotationSettings) -> Pool 
     pool
 }
 
+fn reset_first() -> RotationSettings {
+    RotationSettings { strategy: Strategy::ResetFirst, ..RotationSettings::default() }
+}
+
 fn order(pool: &Pool, demand: &Demand) -> Vec<(String, Option<u32>)> {
     let ranking = pool.ranking(demand, NOW);
     ranking.iter().map(|ranked| (ranked.account.to_string(), ranked.rank)).collect()
@@ -78,7 +82,7 @@ fn round_robin_takes_turns() {
 
 #[test]
 fn the_least_recently_used_of_equals_goes_first() {
-    let mut pool = pool_of(&["a", "b", "c"]);
+    let mut pool = pool_with(&[("a", &[]), ("b", &[]), ("c", &[])], reset_first());
     for (name, at) in [("a", 20), ("b", 10)] {
         let mut failover = Failover::new(Demand { account: Some(id(name)), ..Demand::default() });
         failover.next(&mut pool, At(at));
@@ -108,7 +112,7 @@ fn the_reserve_is_kept_for_when_nothing_else_is_left() {
 fn reasons_are_told_in_words() {
     let mut pool = pool_with(
         &[("a", &[(WEEK, 10.0, 48)]), ("b", &[(WEEK, 0.0, 100)]), ("c", &[]), ("d", &[]), ("e", &[])],
-        RotationSettings::default(),
+        reset_first(),
     );
     let mut failover = Failover::new(Demand { account: Some(id("c")), ..Demand::default() });
     failover.next(&mut pool, NOW);

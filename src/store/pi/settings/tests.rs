@@ -59,6 +59,16 @@ fn every_value_is_read() {
 }
 
 #[test]
+fn a_strategy_that_the_file_names_is_kept_whatever_the_default_is() {
+    for strategy in Strategy::ALL {
+        let name = strategy.name();
+        let settings = load(&format!(r#"{{"pi-multicodex":{{"rotation":{{"strategy":"{name}"}}}}}}"#));
+        assert_eq!(settings.unwrap().rotation.strategy, strategy);
+    }
+    assert_eq!(load("{}").unwrap().rotation.strategy, Strategy::RoundRobin);
+}
+
+#[test]
 fn an_invalid_value_costs_only_itself() {
     fn check(ours: &str, problems: &[&str]) {
         let settings = load(&format!(r#"{{"pi-multicodex":{ours}}}"#)).unwrap();
