@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs a real pi, once, and prints the path of a `pi` that runs: `tests/pi/install.sh [directory]`, by default
-# target/pi-0.87.1. Needs npm; brings a Node along on Linux, because pi needs 22.19 or newer.
+# target/pi-1.6.0. Needs npm; brings a Node along on Linux, because pi needs 22.19 or newer.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-home=${1:-${CARGO_TARGET_DIR:-$here/../../target}/pi-0.87.1}
+home=${1:-${CARGO_TARGET_DIR:-$here/../../target}/pi-1.6.0}
 if [ ! -x "$home/pi" ]; then
   # Made beside it and moved, so that nobody ever runs half of it.
   new="$home.new-$$"

@@ -169,15 +169,15 @@ test("rotation settings: the policy and the order, saved on each change", async 
   await terminal.command("/multicodex rotation");
   await terminal.panel(
     "Rotation",
-    "→ Strategy          reset first",
+    "→ Strategy          in turn",
     /^ {2}1\. \w+@example\.com/,
     /^ {2}2\. /,
   );
   terminal.press("Enter");
-  await terminal.panel("Rotation", "→ Strategy          least used");
+  await terminal.panel("Rotation", "→ Strategy          priority");
   await eventually("it is saved", async () => {
     const saved = JSON.parse(await readFile(join(simulator.agentDir, "settings.json"), "utf8"));
-    return saved["pi-multicodex"]?.rotation?.strategy === "least-used" || undefined;
+    return saved["pi-multicodex"]?.rotation?.strategy === "priority" || undefined;
   });
 });
 

@@ -32,7 +32,7 @@ pub fn program() -> Option<&'static Path> {
     let program = PROGRAM.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's own directory");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pi/install.sh");
-        let installed = std::process::Command::new(script).arg(target.join("pi-0.87.1")).output();
+        let installed = std::process::Command::new(script).arg(target.join("pi-1.6.0")).output();
         let installed = installed.ok().filter(|output| output.status.success())?;
         let program = PathBuf::from(String::from_utf8(installed.stdout).expect("a path").trim());
         let tried = std::process::Command::new(&program).arg("--version").output();
