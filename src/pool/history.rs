@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::pool::time::Day;
-use crate::pool::{AccountId, At, SentRequest};
+use crate::pool::{AccountId, At, ReasoningDropped, SentRequest};
 
 /// How many attempts stay listed one by one.
 const LISTED: usize = 1000;
@@ -30,6 +30,9 @@ pub struct AttemptRecord {
     pub total: Duration,
     /// Absent when nothing was sent, and in what older versions recorded.
     pub sent: Option<SentRequest>,
+    /// The session was served by another account before.
+    pub switched: bool,
+    pub reasoning_dropped: ReasoningDropped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,9 @@ pub struct Tally {
     /// Those that sent only what was new in their conversation, and how much longer their requests would have been.
     pub continued: u64,
     pub saved_bytes: u64,
+    /// Those that another account than before served in their session.
+    pub switches: u64,
+    pub reasoning_dropped: ReasoningDropped,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,6 +129,8 @@ impl Tally {
             tokens: tried.tokens.unwrap_or_default(),
             continued: u64::from(tried.sent.is_some_and(|sent| sent.continued)),
             saved_bytes: tried.sent.map_or(0, |sent| sent.saved_bytes),
+            switches: u64::from(tried.switched),
+            reasoning_dropped: tried.reasoning_dropped,
         }
     }
 
@@ -135,11 +143,13 @@ impl Tally {
             (&mut self.cancelled, other.cancelled),
             (&mut self.continued, other.continued),
             (&mut self.saved_bytes, other.saved_bytes),
+            (&mut self.switches, other.switches),
         ];
         for (sum, more) in pairs {
             *sum = sum.saturating_add(more);
         }
         self.tokens.add(other.tokens);
+        self.reasoning_dropped.add(other.reasoning_dropped);
     }
 }
 

@@ -34,7 +34,9 @@ mod usage;
 
 pub use account::{Account, Credential, EXPIRING, State};
 pub use clock_skew::ClockSkew;
-pub use failover::failure::{DispensableParameter, Failure, FailureKind, Source, Speaker};
+pub use failover::failure::{
+    DispensableParameter, Failure, FailureKind, Source, Speaker, is_workspace_limit,
+};
 pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};
 pub use failover::state_machine::Failover;
 pub use failover::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};

@@ -15,4 +15,17 @@ impl ReasoningDropped {
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        let pairs = [
+            (&mut self.organization_mismatch, other.organization_mismatch),
+            (&mut self.end_user_mismatch, other.end_user_mismatch),
+            (&mut self.model_mismatch, other.model_mismatch),
+            (&mut self.prefix_mismatch, other.prefix_mismatch),
+            (&mut self.encrypted, other.encrypted),
+        ];
+        for (sum, more) in pairs {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }

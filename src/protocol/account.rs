@@ -92,6 +92,16 @@ pub struct Reason {
     pub since: i64,
     /// Where it was seen, e.g. `response_body`.
     pub source: String,
+    /// Absent when it concerns this account only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ReasonScope>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonScope {
+    /// A limit of the organization, which every account of the workspace meets.
+    Workspace,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -158,6 +158,21 @@ pub struct ReasoningDropped {
     pub encrypted: Option<u32>,
 }
 
+impl ReasoningDropped {
+    /// Returns the items of all reasons together.
+    pub fn total(&self) -> u64 {
+        let ReasoningDropped {
+            organization_mismatch,
+            end_user_mismatch,
+            model_mismatch,
+            prefix_mismatch,
+            encrypted,
+        } = *self;
+        let counts = [organization_mismatch, end_user_mismatch, model_mismatch, prefix_mismatch, encrypted];
+        counts.into_iter().flatten().map(u64::from).sum()
+    }
+}
+
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RotatedReason<'a> {
     pub kind: &'a str,

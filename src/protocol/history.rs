@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
-use super::{ErrorKind, Method, TransportUsed};
+use super::{ErrorKind, Method, ReasoningDropped, TransportUsed};
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -66,6 +66,12 @@ pub struct Attempt {
     /// By how much the whole frame would have been longer. Absent when it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_bytes: Option<u64>,
+    /// Another account than before served the session. Absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub switched: bool,
+    /// Items of reasoning that the request lost, as in `done`. Absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_dropped: Option<ReasoningDropped>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -108,6 +114,12 @@ pub struct Tally {
     /// By how much their requests would have been longer. Absent when 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub saved_bytes: u64,
+    /// Those that another account than before served in their session. Absent when 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub switches: u64,
+    /// Items of reasoning that their requests lost. Absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_dropped: Option<ReasoningDropped>,
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -26,8 +26,8 @@ mod transport;
 mod verify;
 
 pub use account::{
-    Account, AccountState, AdditionalLimit, Credits, Reason, Reserve, ResetCredit, ResetCredits, Seen,
-    SpendControl, Token, TokenState, Usage, UsageSource, Window,
+    Account, AccountState, AdditionalLimit, Credits, Reason, ReasonScope, Reserve, ResetCredit, ResetCredits,
+    Seen, SpendControl, Token, TokenState, Usage, UsageSource, Window,
 };
 pub use command::{
     Command, CommandAnswer, CommandLevel, CommandParams, CommandSuggest, Suggestion, Suggestions,

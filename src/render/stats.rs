@@ -74,10 +74,8 @@ pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &Tex
         })
         .collect();
     let tables = format!("{}\n{}", table(&OF_ACCOUNTS, &by_account, style), table(&OF_DAYS, &by_day, style));
-    match continued(answer) {
-        Some(line) => format!("{tables}\n{line}\n"),
-        None => tables,
-    }
+    let continued = continued(answer).map(|line| format!("\n{line}\n")).unwrap_or_default();
+    format!("{tables}{continued}{}", cost_of_switches(answer))
 }
 
 /// What WebSockets were good for; `None` when no turn was continued.
@@ -88,6 +86,28 @@ fn continued(answer: &HistoryAnswer) -> Option<String> {
         let saved = amount(sum(|tally| tally.saved_bytes));
         format!("{} of {} sent only what was new: {saved} bytes less", amount(continued), amount(attempts))
     })
+}
+
+/// What it cost that sessions changed their account; empty when none did and nothing was lost.
+fn cost_of_switches(answer: &HistoryAnswer) -> String {
+    let sum = |count: fn(&Tally) -> u64| answer.accounts.iter().map(|of| count(&of.tally)).sum::<u64>();
+    let switches = sum(|tally| tally.switches);
+    let dropped = sum(|tally| tally.reasoning_dropped.map_or(0, |dropped| dropped.total()));
+    let moved = match switches {
+        0 => "no session changed its account".to_owned(),
+        1 => "1 time a session changed its account".to_owned(),
+        many => format!("{} times a session changed its account", amount(many)),
+    };
+    match (switches, dropped) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("\n{moved}\nno reasoning was dropped\n"),
+        (0, _) => format!("\n{moved}\n{} items of reasoning were dropped\n", amount(dropped)),
+        _ => format!(
+            "\n{moved}\n{} items of reasoning were dropped, {:.1} for each change\n",
+            amount(dropped),
+            dropped as f64 / switches as f64,
+        ),
+    }
 }
 
 fn numbers(tally: &Tally) -> [Cell; 5] {

@@ -7,7 +7,8 @@ mod usage;
 
 use crate::pool::{self, At, EXPIRING, Pool};
 use crate::protocol::{
-    Account, AccountList, AccountStanding, AccountState, Reason, ReasoningDropped, Token, TokenState,
+    Account, AccountList, AccountStanding, AccountState, Reason, ReasonScope, ReasoningDropped, Token,
+    TokenState,
 };
 
 pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
@@ -95,6 +96,7 @@ fn reason(mark: &pool::HealthEvidence) -> Reason {
         message: mark.message.clone(),
         since: mark.since.millis(),
         source: mark.source.name().to_owned(),
+        scope: mark.is_workspace_limit().then_some(ReasonScope::Workspace),
     }
 }
 

@@ -78,5 +78,24 @@ pub(super) fn request(received: &Received) -> Option<Answer> {
     if !body.get("model").is_some_and(Value::is_string) {
         return detail("A model must be named");
     }
-    None
+    if body.contains_key("stream_id") {
+        return detail("Unsupported parameter: stream_id");
+    }
+    effort(&body)
+}
+
+/// GPT-6.2 always reasons.
+fn effort(body: &serde_json::Map<String, Value>) -> Option<Answer> {
+    let model = body.get("model").and_then(Value::as_str)?;
+    let effort = body.get("reasoning")?.get("effort")?.as_str()?;
+    if !model.starts_with("gpt-6.2-") || !["none", "minimal"].contains(&effort) {
+        return None;
+    }
+    let message = format!("Unsupported value: '{effort}' is not supported with the '{model}' model.");
+    Some(Answer::json(
+        400,
+        json!({ "error": {
+            "message": message, "type": "invalid_request_error", "param": "reasoning.effort", "code": "unsupported_value",
+        } }),
+    ))
 }

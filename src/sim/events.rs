@@ -13,6 +13,10 @@ pub(super) struct Asked {
     /// The text of the last user message.
     pub(super) question: String,
     pub(super) input_tokens: usize,
+    /// What was removed from the input, as the terminal event lists it.
+    pub(super) removed: Vec<Value>,
+    /// Whether the conversation is to be compacted.
+    pub(super) compacts: bool,
     /// Unix seconds.
     pub(super) at: i64,
 }
@@ -23,6 +27,7 @@ const TOOL: &str = include_str!("recorded/tool.jsonl");
 
 pub(super) fn events(spoken: &Spoken, asked: &Asked) -> Vec<String> {
     match spoken {
+        Spoken::Model if asked.compacts => compaction(asked),
         Spoken::Model => message(asked, words(&answer_to(asked))),
         Spoken::Deltas { count, size } => message(asked, (0..*count).map(|n| filler(n, *size)).collect()),
         Spoken::Recorded(name) => recorded(name).lines().map(str::to_owned).collect(),
@@ -108,15 +113,32 @@ fn message(asked: &Asked, deltas: Vec<String>) -> Vec<String> {
         json!({ "type": "response.output_item.done", "output_index": 0, "item": item(asked, "completed", &[&text]) }),
         json!({ "type": "response.completed", "response": completed(asked, &text, deltas.len()) }),
     ]);
-    script
-        .into_iter()
-        .enumerate()
-        .map(|(sequence, event)| spelled(with(&json!({ "sequence_number": sequence }), event)))
-        .collect()
+    numbered(script)
+}
+
+fn numbered(script: impl IntoIterator<Item = Value>) -> Vec<String> {
+    let number = |(sequence, event)| spelled(with(&json!({ "sequence_number": sequence }), event));
+    script.into_iter().enumerate().map(number).collect()
+}
+
+/// Exactly one item, in place of an answer. `output` is empty in the terminal event, as this backend has it.
+fn compaction(asked: &Asked) -> Vec<String> {
+    let id = format!("cmp_{}", asked.id);
+    let item =
+        json!({ "type": "compaction", "id": id, "encrypted_content": format!("compacted-{}", asked.id) });
+    let mut ended = completed(asked, "", 1);
+    ended["output"] = json!([]);
+    let script = [
+        json!({ "type": "response.created", "response": response(asked, "in_progress") }),
+        json!({ "type": "response.output_item.added", "output_index": 0, "item": item }),
+        json!({ "type": "response.output_item.done", "output_index": 0, "item": item }),
+        json!({ "type": "response.completed", "response": ended }),
+    ];
+    numbered(script)
 }
 
 fn response(asked: &Asked, status: &str) -> Value {
-    json!({
+    let mut response = json!({
         "id": format!("resp_{}", asked.id),
         "object": "response",
         "created_at": asked.at,
@@ -127,7 +149,11 @@ fn response(asked: &Asked, status: &str) -> Value {
         "output": [],
         "store": false,
         "usage": null,
-    })
+    });
+    if status != "in_progress" && !asked.removed.is_empty() {
+        response["input_transformations"] = json!(asked.removed);
+    }
+    response
 }
 
 fn item(asked: &Asked, status: &str, texts: &[&str]) -> Value {

@@ -26,6 +26,7 @@ mod login;
 mod oauth;
 mod on_thread;
 mod quota;
+mod reasoning;
 mod received;
 mod responses;
 mod rows;

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::behaviour::Behaviour;
 use super::dispatch::Reply;
 use super::events::{Asked, spelled};
+use super::reasoning::removal;
 use super::received::Received;
 use super::server::Shared;
 use super::sse_body::rendered;
@@ -65,8 +66,14 @@ fn charge(shared: &Shared, owner: Owner, received: &Received, now: At) -> Option
 }
 
 fn stream(shared: &Shared, owner: Owner, received: &Received, plan: &StreamPlan, now: At) -> Reply {
-    let asked = asked(shared, owner, received, now);
+    let mut asked = asked(shared, owner, received, now);
+    let planned = plan.removed.iter().enumerate();
+    asked.removed.extend(planned.map(|(nth, reason)| removal(&format!("rs_{nth}").into(), reason)));
     let steps = all_steps(shared, owner, plan, &asked, now);
+    let mut state = shared.state();
+    let account = state.accounts[owner].account.clone();
+    state.produced.remember(&steps, &account, &asked.model);
+    drop(state);
     Reply::Stream { headers: headers(shared, owner, plan, &asked, now), plan: plan.clone(), steps }
 }
 
@@ -123,10 +130,17 @@ fn headers(
 fn asked(shared: &Shared, owner: Owner, received: &Received, now: At) -> Asked {
     let mut state = shared.state();
     let body = received.json().unwrap_or_default();
+    let account = &state.accounts[owner].account;
+    let model = body["model"].as_str().unwrap_or_default();
+    let removed = state.produced.removed(&body["input"], account, model);
+    let last = body["input"].as_array().and_then(|items| items.last());
+    let compacts = last.is_some_and(|item| item["type"] == "compaction_trigger");
     Asked {
         id: state.next_response_id(),
         account: state.accounts[owner].account.name.clone(),
-        model: body["model"].as_str().unwrap_or_default().to_owned(),
+        model: model.to_owned(),
+        removed,
+        compacts,
         question: last_question(&body["input"]).unwrap_or_default(),
         // About four characters per token, as in English.
         input_tokens: received.body.len() / 4,

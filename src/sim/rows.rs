@@ -49,6 +49,16 @@ pub const ROWS: &[Row] = &[
     row("slow_down", "429 slow_down with retry-after: 1",
         r#"{"answer":{"status":429,"headers":{"retry-after":"1"},"body":{"error":{"code":"slow_down","message":"Slow down","type":"requests","param":null}}}}"#),
 
+    // Limits that every account of the workspace meets (schema/upstream.md, error codes).
+    row("organization_usage_limit", "429 organization_usage_limit_exceeded, over in an hour",
+        r#"{"answer":{"status":429,"body":{"error":{"code":"organization_usage_limit_exceeded","message":"Your organization has reached its usage limit.","type":"usage_limit","param":null,"resets_in_seconds":3600}}}}"#),
+    row("organization_spend_limit", "429 organization_spend_limit_exceeded",
+        r#"{"answer":{"status":429,"body":{"error":{"code":"organization_spend_limit_exceeded","message":"Your organization has reached its spend limit.","type":"insufficient_quota","param":null}}}}"#),
+    row("project_spend_limit", "429 project_spend_limit_exceeded",
+        r#"{"answer":{"status":429,"body":{"error":{"code":"project_spend_limit_exceeded","message":"Your project has reached its spend limit.","type":"insufficient_quota","param":null}}}}"#),
+    row("insufficient_quota", "429 insufficient_quota",
+        r#"{"answer":{"status":429,"body":{"error":{"code":"insufficient_quota","message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null}}}}"#),
+
     // Who is asking.
     row("token_invalidated", "401 token_invalidated",
         r#"{"answer":{"status":401,"body":{"error":{"message":"Your authentication token has been invalidated. Please try signing in again.","type":"invalid_request_error","code":"token_invalidated","param":null},"status":401}}}"#),
@@ -76,6 +86,10 @@ pub const ROWS: &[Row] = &[
         r#"{"answer":{"status":404,"body":{"error":{"code":"model_not_found","message":"The model 'gpt-6.1-sol' does not exist or you do not have access to it.","type":"invalid_request_error","param":null}}}}"#),
     row("unsupported_parameter", "400, a parameter that is not supported",
         r#"{"answer":{"status":400,"body":{"detail":"Unsupported parameter: max_output_tokens"}}}"#),
+    row("stream_id", "400, several conversations on one socket are not supported (CLIProxyAPI#5561)",
+        r#"{"answer":{"status":400,"body":{"detail":"Unsupported parameter: stream_id"}}}"#),
+    row("effort_unsupported", "400, an effort that GPT-6.2 refuses (pi 1.6.0's models)",
+        r#"{"answer":{"status":400,"body":{"error":{"message":"Unsupported value: 'none' is not supported with the 'gpt-6.2-sol' model.","type":"invalid_request_error","param":"reasoning.effort","code":"unsupported_value"}}}}"#),
     row("context_length", "400 context_length_exceeded",
         r#"{"answer":{"status":400,"body":{"error":{"code":"context_length_exceeded","message":"Your input exceeds the context window of this model. Please adjust your input and try again.","type":"invalid_request_error","param":"input"}}}}"#),
     row("too_large", "413",
@@ -132,6 +146,8 @@ pub const ROWS: &[Row] = &[
         r#"{"stream":{"fault":{"after":"headers","what":{"event":{"type":"error","status":400,"error":{"type":"invalid_request_error","message":"The 'gpt-6.1-sol' model is not supported when using Codex with a ChatGPT account."}}}}}}"#),
     row("limit_reached_event", "codex.rate_limits with limit_reached, and then a good answer",
         r#"{"stream":{"limits_event":true}}"#),
+    row("reasoning_removed", "a good answer that reports removed reasoning, for each reason there is (pi 1.6.0)",
+        r#"{"stream":{"removed":["organization_mismatch","end_user_mismatch","model_mismatch","prefix_mismatch","turn_boundary"]}}"#),
     row("incomplete", "response.incomplete for max_output_tokens after five events of output",
         r#"{"stream":{"fault":{"after":{"output":5},"what":{"incomplete":"max_output_tokens"}}}}"#),
     row("not_json", "an event that is not JSON after five events of output",

@@ -8,6 +8,7 @@ use super::behaviour::Behaviour;
 use super::log::{LoggedFrame, LoggedRequest, RequestEnd};
 use super::login::Logins;
 use super::quota::Redeemed;
+use super::reasoning::Produced;
 use super::received::Received;
 use super::rule::{Route, Rule, Rules};
 use super::server::Shared;
@@ -21,6 +22,7 @@ pub(super) struct State {
     pub(super) logins: Logins,
     pub(super) rules: Rules,
     pub(super) log: Vec<LoggedRequest>,
+    pub(super) produced: Produced,
     /// How far the `Date` of answers is ahead of this machine's clock, or behind it.
     pub(super) ahead_ms: i64,
     counts: HashMap<(Option<Owner>, Option<Route>), u32>,

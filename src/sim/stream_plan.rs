@@ -17,6 +17,9 @@ pub struct StreamPlan {
     pub quota_headers: bool,
     /// A `codex.rate_limits` event first, with this `limit_reached`.
     pub limits_event: Option<bool>,
+    /// Items of reasoning that the terminal event reports as removed from the input, for these reasons. Those that belong
+    /// to another account or model are added.
+    pub removed: Vec<String>,
     pub fault: Option<StreamFault>,
     pub pace: Pace,
     pub framing: Framing,
@@ -131,6 +134,7 @@ impl Default for StreamPlan {
             headers: BTreeMap::new(),
             quota_headers: true,
             limits_event: None,
+            removed: Vec::new(),
             fault: None,
             pace: Pace::default(),
             framing: Framing::default(),

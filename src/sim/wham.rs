@@ -119,32 +119,38 @@ pub(super) fn accounts_check(member: &Member) -> Answer {
 }
 
 pub(super) fn models() -> Answer {
-    let models: Vec<Value> = ["gpt-6.1-sol", "gpt-6.1-terra", "gpt-6-astra"]
-        .iter()
-        .enumerate()
-        .map(|(priority, slug)| {
-            json!({
-                "slug": slug,
-                "display_name": slug,
-                "default_reasoning_level": "medium",
-                "supported_reasoning_levels": [
-                    { "effort": "low", "description": "" },
-                    { "effort": "medium", "description": "" },
-                    { "effort": "high", "description": "" },
-                ],
-                "visibility": "list",
-                "supported_in_api": true,
-                "priority": priority,
-                "context_window": 272_000,
-                // Codex takes no list whose models lack one of these.
-                "shell_type": "shell_command",
-                "base_instructions": "Be brief.",
-                "support_verbosity": true,
-                "truncation_policy": { "mode": "bytes", "limit": 10_000 },
-                "experimental_supported_tools": [],
-            })
+    let models: Vec<Value> = [
+        ("gpt-6.2-sol", 500_000),
+        ("gpt-6.2-astra", 272_000),
+        ("gpt-6.1-sol", 272_000),
+        ("gpt-6.1-terra", 272_000),
+        ("gpt-6-astra", 272_000),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(priority, (slug, context_window))| {
+        json!({
+            "slug": slug,
+            "display_name": slug,
+            "default_reasoning_level": "medium",
+            "supported_reasoning_levels": [
+                { "effort": "low", "description": "" },
+                { "effort": "medium", "description": "" },
+                { "effort": "high", "description": "" },
+            ],
+            "visibility": "list",
+            "supported_in_api": true,
+            "priority": priority,
+            "context_window": context_window,
+            // Codex takes no list whose models lack one of these.
+            "shell_type": "shell_command",
+            "base_instructions": "Be brief.",
+            "support_verbosity": true,
+            "truncation_policy": { "mode": "bytes", "limit": 10_000 },
+            "experimental_supported_tools": [],
         })
-        .collect();
+    })
+    .collect();
     Answer::json(200, json!({ "models": models })).header("etag", MODELS_ETAG)
 }
 

@@ -19,7 +19,7 @@ use self::stranger::in_between;
 pub use self::wording::presentable;
 use super::lenient;
 use super::usage_reading::{is_main_limit, limit_id_of};
-use crate::pool::{At, DispensableParameter, Failure, FailureKind, Source, Speaker};
+use crate::pool::{At, DispensableParameter, Failure, FailureKind, Source, Speaker, is_workspace_limit};
 
 /// Classifies an HTTP answer that is not a stream. `source` is [`Source::ResponseBody`] or [`Source::UsageEndpoint`].
 pub fn classify(status: StatusCode, headers: &HeaderMap, body: &str, source: Source, now: At) -> Failure {
@@ -131,7 +131,7 @@ fn describe(
             .filter(|id| limited && !is_main_limit(id))
             .map(limit_id_of),
         status: evidence.status,
-        whole_workspace: evidence.codes.iter().any(|code| codes::is_of_workspace(code)),
+        whole_workspace: evidence.codes.iter().any(|code| is_workspace_limit(code)),
         speaker,
         refused_parameter: unsupported_parameter(&evidence)
             .filter(|_| kind == FailureKind::RequestRejected)

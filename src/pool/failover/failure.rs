@@ -145,6 +145,18 @@ pub struct Failure {
     pub speaker: Speaker,
 }
 
+/// Whether this code names a limit of the organization or project: the same counter refuses every account of that
+/// workspace (schema/upstream.md, error codes).
+pub fn is_workspace_limit(code: &str) -> bool {
+    matches!(
+        code,
+        "organization_usage_limit_exceeded"
+            | "organization_spend_limit_exceeded"
+            | "project_spend_limit_exceeded"
+            | "insufficient_quota"
+    )
+}
+
 /// A member of a request that upstream may refuse, and without which the answer means the same. The client has to
 /// correct all others.
 #[derive(

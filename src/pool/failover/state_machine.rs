@@ -37,6 +37,8 @@ pub struct Failover {
     on_reserve: bool,
     /// Output began, or no other account can help.
     over: bool,
+    /// The session was another account's until this one served it.
+    switched_session: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +76,18 @@ impl Failover {
             reserve: VecDeque::new(),
             on_reserve: false,
             over: false,
+            switched_session: false,
         }
     }
 
     /// The only account to use, when the client named one.
     pub fn named(&self) -> Option<&AccountId> {
         self.demand.account.as_ref()
+    }
+
+    /// Whether another account than before serves the session.
+    pub fn switched_session(&self) -> bool {
+        self.switched_session
     }
 
     pub fn session(&self) -> Option<&str> {
@@ -388,11 +396,12 @@ impl Failover {
     }
 
     /// The reserve answers for once: the session stays with the account that has its cache.
-    fn keep_session(&self, pool: &mut Pool, now: At) {
+    fn keep_session(&mut self, pool: &mut Pool, now: At) {
         if self.on_reserve {
             return;
         }
         if let (Some(session), Some(account)) = (&self.demand.session, &self.current) {
+            self.switched_session |= pool.affinity.get(session, now).is_some_and(|last| last != account);
             pool.affinity.set(session, account.clone(), now);
         }
     }

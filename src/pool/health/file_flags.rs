@@ -3,7 +3,7 @@
 
 use crate::pool::{
     Account, AccountId, At, Certainty, Cooldown, Failure, FailureKind, Health, HealthEvidence, HealthStatus,
-    Pool, Source,
+    Pool, Source, is_workspace_limit,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,11 @@ impl HealthEvidence {
             since: now,
             source: failure.source,
         }
+    }
+
+    /// Whether every account of the workspace meets the limit.
+    pub fn is_workspace_limit(&self) -> bool {
+        self.code.as_deref().is_some_and(is_workspace_limit)
     }
 
     /// Evidence that is only a member of the accounts file.

@@ -18,6 +18,12 @@ fn tried(account: &str, days_ago: i64, outcome: AttemptResult, input: u64) -> At
         first_event: None,
         total: Duration::from_millis(5),
         sent: None,
+        switched: input % 3 == 1,
+        reasoning_dropped: ReasoningDropped {
+            organization_mismatch: u32::try_from(input % 7).unwrap_or(0),
+            encrypted: 1,
+            ..ReasoningDropped::default()
+        },
     }
 }
 

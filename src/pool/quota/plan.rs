@@ -179,11 +179,9 @@ fn ordinary_model(account: &Account) -> &str {
 /// order to wait, and nothing that a person has to mend.
 fn is_out_by_usage(account: &Account, now: At) -> bool {
     let is_usage = |cooldown: &Cooldown| {
-        let is_of_workspace =
-            cooldown.why.code.as_deref().is_some_and(|code| code.starts_with("organization_"));
         cooldown.why.kind == FailureKind::UsageLimit
             && cooldown.certainty != Certainty::Directive
-            && !is_of_workspace
+            && !cooldown.why.is_workspace_limit()
     };
     lasting(account).is_none() && account.health.cooldown_of(None, now).is_some_and(is_usage)
 }

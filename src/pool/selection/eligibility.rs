@@ -1,6 +1,6 @@
 //! Whether an account can be used for a completion at all, and why not. `ranking` handles accounts that are only worse.
 
-use crate::pool::{Account, At, Certainty, Demand, FailureKind, HealthStatus, Pool};
+use crate::pool::{Account, At, Certainty, Cooldown, Demand, FailureKind, HealthStatus, Pool};
 
 /// Why an account is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum WhyNotEligible {
     Cooling {
         until: At,
         kind: FailureKind,
+        /// The limit is one of its organization.
+        whole_workspace: bool,
     },
     /// Only the separate limit that this model has.
     ModelLimit {
@@ -82,7 +84,7 @@ pub(crate) fn why_not_named(account: &Account, need: Need<'_>, now: At) -> Optio
             cooldown.filter(|cooldown| cooldown.certainty == Certainty::Directive)
         };
         let cooldown = ordered(None).or_else(|| ordered(Some(need.limit?)))?;
-        Some(WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind })
+        Some(of_cooldown(cooldown))
     })
 }
 
@@ -92,6 +94,15 @@ pub(crate) fn lasting(account: &Account) -> Option<WhyNotEligible> {
         HealthStatus::Deactivated(_) => Some(WhyNotEligible::Deactivated),
         HealthStatus::NeedsLogin(_) => Some(WhyNotEligible::NeedsLogin),
         HealthStatus::Good => None,
+    }
+}
+
+fn of_cooldown(cooldown: &Cooldown) -> WhyNotEligible {
+    let why = &cooldown.why;
+    WhyNotEligible::Cooling {
+        until: cooldown.until,
+        kind: why.kind,
+        whole_workspace: why.is_workspace_limit(),
     }
 }
 
@@ -108,9 +119,7 @@ fn cooling(account: &Account, need: Need<'_>, now: At) -> Option<WhyNotEligible>
     let has_own = need.limit.is_some() || own.is_some_and(is_free);
     let main = account.health.cooldown_of(None, now);
     let main = main.filter(|cooldown| !has_own || cooldown.certainty == Certainty::Directive);
-    let main =
-        main.map(|cooldown| WhyNotEligible::Cooling { until: cooldown.until, kind: cooldown.why.kind });
-    main.or_else(|| {
+    main.map(of_cooldown).or_else(|| {
         let own = account.health.cooldown_of(Some(own?), now)?;
         Some(WhyNotEligible::ModelLimit { until: own.until })
     })

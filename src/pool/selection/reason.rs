@@ -72,10 +72,13 @@ impl WhyNotEligible {
             WhyNotEligible::Disabled => "disabled by you".to_owned(),
             WhyNotEligible::NeedsLogin => "needs login".to_owned(),
             WhyNotEligible::Deactivated => "deactivated".to_owned(),
-            WhyNotEligible::Cooling { until, kind: FailureKind::RateLimit } => {
+            WhyNotEligible::Cooling { until, whole_workspace: true, .. } => {
+                format!("its workspace has met a limit, tried again in {}", left(until))
+            }
+            WhyNotEligible::Cooling { until, kind: FailureKind::RateLimit, .. } => {
                 format!("rate limited for another {}", left(until))
             }
-            WhyNotEligible::Cooling { until, kind: FailureKind::Credits } => {
+            WhyNotEligible::Cooling { until, kind: FailureKind::Credits, .. } => {
                 format!("out of credits, tried again in {}", left(until))
             }
             WhyNotEligible::Cooling { until, .. } => format!("usage limit reached, back in {}", left(until)),
@@ -101,7 +104,10 @@ mod tests {
     fn every_reason_is_told_in_words() {
         let now = At(10_000_000_000);
         let in_minutes = |minutes: i64| At(now.0 + minutes * 60_000);
-        let cooling = |kind| Reason::NotEligible(WhyNotEligible::Cooling { until: in_minutes(133), kind });
+        let cooling_by = |kind, whole_workspace| {
+            Reason::NotEligible(WhyNotEligible::Cooling { until: in_minutes(133), kind, whole_workspace })
+        };
+        let cooling = |kind| cooling_by(kind, false);
         let not = Reason::NotEligible;
         let until = in_minutes(59);
         for (reason, expected) in [
@@ -111,6 +117,7 @@ mod tests {
             (cooling(FailureKind::RateLimit), "rate limited for another 2h13m"),
             (cooling(FailureKind::Credits), "out of credits, tried again in 2h13m"),
             (cooling(FailureKind::UsageLimit), "usage limit reached, back in 2h13m"),
+            (cooling_by(FailureKind::Credits, true), "its workspace has met a limit, tried again in 2h13m"),
             (not(WhyNotEligible::ModelLimit { until }), "limit of this model reached, back in 59m"),
             (not(WhyNotEligible::ModelExcluded { until }), "does not have this model, asked again in 59m"),
             (not(WhyNotEligible::BelowReserve), "below the reserve, kept for when nothing else is left"),

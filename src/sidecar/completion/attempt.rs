@@ -64,7 +64,10 @@ impl Completion {
         let recorder = AttemptRecorder::begin(&self.sidecar, account, self.failover.model(), self.deadline);
         self.recorder = Some(recorder);
         let end = self.ask(sink, account, attempt).await?;
-        if let Some(recorder) = self.recorder.take() {
+        if let Some(mut recorder) = self.recorder.take() {
+            if let AttemptEnd::Ended(Terminal::Done { receipt, .. }) = &end {
+                recorder.served(self.failover.switched_session(), self.reasoning_dropped(receipt));
+            }
             end.record(recorder);
         }
         Ok(end)

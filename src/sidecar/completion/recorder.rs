@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptEnd;
 use super::run::Terminal;
-use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, SentRequest, TokenCount};
+use crate::pool::{AccountId, At, AttemptRecord, AttemptResult, ReasoningDropped, SentRequest, TokenCount};
 use crate::protocol::Outcome;
 use crate::sidecar::Sidecar;
 use crate::upstream::token_count;
@@ -25,6 +25,8 @@ pub(crate) struct AttemptRecorder {
     deadline: Option<Instant>,
     first_event: Option<Duration>,
     sent: Option<SentRequest>,
+    switched: bool,
+    reasoning_dropped: ReasoningDropped,
     recorded: bool,
 }
 
@@ -44,6 +46,8 @@ impl AttemptRecorder {
             deadline,
             first_event: None,
             sent: None,
+            switched: false,
+            reasoning_dropped: ReasoningDropped::default(),
             recorded: false,
         }
     }
@@ -55,6 +59,12 @@ impl AttemptRecorder {
     /// Of several requests of one attempt the last one counts.
     pub(crate) fn sent(&mut self, sent: SentRequest) {
         self.sent = Some(sent);
+    }
+
+    /// What it cost that this account served the session.
+    pub(crate) fn served(&mut self, switched: bool, reasoning_dropped: ReasoningDropped) {
+        self.switched = switched;
+        self.reasoning_dropped = reasoning_dropped;
     }
 
     pub(crate) fn ended(mut self, outcome: AttemptResult, reason: Option<&str>, tokens: Option<TokenCount>) {
@@ -72,6 +82,8 @@ impl AttemptRecorder {
             tokens,
             first_event: self.first_event,
             sent: self.sent,
+            switched: self.switched,
+            reasoning_dropped: self.reasoning_dropped,
             total: self.began.elapsed(),
         });
     }

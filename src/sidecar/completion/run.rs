@@ -168,10 +168,7 @@ impl Completion {
                     account: account.as_str(),
                     attempts: self.failover.attempts(),
                     usage: receipt.usage.as_deref(),
-                    reasoning_dropped: view::reasoning_dropped(ReasoningDropped {
-                        encrypted: self.encrypted_dropped,
-                        ..receipt.reasoning_dropped
-                    }),
+                    reasoning_dropped: view::reasoning_dropped(self.reasoning_dropped(receipt)),
                     dropped: &dropped,
                     transport: sent.map_or(TransportUsed::Sse, |sent| view::transport_used(sent.used)),
                     continued: sent.is_some_and(|sent| sent.continued),
@@ -188,6 +185,11 @@ impl Completion {
             tracing::debug!("the client was gone before the end of a completion");
         }
         sink
+    }
+
+    /// What upstream and the sidecar left out of the input.
+    pub(crate) fn reasoning_dropped(&self, receipt: &ResponseReceipt) -> ReasoningDropped {
+        ReasoningDropped { encrypted: self.encrypted_dropped, ..receipt.reasoning_dropped }
     }
 
     async fn accounts_in_turn(&mut self, sink: &mut CompletionSink) -> Result<Terminal, Disconnected> {

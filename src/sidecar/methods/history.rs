@@ -177,6 +177,8 @@ fn attempt(tried: AttemptRecord) -> Attempt {
         continued: tried.sent.map(|sent| sent.continued),
         sent_bytes: tried.sent.map(|sent| sent.bytes),
         saved_bytes: tried.sent.map(|sent| sent.saved_bytes).filter(|saved| *saved > 0),
+        switched: tried.switched,
+        reasoning_dropped: view::reasoning_dropped(tried.reasoning_dropped),
     }
 }
 
@@ -194,6 +196,8 @@ fn tally(sums: &pool::Tally) -> Tally {
         tokens: token_count(sums.tokens),
         continued: sums.continued,
         saved_bytes: sums.saved_bytes,
+        switches: sums.switches,
+        reasoning_dropped: view::reasoning_dropped(sums.reasoning_dropped),
     }
 }
 

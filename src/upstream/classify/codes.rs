@@ -92,18 +92,6 @@ pub(super) fn is_general(code: &str) -> bool {
     )
 }
 
-/// Limits of the organization or project: every account of the same workspace is refused by the same counter
-/// (schema/upstream.md, error codes).
-pub(super) fn is_of_workspace(code: &str) -> bool {
-    matches!(
-        code,
-        "organization_usage_limit_exceeded"
-            | "organization_spend_limit_exceeded"
-            | "project_spend_limit_exceeded"
-            | "insufficient_quota"
-    )
-}
-
 /// General types, used when an event has no known code, no status and no clear message.
 pub(super) fn kind_of_type(codes: &[String]) -> Option<FailureKind> {
     codes.iter().find_map(|code| match code.as_str() {

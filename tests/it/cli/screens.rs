@@ -5,8 +5,8 @@ use std::path::Path;
 
 use multicodex::protocol::{
     Account, AccountTally, Affinity, Attempt, AttemptOutcome, Check, CheckId, CheckStatus, DayTally,
-    HistoryAnswer, RankedAccount, ReserveUse, ResetCreditUse, Rotation, RotationSettings, Strategy, Tally,
-    TokenCount, Transport, UsageMode, VerifyAnswer,
+    HistoryAnswer, RankedAccount, ReasoningDropped, ReserveUse, ResetCreditUse, Rotation, RotationSettings,
+    Strategy, Tally, TokenCount, Transport, UsageMode, VerifyAnswer,
 };
 use multicodex::render::{self, TextStyle};
 use serde_json::{Value, json};
@@ -73,6 +73,12 @@ fn attempts() -> HistoryAnswer {
         tokens: tokens(nth),
         continued: 0,
         saved_bytes: 0,
+        switches: nth / 3,
+        reasoning_dropped: (nth >= 6).then(|| ReasoningDropped {
+            organization_mismatch: Some(1234),
+            encrypted: Some(2),
+            ..ReasoningDropped::default()
+        }),
     };
     let of_account = |nth: u64| AccountTally { account: format!("acc_{nth:016x}"), tally: tally(nth) };
     let outcomes = [
@@ -101,6 +107,8 @@ fn attempts() -> HistoryAnswer {
             continued: None,
             sent_bytes: None,
             saved_bytes: None,
+            switched: nth % 3 == 0,
+            reasoning_dropped: None,
         }
     };
     let day = |nth: u64| DayTally {

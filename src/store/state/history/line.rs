@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::pool::{
-    AccountId, At, AttemptRecord, AttemptResult, Day, History, SentRequest, Tally, TokenCount, TransportUsed,
+    AccountId, At, AttemptRecord, AttemptResult, Day, History, ReasoningDropped, SentRequest, Tally,
+    TokenCount, TransportUsed,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +35,21 @@ pub(crate) struct TryLine {
     /// What was sent, and over what; absent in what older versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sent: Option<Sent>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    switched: bool,
+    #[serde(default, skip_serializing_if = "Dropped::is_empty")]
+    reasoning_dropped: Dropped,
+}
+
+/// Items of reasoning by the reason for which they were dropped.
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Dropped {
+    organization_mismatch: u32,
+    end_user_mismatch: u32,
+    model_mismatch: u32,
+    prefix_mismatch: u32,
+    encrypted: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +78,10 @@ pub(crate) struct SumLine {
     continued: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     saved_bytes: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    switches: u64,
+    #[serde(default, skip_serializing_if = "Dropped::is_empty")]
+    reasoning_dropped: Dropped,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -99,6 +119,8 @@ impl Line {
             first_event_ms: tried.first_event.map(millis),
             total_ms: millis(tried.total),
             sent: tried.sent.map(Sent::from),
+            switched: tried.switched,
+            reasoning_dropped: tried.reasoning_dropped.into(),
         })
     }
 
@@ -114,6 +136,8 @@ impl Line {
             tokens: tally.tokens.into(),
             continued: tally.continued,
             saved_bytes: tally.saved_bytes,
+            switches: tally.switches,
+            reasoning_dropped: tally.reasoning_dropped.into(),
         })
     }
 
@@ -149,6 +173,8 @@ impl Line {
                     tokens: sum.tokens.into(),
                     continued: sum.continued,
                     saved_bytes: sum.saved_bytes,
+                    switches: sum.switches,
+                    reasoning_dropped: sum.reasoning_dropped.into(),
                 };
                 let key = (Day(sum.day), AccountId::new(sum.account));
                 history.sums.entry(key).or_default().add(&tally);
@@ -175,6 +201,8 @@ impl From<TryLine> for AttemptRecord {
             first_event: line.first_event_ms.map(Duration::from_millis),
             total: Duration::from_millis(line.total_ms),
             sent: line.sent.and_then(Sent::into_request),
+            switched: line.switched,
+            reasoning_dropped: line.reasoning_dropped.into(),
         }
     }
 }
@@ -199,6 +227,39 @@ impl Sent {
             bytes: self.bytes,
             saved_bytes: self.saved_bytes,
         })
+    }
+}
+
+impl Dropped {
+    fn is_empty(&self) -> bool {
+        *self == Dropped::default()
+    }
+}
+
+impl From<ReasoningDropped> for Dropped {
+    fn from(dropped: ReasoningDropped) -> Self {
+        let ReasoningDropped {
+            organization_mismatch,
+            end_user_mismatch,
+            model_mismatch,
+            prefix_mismatch,
+            encrypted,
+        } = dropped;
+        Dropped { organization_mismatch, end_user_mismatch, model_mismatch, prefix_mismatch, encrypted }
+    }
+}
+
+impl From<Dropped> for ReasoningDropped {
+    fn from(dropped: Dropped) -> Self {
+        let Dropped { organization_mismatch, end_user_mismatch, model_mismatch, prefix_mismatch, encrypted } =
+            dropped;
+        ReasoningDropped {
+            organization_mismatch,
+            end_user_mismatch,
+            model_mismatch,
+            prefix_mismatch,
+            encrypted,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::pool::{AccountId, AttemptResult, SentRequest, TokenCount, TransportUsed};
+use crate::pool::{AccountId, AttemptResult, ReasoningDropped, SentRequest, TokenCount, TransportUsed};
 
 const NOW: At = At(1_800_000_000_000);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,6 +24,8 @@ fn tried(n: i64) -> AttemptRecord {
             bytes: 1951,
             saved_bytes: 66_591,
         }),
+        switched: true,
+        reasoning_dropped: ReasoningDropped { organization_mismatch: 3, encrypted: 1, ..Default::default() },
     }
 }
 
