@@ -47,6 +47,7 @@ export interface Notifications {
   "warning": Warning;
 }
 
+export type ReasonScope = "workspace";
 export type AccountState = "ready" | "cooling" | "needs_login" | "deactivated" | "disabled";
 export type TokenState = ("valid" | "expired") | "expiring";
 export type UsageSource = "usage_endpoint" | "response_headers" | "stream_event";
@@ -229,6 +230,10 @@ export interface Reason {
    */
   kind: string;
   message: string;
+  /**
+   * Absent when it concerns this account only.
+   */
+  scope?: ReasonScope | null;
   since: number;
   /**
    * Where it was seen, e.g. `response_body`.
@@ -435,12 +440,46 @@ export interface Tally {
    */
   continued?: number;
   failed: number;
+  /**
+   * Items of reasoning that their requests lost. Absent when none was.
+   */
+  reasoningDropped?: ReasoningDropped | null;
   rotated: number;
   /**
    * By how much their requests would have been longer. Absent when 0.
    */
   savedBytes?: number;
+  /**
+   * Those that another account than before served in their session. Absent when 0.
+   */
+  switches?: number;
   tokens: TokenCount;
+}
+/**
+ * How many reasoning items were removed from the input, by upstream's reason. Removal at a turn boundary is normal and is
+ * not counted.
+ */
+export interface ReasoningDropped {
+  /**
+   * The sidecar removed it, because upstream refused the encrypted content of another account.
+   */
+  encrypted?: number | null;
+  /**
+   * Produced for another end user.
+   */
+  endUserMismatch?: number | null;
+  /**
+   * Produced by another model.
+   */
+  modelMismatch?: number | null;
+  /**
+   * Produced by an account of another organization.
+   */
+  organizationMismatch?: number | null;
+  /**
+   * An earlier part of the conversation was edited.
+   */
+  prefixMismatch?: number | null;
 }
 /**
  * Upstream's count.
@@ -495,9 +534,9 @@ export interface Attempt {
    */
   reason?: string | null;
   /**
-   * Luna Reserve was asked, with a model other than the one that the client named.
+   * Items of reasoning that the request lost, as in `done`. Absent when none was.
    */
-  reserve?: boolean;
+  reasoningDropped?: ReasoningDropped | null;
   /**
    * By how much the whole frame would have been longer. Absent when it was sent.
    */
@@ -506,6 +545,10 @@ export interface Attempt {
    * Of the body or frame, as it was sent.
    */
   sentBytes?: number | null;
+  /**
+   * Another account than before served the session. Absent when not.
+   */
+  switched?: boolean;
   tokens?: TokenCount | null;
   totalMs: number;
   /**
@@ -594,32 +637,6 @@ export interface Collected {
   usage?: {
     [k: string]: unknown;
   } | null;
-}
-/**
- * How many reasoning items were removed from the input, by upstream's reason. Removal at a turn boundary is normal and is
- * not counted.
- */
-export interface ReasoningDropped {
-  /**
-   * The sidecar removed it, because upstream refused the encrypted content of another account.
-   */
-  encrypted?: number | null;
-  /**
-   * Produced for another end user.
-   */
-  endUserMismatch?: number | null;
-  /**
-   * Produced by another model.
-   */
-  modelMismatch?: number | null;
-  /**
-   * Produced by an account of another organization.
-   */
-  organizationMismatch?: number | null;
-  /**
-   * An earlier part of the conversation was edited.
-   */
-  prefixMismatch?: number | null;
 }
 export interface CommandAnswer {
   level: CommandLevel;
