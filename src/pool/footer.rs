@@ -21,7 +21,17 @@ pub struct FooterPrefs {
     pub order: FooterOrder,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
 #[strum(serialize_all = "kebab-case")]
 pub enum UsageMode {
     Left,
@@ -29,7 +39,17 @@ pub enum UsageMode {
 }
 
 /// Which countdowns are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ResetWindow {
     #[strum(serialize = "5h")]
@@ -39,21 +59,21 @@ pub enum ResetWindow {
     Both,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
 #[strum(serialize_all = "kebab-case")]
 pub enum FooterOrder {
     AccountFirst,
     UsageFirst,
-}
-
-/// The changes that the user wants. Members that are absent stay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FooterChange {
-    pub usage_mode: Option<UsageMode>,
-    pub reset_window: Option<ResetWindow>,
-    pub show_account: Option<bool>,
-    pub show_reset: Option<bool>,
-    pub order: Option<FooterOrder>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ mod reasoning_dropped;
 mod roster;
 mod saved;
 pub(crate) mod selection;
+mod setting_spec;
 mod settings;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
@@ -40,9 +41,7 @@ pub use failover::failure::{
 pub use failover::preamble_buffer::{PreambleBuffer, PreambleState};
 pub use failover::state_machine::Failover;
 pub use failover::step::{AfterFailure, AfterOutput, Ending, EndingKind, Next};
-pub use footer::{
-    Footer, FooterChange, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode,
-};
+pub use footer::{Footer, FooterOrder, FooterPrefs, ResetWindow, Role, Segment, Severity, UsageMode};
 pub use health::cooldown::{Backoff, Certainty, Cooldown};
 pub use health::file_flags::FileFlags;
 pub use health::reset::{ResetReport, ResetScope};
@@ -69,10 +68,10 @@ pub use selection::eligibility::WhyNotEligible;
 pub use selection::ranking::{Demand, Ranked};
 pub use selection::reason::Reason;
 pub use selection::select::SelectError;
-pub use settings::{
-    AffinityMode, PRIORITIES, RESERVES, ReserveUse, ResetCreditUse, RotationChange, RotationSettings,
-    Strategy,
+pub use setting_spec::{
+    FOOTER_SETTINGS, ROTATION_SETTINGS, SettingChange, SettingKind, SettingSpec, SettingValue,
 };
+pub use settings::{AffinityMode, ReserveUse, ResetCreditUse, RotationSettings, Strategy};
 pub use time::{At, Day};
 pub use tokens::import::{Merged, SeenLogins, WhyNotImported, made_up_label, merge_login};
 pub use tokens::known::{KnownAccount, keep_ids};

@@ -1,14 +1,22 @@
 //! The user's rotation settings (`rotation/set`).
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::pool::time::Countdown;
 use crate::pool::{Account, AccountId, Transport};
 
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum Strategy {
@@ -28,7 +36,16 @@ impl Strategy {
 }
 
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum AffinityMode {
@@ -46,7 +63,16 @@ impl AffinityMode {
 
 /// When a request may be answered from Luna Reserve, by a weaker model.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum ReserveUse {
@@ -67,7 +93,16 @@ impl ReserveUse {
 
 /// When a reset credit is redeemed without a person.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum ResetCreditUse {
@@ -163,27 +198,6 @@ impl RotationSettings {
             })
             .unwrap_or(0)
     }
-}
-
-/// The allowed values of `reserve_percent`.
-pub const RESERVES: RangeInclusive<f64> = 0.0..=100.0;
-/// The allowed priorities of an account.
-pub const PRIORITIES: RangeInclusive<i32> = -100..=100;
-
-/// The changes that the user wants. Members that are absent stay.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RotationChange {
-    pub strategy: Option<Strategy>,
-    pub affinity: Option<AffinityMode>,
-    pub transport: Option<Transport>,
-    pub max_attempts: Option<u32>,
-    pub fallback_cooldown: Option<Duration>,
-    pub reserve_percent: Option<f64>,
-    /// Zero means not to wait.
-    pub wait_for_reset: Option<Duration>,
-    pub reserve: Option<ReserveUse>,
-    pub reset_credits: Option<ResetCreditUse>,
-    pub priority: Vec<(AccountId, i32)>,
 }
 
 impl Default for RotationSettings {

@@ -1,7 +1,9 @@
 //! The transport to upstream: the setting of clients and users, and what one attempt sent.
 
 /// The setting of a client or the user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantNames,
+)]
 #[strum(serialize_all = "lowercase")]
 pub enum Transport {
     /// A WebSocket when the completion has a session, else SSE.

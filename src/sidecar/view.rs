@@ -2,6 +2,7 @@
 
 mod footer;
 mod rotation;
+mod settings;
 mod transport;
 mod usage;
 
@@ -11,8 +12,8 @@ use crate::protocol::{
     TokenState,
 };
 
-pub(crate) use footer::{footer, footer_order_of, reset_window_of, status, usage_mode_of};
-pub(crate) use rotation::{affinity_of, plan, reserve_use_of, reset_credit_use_of, rotation, strategy_of};
+pub(crate) use footer::{footer, status};
+pub(crate) use rotation::{plan, rotation};
 pub(crate) use transport::{not_continued, transport_of, transport_used};
 pub(crate) use usage::{reset_credit, windows};
 

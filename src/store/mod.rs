@@ -27,7 +27,7 @@ pub use pi::auth::{AuthFile, LinkedCredential, NoReading};
 pub use pi::document::{Document, EditRefused};
 pub use pi::entry::{EntryProblem, FileAccount};
 pub use pi::login_file::{ForeignLogin, NoForeignLogin, read_foreign_login};
-pub use pi::settings::{SettingProblem, Settings, SettingsFile};
+pub use pi::settings::{SettingProblem, Settings, SettingsFile, setting_json, setting_value};
 pub use state::gateway_file::{GatewayFile, GatewayRecord, GatewayStamp};
 pub use state::history::{HistoryFile, HistoryReading};
 pub use state::imports::ImportsFile;

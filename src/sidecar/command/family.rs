@@ -1,6 +1,6 @@
 //! The commands of `/multicodex`: their names, their arguments, and their help texts.
 
-use super::settings::{FOOTER, ROTATION, Setting};
+use super::settings::SettingGroup;
 
 /// The argument of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) enum ArgKind {
     OneOf(&'static [&'static str]),
     Number,
     /// Settings from this list, each with its value.
-    Settings(&'static [Setting]),
+    Settings(SettingGroup),
     /// An account, optionally followed by `confirm`.
     AccountAndConfirm,
     /// The name of a command, or nothing.
@@ -65,13 +65,13 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         word: "footer",
-        takes: ArgKind::Settings(FOOTER),
+        takes: ArgKind::Settings(SettingGroup::Footer),
         form: "footer [setting value]",
         does: "how the footer looks, and to change it",
     },
     CommandSpec {
         word: "rotation",
-        takes: ArgKind::Settings(ROTATION),
+        takes: ArgKind::Settings(SettingGroup::Rotation),
         form: "rotation [setting value]",
         does: "how accounts are chosen, and to change it",
     },

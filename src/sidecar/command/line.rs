@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::family::{ArgKind, COMMANDS, CommandSpec, member};
 use super::nearest::nearest;
-use super::settings;
+use super::settings::{self, SettingGroup};
 use crate::protocol::{FooterChange, ResetScope, RotationChange};
 use crate::sidecar::words::words;
 
@@ -60,7 +60,7 @@ impl std::fmt::Display for ParseError {
 ///
 /// Describes the first wrong word, and the valid ones.
 pub fn footer_change(words: Vec<String>) -> Result<FooterChange, String> {
-    read_change(settings::FOOTER, words)
+    read_change(SettingGroup::Footer, words)
 }
 
 /// As [`footer_change`], for `/multicodex rotation`.
@@ -69,14 +69,11 @@ pub fn footer_change(words: Vec<String>) -> Result<FooterChange, String> {
 ///
 /// As [`footer_change`].
 pub fn rotation_change(words: Vec<String>) -> Result<RotationChange, String> {
-    read_change(settings::ROTATION, words)
+    read_change(SettingGroup::Rotation, words)
 }
 
-fn read_change<T: DeserializeOwned>(
-    settings: &'static [settings::Setting],
-    words: Vec<String>,
-) -> Result<T, String> {
-    settings::read(settings, words.into_iter()).and_then(change).map_err(|mistake| mistake.to_string())
+fn read_change<T: DeserializeOwned>(group: SettingGroup, words: Vec<String>) -> Result<T, String> {
+    settings::read(group, words.into_iter()).and_then(change).map_err(|mistake| mistake.to_string())
 }
 
 /// Returns the line without a leading `/multicodex`.
@@ -90,10 +87,12 @@ pub(crate) fn read(line: &str) -> Result<Line, ParseError> {
     let Some(word) = words.next() else { return Ok(Line::Help(None)) };
     let Some(member) = member(&word) else { return Err(unknown("command", &word, names(), "help")) };
     match member.takes {
-        ArgKind::Settings(settings) if member.word == "footer" => {
-            return change(settings::read(settings, words)?).map(Line::Footer);
+        ArgKind::Settings(group @ SettingGroup::Footer) => {
+            return change(settings::read(group, words)?).map(Line::Footer);
         }
-        ArgKind::Settings(settings) => return change(settings::read(settings, words)?).map(Line::Rotation),
+        ArgKind::Settings(group @ SettingGroup::Rotation) => {
+            return change(settings::read(group, words)?).map(Line::Rotation);
+        }
         ArgKind::AccountAndConfirm => return reset_credit(member, words),
         _ => {}
     }

@@ -5,62 +5,49 @@ use serde_json::{Map, Value, json};
 
 use super::line::ParseError;
 use super::nearest::nearest;
+use crate::pool::{FOOTER_SETTINGS, ROTATION_SETTINGS, SettingKind, SettingSpec};
 
-#[derive(Debug, PartialEq, Eq)]
+/// A setting of either group, without the group's type.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
-    pub(crate) takes: Values,
+    pub(crate) kind: SettingKind,
 }
 
+/// The settings of one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Values {
-    OneOf(&'static [&'static str]),
-    Switch,
-    Number,
-    /// Milliseconds, or with a unit: `90s`, `30m`, `2h`, `1d`.
-    Time,
-    /// An account and a number, as two words.
-    OfAccount,
+pub(crate) enum SettingGroup {
+    Footer,
+    Rotation,
 }
 
 pub(crate) const SWITCH: &[&str] = &["on", "off"];
 
-pub(crate) const FOOTER: &[Setting] = &[
-    Setting { name: "usageMode", takes: Values::OneOf(&["left", "used"]) },
-    Setting { name: "resetWindow", takes: Values::OneOf(&["5h", "7d", "both"]) },
-    Setting { name: "showAccount", takes: Values::Switch },
-    Setting { name: "showReset", takes: Values::Switch },
-    Setting { name: "order", takes: Values::OneOf(&["account-first", "usage-first"]) },
-];
+impl SettingGroup {
+    pub(crate) fn settings(self) -> Vec<Setting> {
+        match self {
+            SettingGroup::Footer => settings_of(FOOTER_SETTINGS),
+            SettingGroup::Rotation => settings_of(ROTATION_SETTINGS),
+        }
+    }
 
-pub(crate) const ROTATION: &[Setting] = &[
-    Setting {
-        name: "strategy",
-        takes: Values::OneOf(&["reset-first", "least-used", "round-robin", "priority"]),
-    },
-    Setting { name: "affinity", takes: Values::OneOf(&["session", "none"]) },
-    Setting { name: "transport", takes: Values::OneOf(&["auto", "sse", "websocket"]) },
-    Setting { name: "maxAttempts", takes: Values::Number },
-    Setting { name: "fallbackCooldownMs", takes: Values::Time },
-    Setting { name: "reservePercent", takes: Values::Number },
-    Setting { name: "waitForResetMs", takes: Values::Time },
-    Setting { name: "reserve", takes: Values::OneOf(&["never", "luna", "any"]) },
-    Setting { name: "resetCredits", takes: Values::OneOf(&["never", "when-dry"]) },
-    Setting { name: "priority", takes: Values::OfAccount },
-];
+    pub(crate) fn find(self, name: &str) -> Option<Setting> {
+        let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+        let asked = plain(name);
+        // `waitForReset` is a duration, although its name on the wire differs.
+        let is_named =
+            |setting: &Setting| [asked.clone(), format!("{asked}ms")].contains(&plain(setting.name));
+        self.settings().into_iter().find(is_named)
+    }
+}
 
-pub(crate) fn find(settings: &'static [Setting], name: &str) -> Option<&'static Setting> {
-    let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
-    let asked = plain(name);
-    // `waitForReset` is a duration, although its name on the wire differs.
-    settings
-        .iter()
-        .find(|setting| plain(setting.name) == asked || plain(setting.name) == format!("{asked}ms"))
+fn settings_of<S>(specs: &[SettingSpec<S>]) -> Vec<Setting> {
+    specs.iter().map(|spec| Setting { name: spec.name, kind: spec.kind }).collect()
 }
 
 /// Returns the members of the requested change.
 pub(crate) fn read(
-    settings: &'static [Setting],
+    group: SettingGroup,
     words: impl Iterator<Item = String>,
 ) -> Result<Map<String, Value>, ParseError> {
     let mut words = words.flat_map(|word| match word.split_once('=') {
@@ -69,30 +56,30 @@ pub(crate) fn read(
     });
     let mut change = Map::new();
     while let Some(name) = words.next() {
-        let names = || settings.iter().map(|setting| setting.name);
-        let Some(setting) = find(settings, &name) else {
+        let Some(setting) = group.find(&name) else {
+            let names: Vec<_> = group.settings().iter().map(|setting| setting.name).collect();
             return Err(ParseError {
-                message: match nearest(&name, names()) {
+                message: match nearest(&name, names.iter().copied()) {
                     Some(near) => format!("unknown setting \"{name}\"; did you mean {near}?"),
                     None => format!("unknown setting \"{name}\""),
                 },
-                hint: format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+                hint: format!("there are {}", names.join(", ")),
             });
         };
         let Some(word) = words.next() else {
             return Err(ParseError {
                 message: format!("{} lacks its value", setting.name),
-                hint: wants(setting),
+                hint: wants(&setting),
             });
         };
-        let value = match setting.takes {
-            Values::OneOf(choices) => {
+        let value = match setting.kind {
+            SettingKind::OneOf(choices) => {
                 choices.iter().find(|it| it.eq_ignore_ascii_case(&word)).map(|it| json!(it))
             }
-            Values::Switch => switch(&word).map(Value::from),
-            Values::Number => number(&word),
-            Values::Time => time(&word).map(Value::from),
-            Values::OfAccount => {
+            SettingKind::Switch => switch(&word).map(Value::from),
+            SettingKind::Whole { .. } | SettingKind::Number { .. } => number(&word),
+            SettingKind::Millis { .. } => time(&word).map(Value::from),
+            SettingKind::PerAccount { .. } => {
                 let level = words.next().and_then(|level| number(&level));
                 level.map(|level| json!([{"account": word.as_str(), "priority": level}]))
             }
@@ -100,7 +87,7 @@ pub(crate) fn read(
         let Some(value) = value else {
             return Err(ParseError {
                 message: format!("\"{word}\" is no value of {}", setting.name),
-                hint: wants(setting),
+                hint: wants(&setting),
             });
         };
         match (change.get_mut(setting.name).and_then(Value::as_array_mut), value) {
@@ -114,12 +101,16 @@ pub(crate) fn read(
 }
 
 fn wants(setting: &Setting) -> String {
-    match setting.takes {
-        Values::OneOf(choices) => format!("{} takes {}", setting.name, choices.join(", ")),
-        Values::Switch => format!("{} takes on or off", setting.name),
-        Values::Number => format!("{} takes a number", setting.name),
-        Values::Time => format!("{} takes milliseconds, or a time like 90s, 30m, 2h", setting.name),
-        Values::OfAccount => format!("{} takes an account and a number from -100 to 100", setting.name),
+    match setting.kind {
+        SettingKind::OneOf(choices) => format!("{} takes {}", setting.name, choices.join(", ")),
+        SettingKind::Switch => format!("{} takes on or off", setting.name),
+        SettingKind::Whole { .. } | SettingKind::Number { .. } => format!("{} takes a number", setting.name),
+        SettingKind::Millis { .. } => {
+            format!("{} takes milliseconds, or a time like 90s, 30m, 2h", setting.name)
+        }
+        SettingKind::PerAccount { min, max } => {
+            format!("{} takes an account and a number from {min} to {max}", setting.name)
+        }
     }
 }
 
@@ -155,29 +146,37 @@ fn time(word: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn check(settings: &'static [Setting], line: &str, expected: Result<&str, &str>) {
+    fn check(group: SettingGroup, line: &str, expected: Result<&str, &str>) {
         let words = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned);
-        let told = read(settings, words).map(|change| Value::Object(change).to_string());
+        let told = read(group, words).map(|change| Value::Object(change).to_string());
         let told = told.as_deref().map_err(|mistake| mistake.message.as_str());
         assert_eq!(told, expected, "{line}");
     }
 
     #[test]
     fn settings_are_read_by_name_in_the_form_the_protocol_wants() {
-        check(FOOTER, "", Ok("{}"));
-        check(FOOTER, "usageMode used", Ok(r#"{"usageMode":"used"}"#));
-        check(FOOTER, "usage-mode=LEFT showreset off", Ok(r#"{"showReset":false,"usageMode":"left"}"#));
-        check(ROTATION, "strategy round-robin", Ok(r#"{"strategy":"round-robin"}"#));
-        check(ROTATION, "maxAttempts 3 reservePercent 2.5", Ok(r#"{"maxAttempts":3,"reservePercent":2.5}"#));
-        check(ROTATION, "waitForReset 30m", Ok(r#"{"waitForResetMs":1800000}"#));
+        check(SettingGroup::Footer, "", Ok("{}"));
+        check(SettingGroup::Footer, "usageMode used", Ok(r#"{"usageMode":"used"}"#));
         check(
-            ROTATION,
+            SettingGroup::Footer,
+            "usage-mode=LEFT showreset off",
+            Ok(r#"{"showReset":false,"usageMode":"left"}"#),
+        );
+        check(SettingGroup::Rotation, "strategy round-robin", Ok(r#"{"strategy":"round-robin"}"#));
+        check(
+            SettingGroup::Rotation,
+            "maxAttempts 3 reservePercent 2.5",
+            Ok(r#"{"maxAttempts":3,"reservePercent":2.5}"#),
+        );
+        check(SettingGroup::Rotation, "waitForReset 30m", Ok(r#"{"waitForResetMs":1800000}"#));
+        check(
+            SettingGroup::Rotation,
             "reserve luna reset-credits when-dry",
             Ok(r#"{"reserve":"luna","resetCredits":"when-dry"}"#),
         );
-        check(ROTATION, "fallbackCooldownMs 1500", Ok(r#"{"fallbackCooldownMs":1500}"#));
+        check(SettingGroup::Rotation, "fallbackCooldownMs 1500", Ok(r#"{"fallbackCooldownMs":1500}"#));
         check(
-            ROTATION,
+            SettingGroup::Rotation,
             "priority ada 5 priority bob -1",
             Ok(r#"{"priority":[{"account":"ada","priority":5},{"account":"bob","priority":-1}]}"#),
         );
@@ -185,17 +184,21 @@ mod tests {
 
     #[test]
     fn a_mistake_names_the_setting() {
-        check(FOOTER, "usagemod used", Err("unknown setting \"usagemod\"; did you mean usageMode?"));
-        check(FOOTER, "colour red", Err("unknown setting \"colour\""));
-        check(FOOTER, "order", Err("order lacks its value"));
-        check(FOOTER, "showReset maybe", Err("\"maybe\" is no value of showReset"));
-        check(ROTATION, "waitForResetMs 3x", Err("\"3x\" is no value of waitForResetMs"));
         check(
-            ROTATION,
+            SettingGroup::Footer,
+            "usagemod used",
+            Err("unknown setting \"usagemod\"; did you mean usageMode?"),
+        );
+        check(SettingGroup::Footer, "colour red", Err("unknown setting \"colour\""));
+        check(SettingGroup::Footer, "order", Err("order lacks its value"));
+        check(SettingGroup::Footer, "showReset maybe", Err("\"maybe\" is no value of showReset"));
+        check(SettingGroup::Rotation, "waitForResetMs 3x", Err("\"3x\" is no value of waitForResetMs"));
+        check(
+            SettingGroup::Rotation,
             "waitForResetMs 99999999999999999999d",
             Err("\"99999999999999999999d\" is no value of waitForResetMs"),
         );
-        check(ROTATION, "priority ada", Err("\"ada\" is no value of priority"));
-        check(ROTATION, "maxAttempts NaN", Err("\"NaN\" is no value of maxAttempts"));
+        check(SettingGroup::Rotation, "priority ada", Err("\"ada\" is no value of priority"));
+        check(SettingGroup::Rotation, "maxAttempts NaN", Err("\"NaN\" is no value of maxAttempts"));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::family::{ArgKind, COMMANDS, member};
 use super::line::{CONFIRM, after_the_name};
-use super::settings::{self, SWITCH, Setting, Values};
+use super::settings::{SWITCH, SettingGroup};
+use crate::pool::SettingKind;
 use crate::protocol::{Account, AccountState, Suggestion};
 use crate::render::clean;
 use crate::sidecar::words::{Word, quoted, words};
@@ -29,7 +30,7 @@ pub(crate) fn suggest(line: &str, accounts: &[Account]) -> Vec<Suggestion> {
     let kept: Vec<String> = before[1..].iter().map(|word| quoted(&word.text)).collect();
     let kept: String = std::iter::once(member.word.to_owned()).chain(kept).collect::<Vec<_>>().join(" ");
     let offers = match (member.takes, &before[1..]) {
-        (ArgKind::Settings(settings), told) => after_settings(settings, told, typed, accounts),
+        (ArgKind::Settings(group), told) => after_settings(group, told, typed, accounts),
         (ArgKind::AccountAndConfirm, [_]) => choices_like(std::iter::once(CONFIRM), typed),
         (takes, []) => after_word(takes, typed, accounts),
         _ => Vec::new(),
@@ -67,31 +68,28 @@ fn after_word(takes: ArgKind, typed: &str, accounts: &[Account]) -> Vec<Offer> {
 }
 
 /// Names and values alternate; a priority has two values.
-fn after_settings(
-    settings: &'static [Setting],
-    told: &[Word],
-    typed: &str,
-    accounts: &[Account],
-) -> Vec<Offer> {
+fn after_settings(group: SettingGroup, told: &[Word], typed: &str, accounts: &[Account]) -> Vec<Offer> {
     let mut told = told.iter().map(|word| word.text.as_str());
     loop {
         let Some(name) = told.next() else {
-            return choices_like(settings.iter().map(|setting| setting.name), typed);
+            return choices_like(group.settings().iter().map(|setting| setting.name), typed);
         };
         // `name=value` is one word.
         if name.contains('=') {
             continue;
         }
-        let Some(setting) = settings::find(settings, name) else { return Vec::new() };
+        let Some(setting) = group.find(name) else { return Vec::new() };
         if told.next().is_none() {
-            return match setting.takes {
-                Values::OneOf(choices) => choices_like(choices.iter().copied(), typed),
-                Values::Switch => choices_like(SWITCH.iter().copied(), typed),
-                Values::OfAccount => accounts_like(typed, accounts),
-                Values::Number | Values::Time => Vec::new(),
+            return match setting.kind {
+                SettingKind::OneOf(choices) => choices_like(choices.iter().copied(), typed),
+                SettingKind::Switch => choices_like(SWITCH.iter().copied(), typed),
+                SettingKind::PerAccount { .. } => accounts_like(typed, accounts),
+                SettingKind::Whole { .. } | SettingKind::Number { .. } | SettingKind::Millis { .. } => {
+                    Vec::new()
+                }
             };
         }
-        if setting.takes == Values::OfAccount && told.next().is_none() {
+        if matches!(setting.kind, SettingKind::PerAccount { .. }) && told.next().is_none() {
             return Vec::new();
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::pool;
+use crate::pool::FOOTER_SETTINGS;
 use crate::protocol::{Footer, FooterChange, NoParams, RpcError};
+use crate::sidecar::methods::rotation::setting_changes;
 use crate::sidecar::{Sidecar, view};
 
 pub(crate) fn show(sidecar: &Arc<Sidecar>, _: NoParams) -> Result<Footer, RpcError> {
@@ -11,16 +12,10 @@ pub(crate) fn show(sidecar: &Arc<Sidecar>, _: NoParams) -> Result<Footer, RpcErr
 }
 
 pub(crate) async fn set(sidecar: Arc<Sidecar>, params: FooterChange) -> Result<Footer, RpcError> {
-    let change = pool::FooterChange {
-        usage_mode: params.usage_mode.map(view::usage_mode_of),
-        reset_window: params.reset_window.map(view::reset_window_of),
-        show_account: params.show_account,
-        show_reset: params.show_reset,
-        order: params.order.map(view::footer_order_of),
-    };
+    let change = setting_changes(FOOTER_SETTINGS, &params)?;
     let setter = sidecar.clone();
     let set = move || {
-        if change != pool::FooterChange::default() {
+        if !change.is_empty() {
             setter.registry.change_settings(|file, held| file.set_footer(&change, held))?;
         }
         setter.notifier.check_status();

@@ -1,11 +1,15 @@
 //! `rotation` and `rotation/set`: the rotation settings, and the order of the accounts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::pool::{self, Demand, PRIORITIES, RESERVES};
-use crate::protocol::{ChangeReason, Rotation, RotationChange, RotationParams, RpcError};
+use serde::Serialize;
+
+use crate::pool::{
+    Demand, ROTATION_SETTINGS, RotationSettings, SettingChange, SettingKind, SettingSpec, SettingValue,
+};
+use crate::protocol::{ChangeReason, ErrorKind, Rotation, RotationChange, RotationParams, RpcError};
 use crate::sidecar::{Sidecar, view};
+use crate::store::setting_value;
 use crate::upstream::session_key;
 
 pub(crate) fn show(sidecar: &Arc<Sidecar>, params: RotationParams) -> Result<Rotation, RpcError> {
@@ -20,7 +24,7 @@ pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result
     let setter = sidecar.clone();
     let set = move || {
         let change = change(&setter, params)?;
-        if change != pool::RotationChange::default() {
+        if !change.is_empty() {
             setter.registry.change_settings(|file, held| file.set_rotation(&change, held))?;
         }
         setter.registry.changed(ChangeReason::Rotation);
@@ -32,40 +36,52 @@ pub(crate) async fn set(sidecar: Arc<Sidecar>, params: RotationChange) -> Result
 }
 
 /// Returns the change that the user asked for, or an error that names the wrong member.
-fn change(sidecar: &Sidecar, params: RotationChange) -> Result<pool::RotationChange, RpcError> {
-    let refuse = |path: &str, expected: &str| {
-        Err(RpcError::invalid_params(path, format!("{path} must be {expected}")))
-    };
-    if params.max_attempts == Some(0) {
-        return refuse("maxAttempts", "a whole number from 1");
-    }
-    if params.fallback_cooldown_ms == Some(0) {
-        return refuse("fallbackCooldownMs", "milliseconds, above 0");
-    }
-    if params.reserve_percent.is_some_and(|percent| !RESERVES.contains(&percent)) {
-        return refuse("reservePercent", "a number from 0 to 100");
-    }
-    let mut priority = Vec::new();
-    for (index, entry) in params.priority.into_iter().flatten().enumerate() {
-        if !PRIORITIES.contains(&entry.priority) {
-            return refuse(&format!("priority[{index}].priority"), "a whole number from -100 to 100");
+fn change(
+    sidecar: &Sidecar,
+    mut params: RotationChange,
+) -> Result<Vec<SettingChange<RotationSettings>>, RpcError> {
+    let priorities = params.priority.take();
+    let mut change = setting_changes(ROTATION_SETTINGS, &params)?;
+    let per_account = ROTATION_SETTINGS.iter().find_map(|spec| match spec.kind {
+        SettingKind::PerAccount { min, max } => Some((spec, min, max)),
+        _ => None,
+    });
+    if let (Some(priorities), Some((spec, min, max))) = (priorities, per_account) {
+        let mut levels = Vec::with_capacity(priorities.len());
+        for (index, entry) in priorities.into_iter().enumerate() {
+            if !(min..=max).contains(&entry.priority) {
+                let path = format!("priority[{index}].priority");
+                let message = format!("{path} must be a whole number from {min} to {max}");
+                return Err(RpcError::invalid_params(&path, message));
+            }
+            let account = sidecar.find(&entry.account).map_err(|mut error| {
+                error.data.path = Some(format!("priority[{index}].account"));
+                error
+            })?;
+            levels.push((account, entry.priority));
         }
-        let account = sidecar.find(&entry.account).map_err(|mut error| {
-            error.data.path = Some(format!("priority[{index}].account"));
-            error
-        })?;
-        priority.push((account, entry.priority));
+        if !levels.is_empty() {
+            change.push((spec, SettingValue::PerAccount(levels)));
+        }
     }
-    Ok(pool::RotationChange {
-        strategy: params.strategy.map(view::strategy_of),
-        affinity: params.affinity.map(view::affinity_of),
-        transport: params.transport.map(view::transport_of),
-        max_attempts: params.max_attempts,
-        fallback_cooldown: params.fallback_cooldown_ms.map(Duration::from_millis),
-        reserve_percent: params.reserve_percent,
-        wait_for_reset: params.wait_for_reset_ms.map(Duration::from_millis),
-        reserve: params.reserve.map(view::reserve_use_of),
-        reset_credits: params.reset_credits.map(view::reset_credit_use_of),
-        priority,
-    })
+    Ok(change)
+}
+
+/// Returns the settings that `params` names, or an error that names the wrong member.
+pub(crate) fn setting_changes<S>(
+    specs: &'static [SettingSpec<S>],
+    params: &impl Serialize,
+) -> Result<Vec<SettingChange<S>>, RpcError> {
+    let members = serde_json::to_value(params)
+        .map_err(|error| RpcError::new(ErrorKind::Internal, error.to_string()))?;
+    let mut changes = Vec::new();
+    for spec in specs {
+        let Some(member) = members.get(spec.name).filter(|member| !member.is_null()) else { continue };
+        let Some(value) = setting_value(spec.kind, member) else {
+            let message = format!("{} must be {}", spec.name, spec.kind.expected());
+            return Err(RpcError::invalid_params(spec.name, message));
+        };
+        changes.push((spec, value));
+    }
+    Ok(changes)
 }

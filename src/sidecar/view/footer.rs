@@ -1,8 +1,9 @@
 //! The footer and its settings, for the wire.
 
-use crate::pool::{self, At};
+use crate::pool::{self, At, FOOTER_SETTINGS};
 use crate::protocol;
 use crate::render::clean;
+use crate::sidecar::view::settings::settings_view;
 
 pub(crate) fn status(footer: &pool::Footer, now: At) -> protocol::Status {
     protocol::Status {
@@ -39,55 +40,5 @@ fn severity(severity: pool::Severity) -> protocol::Severity {
 }
 
 pub(crate) fn footer(prefs: &pool::FooterPrefs) -> protocol::Footer {
-    protocol::Footer {
-        usage_mode: usage_mode(prefs.usage_mode),
-        reset_window: reset_window(prefs.reset_window),
-        show_account: prefs.show_account,
-        show_reset: prefs.show_reset,
-        order: footer_order(prefs.order),
-    }
-}
-
-fn usage_mode(value: pool::UsageMode) -> protocol::UsageMode {
-    match value {
-        pool::UsageMode::Left => protocol::UsageMode::Left,
-        pool::UsageMode::Used => protocol::UsageMode::Used,
-    }
-}
-
-pub(crate) fn usage_mode_of(value: protocol::UsageMode) -> pool::UsageMode {
-    match value {
-        protocol::UsageMode::Left => pool::UsageMode::Left,
-        protocol::UsageMode::Used => pool::UsageMode::Used,
-    }
-}
-
-fn reset_window(value: pool::ResetWindow) -> protocol::ResetWindow {
-    match value {
-        pool::ResetWindow::FiveHours => protocol::ResetWindow::FiveHours,
-        pool::ResetWindow::SevenDays => protocol::ResetWindow::SevenDays,
-        pool::ResetWindow::Both => protocol::ResetWindow::Both,
-    }
-}
-
-pub(crate) fn reset_window_of(value: protocol::ResetWindow) -> pool::ResetWindow {
-    match value {
-        protocol::ResetWindow::FiveHours => pool::ResetWindow::FiveHours,
-        protocol::ResetWindow::SevenDays => pool::ResetWindow::SevenDays,
-        protocol::ResetWindow::Both => pool::ResetWindow::Both,
-    }
-}
-
-fn footer_order(value: pool::FooterOrder) -> protocol::FooterOrder {
-    match value {
-        pool::FooterOrder::AccountFirst => protocol::FooterOrder::AccountFirst,
-        pool::FooterOrder::UsageFirst => protocol::FooterOrder::UsageFirst,
-    }
-}
-
-pub(crate) fn footer_order_of(value: protocol::FooterOrder) -> pool::FooterOrder {
-    match value {
-        protocol::FooterOrder::AccountFirst => pool::FooterOrder::AccountFirst,
-        protocol::FooterOrder::UsageFirst => pool::FooterOrder::UsageFirst,
-    }
+    settings_view(FOOTER_SETTINGS, prefs)
 }

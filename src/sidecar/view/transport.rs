@@ -4,14 +4,6 @@ use crate::pool;
 use crate::protocol;
 use crate::upstream;
 
-pub(crate) fn transport(transport: pool::Transport) -> protocol::Transport {
-    match transport {
-        pool::Transport::Auto => protocol::Transport::Auto,
-        pool::Transport::Sse => protocol::Transport::Sse,
-        pool::Transport::WebSocket => protocol::Transport::WebSocket,
-    }
-}
-
 pub(crate) fn transport_of(transport: protocol::Transport) -> pool::Transport {
     match transport {
         protocol::Transport::Auto => pool::Transport::Auto,

@@ -1,22 +1,20 @@
 //! `settings.json`: reads the member `pi-multicodex`. An invalid value falls back to its default with a warning,
 //! without affecting others; the whole file is refused only when it does not parse. [`write`] changes the member.
 
+mod value;
 mod write;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::members::Members;
 use crate::pool::{
-    AccountId, AffinityMode, FooterOrder, FooterPrefs, PRIORITIES, RESERVES, ReserveUse, ResetCreditUse,
-    ResetWindow, RotationSettings, Strategy, Transport, UsageMode,
+    FOOTER_SETTINGS, FooterPrefs, ROTATION_SETTINGS, RotationSettings, SettingKind, SettingSpec, SettingValue,
 };
 use crate::store::StorageError;
 use crate::store::file::read::read_settled;
+pub use value::{setting_json, setting_value};
 
 const MEMBER: &str = "pi-multicodex";
 
@@ -37,7 +35,7 @@ pub struct Settings {
 pub struct SettingProblem {
     /// Its place, e.g. `pi-multicodex.rotation.strategy`.
     pub path: String,
-    pub expected: &'static str,
+    pub expected: String,
 }
 
 impl SettingsFile {
@@ -67,85 +65,16 @@ pub(crate) fn read(file: &Members) -> Settings {
         Some(Ok(ours)) => Map::from_iter([(MEMBER.to_owned(), ours)]),
         Some(Err(_)) => {
             let expected = "free of numbers beyond 1e308 and of unpaired surrogates";
-            problems.push(SettingProblem { path: MEMBER.to_owned(), expected });
+            problems.push(SettingProblem { path: MEMBER.to_owned(), expected: expected.to_owned() });
             Map::new()
         }
         None => Map::new(),
     };
     let mut top = Reader { path: String::new(), members: Some(&ours), problems: &mut problems };
     let mut ours = top.object(MEMBER);
-    let fallback = FooterPrefs::default();
-    let footer = FooterPrefs {
-        usage_mode: ours.take("usageMode", "left or used", named::<UsageMode>).unwrap_or(fallback.usage_mode),
-        reset_window: ours
-            .take("resetWindow", "5h, 7d or both", named::<ResetWindow>)
-            .unwrap_or(fallback.reset_window),
-        show_account: ours
-            .take("showAccount", "true or false", Value::as_bool)
-            .unwrap_or(fallback.show_account),
-        show_reset: ours.take("showReset", "true or false", Value::as_bool).unwrap_or(fallback.show_reset),
-        order: ours
-            .take("order", "account-first or usage-first", named::<FooterOrder>)
-            .unwrap_or(fallback.order),
-    };
-    let rotation = read_rotation(&mut ours.object("rotation"));
+    let footer = ours.settings(FOOTER_SETTINGS);
+    let rotation = ours.object("rotation").settings(ROTATION_SETTINGS);
     Settings { rotation, footer, problems }
-}
-
-fn read_rotation(members: &mut Reader<'_>) -> RotationSettings {
-    let fallback = RotationSettings::default();
-    RotationSettings {
-        strategy: members
-            .take("strategy", "reset-first, least-used, round-robin or priority", named::<Strategy>)
-            .unwrap_or(fallback.strategy),
-        affinity: members
-            .take("affinity", "session or none", named::<AffinityMode>)
-            .unwrap_or(fallback.affinity),
-        transport: members
-            .take("transport", "auto, sse or websocket", named::<Transport>)
-            .unwrap_or(fallback.transport),
-        max_attempts: members
-            .take("maxAttempts", "a whole number from 1", |value| {
-                value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|&count| count >= 1)
-            })
-            .unwrap_or(fallback.max_attempts),
-        fallback_cooldown: members
-            .take("fallbackCooldownMs", "milliseconds, above 0", |value| {
-                millis(value).filter(|d| !d.is_zero())
-            })
-            .unwrap_or(fallback.fallback_cooldown),
-        reserve_percent: members
-            .take("reservePercent", "a number from 0 to 100", |value| {
-                value.as_f64().filter(|percent| RESERVES.contains(percent))
-            })
-            .unwrap_or(fallback.reserve_percent),
-        reserve: members
-            .take("reserve", "never, luna or any", named::<ReserveUse>)
-            .unwrap_or(fallback.reserve),
-        reset_credits: members
-            .take("resetCredits", "never or when-dry", named::<ResetCreditUse>)
-            .unwrap_or(fallback.reset_credits),
-        wait_for_reset: members.take("waitForResetMs", "milliseconds", millis).filter(|wait| !wait.is_zero()),
-        priority: read_priority(members),
-    }
-}
-
-/// `[{"account": id, "priority": -100…100}]`; an invalid entry does not affect the others.
-fn read_priority(members: &mut Reader<'_>) -> HashMap<AccountId, i32> {
-    const EXPECTED: &str = "a list of {account, priority}, each priority a whole number from -100 to 100";
-    let entries = members.take("priority", EXPECTED, |value| value.as_array().cloned()).unwrap_or_default();
-    let mut priority = HashMap::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let account = entry.get("account").and_then(Value::as_str).filter(|id| !id.is_empty());
-        let level = entry.get("priority").and_then(Value::as_i64).and_then(|level| i32::try_from(level).ok());
-        match (account, level) {
-            (Some(account), Some(level)) if PRIORITIES.contains(&level) => {
-                priority.insert(AccountId::new(account), level);
-            }
-            _ => members.report(&format!("priority[{index}]"), EXPECTED),
-        }
-    }
-    priority
 }
 
 /// Reads members one by one and records those that cannot be used.
@@ -157,42 +86,50 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// An absent member and `null` are valid.
-    fn take<T>(
-        &mut self,
-        name: &str,
-        expected: &'static str,
-        parse: impl Fn(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.members?.get(name).filter(|value| !value.is_null())?;
-        let taken = parse(value);
-        if taken.is_none() {
-            self.report(name, expected);
+    /// Returns the settings of the table; the default for those that are absent, `null` or invalid.
+    fn settings<S: Default>(&mut self, specs: &[SettingSpec<S>]) -> S {
+        let mut settings = S::default();
+        for spec in specs {
+            let member = self.members.and_then(|members| members.get(spec.name));
+            let Some(member) = member.filter(|value| !value.is_null()) else { continue };
+            let value = match (spec.kind, member) {
+                (SettingKind::PerAccount { .. }, Value::Array(entries)) => {
+                    Some(self.per_account(spec.name, spec.kind, entries))
+                }
+                _ => setting_value(spec.kind, member),
+            };
+            match value {
+                Some(value) => (spec.set)(&mut settings, &value),
+                None => self.report(spec.name, spec.kind.expected()),
+            }
         }
-        taken
+        settings
+    }
+
+    /// Returns the valid entries; an invalid entry does not affect the others.
+    fn per_account(&mut self, name: &str, kind: SettingKind, entries: &[Value]) -> SettingValue {
+        let mut levels = Vec::with_capacity(entries.len());
+        for (index, entry) in entries.iter().enumerate() {
+            match setting_value(kind, &Value::Array(vec![entry.clone()])) {
+                Some(SettingValue::PerAccount(level)) => levels.extend(level),
+                _ => self.report(&format!("{name}[{index}]"), kind.expected()),
+            }
+        }
+        SettingValue::PerAccount(levels)
     }
 
     fn object(&mut self, name: &str) -> Reader<'_> {
         let value = self.members.and_then(|members| members.get(name)).filter(|value| !value.is_null());
         let members = value.and_then(Value::as_object);
         if value.is_some() && members.is_none() {
-            self.report(name, "an object");
+            self.report(name, "an object".to_owned());
         }
         Reader { path: format!("{}{name}.", self.path), members, problems: self.problems }
     }
 
-    fn report(&mut self, name: &str, expected: &'static str) {
+    fn report(&mut self, name: &str, expected: String) {
         self.problems.push(SettingProblem { path: format!("{}{name}", self.path), expected });
     }
-}
-
-/// Reads one of the values by its name.
-fn named<T: FromStr>(value: &Value) -> Option<T> {
-    value.as_str()?.parse().ok()
-}
-
-fn millis(value: &Value) -> Option<Duration> {
-    value.as_u64().map(Duration::from_millis)
 }
 
 #[cfg(test)]

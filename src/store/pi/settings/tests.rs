@@ -1,7 +1,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::*;
+use std::collections::HashMap;
+use std::time::Duration;
+
 use strum::VariantArray;
+
+use super::*;
+use crate::pool::{
+    AccountId, AffinityMode, FooterOrder, ReserveUse, ResetCreditUse, ResetWindow, Strategy, Transport,
+    UsageMode,
+};
 
 fn load(content: &str) -> Result<Settings, StorageError> {
     let dir = tempfile::tempdir().unwrap();

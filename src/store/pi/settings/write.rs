@@ -1,19 +1,16 @@
 //! Changes our member of pi's `settings.json`, under pi's own lock. The rest of the file keeps its bytes, and settings
 //! that the user never set stay unset, so that later defaults apply to them.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{MEMBER, Settings, SettingsFile, read};
-use crate::pool::{AccountId, FooterChange, RotationChange};
+use super::{MEMBER, Settings, SettingsFile, read, setting_json};
+use crate::pool::{AccountId, FooterPrefs, RotationSettings, SettingChange, SettingValue};
 use crate::store::file::atomic::replace_under_lock;
 use crate::store::pi::members::{Members, WithMember};
 use crate::store::{LockDirectory, StorageError};
 
 const ROTATION: &str = "rotation";
-const PRIORITY: &str = "priority";
 
 impl SettingsFile {
     /// Writes the change, and returns all settings of the file.
@@ -23,25 +20,13 @@ impl SettingsFile {
     /// A file that does not parse is not touched.
     pub fn set_rotation(
         &self,
-        change: &RotationChange,
+        change: &[SettingChange<RotationSettings>],
         held: &LockDirectory,
     ) -> Result<Settings, StorageError> {
         let file = self.members()?.unwrap_or_default();
         let ours = object(&file, MEMBER);
         let mut rotation = object(&ours, ROTATION);
-        set(&mut rotation, "strategy", change.strategy.map(|strategy| strategy.name()));
-        set(&mut rotation, "affinity", change.affinity.map(|affinity| affinity.name()));
-        set(&mut rotation, "transport", change.transport.map(|transport| transport.name()));
-        set(&mut rotation, "maxAttempts", change.max_attempts);
-        set(&mut rotation, "fallbackCooldownMs", change.fallback_cooldown.map(millis));
-        set(&mut rotation, "reservePercent", change.reserve_percent);
-        set(&mut rotation, "waitForResetMs", change.wait_for_reset.map(millis));
-        set(&mut rotation, "reserve", change.reserve.map(|reserve| reserve.name()));
-        set(&mut rotation, "resetCredits", change.reset_credits.map(|credits| credits.name()));
-        if !change.priority.is_empty() {
-            let known = rotation.raw(PRIORITY).and_then(|raw| serde_json::from_str(raw.get()).ok());
-            rotation.set(PRIORITY, with_priorities(known.unwrap_or_default(), &change.priority));
-        }
+        set_members(&mut rotation, change);
         let ours = WithMember { object: &ours, name: ROTATION, value: &rotation };
         self.write(&WithMember { object: &file, name: MEMBER, value: &ours }, held)
     }
@@ -51,14 +36,14 @@ impl SettingsFile {
     /// # Errors
     ///
     /// A file that does not parse is not touched.
-    pub fn set_footer(&self, change: &FooterChange, held: &LockDirectory) -> Result<Settings, StorageError> {
+    pub fn set_footer(
+        &self,
+        change: &[SettingChange<FooterPrefs>],
+        held: &LockDirectory,
+    ) -> Result<Settings, StorageError> {
         let file = self.members()?.unwrap_or_default();
         let mut ours = object(&file, MEMBER);
-        set(&mut ours, "usageMode", change.usage_mode.map(|mode| mode.name()));
-        set(&mut ours, "resetWindow", change.reset_window.map(|window| window.name()));
-        set(&mut ours, "showAccount", change.show_account);
-        set(&mut ours, "showReset", change.show_reset);
-        set(&mut ours, "order", change.order.map(|order| order.name()));
+        set_members(&mut ours, change);
         self.write(&WithMember { object: &file, name: MEMBER, value: &ours }, held)
     }
 
@@ -76,9 +61,16 @@ fn object(members: &Members, name: &str) -> Members {
     members.raw(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
-fn set(members: &mut Members, name: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        members.set(name, value);
+fn set_members<S>(members: &mut Members, change: &[SettingChange<S>]) {
+    for (spec, value) in change {
+        let json = match value {
+            SettingValue::PerAccount(levels) => {
+                let known = members.raw(spec.name).and_then(|raw| serde_json::from_str(raw.get()).ok());
+                with_priorities(known.unwrap_or_default(), levels)
+            }
+            value => setting_json(value),
+        };
+        members.set(spec.name, json);
     }
 }
 
@@ -100,48 +92,54 @@ fn with_priorities(known: Vec<Value>, changes: &[(AccountId, i32)]) -> Value {
     Value::Array(entries)
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
     use crate::pool::{
-        AffinityMode, FooterOrder, ReserveUse, ResetCreditUse, ResetWindow, Strategy, Transport, UsageMode,
+        AffinityMode, FOOTER_SETTINGS, ROTATION_SETTINGS, ReserveUse, ResetCreditUse, SettingSpec, Strategy,
     };
+    use crate::store::pi::settings::setting_value;
 
     fn held(path: &Path) -> LockDirectory {
         LockDirectory::acquire(path, Duration::ZERO).unwrap()
     }
 
-    fn everything() -> RotationChange {
-        RotationChange {
-            strategy: Some(Strategy::LeastUsed),
-            affinity: Some(AffinityMode::None),
-            transport: Some(Transport::Auto),
-            max_attempts: Some(3),
-            fallback_cooldown: Some(Duration::from_secs(60)),
-            reserve_percent: Some(12.5),
-            wait_for_reset: Some(Duration::ZERO),
-            reserve: Some(ReserveUse::Luna),
-            reset_credits: Some(ResetCreditUse::WhenDry),
-            priority: vec![(AccountId::new("acc_1"), -7)],
-        }
+    /// Returns the changes that `json` holds, in the order of the table.
+    fn changes<S>(specs: &'static [SettingSpec<S>], json: &Value) -> Vec<SettingChange<S>> {
+        let named = specs.iter().filter(|spec| json.get(spec.name).is_some());
+        named.map(|spec| (spec, setting_value(spec.kind, &json[spec.name]).unwrap())).collect()
     }
 
-    fn looks() -> FooterChange {
-        FooterChange {
-            usage_mode: Some(UsageMode::Used),
-            reset_window: Some(ResetWindow::Both),
-            show_account: Some(false),
-            show_reset: Some(true),
-            order: Some(FooterOrder::UsageFirst),
-        }
+    fn everything() -> Vec<SettingChange<RotationSettings>> {
+        let json = json!({
+            "strategy": "least-used",
+            "affinity": "none",
+            "transport": "auto",
+            "maxAttempts": 3,
+            "fallbackCooldownMs": 60_000,
+            "reservePercent": 12.5,
+            "waitForResetMs": 0,
+            "reserve": "luna",
+            "resetCredits": "when-dry",
+            "priority": [{"account": "acc_1", "priority": -7}],
+        });
+        changes(ROTATION_SETTINGS, &json)
+    }
+
+    fn looks() -> Vec<SettingChange<FooterPrefs>> {
+        let json = json!({
+            "usageMode": "used",
+            "resetWindow": "both",
+            "showAccount": false,
+            "showReset": true,
+            "order": "usage-first",
+        });
+        changes(FOOTER_SETTINGS, &json)
     }
 
     const WHOLE: &str = r#"{
@@ -187,14 +185,14 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_changes() {
-        let check = |before: &str, change: &RotationChange, after: &str| {
+        let check = |before: &str, change: &[SettingChange<RotationSettings>], after: &str| {
             let dir = tempfile::tempdir().unwrap();
             let file = SettingsFile::new(dir.path().join("settings.json"));
             fs::write(file.path(), before).unwrap();
             file.set_rotation(change, &held(file.path())).unwrap();
             assert_eq!(fs::read_to_string(file.path()).unwrap(), after, "{before}");
         };
-        let strategy = RotationChange { strategy: Some(Strategy::RoundRobin), ..RotationChange::default() };
+        let strategy = changes(ROTATION_SETTINGS, &json!({"strategy": "round-robin"}));
         let full = |ours: &str| {
             format!(
                 "{{\n  \"theme\": \"d\\u0061rk\",\n  \"pi-multicodex\": {ours},\n  \"n\": [1.50, {{\"ud\": \"\\ud800\"}}]\n}}"
@@ -213,7 +211,7 @@ mod tests {
         for unusable in ["null", "7", "[]", r#"{"rotation": "x"}"#, r#"{"rotation": null}"#] {
             check(&full(unusable), &strategy, &full(made));
         }
-        check("{}", &RotationChange::default(), "{\n  \"pi-multicodex\": {\n    \"rotation\": {}\n  }\n}");
+        check("{}", &[], "{\n  \"pi-multicodex\": {\n    \"rotation\": {}\n  }\n}");
     }
 
     #[test]
