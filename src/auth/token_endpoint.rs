@@ -47,7 +47,7 @@ pub enum TokenRefreshError {
     #[error("the answer to a token request was lost: {message}")]
     OutcomeUnknown { message: String },
     /// It was accepted, and the answer has no readable access token. The new refresh token was found in it.
-    #[error("the token endpoint gave a new refresh token, and no access token that can be read")]
+    #[error("the token endpoint returned a new refresh token but no readable access token")]
     AccessTokenMissing { refresh: Secret },
 }
 

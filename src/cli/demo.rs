@@ -71,7 +71,7 @@ async fn story() -> Result<(), Fault> {
     if !moved || handle.posts("ada") != 1 {
         return Err("the completion was not moved to the next account".into());
     }
-    paint.say("Done: one request met the limit, the next account answered, and the answer came as if nothing had been.")?;
+    paint.say("Done: one request met the limit, the next account answered, and the failure did not show.")?;
     Ok(())
 }
 

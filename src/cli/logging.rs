@@ -69,9 +69,9 @@ fn filter(chosen: &str) -> Result<Targets, String> {
     // `Targets` reads a word that is not a level as the name of a target.
     let mut alone = chosen.split(',').filter(|part| !part.is_empty() && !part.contains('='));
     match alone.find(|word| word.parse::<LevelFilter>().is_err()) {
-        Some(word) => {
-            Err(format!("--log: \"{word}\" is no level; there are off, error, warn, info, debug and trace"))
-        }
+        Some(word) => Err(format!(
+            "--log: \"{word}\" is not a level; the levels are off, error, warn, info, debug and trace"
+        )),
         None => Ok(filter),
     }
 }

@@ -18,7 +18,7 @@ pub enum ProofError {
     #[error("nothing answers at {url}: {why}; start `multicodex gateway`")]
     Silent { url: String, why: String },
     #[error(
-        "what answers at {url} is not this gateway: it does not have the key. Something else uses the port"
+        "the program at {url} is not this gateway: it does not have the key; another program uses the port"
     )]
     Stranger { url: String },
 }

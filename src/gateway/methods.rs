@@ -71,7 +71,7 @@ impl GatewayControl {
     pub async fn stop(&self) -> bool {
         let Some(gateway) = self.running.lock().await.take() else { return false };
         if let Err(error) = gateway.stop().await {
-            tracing::warn!(%error, "the file of the gateway is left behind");
+            tracing::warn!(%error, "the gateway's file could not be removed");
         }
         true
     }

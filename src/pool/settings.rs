@@ -143,13 +143,11 @@ impl RotationSettings {
     /// Returns the settings as text for the user.
     pub fn policy(&self) -> String {
         let strategy = match self.strategy {
-            Strategy::ResetFirst => {
-                "Untouched accounts first, then the one whose longest window resets soonest"
-            }
-            Strategy::LeastUsed => "The account of which the least is used",
+            Strategy::ResetFirst => "Unused accounts first, then the one whose longest window resets soonest",
+            Strategy::LeastUsed => "The account with the lowest usage",
             Strategy::RoundRobin => "The accounts in turn",
             Strategy::Priority => {
-                "The account of the highest priority; of equals an untouched one, then the one whose longest window \
+                "The account with the highest priority; among equals an unused one, then the one whose longest window \
                  resets soonest"
             }
         };
@@ -160,7 +158,9 @@ impl RotationSettings {
         let reserve = match self.reserve_percent {
             0.0 => String::new(),
             percent => {
-                format!(" Below {percent} % of any window an account is kept for when nothing else is left.")
+                format!(
+                    " An account with less than {percent} % left of any window is used only when no other is left."
+                )
             }
         };
         let attempts = match self.max_attempts {
@@ -168,8 +168,8 @@ impl RotationSettings {
             many => format!("{many} accounts are"),
         };
         let wait = match self.wait_for_reset {
-            None => "and no one waits for a reset".to_owned(),
-            Some(bound) => format!("and a reset within {} is waited for", Countdown::of(bound)),
+            None => "and it does not wait for a reset".to_owned(),
+            Some(bound) => format!("and it waits for a reset within {}", Countdown::of(bound)),
         };
         let luna = match self.reserve {
             ReserveUse::Never => "",
@@ -227,7 +227,7 @@ mod tests {
         check(
             RotationSettings::default(),
             "The accounts in turn; a session keeps its account while it can be used. At most 6 accounts are tried for \
-             one completion, and no one waits for a reset.",
+             one completion, and it does not wait for a reset.",
         );
         check(
             RotationSettings {
@@ -238,9 +238,9 @@ mod tests {
                 wait_for_reset: Some(Duration::from_secs(90 * 60)),
                 ..RotationSettings::default()
             },
-            "Untouched accounts first, then the one whose longest window resets soonest. Below 12.5 % of any window an \
-             account is kept for when nothing else is left. At most 1 account is tried for one completion, and a reset \
-             within 1h30m is waited for.",
+            "Unused accounts first, then the one whose longest window resets soonest. An account with less than 12.5 % \
+             left of any window is used only when no other is left. At most 1 account is tried for one completion, and it \
+             waits for a reset within 1h30m.",
         );
         let check_end = |reserve, reset_credits, expected: &str| {
             let policy = RotationSettings { reserve, reset_credits, ..RotationSettings::default() }.policy();

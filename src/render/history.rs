@@ -20,7 +20,7 @@ const COLUMNS: [Column; 9] = [
 
 pub fn history(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &TextStyle) -> String {
     if answer.attempts.is_empty() {
-        return "nothing was tried yet\n".to_owned();
+        return "there are no attempts yet\n".to_owned();
     }
     let rows: Vec<_> = answer.attempts.iter().map(|attempt| row(attempt, accounts, now)).collect();
     table(&COLUMNS, &rows, style)

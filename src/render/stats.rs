@@ -35,7 +35,7 @@ const OF_DAYS: [Column; 8] = [
 
 pub fn stats(answer: &HistoryAnswer, accounts: &[Account], now: i64, style: &TextStyle) -> String {
     if answer.accounts.is_empty() {
-        return "nothing was tried yet\n".to_owned();
+        return "there are no attempts yet\n".to_owned();
     }
     let today = At(now).day();
     let last_days: Vec<String> = (0..LAST_DAYS).rev().map(|ago| Day(today.0 - ago).to_string()).collect();

@@ -47,8 +47,8 @@ pub fn verify(answer: &VerifyAnswer, style: &TextStyle) -> String {
 fn said_of_many(id: CheckId) -> &'static str {
     match id {
         CheckId::AccountLogin => "need no login",
-        CheckId::AccountToken => "have a token that is good",
-        CheckId::AccountUsage => "have no trouble with their usage",
+        CheckId::AccountToken => "have a valid token",
+        CheckId::AccountUsage => "have no problem with their usage",
         _ => "are well",
     }
 }

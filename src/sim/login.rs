@@ -175,7 +175,7 @@ pub(super) fn device_page(shared: &Shared, received: &Received) -> Answer {
     };
     match state.logins.grant_device(&user_code, owner) {
         true => Answer::json(200, json!("<p>The device is logged in.</p>")),
-        false => refused_page("nobody waits for this code"),
+        false => refused_page("no login waits for this code"),
     }
 }
 

@@ -170,7 +170,7 @@ impl Bearer<'_> {
             Failure::new(
                 FailureKind::Unauthorized,
                 Source::Transport,
-                "the access token holds characters that no header may hold",
+                "the access token holds characters that are not allowed in a header",
             )
         })?;
         value.set_sensitive(true);

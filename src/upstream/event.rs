@@ -81,7 +81,7 @@ impl Event {
         }
         serde_json::from_str::<&RawValue>(text).map_err(|_| NotJson)?;
         if !text.starts_with('{') {
-            tracing::warn!(bytes = text.len(), "an event of upstream is no JSON object and is skipped");
+            tracing::warn!(bytes = text.len(), "an event of upstream is not a JSON object and is skipped");
             return Ok(None);
         }
         let kind = EventKind::of(text);

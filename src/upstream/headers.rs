@@ -22,7 +22,7 @@ const SESSION_HEADERS: [&str; 5] =
 pub enum HeaderRefusal {
     #[error("the header `{0}` may not be set by a client")]
     NotAllowed(String),
-    #[error("the value of the header `{0}` holds characters that no header may hold")]
+    #[error("the value of the header `{0}` holds characters that are not allowed in a header")]
     BadValue(String),
 }
 

@@ -66,7 +66,7 @@ impl Upstream {
                 ..Failure::new(
                     FailureKind::UpstreamProtocol,
                     Source::ResponseBody,
-                    "the answer about models is no list of models",
+                    "the answer about models is not a list of models",
                 )
             });
         }

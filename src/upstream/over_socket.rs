@@ -86,7 +86,7 @@ impl Upstream {
     /// SSE was answered where no WebSocket could be opened, so WebSockets are not tried for a while.
     pub fn sse_answered(&self, plan: &mut TurnPlan) {
         if std::mem::take(&mut plan.suspects_websockets) {
-            tracing::info!("no WebSocket can be opened, though upstream answers; trying again later");
+            tracing::info!("no WebSocket can be opened, although upstream answers; trying again later");
             self.sockets.pause(Instant::now());
         }
     }

@@ -210,7 +210,7 @@ test("an account is logged in again, and the login of another is refused", async
   await terminal.command("/multicodex");
   await terminal.panel("Codex accounts", /^ → ada@example\.com/);
   terminal.press("r");
-  await terminal.shows("Error: the login is not that of ada@example.com");
+  await terminal.shows("Error: the login belongs to another identity than ada@example.com");
   await simulator.post("visitor", { account: "ada" });
   await terminal.panel("Codex accounts", /^ → ada@example\.com/);
   terminal.press("r");

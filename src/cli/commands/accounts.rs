@@ -107,7 +107,7 @@ pub(in crate::cli) fn remove(options: ServeOptions, account: String, yes: bool) 
 async fn is_confirmed(sidecar: &OneShot, account: &str) -> Result<bool, String> {
     if !stdin().is_terminal() {
         return Err(
-            "remove asks before it removes a login, and stdin is no terminal; --yes removes without asking"
+            "remove asks for confirmation, and stdin is not a terminal; --yes removes without asking"
                 .to_owned(),
         );
     }

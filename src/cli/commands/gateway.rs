@@ -89,7 +89,9 @@ async fn show_other(file: &GatewayFile) -> Result<ExitCode, String> {
             }
         }
         if tokio::time::Instant::now() > until {
-            return Ok(failed("another gateway is starting in this state directory, and does not get ready"));
+            return Ok(failed(
+                "another gateway is starting in this state directory and did not become ready",
+            ));
         }
         tokio::time::sleep(LOOK_AGAIN_AFTER).await;
     }

@@ -18,7 +18,7 @@ use crate::render::clean;
 
 /// Authorization codes are at least twice as long.
 const SHORTEST_CODE: usize = 16;
-const NO_CODE: &str = "this is no address and no code; paste the whole address that the browser ends up at, or press \
+const NO_CODE: &str = "this is neither an address nor a code; paste the whole address at which the browser ends, or press \
     Ctrl-C to end the login";
 
 /// A login can run beside a damaged accounts file until it must store its result.
@@ -72,7 +72,7 @@ fn show(started: &LoginStarted) -> Result<(), String> {
     let next = match &started.user_code {
         Some(code) => format!("and type this code there: {}", clean(code)),
         None => {
-            "On another machine, or when the page cannot be shown: paste the address that the browser ends up at."
+            "On another machine, or when the page cannot be shown: paste the address at which the browser ends."
                 .to_owned()
         }
     };

@@ -74,7 +74,7 @@ pub(in crate::cli) fn run(options: ServeOptions, args: RunArgs) -> Result<ExitCo
         let access = Access { url: gateway.url().to_owned(), key, key_command: key_command(&file) };
         let ended = run_to_its_end(&launch(program, arguments, &access), signals).await;
         if let Err(error) = gateway.stop().await {
-            tracing::warn!(%error, "the file of the gateway is left behind");
+            tracing::warn!(%error, "the gateway's file could not be removed");
         }
         finish_in_time(&sidecar).await;
         Ok(ended)
@@ -99,7 +99,7 @@ async fn run_to_its_end(launch: &Launch, mut signals: Forwarded) -> ExitCode {
             ended = child.wait() => return match ended {
                 Ok(status) => exit_code(status),
                 Err(error) => {
-                    print_error(&format!("multicodex: the command is lost: {error}"));
+                    print_error(&format!("multicodex: waiting for the command failed: {error}"));
                     ExitCode::FAILURE
                 }
             },

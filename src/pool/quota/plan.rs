@@ -222,7 +222,7 @@ impl WhyNotAutomatic {
                     Countdown { to, now }
                 )
             }
-            WhyNotAutomatic::OutcomeUnknown => "what became of an earlier one is not known yet".to_owned(),
+            WhyNotAutomatic::OutcomeUnknown => "the outcome of an earlier one is not known yet".to_owned(),
             WhyNotAutomatic::DidNotHelp => {
                 "the last one did not help, so a person has to redeem the next".to_owned()
             }

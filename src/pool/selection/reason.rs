@@ -44,9 +44,11 @@ impl Reason {
             Reason::Named => "asked for by name".to_owned(),
             Reason::Pinned => "pinned".to_owned(),
             Reason::Session => "served this session last".to_owned(),
-            Reason::NoToken => "its token has expired and cannot be refreshed just now".to_owned(),
-            Reason::BackingOff { until } => format!("failed lately, ranked last for another {}", left(until)),
-            Reason::InReserve => "below the reserve, and nothing else is left".to_owned(),
+            Reason::NoToken => "its token has expired and cannot be refreshed now".to_owned(),
+            Reason::BackingOff { until } => {
+                format!("failed recently, ranked last for another {}", left(until))
+            }
+            Reason::InReserve => "below the reserve, but no other account is left".to_owned(),
             Reason::Exhausted => "used up by the last reading".to_owned(),
             Reason::Untouched => "nothing of it is used".to_owned(),
             Reason::ResetsAt { window_minutes, at } => {
@@ -86,12 +88,12 @@ impl WhyNotEligible {
                 format!("limit of this model reached, back in {}", left(until))
             }
             WhyNotEligible::ModelExcluded { until } => {
-                format!("does not have this model, asked again in {}", left(until))
+                format!("does not have this model, tried again in {}", left(until))
             }
             WhyNotEligible::BelowReserve => {
-                "below the reserve, kept for when nothing else is left".to_owned()
+                "below the reserve, used only when no other account is left".to_owned()
             }
-            WhyNotEligible::NotAsked => "another account was asked for".to_owned(),
+            WhyNotEligible::NotAsked => "the request names another account".to_owned(),
         }
     }
 }
@@ -119,15 +121,18 @@ mod tests {
             (cooling(FailureKind::UsageLimit), "usage limit reached, back in 2h13m"),
             (cooling_by(FailureKind::Credits, true), "its workspace has met a limit, tried again in 2h13m"),
             (not(WhyNotEligible::ModelLimit { until }), "limit of this model reached, back in 59m"),
-            (not(WhyNotEligible::ModelExcluded { until }), "does not have this model, asked again in 59m"),
-            (not(WhyNotEligible::BelowReserve), "below the reserve, kept for when nothing else is left"),
-            (not(WhyNotEligible::NotAsked), "another account was asked for"),
+            (not(WhyNotEligible::ModelExcluded { until }), "does not have this model, tried again in 59m"),
+            (not(WhyNotEligible::BelowReserve), "below the reserve, used only when no other account is left"),
+            (not(WhyNotEligible::NotAsked), "the request names another account"),
             (Reason::Named, "asked for by name"),
             (Reason::Pinned, "pinned"),
             (Reason::Session, "served this session last"),
-            (Reason::BackingOff { until: At(now.0 + 30_000) }, "failed lately, ranked last for another <1m"),
-            (Reason::NoToken, "its token has expired and cannot be refreshed just now"),
-            (Reason::InReserve, "below the reserve, and nothing else is left"),
+            (
+                Reason::BackingOff { until: At(now.0 + 30_000) },
+                "failed recently, ranked last for another <1m",
+            ),
+            (Reason::NoToken, "its token has expired and cannot be refreshed now"),
+            (Reason::InReserve, "below the reserve, but no other account is left"),
             (Reason::Exhausted, "used up by the last reading"),
             (Reason::Untouched, "nothing of it is used"),
             (Reason::ResetsAt { window_minutes: 10_080, at: in_minutes(3060) }, "7d resets in 2d3h"),

@@ -158,7 +158,7 @@ impl RefreshLedger {
         if let Some(until) =
             end_of_pause.filter(|until| needed && *until > now && *until <= now + PAUSE_AFTER_LOSS)
         {
-            let message = "the token endpoint lost an answer a moment ago".to_owned();
+            let message = "an answer of the token endpoint was lost a moment ago".to_owned();
             return Some(WhyNotRefreshed::Resting { until, message });
         }
         let is_on = |rest: &&Rest| rest.until > now && rest.until <= now + LONGEST_REST;
@@ -308,7 +308,7 @@ impl fmt::Display for WhyNotRefreshed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WhyNotRefreshed::Consumed => {
-                f.write_str("the refresh token was refreshed before and is not sent again")
+                f.write_str("the refresh token was already used and is not sent again")
             }
             WhyNotRefreshed::Refused(refusal) => {
                 f.write_str("the refresh token was refused for good")?;
@@ -318,7 +318,7 @@ impl fmt::Display for WhyNotRefreshed {
                 }
             }
             WhyNotRefreshed::OutcomeUnknown { .. } => f.write_str(
-                "the refresh token was sent and no answer arrived; it may be consumed and is not sent again by itself",
+                "the refresh token was sent and no answer arrived; it may be consumed and is not sent again automatically",
             ),
             WhyNotRefreshed::Paused { until } => {
                 write!(f, "upstream revoked several logins, so no token is refreshed until {until}")

@@ -16,10 +16,9 @@ impl AccountRegistry {
             hint: Some(hint.to_owned()),
         };
         match store::narrow(self.accounts_file.path()) {
-            Ok(_) => self.notifier.report(warning(
-                "it was narrowed",
-                "tokens that others could read are best replaced by a new login",
-            )),
+            Ok(_) => self
+                .notifier
+                .report(warning("it was narrowed", "log in again to replace tokens that others could read")),
             Err(error) => {
                 tracing::warn!(%error, "the permissions could not be narrowed");
                 self.notifier
@@ -40,7 +39,7 @@ impl AccountRegistry {
                         "{subject} has mode {mode:04o}, so others can replace the accounts in it"
                     ),
                     account: None,
-                    hint: Some("take that right from them: chmod go-w".to_owned()),
+                    hint: Some("remove that right: chmod go-w".to_owned()),
                 },
             ),
             _ => self.notifier.clear_about(WarningKind::Permissions, subject),

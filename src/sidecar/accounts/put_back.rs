@@ -67,13 +67,13 @@ impl AccountRegistry {
         tracing::warn!(account = %id, %path, at_once, "an old copy of a file was put back");
         self.notifier.warn(Warning {
             kind: WarningKind::ConsumedCredential,
-            message: format!("{path} holds a token that has been refreshed; an old copy was put back"),
+            message: format!("{path} holds a token that was already used; an old copy was put back"),
             account: Some(id.to_string()),
             hint: Some(if at_once {
                 "the login that is still good is written back; end the program that writes the old copy"
                     .to_owned()
             } else {
-                "it was written back several times and undone again: end the program that writes the old copy"
+                "it was written back several times and replaced each time: end the program that writes the old copy"
                     .to_owned()
             }),
         });

@@ -28,7 +28,7 @@ impl AccountRegistry {
                     aside.display()
                 ),
                 account: None,
-                hint: Some("which refresh tokens were refreshed before is not known any more".to_owned()),
+                hint: Some("it is no longer known which refresh tokens were already used".to_owned()),
             });
         }
         reading.ledger

@@ -48,7 +48,7 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
         word: "show",
         takes: ArgKind::Account,
         form: "show [account]",
-        does: "who is in use, how all stand; with one, all about it",
+        does: "the account in use; with one, all about it",
     },
     CommandSpec {
         word: "refresh",
@@ -67,19 +67,19 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
         word: "footer",
         takes: ArgKind::Settings(SettingGroup::Footer),
         form: "footer [setting value]",
-        does: "how the footer looks, and to change it",
+        does: "show or change how the footer looks",
     },
     CommandSpec {
         word: "rotation",
         takes: ArgKind::Settings(SettingGroup::Rotation),
         form: "rotation [setting value]",
-        does: "how accounts are chosen, and to change it",
+        does: "show or change how accounts are chosen",
     },
     CommandSpec {
         word: "verify",
         takes: ArgKind::OneOf(&["online"]),
         form: "verify [online]",
-        does: "look for what is amiss; online also asks upstream",
+        does: "check files and accounts; online also asks upstream",
     },
     CommandSpec {
         word: "history",
@@ -99,7 +99,7 @@ pub(crate) const COMMANDS: &[CommandSpec] = &[
         word: "reset-credit",
         takes: ArgKind::AccountAndConfirm,
         form: "reset-credit account",
-        does: "what a reset credit gains; \"confirm\" redeems it",
+        does: "what a reset credit would do; \"confirm\" redeems it",
     },
     CommandSpec { word: "help", takes: ArgKind::Word, form: "help [command]", does: "this text" },
 ];

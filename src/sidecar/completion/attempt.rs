@@ -132,7 +132,7 @@ impl Completion {
             return asking.await;
         }
         tokio::time::timeout(TOKEN_PATIENCE, asking).await.unwrap_or_else(|_| {
-            let why = "a new token is long in coming; another account answers meanwhile";
+            let why = "a new token takes long; another account answers meanwhile";
             let failure = Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why);
             self.sidecar.refresher.refresh_failed(account, &failure);
             Err(failure)

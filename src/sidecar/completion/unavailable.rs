@@ -77,7 +77,7 @@ impl Sidecar {
     pub(crate) fn why_unavailable(&self, named: Option<&AccountId>, back_at: Option<At>) -> String {
         self.registry.decide(|pool, now| {
             let Some(account) = named.and_then(|id| pool.get(id)) else {
-                return "the account that was asked for does not exist any more".to_owned();
+                return "the requested account does not exist any more".to_owned();
             };
             let why = match account.state(now) {
                 State::Disabled => "it is disabled".to_owned(),

@@ -79,7 +79,7 @@ impl TokenRefresher {
             ),
             account: None,
             hint: Some(
-                "tokens that still live are used; look for another program that renews the same logins"
+                "tokens that are still valid are used; look for another program that refreshes the same logins"
                     .to_owned(),
             ),
         });

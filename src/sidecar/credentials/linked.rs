@@ -157,7 +157,7 @@ impl TokenRefresher {
                     || (origin == Origin::Login && found.as_ref() == Some(*login))
             };
             let Some(old) = pi.login.as_ref().filter(gives_way) else {
-                tracing::info!(account = %account.id, ?origin, "pi has another login by now, which stays");
+                tracing::info!(account = %account.id, ?origin, "pi has another login now, which stays");
                 return Ok(());
             };
             let new = old.renewed(credential);

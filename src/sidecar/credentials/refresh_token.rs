@@ -84,7 +84,7 @@ impl TokenRefresher {
                 let claims = Claims { identity: account.identity.clone(), ..Claims::default() };
                 let refreshed = RefreshedTokens { credential, claims, refresh_replaced: true };
                 self.refreshed(turn, pi, &account, &held, &hash, refreshed).await?;
-                let why = "the token endpoint gave no access token; its new refresh token is kept";
+                let why = "the token endpoint returned no access token; its new refresh token is kept";
                 Err(Failure::new(FailureKind::TokenUnavailable, Source::TokenEndpoint, why))
             }
             Err(error) => Err(self.refused(turn, &account, &hash, &error).await),
@@ -116,7 +116,7 @@ impl TokenRefresher {
     ) -> Result<Credential, Failure> {
         let loaded = self.registry.in_file_turn(|turn| turn.load()).await.map_err(|error| storage(&error))?;
         if loaded.read_only {
-            let why = "codex-accounts.json is of a newer version and is not written";
+            let why = "codex-accounts.json has a newer version and is not written";
             return Err(Failure::new(FailureKind::Storage, Source::File, why));
         }
         let in_file =
@@ -200,7 +200,7 @@ impl TokenRefresher {
             self.notifier.report(Warning {
                 kind: WarningKind::CorruptFile,
                 message: format!(
-                    "a refreshed credential could not be stored and lives in memory only: {error}"
+                    "a refreshed credential could not be stored and is only in memory: {error}"
                 ),
                 account: Some(id.to_string()),
                 hint: Some(
@@ -268,7 +268,7 @@ impl Turn {
     ) -> Option<At> {
         let paused = self.ledger.settle(id, hash, outcome, now);
         if let Err(error) = self.save().await {
-            tracing::error!(account = %id, %error, "the result of a refresh could not be noted");
+            tracing::error!(account = %id, %error, "the result of a refresh could not be recorded");
         }
         paused
     }

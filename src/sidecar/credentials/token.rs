@@ -86,7 +86,7 @@ impl TokenRefresher {
             Ok(Err(failure)) => failure.kind.name(),
             Err(_) => "slow",
         };
-        tracing::info!(account = %id, why, "going on with the old token while it lives");
+        tracing::info!(account = %id, why, "using the old token while it is valid");
         Ok(old)
     }
 }

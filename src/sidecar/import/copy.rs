@@ -38,8 +38,7 @@ fn shared(account: &AccountId) -> Warning {
     Warning {
         kind: WarningKind::SharedCredential,
         message:
-            "this login is also used by the program it was copied from; whichever of the two renews it first \
-                  signs the other one out"
+            "this login is also used by the program it was copied from; the first of the two to refresh it signs the other one out"
                 .to_owned(),
         account: Some(account.to_string()),
         hint: Some("give this account a login of its own with `reauth`".to_owned()),

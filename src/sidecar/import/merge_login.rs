@@ -260,11 +260,9 @@ impl Imports {
     fn warn_not_merged(&self, error: &NotMerged) {
         let warning = Warning {
             kind: WarningKind::CorruptFile,
-            message: format!("pi's login is not taken over: {error}"),
+            message: format!("pi's login is not imported: {error}"),
             account: None,
-            hint: Some(
-                "the accounts stay as they are; it is looked at again when the file changes".to_owned(),
-            ),
+            hint: Some("the accounts stay as they are; the file is read again when it changes".to_owned()),
         };
         self.notifier.warn_about(self.auth_file.path().to_string_lossy(), warning);
     }
@@ -296,7 +294,7 @@ impl Imports {
 fn consumed() -> Warning {
     Warning {
         kind: WarningKind::ConsumedCredential,
-        message: "the login that was found has been refreshed before and is not taken over".to_owned(),
+        message: "the refresh token of this login was already used, so it is not imported".to_owned(),
         account: None,
         hint: Some("an old copy of the file may have been put back; log in again".to_owned()),
     }

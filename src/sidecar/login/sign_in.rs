@@ -158,14 +158,14 @@ fn not_placed(why: NotPlaced, records: &[Account], purpose: &Purpose) -> RpcErro
     let mut error = match why {
         NotPlaced::Gone => RpcError::new(
             ErrorKind::LoginFailed,
-            "the account was removed while its login was under way; nothing was stored",
+            "the account was removed while its login was in progress; nothing was stored",
         ),
         NotPlaced::OtherIdentity => {
             let record = records.iter().find(|record| Some(&record.id) == renewed);
             let label = record.map_or("this account", |record| record.label.as_str());
             let mut error = RpcError::new(
                 ErrorKind::IdentityMismatch,
-                format!("the login is not that of {label}; nothing was stored"),
+                format!("the login belongs to another identity than {label}; nothing was stored"),
             );
             error.data.hint = Some(
                 "log out in the browser or choose the right account and workspace there, then try again"

@@ -37,7 +37,7 @@ pub(crate) async fn submit(
     let login = sidecar.logins.get(&params.login_id)?;
     if login.outcome().is_none() {
         let paste = login.paste().ok_or_else(|| {
-            RpcError::invalid_params("loginId", "nothing can be pasted into a login by device code")
+            RpcError::invalid_params("loginId", "a login by device code takes no pasted input")
         })?;
         paste.submit(&params.input).map_err(|error| RpcError::invalid_params("input", error.to_string()))?;
     }
@@ -103,7 +103,7 @@ async fn begin(
 }
 
 fn too_many() -> RpcError {
-    RpcError::new(ErrorKind::LoginFailed, "too many logins are under way")
+    RpcError::new(ErrorKind::LoginFailed, "too many logins are in progress")
         .hinted("cancel one, or wait for it to end")
 }
 
@@ -125,14 +125,14 @@ fn the_one_to_renew(sidecar: &Sidecar) -> Result<AccountId, RpcError> {
         if candidates.len() > 1 {
             let ambiguous = SelectError::Ambiguous { candidates };
             let mut error = error::select(pool, "", ambiguous);
-            "several accounts need a login; say which one is to be renewed".clone_into(&mut error.message);
+            "several accounts need a login; name the one to log in again".clone_into(&mut error.message);
             return Err(error);
         }
         candidates.pop().or_else(|| pool.active(now)).ok_or_else(|| {
             let candidates = pool.accounts().iter().map(|account| account.label.clone());
             let none = SelectError::NotFound { candidates: candidates.collect() };
             let mut error = error::select(pool, "", none);
-            "no account is active; say which one is to be renewed".clone_into(&mut error.message);
+            "no account is active; name the one to log in again".clone_into(&mut error.message);
             error
         })
     })

@@ -38,7 +38,7 @@ pub(super) fn before(
         lines.push(KNOWN.to_owned());
     }
     if is_open {
-        lines.push("what became of an earlier request is not known; that one is repeated first".to_owned());
+        lines.push("the outcome of an earlier request is unknown; that one is repeated first".to_owned());
     }
     lines
 }
@@ -107,7 +107,7 @@ mod tests {
                 "7d: 40 % used, resets in 1d6h",
                 "no window is used up, so a reset gains less than it could",
                 KNOWN,
-                "what became of an earlier request is not known; that one is repeated first",
+                "the outcome of an earlier request is unknown; that one is repeated first",
             ]
         );
         assert_eq!(before(0, None, &[], false, NOW), ["no reset credit can be redeemed"]);

@@ -13,7 +13,7 @@ impl Notifier {
             self.warn(Warning {
                 kind: WarningKind::ClockSkew,
                 message: format!(
-                    "this machine's clock is {} {} upstream's, so resets and the lives of tokens are misjudged",
+                    "this machine's clock is {} {} upstream's, so resets and token expiries are misjudged",
                     skew.roughly(),
                     skew.direction()
                 ),

@@ -62,7 +62,7 @@ impl Notifier {
             kind: WarningKind::CorruptFile,
             message: format!("the state file did not parse and was set aside as {}", aside.display()),
             account: None,
-            hint: Some("nothing is lost but what was known about cooldowns and usage".to_owned()),
+            hint: Some("only what was known about cooldowns and usage is lost".to_owned()),
         });
     }
 }

@@ -44,7 +44,7 @@ impl Sidecar {
         }
         checks.extend(self.check_sharing(&accounts));
         checks.push(match ledger.paused_until.filter(|until| *until > now) {
-            None => Check::pass(CheckId::Redeeming, "refresh tokens may be refreshed"),
+            None => Check::pass(CheckId::Redeeming, "tokens can be refreshed"),
             Some(until) => Check::warn(
                 CheckId::Redeeming,
                 format!("upstream revoked several logins, so none is refreshed until {until}"),
@@ -98,7 +98,10 @@ impl Sidecar {
             shared(account, "pi");
         }
         if checks.is_empty() {
-            checks.push(Check::pass(CheckId::SharedCredentials, "no one else holds the same refresh tokens"));
+            checks.push(Check::pass(
+                CheckId::SharedCredentials,
+                "no other program holds the same refresh tokens",
+            ));
         }
         checks
     }
@@ -140,7 +143,7 @@ fn token(account: &Account, name: &str, ledger: &RefreshLedger, now: At) -> Chec
             format!("multicodex refresh {} --force tries it once more", quoted(name)),
         )
     } else if !matches!(account.health.standing, HealthStatus::Good) {
-        Check::pass(CheckId::AccountToken, format!("the token of {label} is of no use before that"))
+        Check::pass(CheckId::AccountToken, format!("the token of {label} cannot be used before that"))
     } else if expires_at <= now {
         Check::warn(
             CheckId::AccountToken,

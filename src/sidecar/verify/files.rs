@@ -98,7 +98,7 @@ impl Sidecar {
         if let Some(error) = damaged.into_iter().flatten().next() {
             let hint = match error {
                 StorageError::Corrupt { .. } => {
-                    "nothing needs to be done: it is set aside and begun anew by the next sidecar"
+                    "nothing needs to be done: the next sidecar moves it aside and begins a new one"
                 }
                 _ => "make the state dir and the files in it yours",
             };
@@ -121,7 +121,7 @@ impl Sidecar {
             if let Ok(PermissionFinding::Wide { mode }) = examine(path) {
                 checks.push(Check::fail(
                     CheckId::Permissions,
-                    format!("{} has mode {mode:04o}: others may get at {what}", path.display()),
+                    format!("{} has mode {mode:04o}: others can access {what}", path.display()),
                     format!("chmod 600 {}", in_shell(path)),
                 ));
             }
@@ -188,14 +188,14 @@ impl Sidecar {
         }
         let seen: SeenLogins = self.imports.seen_file().load().unwrap_or_default();
         if seen.removed == Some(fingerprint(&login)) {
-            return Check::pass(CheckId::AuthImport, "the login of pi was removed here, and stays so");
+            return Check::pass(CheckId::AuthImport, "the login of pi was removed here, and stays removed");
         }
         let account = linked_account(&login);
         let whose = account.email.unwrap_or_else(|| account.id.to_string());
         Check::warn(
             CheckId::AuthImport,
-            format!("the login of pi ({whose}) is not taken over"),
-            "multicodex import, which says what stands against it",
+            format!("the login of pi ({whose}) is not imported"),
+            "multicodex import says why",
         )
     }
 
@@ -220,10 +220,10 @@ impl Sidecar {
             ),
         };
         let message = match (by, running) {
-            (NoticedBy::Kernel, true) => "the kernel tells of changes by others",
-            (NoticedBy::Kernel, false) => "the kernel would tell of changes by others",
+            (NoticedBy::Kernel, true) => "the kernel reports changes by other programs",
+            (NoticedBy::Kernel, false) => "the kernel would report changes by other programs",
             (NoticedBy::Polling, _) => {
-                let message = "changes by others are only found by looking, about every second";
+                let message = "changes by other programs are found only by checking, about every second";
                 let hint =
                     "raise fs.inotify.max_user_watches or max_user_instances, or use a local file system";
                 return Check::warn(CheckId::Watcher, message, hint);

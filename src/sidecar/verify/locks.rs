@@ -66,14 +66,14 @@ fn check_pis(id: CheckId, file: &Path) -> Check {
         LockInspection::Free => Check::pass(id, format!("{name} is not locked")),
         LockInspection::Held { age } => Check::warn(
             id,
-            format!("{name} is locked, by pi or another sidecar, which said so {} s ago", age.as_secs()),
+            format!("{name} is locked, by pi or another sidecar, which touched it {} s ago", age.as_secs()),
             "run verify again in a moment; a lock that is left behind is taken over after 30 s",
         ),
         LockInspection::Stale { age } => Check::warn(
             id,
-            format!("{lock} was left behind by a process that is gone, {} s ago", age.as_secs()),
+            format!("{lock} was left behind by a process that has ended, {} s ago", age.as_secs()),
             format!(
-                "it is taken over when it is needed; to be rid of it now: rmdir {}",
+                "it is taken over when it is needed; to remove it now: rmdir {}",
                 in_shell(Path::new(&lock))
             ),
         ),

@@ -71,7 +71,10 @@ impl Sidecar {
         let failure = match answer {
             Ok(reading) => {
                 return vec![
-                    Check::pass(CheckId::AccountToken, format!("upstream takes the access token of {label}")),
+                    Check::pass(
+                        CheckId::AccountToken,
+                        format!("upstream accepts the access token of {label}"),
+                    ),
                     Check::pass(CheckId::AccountUsage, format!("{label}: {}", in_words(&reading, mode))),
                 ];
             }
@@ -116,13 +119,13 @@ fn reachable(id: CheckId, base: &BaseUrl, reached: &Result<Reached, String>, fla
         ),
         Ok(Reached { challenged: true, .. }) => Check::warn(
             id,
-            format!("{url} answers with a page that wants to see a browser"),
+            format!("{url} answers with a page that asks for a browser"),
             "open chatgpt.com in a browser from this network, or use another network",
         ),
         Ok(Reached { status, .. }) if *status >= 500 => Check::warn(
             id,
             format!("{url} answers with status {status}"),
-            "it is upstream's own trouble: see status.openai.com, and try again later",
+            "it is a problem of upstream: see status.openai.com, and try again later",
         ),
         Ok(_) => Check::pass(id, format!("{url} answers")),
     }
@@ -144,7 +147,7 @@ fn compare_clocks(date: At, asked_at: At, answered_at: At) -> Check {
 
 fn in_words(reading: &UsageReading, mode: UsageMode) -> String {
     if reading.windows.is_empty() {
-        return "upstream tells no usage".to_owned();
+        return "upstream reports no usage".to_owned();
     }
     let window = |window: &Window| {
         let name = window_name(window.window_minutes);

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Proof that the lock is held. Dropping it frees the lock.
 #[derive(Debug)]
-#[must_use = "the lock is let go when this is dropped"]
+#[must_use = "dropping this frees the lock"]
 pub struct LockGuard {
     _file: File,
 }

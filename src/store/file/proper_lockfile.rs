@@ -36,7 +36,7 @@ static AHEAD: LazyLock<Mutex<HashMap<PathBuf, (LockStamp, At)>>> = LazyLock::new
 /// Proof that the lock was taken. Dropping it frees the lock. [`LockDirectory::is_still_ours`] tells, right before a
 /// write, whether it is still ours.
 #[derive(Debug)]
-#[must_use = "the lock is let go when this is dropped"]
+#[must_use = "dropping this frees the lock"]
 pub struct LockDirectory {
     held: Arc<Held>,
     stop: Option<Sender<()>>,

@@ -37,7 +37,7 @@ pub struct LinkedCredential {
 /// Why there is no reading now. None of these means that pi was logged out: the known login stays.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReading {
-    #[error("{} does not exist; log in with pi to have it made", path.display())]
+    #[error("{} does not exist; log in with pi to create it", path.display())]
     Missing { path: PathBuf },
     /// Empty or incomplete, as while pi writes it in place: read it again shortly.
     #[error("{} is being written, or damaged at line {line}, column {column}: {message}", path.display())]

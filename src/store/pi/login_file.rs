@@ -31,7 +31,7 @@ pub enum NoForeignLogin {
     Missing,
     #[error("holds no ChatGPT login")]
     Nothing,
-    #[error("holds an API key, which is no ChatGPT login; sign in with `multicodex login`")]
+    #[error("holds an API key, which is not a ChatGPT login; sign in with `multicodex login`")]
     ApiKey,
     #[error(
         "holds no refresh token, so its login would end within days; sign in with `multicodex login`, or name another file"
@@ -45,7 +45,7 @@ pub enum NoForeignLogin {
         "is a database, in which programs such as codex-lb keep logins encrypted; sign in with `multicodex login`"
     )]
     Database,
-    #[error("holds a login that is kept by multicodex already")]
+    #[error("holds a login that multicodex already keeps")]
     KeptHere,
     #[error("holds a login of pi that is not usable: {0}; log in with pi again")]
     Unusable(&'static str),

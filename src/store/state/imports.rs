@@ -65,7 +65,7 @@ impl ImportsFile {
             Err(error @ StorageError::Corrupt { .. }) => {
                 let aside = self.path.with_file_name(format!("imports.json.corrupt-{}", now.millis()));
                 fs::rename(&self.path, &aside).map_err(|error| StorageError::writing(&self.path, error))?;
-                tracing::warn!(%error, set_aside = %aside.display(), "the record of imports is begun anew");
+                tracing::warn!(%error, set_aside = %aside.display(), "a new record of imports begins");
                 Record::default()
             }
             read => read?,

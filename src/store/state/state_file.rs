@@ -144,7 +144,7 @@ impl StateFile {
             Err(error @ StorageError::Corrupt { .. }) => {
                 let aside = self.path.with_file_name(format!("state.json.corrupt-{}", now.millis()));
                 fs::rename(&self.path, &aside).map_err(|error| StorageError::writing(&self.path, error))?;
-                tracing::warn!(%error, set_aside = %aside.display(), "the saved state is begun anew");
+                tracing::warn!(%error, set_aside = %aside.display(), "a new state file begins");
                 Ok(LoadedState { state: SavedState::default(), set_aside: Some(aside) })
             }
             Err(error) => Err(error),

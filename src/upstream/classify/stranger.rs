@@ -75,14 +75,16 @@ impl Stranger {
         let status = status.as_u16();
         match self {
             Stranger::Cloudflare => {
-                format!("a challenge or block of Cloudflare stands in front of upstream (HTTP {status})")
+                format!(
+                    "a challenge or block of Cloudflare came instead of upstream's answer (HTTP {status})"
+                )
             }
-            Stranger::Page => format!("a web page came in place of upstream's answer (HTTP {status})"),
+            Stranger::Page => format!("a web page came instead of upstream's answer (HTTP {status})"),
             Stranger::Gate => {
-                format!("a proxy or the network asks for a login of its own (HTTP {status})")
+                format!("a proxy or the network asks for its own login (HTTP {status})")
             }
             Stranger::Word => {
-                format!("text that is not upstream's came in place of its answer (HTTP {status})")
+                format!("a text that is not upstream's came instead of its answer (HTTP {status})")
             }
             Stranger::Redirect => {
                 let host = lenient::header(headers, "location").and_then(|at| url::Url::parse(at).ok());

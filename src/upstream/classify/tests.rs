@@ -131,11 +131,11 @@ fn pages_are_not_upstreams_words() {
     check(429, &[("content-type", "text/html")], &error("usage_limit_reached"), UsageLimit);
     assert_eq!(
         answer(403, &[], challenge).message,
-        "a challenge or block of Cloudflare stands in front of upstream (HTTP 403)"
+        "a challenge or block of Cloudflare came instead of upstream's answer (HTTP 403)"
     );
     assert_eq!(
         answer(502, &[], "<html>secret page</html>").message,
-        "a web page came in place of upstream's answer (HTTP 502)"
+        "a web page came instead of upstream's answer (HTTP 502)"
     );
     assert_eq!(
         answer(302, &[("location", "https://portal.example/x?token=y")], "").message,

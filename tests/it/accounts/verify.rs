@@ -18,7 +18,7 @@ use crate::env::{TestEnv, expired};
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// The checks that do not pass, except the one about how changes are noticed, which depends on the machine.
-fn amiss(answer: &VerifyAnswer) -> Vec<(CheckId, CheckStatus)> {
+fn findings(answer: &VerifyAnswer) -> Vec<(CheckId, CheckStatus)> {
     let told = answer.checks.iter().filter(|check| {
         assert_eq!(check.hint.is_some(), check.status != CheckStatus::Pass, "{check:?}");
         check.status != CheckStatus::Pass && check.id != CheckId::Watcher
@@ -45,7 +45,7 @@ async fn look(env: &TestEnv, more: &[&str]) -> VerifyAnswer {
 
 async fn check(env: &TestEnv, expected: &[(CheckId, CheckStatus)]) -> VerifyAnswer {
     let answer = look(env, &[]).await;
-    assert_eq!(amiss(&answer), expected, "{answer:#?}");
+    assert_eq!(findings(&answer), expected, "{answer:#?}");
     answer
 }
 
@@ -225,9 +225,9 @@ async fn a_clock_that_is_off() {
 async fn servers_that_cannot_be_reached() {
     let env = two().await;
     let answer = look(&env, &["--upstream-url", NOWHERE]).await;
-    assert_eq!(amiss(&answer), [(CheckId::Upstream, CheckStatus::Fail)], "{answer:#?}");
+    assert_eq!(findings(&answer), [(CheckId::Upstream, CheckStatus::Fail)], "{answer:#?}");
     let answer = look(&env, &["--auth-url", NOWHERE]).await;
-    assert_eq!(amiss(&answer), [(CheckId::AuthServer, CheckStatus::Fail)], "{answer:#?}");
+    assert_eq!(findings(&answer), [(CheckId::AuthServer, CheckStatus::Fail)], "{answer:#?}");
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn refresh_tokens_with_two_owners() {
 
     env.log_pi_in(&env.sim().sign_in("ada").expect("known"));
     let answer = check(&env, &[(CheckId::AuthImport, CheckStatus::Warn)]).await;
-    assert!(answer.checks.iter().any(|check| check.message.contains("(ada@example.com) is not taken over")));
+    assert!(answer.checks.iter().any(|check| check.message.contains("(ada@example.com) is not imported")));
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn a_running_sidecar_looks_without_mending_or_refreshing() {
     let params = VerifyParams { online: Some(true) };
     let answer = sidecar.client.request::<Verify>(&params).await.expect("an answer");
     let expected = [(CheckId::SettingsFile, CheckStatus::Fail), (CheckId::AccountToken, CheckStatus::Fail)];
-    assert_eq!(amiss(&answer), expected, "{answer:#?}");
+    assert_eq!(findings(&answer), expected, "{answer:#?}");
     let after = tree(env.agent_dir());
     // Meanwhile the sidecar works in its own folder.
     let shared = |tree: &BTreeMap<PathBuf, Seen>| {

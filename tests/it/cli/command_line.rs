@@ -172,7 +172,11 @@ async fn a_file_without_a_login_is_not_called_damaged() {
     let empty = env.agent_dir().join("empty.json");
     fs::write(&empty, "{}").expect("written");
     for (from, path, said) in [
-        ("codex", &api_key, "holds an API key, which is no ChatGPT login; sign in with `multicodex login`"),
+        (
+            "codex",
+            &api_key,
+            "holds an API key, which is not a ChatGPT login; sign in with `multicodex login`",
+        ),
         ("codex", &empty, "holds no ChatGPT login; log in with the Codex CLI first, or name another file"),
         (
             "codex",
@@ -180,7 +184,7 @@ async fn a_file_without_a_login_is_not_called_damaged() {
             "does not exist; log in with the Codex CLI first, or name another file. A login that Codex keeps in the \
              system's keyring is not read: sign in with `multicodex login`",
         ),
-        ("pi", &api_key, "holds an API key, which is no ChatGPT login; sign in with `multicodex login`"),
+        ("pi", &api_key, "holds an API key, which is not a ChatGPT login; sign in with `multicodex login`"),
         ("pi", &empty, "holds no ChatGPT login; name another file"),
         ("pi", &missing, "does not exist; name another file"),
     ] {
@@ -326,7 +330,7 @@ async fn verify_says_what_is_amiss_and_its_exit_code_says_whether_anything_is() 
     let env = TestEnv::new([SimAccount::named("ada")]);
     let (code, told, errors) = run(&env, &["verify", "--online"]).await;
     assert_eq!((code, errors.as_str()), (0, ""), "{told}");
-    assert!(told.contains("ok    upstream takes the access token of ada@example.com\n"), "{told}");
+    assert!(told.contains("ok    upstream accepts the access token of ada@example.com\n"), "{told}");
     assert!(!env.state_dir().exists(), "looking has made the state dir");
     env.sim().revoke_access("ada");
     let (code, told, _) = run(&env, &["verify", "--online"]).await;
@@ -343,8 +347,8 @@ async fn verify_says_what_is_amiss_and_its_exit_code_says_whether_anything_is() 
 #[tokio::test]
 async fn history_and_stats_tell_what_sidecars_did() {
     let env = TestEnv::new([SimAccount::named("ada")]);
-    assert_eq!(run(&env, &["history"]).await.1, "nothing was tried yet\n");
-    assert_eq!(run(&env, &["stats"]).await.1, "nothing was tried yet\n");
+    assert_eq!(run(&env, &["history"]).await.1, "there are no attempts yet\n");
+    assert_eq!(run(&env, &["stats"]).await.1, "there are no attempts yet\n");
     let sidecar = env.sidecar().await;
     crate::accounts::history::complete(&sidecar, &crate::accounts::history::order("Hello", "s")).await;
     sidecar.end().await;

@@ -29,7 +29,7 @@ fn mistakes_are_named_on_stderr_and_end_with_2() {
     check(&["--max-requests", "0"], "--max-requests: must be at least 1");
     check(&["--max-message-bytes", "-1"], "--max-message-bytes: \"-1\" is not a number that fits");
     check(&["--log", "loud=quiet"], "--log:");
-    check(&["--log", "multicodex=warn,wran"], "--log: \"wran\" is no level");
+    check(&["--log", "multicodex=warn,wran"], "--log: \"wran\" is not a level");
     check(&["--log-format", "xml"], "neither text nor json");
     check(&["--upstream-url", "http://example.com"], "--upstream-url: only https://");
     check(&["serve", "again"], "unexpected argument");

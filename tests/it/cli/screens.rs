@@ -129,12 +129,12 @@ fn checks() -> VerifyAnswer {
         Check::pass(CheckId::AccountsFile, format!("{dir}/codex-accounts.json, with 30 accounts")),
         Check::fail(
             CheckId::Permissions,
-            format!("{dir}/codex-accounts.json has mode 0644: others may get at tokens"),
+            format!("{dir}/codex-accounts.json has mode 0644: others can access tokens"),
             format!("chmod 600 {dir}/codex-accounts.json"),
         ),
         Check::warn(
             CheckId::Watcher,
-            "changes by others are only found by looking, about every second",
+            "changes by other programs are found only by checking, about every second",
             "raise fs.inotify.max_user_watches or max_user_instances, or use a local file system",
         ),
     ];

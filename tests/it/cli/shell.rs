@@ -300,7 +300,7 @@ fn reauth_renews_the_account_that_needs_it_and_says_which() {
     for _ in 0..3 {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut errors, &mut line).expect("text");
-        assert!(line.starts_with("this is no address and no code"), "{line}");
+        assert!(line.starts_with("this is neither an address nor a code"), "{line}");
     }
     env.sim().set_visitor(Some("bob"));
     let (status, answer) = get(&url);

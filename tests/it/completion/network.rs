@@ -116,11 +116,11 @@ where
 }
 
 fn push(notes: &Mutex<Vec<String>>, note: String) {
-    notes.lock().expect("nobody panics").push(note);
+    notes.lock().expect("no thread panics").push(note);
 }
 
 fn read(notes: &Mutex<Vec<String>>) -> Vec<String> {
-    notes.lock().expect("nobody panics").clone()
+    notes.lock().expect("no thread panics").clone()
 }
 
 /// `serve` with both services below `origin`, and without the machine's proxies.

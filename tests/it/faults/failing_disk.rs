@@ -124,7 +124,7 @@ fn a_credential_that_came_when_the_disk_failed_is_used_and_stored_as_soon_as_it_
     eventually_blocking("the token is on its way", || env.sim().refreshes("ada") > 0);
     let disk = FailingDisk::begin(&peer, "fsync");
     let token = peer.expect_response(token).expect("the new token")["accessToken"].take();
-    let mut untold = vec!["could not be written to pi's auth.json", "lives in memory only"];
+    let mut untold = vec!["could not be written to pi's auth.json", "is only in memory"];
     while !untold.is_empty() {
         let warning = peer.expect_notification("warning");
         untold.retain(|what| !warning["message"].as_str().is_some_and(|text| text.contains(what)));
