@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn bounds_refuse_the_next_value() {
-        let kind = |name| ROTATION_SETTINGS.iter().find(|spec| spec.name == name).map(|spec| spec.kind);
+        let kind = |name: &str| ROTATION_SETTINGS.iter().find(|spec| spec.name == name).map(|spec| spec.kind);
         let refused = |name: &str, value: SettingValue| {
             assert_eq!(kind(name).map(|kind| kind.allows(&value)), Some(false), "{name}: {value:?}");
         };

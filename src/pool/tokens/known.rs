@@ -15,6 +15,9 @@ pub struct KnownAccount {
     pub current: Option<Account>,
 }
 
+/// Whether a known account is the one that was read.
+type Rule<'a> = dyn Fn(&KnownAccount, &Account) -> bool + 'a;
+
 /// Gives each record the id, and the claims that its token lacks, of the known account that it belongs to.
 /// `id_without_user` returns the id that earlier versions gave to a record whose token has no user id.
 pub fn keep_ids(
@@ -36,7 +39,7 @@ pub fn keep_ids(
         }
     }
     // The strongest evidence decides for all records before weaker evidence does for any.
-    let rules: [&dyn Fn(&KnownAccount, &Account) -> bool; 4] = [
+    let rules: [&Rule; 4] = [
         &|account, record| likeness(account, record) == Likeness::Same,
         &|account, record| account.id == record.id && likeness(account, record) != Likeness::Different,
         &|account, record| is_continued(account, record) && likeness(account, record) == Likeness::Unknown,

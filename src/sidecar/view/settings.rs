@@ -15,6 +15,7 @@ pub(super) fn settings_view<S, T: DeserializeOwned>(specs: &[SettingSpec<S>], se
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use std::fmt::Debug;
 

@@ -107,7 +107,7 @@ fn attempts() -> HistoryAnswer {
             continued: None,
             sent_bytes: None,
             saved_bytes: None,
-            switched: nth % 3 == 0,
+            switched: nth.is_multiple_of(3),
             reasoning_dropped: None,
         }
     };

@@ -1,4 +1,3 @@
-#![expect(clippy::expect_used, reason = "tests")]
 use serde_json::{Value, json};
 use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
