@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::probe::unreplaceable;
@@ -87,8 +88,9 @@ pub(crate) fn set_mode_if_possible(file: &File, mode: fs::Permissions) -> io::Re
     }
 }
 
-/// Creates the temporary file, 0600. Removes one that a killed process left behind, because it may hold credentials. A
-/// younger one may belong to a holder of another lock.
+/// Creates the temporary file, 0600. Removes one that a killed process left behind, unless it holds a refresh token that
+/// the target does not: that token may be the only one that still works. A younger one may belong to a holder of another
+/// lock.
 fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".multicodex-{name}-");
@@ -98,12 +100,35 @@ fn temporary_beside(target: &Path, dir: &Path) -> io::Result<NamedTempFile> {
                 .metadata()
                 .and_then(|found| found.modified())
                 .is_ok_and(|written| written.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
-        if left_behind {
+        if left_behind && !holds_other_logins(&entry.path(), target) {
             // Another process may be removing it as well.
             fs::remove_file(entry.path()).ok();
         }
     }
     tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(dir)
+}
+
+/// Whether `left_behind` may hold a refresh token that `target` lacks. Of a file that cannot be read this is not known.
+fn holds_other_logins(left_behind: &Path, target: &Path) -> bool {
+    let Ok(content) = fs::read(left_behind).map(zeroize::Zeroizing::new) else { return true };
+    match serde_json::from_slice::<Value>(&content) {
+        Ok(document) => {
+            let kept = zeroize::Zeroizing::new(fs::read_to_string(target).unwrap_or_default());
+            has_refresh_token(&document, &|token| !kept.contains(token))
+        }
+        Err(_) => memchr::memmem::find(&content, b"\"refresh").is_some(),
+    }
+}
+
+fn has_refresh_token(value: &Value, wanted: &impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| match value {
+            Value::String(token) => name.starts_with("refresh") && !token.is_empty() && wanted(token),
+            _ => has_refresh_token(value, wanted),
+        }),
+        Value::Array(values) => values.iter().any(|value| has_refresh_token(value, wanted)),
+        _ => false,
+    }
 }
 
 /// Returns the file at the end of a chain of links. It need not exist yet.
@@ -199,6 +224,26 @@ mod tests {
                 "state"
             ]
         );
+    }
+
+    #[test]
+    fn a_file_left_behind_with_a_token_that_the_target_lacks_stays() {
+        let check = |left_behind: &str, stays: bool| {
+            let dir = tempfile::tempdir().unwrap();
+            let (path, other) = (dir.path().join("f.json"), dir.path().join(".multicodex-f.json-old.tmp"));
+            fs::write(&path, r#"{"accounts":[{"refreshToken":"kept"}]}"#).unwrap();
+            fs::write(&other, left_behind).unwrap();
+            let old = std::time::SystemTime::now() - LEFT_BEHIND - Duration::from_secs(5);
+            File::options().write(true).open(&other).unwrap().set_modified(old).unwrap();
+            write_atomically(&path, b"{}", &held(dir.path())).unwrap();
+            assert_eq!(other.exists(), stays, "{left_behind}");
+        };
+        check(r#"{"accounts":[{"refreshToken":"living"}]}"#, true);
+        check(r#"{"openai-codex":{"type":"oauth","refresh":"living"}}"#, true);
+        check(r#"{"accounts":[{"refreshToken":"liv"#, true);
+        check(r#"{"accounts":[{"refreshToken":"kept"}]}"#, false);
+        check(r#"{"accounts":[{"refreshToken":""}]}"#, false);
+        check(r#"{"accounts":["#, false);
     }
 
     #[test]
