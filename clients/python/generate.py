@@ -6,6 +6,7 @@ The types are made by datamodel-code-generator; the methods are a table, one lin
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -135,8 +136,8 @@ def python_type(schema: Any) -> str:
 
 
 def identifier(name: str) -> str:
-    """`accounts/use` is `accounts_use`."""
-    return name.replace("/", "_").replace(".", "_")
+    """`accounts/resetCredit` is `accounts_reset_credit`."""
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name).replace("/", "_").replace(".", "_")
 
 
 def formatted(source: str) -> str:

@@ -68,8 +68,7 @@ pub struct AccountsResetCredit;
 
 impl Method for AccountsResetCredit {
     const NAME: &'static str = "accounts/resetCredit";
-    const SUMMARY: &'static str =
-        "Redeems a reset credit, which resets the account's usage windows, or tells what is known of it.";
+    const SUMMARY: &'static str = "Redeems a reset credit of an account, or shows what it would do.";
     const ERRORS: &'static [ErrorKind] = &[
         ErrorKind::AccountNotFound,
         ErrorKind::AccountAmbiguous,

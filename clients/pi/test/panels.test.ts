@@ -167,12 +167,7 @@ test("rotation settings: the policy and the order, saved on each change", async 
   const terminal = new Terminal(pi);
   await terminal.shows("Codex ·");
   await terminal.command("/multicodex rotation");
-  await terminal.panel(
-    "Rotation",
-    "→ Strategy          in turn",
-    /^ {2}1\. \w+@example\.com/,
-    /^ {2}2\. /,
-  );
+  await terminal.panel("Rotation", "→ Strategy          in turn", /^ {2}1\. \w+@example\.com/, /^ {2}2\. /);
   terminal.press("Enter");
   await terminal.panel("Rotation", "→ Strategy          priority");
   await eventually("it is saved", async () => {

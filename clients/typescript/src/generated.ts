@@ -538,6 +538,10 @@ export interface Attempt {
    */
   reasoningDropped?: ReasoningDropped | null;
   /**
+   * Luna Reserve was asked, with a model other than the one that the client named.
+   */
+  reserve?: boolean;
+  /**
    * By how much the whole frame would have been longer. Absent when it was sent.
    */
   savedBytes?: number | null;

@@ -233,7 +233,8 @@ mod tests {
             let (path, other) = (dir.path().join("f.json"), dir.path().join(".multicodex-f.json-old.tmp"));
             fs::write(&path, r#"{"accounts":[{"refreshToken":"kept"}]}"#).unwrap();
             fs::write(&other, left_behind).unwrap();
-            let old = std::time::SystemTime::now() - LEFT_BEHIND - Duration::from_secs(5);
+            let written = fs::metadata(&other).unwrap().modified().unwrap();
+            let old = written - LEFT_BEHIND - Duration::from_secs(5);
             File::options().write(true).open(&other).unwrap().set_modified(old).unwrap();
             write_atomically(&path, b"{}", &held(dir.path())).unwrap();
             assert_eq!(other.exists(), stays, "{left_behind}");

@@ -50,8 +50,8 @@ class Methods(ABC):
         """`accounts/label`: Renames an account."""
         return cast("types.AccountAnswer", await self.request("accounts/label", params))
 
-    async def accounts_resetCredit(self, params: types.ResetCreditParams) -> types.ResetCreditAnswer:
-        """`accounts/resetCredit`: Redeems a reset credit, which resets the account's usage windows, or tells what is known of it."""
+    async def accounts_reset_credit(self, params: types.ResetCreditParams) -> types.ResetCreditAnswer:
+        """`accounts/resetCredit`: Redeems a reset credit of an account, or shows what it would do."""
         return cast("types.ResetCreditAnswer", await self.request("accounts/resetCredit", params))
 
     async def accounts_import(self, params: types.ImportParams | None = None) -> types.ImportAnswer:

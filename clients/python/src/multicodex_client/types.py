@@ -391,17 +391,7 @@ class RankedAccount(TypedDict):
     """
 
 
-class Reason(TypedDict):
-    kind: str
-    """
-    One of the kinds of section "Kinds" in `schema/protocol.md`.
-    """
-    message: str
-    since: int
-    source: str
-    """
-    Where it was seen, e.g. `response_body`.
-    """
+ReasonScope: TypeAlias = Literal["workspace"]
 
 
 class ReasoningDropped(TypedDict):
@@ -782,6 +772,10 @@ class Attempt(TypedDict):
     """
     One of the kinds of section "Kinds" in `schema/protocol.md`, or `deadline`.
     """
+    reasoningDropped: NotRequired[ReasoningDropped | None]
+    """
+    Items of reasoning that the request lost, as in `done`. Absent when none was.
+    """
     reserve: NotRequired[bool]
     """
     Luna Reserve was asked, with a model other than the one that the client named.
@@ -793,6 +787,10 @@ class Attempt(TypedDict):
     sentBytes: NotRequired[int | None]
     """
     Of the body or frame, as it was sent.
+    """
+    switched: NotRequired[bool]
+    """
+    Another account than before served the session. Absent when not.
     """
     tokens: NotRequired[TokenCount | None]
     totalMs: int
@@ -1053,6 +1051,23 @@ class PlanStep(TypedDict):
     """
 
 
+class Reason(TypedDict):
+    kind: str
+    """
+    One of the kinds of section "Kinds" in `schema/protocol.md`.
+    """
+    message: str
+    scope: NotRequired[ReasonScope | None]
+    """
+    Absent when it concerns this account only.
+    """
+    since: int
+    source: str
+    """
+    Where it was seen, e.g. `response_body`.
+    """
+
+
 class Reserve(TypedDict):
     """
     Luna Reserve: a second quota that upstream offers when the ordinary usage is up. It answers with a weaker model.
@@ -1223,10 +1238,18 @@ class Tally(TypedDict):
     Those that sent only what was new in their conversation. Absent when 0.
     """
     failed: int
+    reasoningDropped: NotRequired[ReasoningDropped | None]
+    """
+    Items of reasoning that their requests lost. Absent when none was.
+    """
     rotated: int
     savedBytes: NotRequired[int]
     """
     By how much their requests would have been longer. Absent when 0.
+    """
+    switches: NotRequired[int]
+    """
+    Those that another account than before served in their session. Absent when 0.
     """
     tokens: TokenCount
 
