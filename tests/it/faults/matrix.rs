@@ -37,13 +37,13 @@ const STREAM_FAULTS: &[(&str, [&str; 4])] = &[
 /// The same for the simulator's named rows.
 #[rustfmt::skip]
 const ROWS_EXPECTED: &[(&str, &[&str])] = &[
-    ("moved usage_limit done | cooling | 1+1", &["usage_limit", "usage_limit_undated", "usage_limit_headers", "stream_usage_limit", "stream_usage_limit_error", "stream_usage_limit_first"]),
-    ("moved credits done | cooling | 1+1", &["usage_not_included", "credits", "stream_insufficient_quota"]),
+    ("moved usage_limit done | cooling | 1+1", &["usage_limit", "usage_limit_undated", "usage_limit_headers", "organization_usage_limit", "stream_usage_limit", "stream_usage_limit_error", "stream_usage_limit_first"]),
+    ("moved credits done | cooling | 1+1", &["usage_not_included", "credits", "organization_spend_limit", "project_spend_limit", "insufficient_quota", "stream_insufficient_quota"]),
     ("moved rate_limit done | cooling | 1+1", &["rate_limit_retry_after", "rate_limit", "rate_limit_text", "slow_down", "stream_rate_limit"]),
     ("moved unauthorized done | needs_login | 2+1", &["token_invalidated", "token_expired", "token_revoked"]),
     ("moved deactivated done | deactivated | 1+1", &["account_deactivated", "deactivated_workspace"]),
     ("moved workspace_denied done | ready | 1+1", &["workspace_denied"]),
-    ("before_output request_rejected | ready | 1+0", &["region", "unsupported_parameter", "unprocessable", "policy", "previous_response_not_found", "invalid_encrypted_content", "not_found", "websocket_connection_limit"]),
+    ("before_output request_rejected | ready | 1+0", &["region", "unsupported_parameter", "stream_id", "effort_unsupported", "unprocessable", "policy", "previous_response_not_found", "invalid_encrypted_content", "not_found", "websocket_connection_limit"]),
     ("moved challenge done | ready rests | 1+1", &["cloudflare", "cloudflare_blocked"]),
     ("moved model_unsupported done | ready | 1+1", &["model_unsupported", "model_not_found", "stream_model_unsupported"]),
     ("before_output context_length_exceeded | ready | 1+0", &["context_length", "too_large", "stream_context_length"]),
@@ -51,7 +51,7 @@ const ROWS_EXPECTED: &[(&str, &[&str])] = &[
     ("moved overloaded done | ready rests | 1+1", &["unavailable", "overloaded", "stream_overloaded"]),
     ("moved challenge done | ready rests | 1+1", &["redirect", "html_instead_of_stream"]),
     ("moved upstream_protocol done | ready rests | 1+1", &["not_json_first"]),
-    ("done | ready | 1+0", &["json_instead_of_stream", "limit_reached_event", "after_terminal", "trickle"]),
+    ("done | ready | 1+0", &["json_instead_of_stream", "reasoning_removed", "limit_reached_event", "after_terminal", "trickle"]),
     ("after_output usage_limit | cooling | 1+0", &["stream_usage_limit_after_output"]),
     ("after_output server_error | ready rests | 1+0", &["stream_server_error_after_output"]),
     ("done incomplete | ready | 1+0", &["incomplete"]),

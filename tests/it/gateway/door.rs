@@ -128,7 +128,7 @@ async fn models_come_from_an_account_once_in_a_while() {
     let env = two_accounts();
     let gateway = RunningGateway::start(&env);
     let own = Answer::of(gateway.get("/v1/models?client_version=0.171.0").header("version", "0.171.0")).await;
-    assert_eq!(own.json()["models"][0]["slug"], "gpt-6.1-sol");
+    assert_eq!(own.json()["models"][0]["slug"], "gpt-6.2-sol");
     assert!(own.header("etag").is_some());
     for path in ["/models", "/backend-api/codex/models", "/v1/models"] {
         let again = Answer::of(gateway.get(&format!("{path}?client_version=0.171.0"))).await;
@@ -136,8 +136,8 @@ async fn models_come_from_an_account_once_in_a_while() {
     }
     let public = Answer::of(gateway.get("/v1/models")).await.json();
     assert_eq!(public["object"], "list");
-    assert_eq!(public["data"][0]["id"], "gpt-6.1-sol");
-    assert_eq!(public["data"][0]["context_length"], 272_000);
+    assert_eq!(public["data"][0]["id"], "gpt-6.2-sol");
+    assert_eq!(public["data"][0]["context_length"], 500_000);
     let asked: Vec<_> =
         env.sim().log().into_iter().filter(|logged| logged.route == Some(Route::Models)).collect();
     assert_eq!(asked.len(), 1, "one version of Codex, asked once");

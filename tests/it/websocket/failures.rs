@@ -1,6 +1,9 @@
 //! The result of each way to lose a socket, or to get none.
 
-use multicodex::protocol::{NotContinued, Reset, ResetParams, ResetScope, Transport, TransportUsed};
+use multicodex::protocol::{
+    NotContinued, Reset, ResetParams, ResetScope, RotationChange, SetRotation, Strategy, Transport,
+    TransportUsed,
+};
 use multicodex::sim::{After, Answer, Behaviour, FaultKind, Route, Rule, SimAccount, StreamPlan};
 use serde_json::{Value, json};
 
@@ -44,6 +47,9 @@ async fn refused_upgrades_mean_what_the_http_answer_means() {
     ] {
         let env = TestEnv::new([SimAccount::named("ada"), SimAccount::named("bob")]);
         let sidecar = env.sidecar().await;
+        // The session "t" begins with the account that "s" has, as it does not when accounts take turns.
+        let change = RotationChange { strategy: Some(Strategy::ResetFirst), ..RotationChange::default() };
+        sidecar.client.request::<SetRotation>(&change).await.expect("set");
         let mut chat = Chat::new("s");
         let first = chat.turn(&sidecar).await.expect("an answer").account;
         let accounts = sidecar.accounts().await;

@@ -61,7 +61,7 @@ fn what_is_appended_is_read_again_and_is_the_owners_alone() {
     assert_eq!(reading.history.tries, [tried(1), failed(2), tried(3)]);
     assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(file.path()).unwrap();
-    let first = r#"{"try":{"at":1800000000001,"account":"acc_ada","model":"gpt-6.1-sol","outcome":"completed","tokens":{"input":10,"cached":4,"output":2},"firstEventMs":120,"totalMs":900,"sent":{"transport":"websocket","continued":true,"bytes":1951,"savedBytes":66591}}}"#;
+    let first = r#"{"try":{"at":1800000000001,"account":"acc_ada","model":"gpt-6.1-sol","outcome":"completed","tokens":{"input":10,"cached":4,"output":2},"firstEventMs":120,"totalMs":900,"sent":{"transport":"websocket","continued":true,"bytes":1951,"savedBytes":66591},"switched":true,"reasoningDropped":{"organizationMismatch":3,"endUserMismatch":0,"modelMismatch":0,"prefixMismatch":0,"encrypted":1}}}"#;
     assert_eq!(text.lines().next(), Some(first));
 }
 

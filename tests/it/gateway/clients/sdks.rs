@@ -45,7 +45,10 @@ async fn sdks_get_whole_answers_streams_and_models() {
             );
         }
         let (ended, _) = run(&two_accounts(), bin, program, script, "listed").await;
-        assert_eq!(ended.stdout, "gpt-6.1-sol gpt-6.1-terra gpt-6-astra\n", "{ended:?}");
+        assert_eq!(
+            ended.stdout, "gpt-6.2-sol gpt-6.2-astra gpt-6.1-sol gpt-6.1-terra gpt-6-astra\n",
+            "{ended:?}"
+        );
     }
 }
 
