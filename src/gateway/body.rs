@@ -1,22 +1,51 @@
 //! Reads the decoded body of a request, up to a limit.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
-use http_body_util::BodyDataStream;
+use http_body_util::{BodyDataStream, BodyExt};
 use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
 use super::error::ApiError;
 
+/// How much of a refused body is read, and for how long.
+const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// # Errors
 ///
 /// A body that is larger than `max` bytes, is not UTF-8 text, or has an unknown encoding.
-pub(super) async fn read(headers: &HeaderMap, body: Incoming, max: usize) -> Result<String, ApiError> {
+pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, max: usize) -> Result<String, ApiError> {
+    let read = read_decoded(headers, &mut body, max).await;
+    if read.is_err() {
+        drain(&mut body).await;
+    }
+    read
+}
+
+/// Reads the rest of a refused body, within bounds: a connection that is closed with unread bytes is reset, and the client
+/// may lose the answer that says why (RFC 9112, section 9.6).
+async fn drain(body: &mut Incoming) {
+    let reading = async {
+        let mut drained = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > MAX_DRAINED_BYTES {
+                break;
+            }
+        }
+    };
+    // A client that stops sending has no claim to the answer.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, reading).await;
+}
+
+async fn read_decoded(headers: &HeaderMap, body: &mut Incoming, max: usize) -> Result<String, ApiError> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > max as u64) {
         return Err(too_large(max));
@@ -47,7 +76,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, max: usize) -> Res
     String::from_utf8(bytes).map_err(|_| bad_body("the body is not UTF-8"))
 }
 
-fn reader(body: Incoming) -> impl AsyncBufRead + Unpin {
+fn reader(body: &mut Incoming) -> impl AsyncBufRead + Unpin {
     let chunks = BodyDataStream::new(body).map_err(io::Error::other);
     StreamReader::<_, Bytes>::new(chunks)
 }
