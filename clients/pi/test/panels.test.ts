@@ -76,7 +76,7 @@ test("a reset credit: what is known is shown first, and only y redeems", async (
   const pi = await Pi.prepare(simulator);
   const terminal = new Terminal(pi);
   const usage = {
-    windows: [{ minutes: 10080, used_percent: 100, resets_in_seconds: 345_600 }],
+    windows: [{ minutes: 10080, used_percent: 100, resets_in_seconds: 4 * 86_400 + 43_200 }],
     reset_credits: [{ id: "credit-1", expires_in_seconds: 20 * 86_400 + 43_200 }],
   };
   await simulator.post("usage", { account: "ada", usage });
@@ -89,7 +89,7 @@ test("a reset credit: what is known is shown first, and only y redeems", async (
     await terminal.panel(
       "Codex accounts",
       /the only reset credit would be spent; it expires in 20d\d+h/,
-      /7d: 100 % used, resets in 3d23h/,
+      /7d: 100 % used, resets in 4d\d+h/,
       question,
     );
     terminal.press(key);
