@@ -15,7 +15,8 @@ use super::terminal::shows_colours;
 use crate::client::Client;
 use crate::pool::UsageMode;
 use crate::protocol::{
-    Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize, InitializeParams,
+    Account, AccountState, Accounts, AccountsParams, ClientInfo, CompleteParams, Initialize,
+    InitializeParams, RotationChange, SetRotation, Strategy,
 };
 use crate::sim::{Behaviour, Sim, SimAccount, SimConfig, write_accounts};
 
@@ -51,6 +52,9 @@ async fn story() -> Result<(), Fault> {
             ..InitializeParams::default()
         })
         .await?;
+    // The account whose week ends first answers first, so that the one at its limit is asked.
+    let by_reset = RotationChange { strategy: Some(Strategy::ResetFirst), ..RotationChange::default() };
+    client.request::<SetRotation>(&by_reset).await?;
     paint.aside(&format!(
         "{} {} speaks protocol {}",
         hello.server.name, hello.server.version, hello.protocol_version
